@@ -1,0 +1,62 @@
+"""Settings, read once at the edge from the environment."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mlvajra_al.errors import Setup
+
+
+class Settings(BaseSettings):
+    """What an operator may set; every name is prefixed with ``MLVAJRA_``."""
+
+    model_config = SettingsConfigDict(env_prefix="MLVAJRA_", frozen=True)
+
+    home: Path = Field(default=Path("data/workspace"), description="The workspace folder")
+    host: str = Field(default="127.0.0.1", description="Address the web server listens on")
+    port: int = Field(default=8501, ge=0, le=65535, description="Port the web server listens on")
+    database_url: str = Field(
+        default="", description="PostgreSQL URL; empty for a SQLite file in the workspace"
+    )
+    admin_password: SecretStr | None = Field(
+        default=None,
+        description="Creates the person 'admin' on first start instead of the setup link",
+    )
+    max_upload_mb: int = Field(
+        default=1024, ge=1, description="Largest upload through the browser, in MB"
+    )
+    lease_minutes: float = Field(
+        default=5.0, gt=0, description="How long a claim lasts without heartbeat"
+    )
+    session_days: float = Field(default=14.0, gt=0, description="How long a sign-in lasts")
+    secure_cookies: bool = Field(
+        default=False, description="Set behind TLS: cookies only over HTTPS"
+    )
+    demo: bool = Field(default=True, description="Create the demo projects in an empty workspace")
+
+    @property
+    def url(self) -> str:
+        """Return the database URL with its default filled in."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'mlvajra.db'}"
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process, read at the first call.
+
+    Raises
+    ------
+    Setup
+        If a variable holds something that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "MLVAJRA_" + str(first["loc"][0]).upper()
+        message = f"the setting {name} cannot be used: {first['msg']}; correct or unset it"
+        raise Setup(message) from error

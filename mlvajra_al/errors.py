@@ -1,0 +1,177 @@
+"""Every error a caller may want to tell apart, and the words a person reads.
+
+::
+
+    MlvajraError
+    ├── NotFound                 no such project, version, job, sample or person
+    ├── NotAllowed               the person's role does not permit it
+    ├── NotSignedIn              no session, an expired or a revoked one
+    ├── WrongPerson              an answer posted for somebody else's session
+    ├── Invalid                  a value we cannot accept, with the reason and the remedy
+    │   ├── BadSource            a file or table we cannot read: names file, place and remedy
+    │   └── BadPassword
+    ├── Conflict                 the world has moved on: a stale pointer, a taken name
+    ├── TooLarge                 an upload over the limit
+    ├── Throttled                too many attempts; says how long to wait
+    ├── PoolExhausted            more samples asked for than are left
+    ├── NotEnoughLabels          a fit needs examples of at least two labels
+    ├── Damaged                  a file whose checksum does not match
+    ├── NotAdditive              an explanation that does not sum to the model's output
+    └── Setup                    the installation or its settings need attention
+"""
+
+from __future__ import annotations
+
+
+class MlvajraError(Exception):
+    """Base of all our errors; its text is fit to show to the person concerned."""
+
+    status = 500
+
+
+class NotFound(MlvajraError):
+    """Something asked for by name is not there."""
+
+    status = 404
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"there is no {kind} {name!r}; check the name or pick one from the list")
+        self.kind, self.name = kind, name
+
+
+class NotAllowed(MlvajraError):
+    """The person's role does not permit this."""
+
+    status = 403
+
+    def __init__(self, action: str, needed: str) -> None:
+        super().__init__(f"only {needed} may {action}; ask an admin if you need to")
+        self.action, self.needed = action, needed
+
+
+class NotSignedIn(MlvajraError):
+    """There is no valid session."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("you are not signed in, or your session has ended; sign in again")
+
+
+class WrongPerson(MlvajraError):
+    """Answers were sent for a person other than the one signed in."""
+
+    status = 409
+
+    def __init__(self, sent: str, signed_in: str) -> None:
+        super().__init__(
+            f"these answers belong to {sent}, but {signed_in} is signed in here now; "
+            f"they are kept in this browser until {sent} signs in again"
+        )
+        self.sent, self.signed_in = sent, signed_in
+
+
+class Invalid(MlvajraError):
+    """A value that cannot be accepted."""
+
+    status = 422
+
+
+class BadSource(Invalid):
+    """A source that cannot be read as it is.
+
+    Parameters
+    ----------
+    name : str
+        The file or location, as the person knows it.
+    problem : str
+        What was found, with the line or column where there is one.
+    remedy : str
+        What to do about it.
+    """
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{name}: {problem}; {remedy}")
+        self.name, self.problem, self.remedy = name, problem, remedy
+
+
+class BadPassword(Invalid):
+    """A password that is wrong, or too weak to be accepted."""
+
+
+class Conflict(MlvajraError):
+    """Somebody or something else got there first."""
+
+    status = 409
+
+
+class TooLarge(MlvajraError):
+    """An upload over the limit."""
+
+    status = 413
+
+    def __init__(self, limit_mb: int) -> None:
+        super().__init__(
+            f"the file is larger than {limit_mb} MB; import it on the server with "
+            "'mlvajra import PROJECT --source FILE', or raise MLVAJRA_MAX_UPLOAD_MB"
+        )
+        self.limit_mb = limit_mb
+
+
+class Throttled(MlvajraError):
+    """Too many attempts in a short time."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many attempts; wait {seconds} seconds and try again")
+        self.seconds = seconds
+
+
+class PoolExhausted(MlvajraError):
+    """More samples were asked for than are left."""
+
+    status = 409
+
+    def __init__(self, available: int, requested: int) -> None:
+        super().__init__(
+            f"asked for {requested} samples but {available} are left in the pool; "
+            "ask for fewer or import more data"
+        )
+        self.available, self.requested = available, requested
+
+
+class NotEnoughLabels(MlvajraError):
+    """A model needs answers of at least two labels."""
+
+    status = 409
+
+    def __init__(self, seen: tuple[str, ...], missing: tuple[str, ...]) -> None:
+        super().__init__("the model needs an example of: " + ", ".join(missing))
+        self.seen, self.missing = seen, missing
+
+
+class Damaged(MlvajraError):
+    """A stored file does not match its checksum."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} is damaged: its SHA-256 does not match the one recorded; "
+            "restore it from a backup"
+        )
+        self.path = path
+
+
+class NotAdditive(MlvajraError):
+    """Attributions do not sum to the model's output."""
+
+    def __init__(self, gap: float, tolerance: float) -> None:
+        super().__init__(
+            f"the explanation misses the model's output by {gap:.2g} where at most "
+            f"{tolerance:.2g} is allowed, so it is not shown; please report this model"
+        )
+        self.gap, self.tolerance = gap, tolerance
+
+
+class Setup(MlvajraError):
+    """The installation or its settings need attention."""

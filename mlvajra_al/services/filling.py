@@ -1,0 +1,83 @@
+"""Keep the ranking from running dry: random pool samples behind, holdout samples beside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.records import Project, Ranked, Why
+from mlvajra_al.store import ranking
+
+if TYPE_CHECKING:
+    from mlvajra_al.store.database import Connection
+    from mlvajra_al.store.shards import Pool
+
+RANDOM_TAIL = 2_000
+HOLDOUT_HEAD = 500
+
+
+def unseen(known: set[int], size: int) -> NDArray[np.bool_]:
+    """Return a mask of the positions that are not known yet."""
+    mask = np.ones(size, dtype=bool)
+    mask[np.fromiter(known, dtype=np.int64, count=len(known))] = False
+    return mask
+
+
+def random_samples(
+    pool: Pool, candidates: NDArray[np.int64], *, n: int, first_rank: int, rng: np.random.Generator
+) -> list[Ranked]:
+    """Draw up to `n` of the candidate positions, each as likely as any other."""
+    chosen = rng.permutation(candidates)[:n]
+    probability = len(chosen) / len(candidates) if len(candidates) else None
+    keys = pool.keys(chosen)
+    return [
+        Ranked(
+            key,
+            int(position),
+            Why("random", None, first_rank + place, None, probability, holdout=False),
+        )
+        for place, (key, position) in enumerate(zip(keys, chosen, strict=True))
+    ]
+
+
+def fill_pool(
+    connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator
+) -> int:
+    """Put random pool samples behind those that wait and return how many were added."""
+    known = ranking.known_positions(connection, project.id)
+    free = unseen(known, len(pool)) & ~pool.holdout(project.holdout_threshold)
+    added = random_samples(
+        pool,
+        np.flatnonzero(free),
+        n=RANDOM_TAIL,
+        first_rank=ranking.last_rank(connection, project.id) + 1,
+        rng=rng,
+    )
+    ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
+    return len(added)
+
+
+def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
+    """Put the next holdout samples, in hash order, into their stream; return how many."""
+    order = pool.holdout_order(project.holdout_threshold)
+    free = unseen(ranking.known_positions(connection, project.id), len(pool))
+    chosen = order[free[order]][:HOLDOUT_HEAD]
+    first_rank = ranking.last_rank(connection, project.id, holdout=True) + 1
+    share = project.holdout_threshold
+    added = [
+        Ranked(
+            key,
+            int(position),
+            Why("holdout", None, first_rank + place, None, share, holdout=True),
+        )
+        for place, (key, position) in enumerate(zip(pool.keys(chosen), chosen, strict=True))
+    ]
+    ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
+    return len(added)
+
+
+def fill(connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator) -> int:
+    """Fill both streams; return how many samples were added."""
+    return fill_pool(connection, project, pool, rng=rng) + fill_holdout(connection, project, pool)

@@ -1,0 +1,346 @@
+"""The life of a label: claim, answer, correct, resolve; and what the rail says meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from mlvajra_al.errors import Conflict, Invalid, NotFound
+from mlvajra_al.records import (
+    Annotation,
+    Answer,
+    Claim,
+    Gold,
+    Person,
+    Project,
+    Recorded,
+    Why,
+)
+from mlvajra_al.services import filling
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import jobs, projects, ranking
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool, open_pool
+
+MAX_CLAIMS = 20
+MAX_COMMENT = 2_000
+
+
+def project_pool(store: Store, connection: Connection, project: Project) -> Pool:
+    """Return the pool of a project as it stands in this transaction."""
+    return open_pool(store.home, projects.shards(connection, project.id))
+
+
+def open_project(connection: Connection, name: str) -> Project:
+    """Return a project that may be worked on.
+
+    Raises
+    ------
+    Conflict
+        If it is archived.
+    """
+    project = projects.by_name(connection, name)
+    if project.archived_at is not None:
+        raise Conflict(f"the project {name!r} is archived; an admin can take it out of the archive")
+    return project
+
+
+def claim(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    n: int,
+    now: datetime,
+    lease: timedelta,
+    rng: np.random.Generator,
+) -> tuple[Claim, ...]:
+    """Hand up to `n` samples to a person, holdout ones mixed in at the project's rate."""
+    if not 1 <= n <= MAX_CLAIMS:
+        raise Invalid(f"asked for {n} claims at once; ask for 1 to {MAX_CLAIMS}")
+
+    def attempt(connection: Connection, project: Project, holdout: bool) -> Claim | None:
+        return ranking.claim(
+            connection, project.id, person_id=person.id, holdout=holdout, now=now, lease=lease
+        )
+
+    def one(connection: Connection, project: Project, holdout: bool) -> Claim | None:
+        found = attempt(connection, project, holdout)
+        if found is None and refill(store, connection, project, holdout=holdout, rng=rng):
+            found = attempt(connection, project, holdout)
+        return found
+
+    def operation(connection: Connection) -> tuple[Claim, ...]:
+        project = open_project(connection, project_name)
+        claims: list[Claim] = []
+        for _ in range(n):
+            holdout = bool(rng.random() < project.policy.holdout_rate)
+            found = one(connection, project, holdout) or one(connection, project, not holdout)
+            if found is None:
+                break
+            claims.append(found)
+        return tuple(claims)
+
+    return store.write(operation)
+
+
+def refill(
+    store: Store,
+    connection: Connection,
+    project: Project,
+    *,
+    holdout: bool,
+    rng: np.random.Generator,
+) -> bool:
+    """Let random samples follow where a stream has run dry; False if none are left."""
+    pool = project_pool(store, connection, project)
+    if holdout:
+        return filling.fill_holdout(connection, project, pool) > 0
+    return filling.fill_pool(connection, project, pool, rng=rng) > 0
+
+
+def release(store: Store, person: Person, project_name: str, *, claims: Sequence[str]) -> int:
+    """Give claimed samples back."""
+
+    def operation(connection: Connection) -> int:
+        project = projects.by_name(connection, project_name)
+        return ranking.release(connection, project.id, person_id=person.id, claims=claims)
+
+    return store.write(operation)
+
+
+def renew(
+    store: Store, person: Person, project_name: str, *, claims: Sequence[str], until: datetime
+) -> int:
+    """Extend leases; return how many are still held."""
+    if not claims:
+        return 0
+
+    def operation(connection: Connection) -> int:
+        project = projects.by_name(connection, project_name)
+        return ranking.renew(
+            connection, project.id, person_id=person.id, claims=claims, until=until
+        )
+
+    return store.write(operation)
+
+
+def record(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    answers: Sequence[Answer],
+    now: datetime,
+    lease: timedelta,
+) -> tuple[Recorded, ...]:
+    """Store answers, each exactly once, and say what became of each.
+
+    Raises
+    ------
+    Invalid
+        If an answer names no label of the set, or retracts what was never said.
+    NotFound
+        If the project or a sample does not exist.
+    """
+
+    def operation(connection: Connection) -> tuple[Recorded, ...]:
+        project = projects.by_name(connection, project_name)
+        recorded = tuple(
+            _record_one(
+                store, connection, project, person=person, answer=answer, now=now, lease=lease
+            )
+            for answer in answers
+        )
+        fresh = {item.event_id for item in recorded if not item.repeat}
+        counted = sum(a.action == "answer" and a.event_id in fresh for a in answers)
+        if counted:
+            _retrain_if_due(connection, project, count=counted, now=now)
+        return recorded
+
+    return store.write(operation)
+
+
+def _retrain_if_due(connection: Connection, project: Project, *, count: int, now: datetime) -> None:
+    due = projects.count_answers(connection, project.id, count=count)
+    if due < project.policy.retrain_every:
+        return
+    trigger = {"trigger": f"{due} new answers"}
+    job_id = jobs.enqueue(
+        connection, project.id, "retrain", payload=trigger, now=now, dedupe="retrain"
+    )
+    if job_id is not None:
+        projects.reset_answers(connection, project.id)
+
+
+def check(project: Project, answer: Answer) -> None:
+    """Refuse an answer that says nothing we know.
+
+    Raises
+    ------
+    Invalid
+    """
+    names = [label.name for label in project.labels]
+    if answer.action == "answer" and answer.label not in names:
+        raise Invalid(f"{answer.label!r} is not a label of this project; use one of {names}")
+    if answer.action != "answer" and answer.label is not None:
+        raise Invalid(f"a {answer.action} carries no label; send it without one")
+    if len(answer.comment) > MAX_COMMENT:
+        raise Invalid(
+            f"the comment has {len(answer.comment)} characters; shorten it to {MAX_COMMENT}"
+        )
+    if not 1 <= len(answer.event_id) <= 64:
+        raise Invalid("event_id must have 1 to 64 characters; send a UUID")
+
+
+def _record_one(
+    store: Store,
+    connection: Connection,
+    project: Project,
+    *,
+    person: Person,
+    answer: Answer,
+    now: datetime,
+    lease: timedelta,
+) -> Recorded:
+    known = events.by_event(connection, answer.event_id)
+    if known is not None:
+        if known.person_id != person.id or known.project_id != project.id:
+            raise Conflict(f"the event {answer.event_id} was sent before by someone else")
+        return Recorded(known.event_id, known.sample_key, known.seq, repeat=True, late=known.late)
+    check(project, answer)
+    before = events.head(connection, project.id, sample_key=answer.sample_key, person_id=person.id)
+    if answer.action == "retract" and (before is None or before.action == "retract"):
+        raise Invalid("there is no answer of yours to take back for this sample")
+    closed, late = _close_slot(connection, project, person=person, answer=answer, before=before)
+    position, why, holdout = _placed(store, connection, project, answer.sample_key, closed, before)
+    event = Annotation(
+        seq=projects.next_seq(connection, project.id),
+        event_id=answer.event_id,
+        project_id=project.id,
+        sample_key=answer.sample_key,
+        position=position,
+        person_id=person.id,
+        person=person.name,
+        action=answer.action,
+        label=answer.label,
+        supersedes=before.event_id if before else None,
+        comment=answer.comment,
+        elapsed_ms=answer.elapsed_ms,
+        client_time=answer.client_time,
+        created_at=now,
+        late=late,
+        adjudicates=False,
+        source="",
+        why=why,
+    )
+    events.append(connection, [event], holdout=[holdout])
+    if answer.action in ("skip", "retract"):
+        ranking.reopen(
+            connection,
+            project.id,
+            sample_key=answer.sample_key,
+            person_id=person.id,
+            lease_until=now + lease if answer.action == "retract" else None,
+        )
+    return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
+
+
+def _close_slot(
+    connection: Connection,
+    project: Project,
+    *,
+    person: Person,
+    answer: Answer,
+    before: Annotation | None,
+) -> tuple[Claim | None, bool]:
+    """Close the slot this answers, if it still is the person's; say whether it came late."""
+    if answer.action == "retract":
+        return None, False
+    if answer.claim_id is not None:
+        claimed = ranking.finish(connection, answer.claim_id, person_id=person.id)
+        if claimed is not None and claimed.sample_key != answer.sample_key:
+            raise Invalid(
+                f"claim {answer.claim_id} is for sample {claimed.sample_key!r}, "
+                f"not {answer.sample_key!r}; claim again"
+            )
+        if claimed is not None:
+            return claimed, False
+    closed = ranking.finish_unclaimed(
+        connection, project.id, sample_key=answer.sample_key, person_id=person.id
+    )
+    return closed, answer.claim_id is not None and before is None
+
+
+def _placed(
+    store: Store,
+    connection: Connection,
+    project: Project,
+    sample_key: str,
+    closed: Claim | None,
+    before: Annotation | None,
+) -> tuple[int, Why | None, bool]:
+    """Find where a sample lies, why it was asked about, and whether it is held out."""
+    if closed is not None:
+        return closed.position, closed.why, closed.why.holdout
+    placed = ranking.place(connection, project.id, sample_key)
+    if placed is not None:
+        return placed[0], placed[1], placed[1].holdout
+    pool = project_pool(store, connection, project)
+    position = int(pool.positions([sample_key])[0])
+    if position < 0:
+        raise NotFound("sample", sample_key)
+    why = before.why if before else None
+    return position, why, bool(pool.holdout(project.holdout_threshold)[position])
+
+
+def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[Gold]]:
+    """Turn current answers into gold: ``(pool, holdout)``, in order of their events.
+
+    A reviewer's adjudication wins. With one answer wanted per sample the first counts; with
+    more, a strict majority does, and a sample without one has no gold until adjudicated.
+    """
+    by_sample: dict[int, list[Any]] = defaultdict(list)
+    for row in answers:
+        by_sample[row.position].append(row)
+    pool: list[Gold] = []
+    holdout: list[Gold] = []
+    for position, rows in by_sample.items():
+        chosen = _decide(rows, overlap)
+        if chosen is not None:
+            side = holdout if rows[0].holdout else pool
+            side.append(Gold(rows[0].sample_key, position, chosen.label, chosen.seq))
+    return pool, holdout
+
+
+def _decide(rows: list[Any], overlap: int) -> Any | None:
+    adjudicated = [row for row in rows if row.adjudicates]
+    if adjudicated:
+        return adjudicated[-1]
+    if overlap == 1:
+        return rows[0]
+    label, votes = Counter(row.label for row in rows).most_common(1)[0]
+    if votes * 2 <= len(rows):
+        return None
+    return next(row for row in rows if row.label == label)
+
+
+def fingerprint(gold: Iterable[Gold]) -> str:
+    """Return a SHA-256 of which samples have which label, whatever their order."""
+    digest = hashlib.sha256()
+    for item in sorted(gold, key=lambda g: g.position):
+        digest.update(f"{item.sample_key}\x1f{item.label}\x1e".encode())
+    return digest.hexdigest()
+
+
+def gold(
+    connection: Connection, project: Project, *, until_seq: int | None = None
+) -> tuple[list[Gold], list[Gold]]:
+    """Return the resolved labels of the pool and of the holdout, after event `until_seq`."""
+    rows = events.current_answers(connection, project.id, until_seq=until_seq)
+    return resolve(rows, overlap=project.policy.overlap)

@@ -1,0 +1,76 @@
+"""What the loop is doing, and why when it is not: the words of the rail and of the home page."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from mlvajra_al.records import Job, Person, Progress, Project
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import jobs, projects, versions
+from mlvajra_al.store.database import Connection, Store
+
+WORKER_SILENT = timedelta(seconds=20)
+
+
+def progress(store: Store, person: Person, project_name: str, *, now: datetime) -> Progress:
+    """Return counts and the state of the loop, as one person sees them."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        counts = events.counts(connection, project.id)
+        mine = events.counts(connection, project.id, person_id=person.id)
+        newest = versions.latest(connection, project.id)
+        since = projects.answers_since_retrain(connection, project.id)
+        until = max(0, project.policy.retrain_every - since)
+        state, message = loop_state(connection, project, until=until, now=now)
+        pool = project_pool(store, connection, project)
+        answered = sum(n for (action, _), n in counts.items() if action == "answer")
+        said = sum(n for (action, _), n in counts.items() if action != "retract")
+        return Progress(
+            counts={label.name: counts.get(("answer", label.name), 0) for label in project.labels},
+            answered=answered,
+            skipped=counts.get(("skip", None), 0),
+            flagged=counts.get(("flag", None), 0),
+            mine=sum(n for (action, _), n in mine.items() if action == "answer"),
+            left=max(0, len(pool) - said),
+            version=newest.number if newest else None,
+            champion=project.champion,
+            until_retrain=until,
+            loop_state=state,
+            loop_message=message,
+        )
+
+
+def loop_state(
+    connection: Connection, project: Project, *, until: int, now: datetime
+) -> tuple[str, str]:
+    """Say in one word and one sentence what the loop is doing."""
+    active = jobs.listed(connection, project.id, states=("queued", "running"))
+    worker = jobs.last_seen(connection, "worker")
+    if active and (worker is None or now - worker[0] > WORKER_SILENT):
+        return "no_worker", "The worker is not running, so retraining waits. Tell an admin."
+    by_kind = {(job.kind, job.state): job for job in active}
+    if ("retrain", "running") in by_kind:
+        return "training", by_kind["retrain", "running"].message or "Training now."
+    if ("retrain", "queued") in by_kind:
+        return "queued", "A retrain is about to start."
+    for kind, words in (("ingest", "Importing data."), ("prepare", "Reading the pool.")):
+        for job in active:
+            if job.kind == kind:
+                return "preparing", job.message or words
+    return _idle(connection, project, until)
+
+
+def _idle(connection: Connection, project: Project, until: int) -> tuple[str, str]:
+    last = next(iter(jobs.listed(connection, project.id, kinds=("retrain",), limit=1)), None)
+    if last is not None and last.state == "failed":
+        return "failed", f"The last retrain failed: {last.error}"
+    if last is not None and (needs := missing_labels(last)):
+        return "needs_labels", "The model needs an example of: " + ", ".join(needs)
+    words = "1 answer" if until == 1 else f"{until} answers"
+    return "waiting", f"{words} until the next retrain."
+
+
+def missing_labels(job: Job) -> list[str]:
+    """Return the labels a finished retrain had to wait for."""
+    return list((job.result or {}).get("missing_labels", []))

@@ -1,0 +1,292 @@
+"""Projects: made, described, changed, archived."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mlvajra_al.errors import Invalid
+from mlvajra_al.records import Label, Person, Policy, Project, Recipe
+from mlvajra_al.services.people import require
+from mlvajra_al.store import audit, jobs, projects
+from mlvajra_al.store.database import Connection, Store
+
+NAME = re.compile(r"^\w[\w .-]{0,63}$")
+KEYS = "1234567890qwertyiopadghjklzxvbnm"
+"""Keys for labels in the order they are handed out; u, s, f and c have other meanings."""
+PALETTE = (
+    "#2563eb",
+    "#d97706",
+    "#059669",
+    "#db2777",
+    "#7c3aed",
+    "#0891b2",
+    "#dc2626",
+    "#65a30d",
+    "#9333ea",
+    "#475569",
+)
+MAX_LABELS = len(KEYS)
+
+
+def make_labels(names: Sequence[str]) -> tuple[Label, ...]:
+    """Give each name a key and a colour, in order.
+
+    Raises
+    ------
+    Invalid
+        If there are fewer than two names, too many, or one twice.
+    """
+    cleaned = [name.strip() for name in names if name.strip()]
+    if len(cleaned) < 2:
+        raise Invalid(f"a project needs at least two labels but got {len(cleaned)}; name them")
+    labels = tuple(
+        Label(name, name, KEYS[place % MAX_LABELS], PALETTE[place % len(PALETTE)])
+        for place, name in enumerate(cleaned)
+    )
+    check_labels(labels)
+    return labels
+
+
+def check_labels(labels: Sequence[Label]) -> None:
+    """Refuse a label set that cannot be shown or told apart.
+
+    Raises
+    ------
+    Invalid
+    """
+    if not 2 <= len(labels) <= MAX_LABELS:
+        raise Invalid(
+            f"a project has 2 to {MAX_LABELS} labels but got {len(labels)}; change the set"
+        )
+    for field in ("name", "display", "key"):
+        values = [getattr(label, field).lower() for label in labels]
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise Invalid(f"two labels have the {field} {twice!r}; give each its own")
+    for label in labels:
+        if label.key not in KEYS:
+            raise Invalid(f"the key {label.key!r} of {label.name!r} is taken; use one of {KEYS}")
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", label.color):
+            raise Invalid(f"the colour {label.color!r} of {label.name!r} is not like '#2563eb'")
+        if not 1 <= len(label.name) <= 200 or not label.display.strip():
+            raise Invalid("a label needs a name of 1 to 200 characters and something to show")
+
+
+def check_policy(policy: Policy) -> None:
+    """Refuse a policy whose numbers cannot work.
+
+    Raises
+    ------
+    Invalid
+    """
+    for name, value, low, high in (
+        ("overlap", policy.overlap, 1, 20),
+        ("holdout share", policy.holdout_share, 0.0, 0.9),
+        ("holdout rate", policy.holdout_rate, 0.0, 0.9),
+        ("answers until a retrain", policy.retrain_every, 1, 100_000),
+        ("retrains until a full fit", policy.full_every, 1, 1_000),
+    ):
+        if not low <= value <= high:
+            raise Invalid(f"{name} must be between {low} and {high} but is {value}; change it")
+
+
+def draft(
+    name: str, *, labels: Sequence[Label], recipe: Recipe, now: datetime, seed: int
+) -> Project:
+    """Return a project that is not stored yet, to be adjusted with ``dataclasses.replace``."""
+    return Project(
+        id=0,
+        name=name.strip(),
+        labels=tuple(labels),
+        recipe=recipe,
+        policy=Policy(),
+        seed=seed,
+        key_column=None,
+        group_column=None,
+        gold_column=None,
+        title_column=None,
+        guidelines="",
+        holdout_threshold=0.0,
+        champion=None,
+        last_seq=0,
+        created_at=now,
+        archived_at=None,
+    )
+
+
+def create(store: Store, person: Person, project: Project) -> Project:
+    """Store a new project.
+
+    Raises
+    ------
+    Invalid
+        If its name, labels, columns or policy cannot be used.
+    Conflict
+        If the name is taken.
+    """
+    require(person, "admin", "create a project")
+    if not NAME.match(project.name) or project.name.isdigit():
+        raise Invalid(
+            f"{project.name!r} cannot be a project's name; use 1 to 64 letters, digits, "
+            "spaces, dots or dashes, and not digits alone"
+        )
+    check_labels(project.labels)
+    check_policy(project.policy)
+    check_recipe(project)
+
+    def operation(connection: Connection) -> Project:
+        created = projects.create(connection, project)
+        _audit(connection, person, "project created", created, project.created_at)
+        return created
+
+    return store.write(operation)
+
+
+def check_recipe(project: Project) -> None:
+    """Refuse a recipe without input, or one that would see the answer.
+
+    Raises
+    ------
+    Invalid
+    """
+    inputs = [column.name for column in project.recipe.columns if column.kind != "ignored"]
+    if not inputs:
+        raise Invalid("the model needs at least one input column; choose one")
+    if project.gold_column in inputs:
+        raise Invalid(
+            f"{project.gold_column!r} holds the answers, so it cannot be an input; leave it out"
+        )
+
+
+def get(store: Store, name: str) -> Project:
+    """Return a project by name."""
+    with store.read() as connection:
+        return projects.by_name(connection, name)
+
+
+def listed(store: Store, *, archived: bool = False) -> tuple[Project, ...]:
+    """Return the projects, archived ones only on request."""
+    with store.read() as connection:
+        return projects.listed(connection, archived=archived)
+
+
+def set_labels(
+    store: Store, person: Person, name: str, *, labels: Sequence[Label], now: datetime
+) -> Project:
+    """Change the label set: add, rename for display, set keys, colours and definitions."""
+    require(person, "admin", "change the label set")
+    check_labels(labels)
+    return _change(
+        store,
+        person,
+        name,
+        what="labels changed",
+        now=now,
+        write=lambda connection, project: projects.set_labels(connection, project.id, labels),
+    )
+
+
+def set_guidelines(store: Store, person: Person, name: str, *, text: str, now: datetime) -> Project:
+    """Replace the guidelines, written in markdown."""
+    require(person, "admin", "write the guidelines")
+    return _change(
+        store,
+        person,
+        name,
+        what="guidelines changed",
+        now=now,
+        write=lambda connection, project: projects.set_guidelines(connection, project.id, text),
+    )
+
+
+def set_policy(
+    store: Store, person: Person, name: str, *, policy: Policy, now: datetime
+) -> Project:
+    """Change how the project asks and retrains; the holdout share is fixed at the first import."""
+    require(person, "admin", "change the policy")
+    check_policy(policy)
+    return _change(
+        store,
+        person,
+        name,
+        what="policy changed",
+        now=now,
+        write=lambda connection, project: projects.set_policy(
+            connection,
+            project.id,
+            replace(policy, holdout_share=project.policy.holdout_share),
+        ),
+    )
+
+
+def set_recipe(
+    store: Store, person: Person, name: str, *, recipe: Recipe, now: datetime
+) -> Project:
+    """Change inputs or estimator: a new revision is prepared and the next fit is a full one."""
+    require(person, "admin", "change the recipe")
+
+    def write(connection: Connection, project: Project) -> None:
+        check_recipe(replace(project, recipe=recipe))
+        projects.set_recipe(connection, project.id, recipe)
+        jobs.enqueue(
+            connection,
+            project.id,
+            "prepare",
+            payload={},
+            now=now,
+            dedupe="prepare",
+            person_id=person.id,
+        )
+
+    return _change(store, person, name, what="recipe changed", now=now, write=write)
+
+
+def set_archived(
+    store: Store, person: Person, name: str, *, archived: bool, now: datetime
+) -> Project:
+    """Archive a project (nothing is deleted), or take it out of the archive."""
+    require(person, "admin", "archive a project")
+    return _change(
+        store,
+        person,
+        name,
+        what="project archived" if archived else "project taken out of the archive",
+        now=now,
+        write=lambda connection, project: projects.set_archived(
+            connection, project.id, now if archived else None
+        ),
+    )
+
+
+def _change(
+    store: Store,
+    person: Person,
+    name: str,
+    *,
+    what: str,
+    now: datetime,
+    write: Callable[[Connection, Project], None],
+) -> Project:
+    def operation(connection: Connection) -> Project:
+        project = projects.by_name(connection, name)
+        write(connection, project)
+        _audit(connection, person, what, project, now)
+        return projects.get(connection, project.id)
+
+    return store.write(operation)
+
+
+def _audit(
+    connection: Connection, person: Person, what: str, project: Project, now: datetime
+) -> None:
+    audit.add(
+        connection,
+        what,
+        now=now,
+        person_id=person.id,
+        project_id=project.id,
+        detail=project.name,
+    )

@@ -1,0 +1,29 @@
+"""Frozen records to JSON columns and back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+def dump(value: Any) -> Any:
+    """Turn a record into plain JSON values."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def load(kind: type[T], value: Any) -> T:
+    """Turn plain JSON values back into a record."""
+    loaded: T = _adapter(kind).validate_python(value)
+    return loaded

@@ -1,0 +1,214 @@
+"""The one way to a database: open it, read from it, write to it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from mlvajra_al.errors import Setup
+
+__all__ = ["Connection", "Operation", "Store", "Writer"]
+
+T = TypeVar("T")
+Operation = Callable[[Connection], T]
+
+BUSY_TIMEOUT_MS = 30_000
+GROUP_COMMIT = 32
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+class Writer(threading.Thread):
+    """One thread that commits the writes of a process in groups.
+
+    Each operation runs in a savepoint, so that one that fails takes no other with it, and is
+    answered only after the commit.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(name="writer", daemon=True)
+        self._engine = engine
+        self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
+
+    def submit(self, operation: Operation[T]) -> Future[T]:
+        """Queue an operation; its future is done once it is committed."""
+        future: Future[T] = Future()
+        self._queue.put((operation, future))
+        return future
+
+    def stop(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._queue.put(None)
+        self.join()
+
+    def run(self) -> None:
+        """Drain, write, commit, answer; until stopped."""
+        running = True
+        while running:
+            group: list[tuple[Operation[Any], Future[Any]]] = []
+            entry = self._queue.get()
+            while True:
+                if entry is None:
+                    running = False
+                    break
+                group.append(entry)
+                if len(group) == GROUP_COMMIT or self._queue.empty():
+                    break
+                entry = self._queue.get()
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[tuple[Operation[Any], Future[Any]]]) -> None:
+        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(immediate=True)
+                with connection.begin():
+                    for operation, future in group:
+                        outcomes.append((future, *_attempt(connection, operation)))
+        except SQLAlchemyError as error:
+            for _, future in group:
+                future.set_exception(error)
+            return
+        for future, result, failure in outcomes:
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+
+def _attempt(connection: Connection, operation: Operation[T]) -> tuple[T | None, Exception | None]:
+    try:
+        with connection.begin_nested():
+            return operation(connection), None
+    except Exception as error:  # handed to whoever asked, through the future
+        return None, error
+
+
+class Store:
+    """A workspace: one database and one folder of files.
+
+    Parameters
+    ----------
+    engine : Engine
+    home : Path
+        Folder of shards, features, artefacts and uploads.
+    """
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self.engine, self.home = engine, home
+        self._writer: Writer | None = None
+
+    @classmethod
+    def open(cls, url: str, home: Path) -> Store:
+        """Open a workspace, making its folder where it is missing.
+
+        Raises
+        ------
+        Setup
+            If the folder cannot be written or the URL is of no database we know.
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise Setup(
+                f"MLVAJRA_DATABASE_URL names {parsed.get_backend_name()!r}, but only sqlite and "
+                "postgresql are supported; correct it"
+            )
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Setup(
+                f"the workspace {home} cannot be created ({error.strerror}); "
+                "set MLVAJRA_HOME to a folder you may write to"
+            ) from error
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if not sqlite:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed, pool_size=20, max_overflow=40, pool_pre_ping=not sqlite)
+        if sqlite:
+            _prepare_sqlite(engine)
+        return cls(engine, home)
+
+    def migrate(self) -> None:
+        """Bring the database to the newest schema.
+
+        Raises
+        ------
+        Setup
+            If the database cannot be reached, or is newer than this program.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            with self.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except DBAPIError as error:
+            raise Setup(
+                f"the database {self.engine.url.render_as_string()} cannot be used: "
+                f"{error.orig}; check MLVAJRA_DATABASE_URL and MLVAJRA_HOME"
+            ) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees one snapshot and changes nothing."""
+        with self.engine.connect() as connection:
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Yield a connection in a write transaction, committed at the end."""
+        with self.engine.connect() as plain:
+            connection = plain.execution_options(immediate=True)
+            with connection.begin():
+                yield connection
+
+    def write(self, operation: Operation[T]) -> T:
+        """Run `operation` in a write transaction and return its result after the commit."""
+        if self._writer is not None:
+            return self._writer.submit(operation).result()
+        with self.begin() as connection:
+            return operation(connection)
+
+    def start_writer(self) -> None:
+        """Send all writes of this process through one thread (SQLite allows one writer)."""
+        if self.engine.dialect.name == "sqlite" and self._writer is None:
+            self._writer = Writer(self.engine)
+            self._writer.start()
+
+    def close(self) -> None:
+        """Finish queued writes and close every connection."""
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer = None
+        self.engine.dispose()

@@ -1,0 +1,233 @@
+"""Durable jobs: enqueued once, leased, heart-beaten, retried with a limit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mlvajra_al.errors import NotFound
+from mlvajra_al.records import Job, JobKind, JobState
+from mlvajra_al.store.schema import job, person, process
+
+MAX_ATTEMPTS = 3
+PRIORITY: dict[JobKind, int] = {
+    "retrain": 0,
+    "predict": 1,
+    "explain": 2,
+    "prepare": 3,
+    "ingest": 4,
+}
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        project_id=row.project_id,
+        kind=row.kind,
+        state=row.state,
+        payload=row.payload,
+        progress=row.progress,
+        message=row.message,
+        result=row.result,
+        error=row.error,
+        attempts=row.attempts,
+        person=row.person,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _select() -> Select[Any]:
+    return select(job, person.c.name.label("person")).outerjoin(
+        person, person.c.id == job.c.person_id
+    )
+
+
+def enqueue(
+    connection: Connection,
+    project_id: int,
+    kind: JobKind,
+    *,
+    payload: dict[str, Any],
+    now: datetime,
+    dedupe: str | None = None,
+    person_id: int | None = None,
+) -> int | None:
+    """Queue a job and return its id; None if one with this `dedupe` is queued already."""
+    values = {
+        "project_id": project_id,
+        "kind": kind,
+        "state": "queued",
+        "priority": PRIORITY[kind],
+        "payload": payload,
+        "dedupe": dedupe,
+        "person_id": person_id,
+        "created_at": now,
+    }
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(job).values(values).on_conflict_do_nothing().returning(job.c.id)
+    found = connection.scalar(statement)
+    return None if found is None else int(found)
+
+
+def queued_id(connection: Connection, project_id: int, dedupe: str) -> int:
+    """Return the id of the queued job that stood in the way of a second one."""
+    query = select(job.c.id).where(
+        job.c.project_id == project_id, job.c.dedupe == dedupe, job.c.state == "queued"
+    )
+    found = connection.scalar(query)
+    if found is None:
+        raise NotFound("job", dedupe)
+    return int(found)
+
+
+def claim(connection: Connection, *, worker: str, now: datetime, lease: timedelta) -> Job | None:
+    """Lease the most urgent job that waits or whose worker has died."""
+    abandoned = (job.c.state == "running") & (job.c.lease_until < now)
+    query = (
+        select(job.c.id)
+        .where((job.c.state == "queued") | abandoned)
+        .order_by(job.c.priority, job.c.id)
+        .limit(1)
+    )
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update(of=job, skip_locked=True)
+    job_id = connection.scalar(query)
+    if job_id is None:
+        return None
+    attempts = connection.scalar(select(job.c.attempts).where(job.c.id == job_id)) or 0
+    if attempts >= MAX_ATTEMPTS:
+        message = (
+            f"its worker died {attempts} times while doing this; see the worker's log, then "
+            "start it again"
+        )
+        finish(connection, job_id, state="failed", now=now, error=message)
+        return None
+    statement = (
+        update(job)
+        .where(job.c.id == job_id)
+        .values(
+            state="running",
+            worker=worker,
+            lease_until=now + lease,
+            attempts=job.c.attempts + 1,
+            started_at=now,
+            progress=0.0,
+            message="",
+        )
+    )
+    connection.execute(statement)
+    return get(connection, job_id)
+
+
+def beat(
+    connection: Connection,
+    job_id: int,
+    *,
+    worker: str,
+    until: datetime,
+    progress: float | None = None,
+    message: str | None = None,
+) -> bool:
+    """Renew a lease; False if the job was cancelled or taken over."""
+    values: dict[str, Any] = {"lease_until": until}
+    if progress is not None:
+        values["progress"] = progress
+    if message is not None:
+        values["message"] = message
+    statement = (
+        update(job)
+        .where(job.c.id == job_id, job.c.worker == worker, job.c.state == "running")
+        .values(values)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def is_mine(connection: Connection, job_id: int, worker: str) -> bool:
+    """Tell whether a worker still holds a job; asked inside the transaction that writes results."""
+    query = select(job.c.id).where(
+        job.c.id == job_id, job.c.worker == worker, job.c.state == "running"
+    )
+    return connection.scalar(query) is not None
+
+
+def finish(
+    connection: Connection,
+    job_id: int,
+    *,
+    state: JobState,
+    now: datetime,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    """End a job."""
+    statement = (
+        update(job)
+        .where(job.c.id == job_id, job.c.state.in_(("queued", "running")))
+        .values(state=state, finished_at=now, result=result, error=error)
+    )
+    if state == "done":
+        statement = statement.values(progress=1.0)
+    connection.execute(statement)
+
+
+def get(connection: Connection, job_id: int) -> Job:
+    """Return one job."""
+    row = connection.execute(_select().where(job.c.id == job_id)).one_or_none()
+    if row is None:
+        raise NotFound("job", job_id)
+    return _job(row)
+
+
+def listed(
+    connection: Connection,
+    project_id: int,
+    *,
+    kinds: Sequence[JobKind] = (),
+    states: Sequence[JobState] = (),
+    limit: int = 50,
+) -> tuple[Job, ...]:
+    """Return a project's jobs, newest first."""
+    query = _select().where(job.c.project_id == project_id).order_by(job.c.id.desc()).limit(limit)
+    if kinds:
+        query = query.where(job.c.kind.in_(kinds))
+    if states:
+        query = query.where(job.c.state.in_(states))
+    return tuple(_job(row) for row in connection.execute(query))
+
+
+def report_process(
+    connection: Connection, name: str, *, kind: str, started_at: datetime, now: datetime, doing: str
+) -> None:
+    """Say that a process is alive and what it does."""
+    statement = update(process).where(process.c.name == name).values(seen_at=now, doing=doing)
+    if connection.execute(statement).rowcount:
+        return
+    connection.execute(
+        insert(process).values(
+            name=name, kind=kind, pid=os.getpid(), started_at=started_at, seen_at=now, doing=doing
+        )
+    )
+
+
+def forget_processes(connection: Connection, *, before: datetime) -> None:
+    """Drop processes that have not been seen since `before`."""
+    connection.execute(delete(process).where(process.c.seen_at < before))
+
+
+def last_seen(connection: Connection, kind: str) -> tuple[datetime, str] | None:
+    """Return when a process of this kind was last seen and what it was doing."""
+    query = (
+        select(process.c.seen_at, process.c.doing)
+        .where(process.c.kind == kind)
+        .order_by(process.c.seen_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.seen_at, row.doing)

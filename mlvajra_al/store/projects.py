@@ -1,0 +1,252 @@
+"""Projects, their label sets, and the shards of their pools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from mlvajra_al.errors import Conflict, NotFound
+from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
+from mlvajra_al.store.codec import dump, load
+from mlvajra_al.store.schema import annotation, label, project, shard
+
+
+def _labels(connection: Connection, project_id: int) -> tuple[Label, ...]:
+    query = select(label).where(label.c.project_id == project_id).order_by(label.c.place)
+    return tuple(
+        Label(row.name, row.display, row.key, row.color, row.definition)
+        for row in connection.execute(query)
+    )
+
+
+def _project(connection: Connection, row: Row[Any]) -> Project:
+    return Project(
+        id=row.id,
+        name=row.name,
+        labels=_labels(connection, row.id),
+        recipe=load(Recipe, row.recipe),
+        policy=load(Policy, row.policy),
+        seed=row.seed,
+        key_column=row.key_column,
+        group_column=row.group_column,
+        gold_column=row.gold_column,
+        title_column=row.title_column,
+        guidelines=row.guidelines,
+        holdout_threshold=row.holdout_threshold,
+        champion=row.champion,
+        last_seq=row.last_seq,
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+    )
+
+
+def create(connection: Connection, draft: Project) -> Project:
+    """Store a new project; `draft.id` is ignored and the stored record returned.
+
+    Raises
+    ------
+    Conflict
+        If the name is taken.
+    """
+    if connection.scalar(select(project.c.id).where(project.c.name == draft.name)) is not None:
+        raise Conflict(f"there is a project {draft.name!r} already; choose another name")
+    values = {
+        "name": draft.name,
+        "recipe": dump(draft.recipe),
+        "policy": dump(draft.policy),
+        "seed": draft.seed,
+        "key_column": draft.key_column,
+        "group_column": draft.group_column,
+        "gold_column": draft.gold_column,
+        "title_column": draft.title_column,
+        "guidelines": draft.guidelines,
+        "created_at": draft.created_at,
+    }
+    project_id = connection.scalar(insert(project).values(values).returning(project.c.id))
+    if project_id is None:
+        raise Conflict(f"the project {draft.name!r} could not be stored; try again")
+    set_labels(connection, project_id, draft.labels)
+    return get(connection, project_id)
+
+
+def get(connection: Connection, project_id: int) -> Project:
+    """Return a project by its id."""
+    row = connection.execute(select(project).where(project.c.id == project_id)).one_or_none()
+    if row is None:
+        raise NotFound("project", project_id)
+    return _project(connection, row)
+
+
+def by_name(connection: Connection, name: str) -> Project:
+    """Return a project by its name."""
+    row = connection.execute(select(project).where(project.c.name == name)).one_or_none()
+    if row is None:
+        raise NotFound("project", name)
+    return _project(connection, row)
+
+
+def listed(connection: Connection, *, archived: bool = False) -> tuple[Project, ...]:
+    """Return all projects in order of creation, archived ones only on request."""
+    query = select(project).order_by(project.c.id)
+    if not archived:
+        query = query.where(project.c.archived_at.is_(None))
+    return tuple(_project(connection, row) for row in connection.execute(query).all())
+
+
+def set_labels(connection: Connection, project_id: int, labels: Sequence[Label]) -> None:
+    """Store the label set in this order; a label that was used in an answer cannot be dropped.
+
+    Raises
+    ------
+    Conflict
+        If a label that annotations mention is missing.
+    """
+    used = set(
+        connection.scalars(
+            select(annotation.c.label).where(annotation.c.project_id == project_id).distinct()
+        )
+    ) - {None}
+    missing = sorted(used - {item.name for item in labels})
+    if missing:
+        raise Conflict(
+            f"answers use the label {missing[0]!r}, so it cannot be removed; rename it instead"
+        )
+    kept = [item.name for item in labels if item.name in used]
+    connection.execute(
+        delete(label).where(label.c.project_id == project_id, label.c.name.not_in(kept))
+    )
+    for place, name in enumerate(kept):
+        # Two labels may swap keys: park the old ones outside the alphabet first.
+        parked = {"key": chr(0xE000 + place)}
+        connection.execute(
+            update(label).where(label.c.project_id == project_id, label.c.name == name), parked
+        )
+    for place, item in enumerate(labels):
+        values = {
+            "place": place,
+            "display": item.display,
+            "key": item.key,
+            "color": item.color,
+            "definition": item.definition,
+        }
+        if item.name in kept:
+            statement = update(label).where(
+                label.c.project_id == project_id, label.c.name == item.name
+            )
+            connection.execute(statement.values(values))
+        else:
+            connection.execute(
+                insert(label).values(project_id=project_id, name=item.name, **values)
+            )
+
+
+def set_recipe(connection: Connection, project_id: int, recipe: Recipe) -> None:
+    """Replace the recipe; the next retrain is a full fit."""
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(recipe=dump(recipe))
+    )
+
+
+def set_policy(connection: Connection, project_id: int, policy: Policy) -> None:
+    """Replace the policy."""
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(policy=dump(policy))
+    )
+
+
+def set_guidelines(connection: Connection, project_id: int, text: str) -> None:
+    """Replace the guidelines (markdown)."""
+    connection.execute(update(project).where(project.c.id == project_id).values(guidelines=text))
+
+
+def set_archived(connection: Connection, project_id: int, at: datetime | None) -> None:
+    """Archive a project, or take it out of the archive."""
+    connection.execute(update(project).where(project.c.id == project_id).values(archived_at=at))
+
+
+def set_holdout_threshold(connection: Connection, project_id: int, threshold: float) -> None:
+    """Fix the share of the pool that is held out."""
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(holdout_threshold=threshold)
+    )
+
+
+def set_statistics(connection: Connection, project_id: int, statistics: dict[str, Any]) -> None:
+    """Store the pool's summary: per numeric column its range and quantiles."""
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(statistics=statistics)
+    )
+
+
+def statistics(connection: Connection, project_id: int) -> dict[str, Any]:
+    """Return the pool's summary; empty before the first import."""
+    found = connection.scalar(select(project.c.statistics).where(project.c.id == project_id))
+    return dict(found or {})
+
+
+def next_seq(connection: Connection, project_id: int, *, count: int = 1) -> int:
+    """Take `count` event numbers and return the first; order of numbers is order of commit."""
+    statement = (
+        update(project)
+        .where(project.c.id == project_id)
+        .values(last_seq=project.c.last_seq + count)
+        .returning(project.c.last_seq)
+    )
+    last = connection.scalar(statement)
+    if last is None:
+        raise NotFound("project", project_id)
+    return int(last) - count + 1
+
+
+def count_answers(connection: Connection, project_id: int, *, count: int = 1) -> int:
+    """Add to the answers since the last retrain was asked for, and return how many there are."""
+    statement = (
+        update(project)
+        .where(project.c.id == project_id)
+        .values(answers_since_retrain=project.c.answers_since_retrain + count)
+        .returning(project.c.answers_since_retrain)
+    )
+    return int(connection.scalar(statement) or 0)
+
+
+def answers_since_retrain(connection: Connection, project_id: int) -> int:
+    """Return the answers given since the last retrain was asked for."""
+    query = select(project.c.answers_since_retrain).where(project.c.id == project_id)
+    return int(connection.scalar(query) or 0)
+
+
+def reset_answers(connection: Connection, project_id: int) -> None:
+    """Start counting answers anew: a retrain was asked for."""
+    connection.execute(
+        update(project).where(project.c.id == project_id).values(answers_since_retrain=0)
+    )
+
+
+def shards(connection: Connection, project_id: int) -> tuple[Shard, ...]:
+    """Return the shards of a pool in order."""
+    query = select(shard).where(shard.c.project_id == project_id).order_by(shard.c.number)
+    return tuple(
+        Shard(
+            row.project_id, row.number, row.start, row.rows, row.sha256, row.source, row.created_at
+        )
+        for row in connection.execute(query)
+    )
+
+
+def add_shards(connection: Connection, added: Sequence[Shard]) -> None:
+    """Register shards whose files are in place."""
+    for item in added:
+        connection.execute(
+            insert(shard).values(
+                project_id=item.project_id,
+                number=item.number,
+                start=item.start,
+                rows=item.rows,
+                sha256=item.sha256,
+                source=item.source,
+                created_at=item.created_at,
+            )
+        )

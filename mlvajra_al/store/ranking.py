@@ -1,0 +1,340 @@
+"""Who is asked about what: ranked slots, claims on them, leases.
+
+A slot is one wanted answer. Every promise about claims is a constraint of its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+    update,
+)
+
+from mlvajra_al.records import Claim, Ranked, Why
+from mlvajra_al.store.schema import annotation, slot
+
+
+def _why(row: Row[tuple[object, ...]]) -> Why:
+    return Why(
+        strategy=row.strategy,
+        utility=row.utility,
+        rank=row.rank,
+        version=row.version,
+        inclusion_probability=row.inclusion_probability,
+        holdout=row.holdout,
+    )
+
+
+def _claim(row: Row[tuple[object, ...]]) -> Claim:
+    return Claim(
+        id=row.lease_token,
+        project_id=row.project_id,
+        sample_key=row.sample_key,
+        position=row.position,
+        person_id=row.annotator_id,
+        lease_until=row.lease_until,
+        why=_why(row),
+    )
+
+
+def _open_to(project_id: int, person_id: int, now: datetime) -> Select[tuple[int]]:
+    """Select the slots this person may claim, best first."""
+    sibling = slot.alias("sibling")
+    mine = select(sibling.c.id).where(
+        sibling.c.project_id == project_id,
+        sibling.c.sample_key == slot.c.sample_key,
+        sibling.c.annotator_id == person_id,
+        sibling.c.id != slot.c.id,
+    )
+    answered = select(annotation.c.seq).where(
+        annotation.c.project_id == project_id,
+        annotation.c.sample_key == slot.c.sample_key,
+        annotation.c.person_id == person_id,
+    )
+    return (
+        select(slot.c.id)
+        .where(
+            slot.c.project_id == project_id,
+            slot.c.done.is_(False),
+            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
+            ~mine.exists(),
+            ~answered.exists(),
+        )
+        .order_by(slot.c.rank, slot.c.slot_no)
+        .limit(1)
+    )
+
+
+def claim(
+    connection: Connection,
+    project_id: int,
+    *,
+    person_id: int,
+    holdout: bool,
+    now: datetime,
+    lease: timedelta,
+) -> Claim | None:
+    """Hand the best waiting sample of one stream to a person; None where none waits."""
+    wanted = _open_to(project_id, person_id, now).where(slot.c.holdout.is_(holdout))
+    if connection.dialect.name == "postgresql":
+        wanted = wanted.with_for_update(of=slot, skip_locked=True)
+        chosen = wanted.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+        target = slot.c.id == select(chosen.c.id).scalar_subquery()
+    else:
+        target = slot.c.id == wanted.scalar_subquery()
+    statement = (
+        update(slot)
+        .where(target)
+        .values(annotator_id=person_id, lease_until=now + lease, lease_token=uuid4().hex)
+        .returning(*slot.c)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def held(
+    connection: Connection, project_id: int, *, person_id: int, now: datetime
+) -> tuple[Claim, ...]:
+    """Return the claims a person holds."""
+    query = select(slot).where(
+        slot.c.project_id == project_id,
+        slot.c.annotator_id == person_id,
+        slot.c.done.is_(False),
+        slot.c.lease_until >= now,
+    )
+    return tuple(_claim(row) for row in connection.execute(query))
+
+
+def renew(
+    connection: Connection,
+    project_id: int,
+    *,
+    person_id: int,
+    claims: Sequence[str],
+    until: datetime,
+) -> int:
+    """Extend the leases that are still this person's and return how many there were."""
+    statement = (
+        update(slot)
+        .where(
+            slot.c.project_id == project_id,
+            slot.c.annotator_id == person_id,
+            slot.c.lease_token.in_(claims),
+            slot.c.done.is_(False),
+        )
+        .values(lease_until=until)
+    )
+    return connection.execute(statement).rowcount
+
+
+def release(
+    connection: Connection, project_id: int, *, person_id: int, claims: Sequence[str]
+) -> int:
+    """Give claimed samples back and return how many there were."""
+    statement = (
+        update(slot)
+        .where(
+            slot.c.project_id == project_id,
+            slot.c.annotator_id == person_id,
+            slot.c.lease_token.in_(claims),
+            slot.c.done.is_(False),
+        )
+        .values(annotator_id=None, lease_until=None, lease_token=None)
+    )
+    return connection.execute(statement).rowcount
+
+
+def finish(connection: Connection, claim_id: str, *, person_id: int) -> Claim | None:
+    """Close the slot of a claim if it is still this person's; None if it is not."""
+    statement = (
+        update(slot)
+        .where(
+            slot.c.lease_token == claim_id,
+            slot.c.annotator_id == person_id,
+            slot.c.done.is_(False),
+        )
+        .values(done=True)
+        .returning(*slot.c)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def finish_unclaimed(
+    connection: Connection, project_id: int, *, sample_key: str, person_id: int
+) -> Claim | None:
+    """Close one slot of a sample that nobody has answered, for an answer without a claim."""
+    mine = select(slot.c.id).where(
+        slot.c.project_id == project_id,
+        slot.c.sample_key == sample_key,
+        slot.c.annotator_id == person_id,
+    )
+    own_id = connection.scalar(mine)
+    free = select(func.min(slot.c.id)).where(
+        slot.c.project_id == project_id,
+        slot.c.sample_key == sample_key,
+        slot.c.annotator_id.is_(None),
+        slot.c.done.is_(False),
+    )
+    slot_id = own_id if own_id is not None else connection.scalar(free)
+    if slot_id is None:
+        return None
+    statement = (
+        update(slot)
+        .where(slot.c.id == slot_id, slot.c.done.is_(False))
+        .values(
+            done=True,
+            annotator_id=person_id,
+            lease_token=func.coalesce(slot.c.lease_token, uuid4().hex),
+            lease_until=func.coalesce(slot.c.lease_until, func.current_timestamp()),
+        )
+        .returning(*slot.c)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def place(connection: Connection, project_id: int, sample_key: str) -> tuple[int, Why] | None:
+    """Return a ranked sample's position and why it was ranked; None if it never was."""
+    query = select(slot).where(
+        slot.c.project_id == project_id, slot.c.sample_key == sample_key, slot.c.slot_no == 0
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.position, _why(row))
+
+
+def reopen(
+    connection: Connection,
+    project_id: int,
+    *,
+    sample_key: str,
+    person_id: int,
+    lease_until: datetime | None,
+) -> Claim | None:
+    """Ask again about a sample this person had closed.
+
+    With `lease_until` the person keeps it (undo); without, it is anybody's (skip).
+    """
+    keep = lease_until is not None
+    statement = (
+        update(slot)
+        .where(
+            slot.c.project_id == project_id,
+            slot.c.sample_key == sample_key,
+            slot.c.annotator_id == person_id,
+        )
+        .values(
+            done=False,
+            annotator_id=person_id if keep else None,
+            lease_until=lease_until,
+            lease_token=uuid4().hex if keep else None,
+        )
+        .returning(*slot.c)
+    )
+    row = connection.execute(statement).one_or_none()
+    return _claim(row) if row is not None and keep else None
+
+
+def _insert(
+    connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
+) -> None:
+    rows = [
+        {
+            "project_id": project_id,
+            "sample_key": item.sample_key,
+            "position": item.position,
+            "slot_no": slot_no,
+            "rank": item.why.rank,
+            "holdout": item.why.holdout,
+            "strategy": item.why.strategy,
+            "utility": item.why.utility,
+            "version": item.why.version,
+            "inclusion_probability": item.why.inclusion_probability,
+        }
+        for item in ranked
+        for slot_no in range(overlap)
+    ]
+    if rows:
+        connection.execute(insert(slot), rows)
+
+
+def known_positions(connection: Connection, project_id: int) -> set[int]:
+    """Return the positions of every sample that waits, is held, or was answered."""
+    ranked = select(slot.c.position).where(slot.c.project_id == project_id)
+    answered = select(annotation.c.position).where(annotation.c.project_id == project_id)
+    return set(connection.scalars(union(ranked, answered)))
+
+
+def replace(
+    connection: Connection,
+    project_id: int,
+    ranked: Sequence[Ranked],
+    *,
+    overlap: int,
+    now: datetime,
+) -> int:
+    """Put a new ranking in the place of the waiting pool samples; return how many wait.
+
+    Samples that somebody holds or has answered keep their slots.
+    """
+    busy = slot.alias("busy")
+    touched = select(busy.c.id).where(
+        busy.c.project_id == project_id,
+        busy.c.sample_key == slot.c.sample_key,
+        or_(
+            busy.c.done.is_(True),
+            and_(busy.c.annotator_id.is_not(None), busy.c.lease_until >= now),
+        ),
+    )
+    connection.execute(
+        delete(slot).where(
+            slot.c.project_id == project_id,
+            slot.c.holdout.is_(False),
+            slot.c.done.is_(False),
+            ~touched.exists(),
+        )
+    )
+    extend(connection, project_id, ranked, overlap=overlap)
+    return waiting(connection, project_id)
+
+
+def extend(
+    connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
+) -> None:
+    """Add samples behind those that wait already, leaving out what is ranked or answered."""
+    known = known_positions(connection, project_id)
+    fresh = [item for item in ranked if item.position not in known]
+    _insert(connection, project_id, fresh, overlap=overlap)
+
+
+def waiting(connection: Connection, project_id: int, *, holdout: bool = False) -> int:
+    """Return how many slots of a stream are unclaimed and unanswered."""
+    query = select(func.count()).where(
+        slot.c.project_id == project_id,
+        slot.c.holdout.is_(holdout),
+        slot.c.done.is_(False),
+        slot.c.annotator_id.is_(None),
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def last_rank(connection: Connection, project_id: int, *, holdout: bool = False) -> int:
+    """Return the highest rank of a stream; -1 before the first."""
+    query = select(func.max(slot.c.rank)).where(
+        slot.c.project_id == project_id, slot.c.holdout.is_(holdout)
+    )
+    found = connection.scalar(query)
+    return -1 if found is None else int(found)
