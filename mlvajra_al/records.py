@@ -12,7 +12,7 @@ EstimatorName = Literal[
 ]
 Role = Literal["annotator", "reviewer", "admin"]
 Action = Literal["answer", "skip", "flag", "retract"]
-JobKind = Literal["ingest", "prepare", "retrain", "explain", "predict"]
+JobKind = Literal["ingest", "prepare", "retrain", "evaluate", "explain", "predict"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 TrainingMode = Literal["full", "warm_start", "partial_fit"]
 

@@ -18,6 +18,7 @@ MAX_ATTEMPTS = 3
 PRIORITY: dict[JobKind, int] = {
     "retrain": 0,
     "predict": 1,
+    "evaluate": 2,
     "explain": 2,
     "prepare": 3,
     "ingest": 4,
