@@ -1,0 +1,179 @@
+"""The first batch, before there is any label: varied samples that stand for many others."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.decomposition import TruncatedSVD
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from mlvajra_al.errors import PoolExhausted
+
+Kind = Literal["auto", "kmeans", "typiclust"]
+
+SAMPLED = 20_000
+"""Rows looked at in a larger pool; more would cost time and change little."""
+DIMENSIONS = 64
+NEIGHBOURS = 20
+
+
+def first_batch(
+    X: Any, n: int, *, rng: np.random.Generator, kind: Kind = "auto"
+) -> NDArray[np.intp]:
+    """Pick varied, typical samples of a pool of which nothing is labelled yet.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_pool, n_features)
+    n : int
+    rng : numpy.random.Generator
+    kind : {"auto", "kmeans", "typiclust"}
+        How to pick one sample per cluster: the nearest to its centre, or the one in the
+        densest place. "auto" takes the first for sparse rows, the second for dense ones.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Positions in `X`, from the largest cluster to the smallest.
+
+    Raises
+    ------
+    PoolExhausted
+        If `n` exceeds the pool.
+
+    References
+    ----------
+    .. [1] J. Zhu, H. Wang, T. Yao and B. K. Tsou, "Active learning with sampling by
+       uncertainty and density for word sense disambiguation and text classification",
+       COLING 2008.
+    .. [2] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite
+       strategies suit high and low budgets", ICML 2022.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [0.1], [0.2], [9.0], [9.1]])
+    >>> first_batch(X, 2, rng=np.random.default_rng(0), kind="kmeans").tolist()
+    [1, 3]
+    """
+    if n > X.shape[0]:
+        raise PoolExhausted(available=X.shape[0], requested=n)
+    if n <= 0:
+        return np.empty(0, dtype=np.intp)
+    rows = np.arange(X.shape[0])
+    if len(rows) > max(SAMPLED, 5 * n):
+        rows = np.sort(rng.choice(rows, size=max(SAMPLED, 5 * n), replace=False))
+        X = X[rows]
+    Z = compact(X, rng=rng)
+    typical = kind == "typiclust" or (kind == "auto" and not sparse.issparse(X))
+    labels, distances = cluster(Z, n, rng=rng)
+    worth = _typicality(Z, labels) if typical else -distances
+    return rows[_one_each(labels, worth, n)]
+
+
+def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return rows fit for clustering: few, comparable dimensions.
+
+    Sparse rows are reduced by a truncated singular value decomposition and brought to unit
+    length; columns on very different scales, as trees get them, are standardised.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, at most 64 or n_features)
+
+    Examples
+    --------
+    >>> compact(sparse.csr_matrix(np.eye(3)), rng=np.random.default_rng(0)).shape
+    (3, 3)
+    """
+    if not sparse.issparse(X):
+        dense = np.asarray(X, dtype=np.float32)
+        return _standardised(dense) if dense.size and np.abs(dense).max() > 50 else dense
+    if min(X.shape) <= DIMENSIONS:
+        return _unit(X.toarray() if X.shape[1] <= DIMENSIONS else (X @ X.T).toarray())
+    reduce = TruncatedSVD(DIMENSIONS, n_iter=2, random_state=int(rng.integers(2**31)))
+    with threadpool_limits(1):
+        return _unit(reduce.fit_transform(X))
+
+
+def cluster(
+    Z: NDArray[np.float32],
+    n: int,
+    *,
+    rng: np.random.Generator,
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return each row's k-means cluster and its distance to the centre.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_dimensions)
+    n : int
+        Clusters wanted; fewer come back where there are fewer distinct rows.
+    rng : numpy.random.Generator
+    weights : ndarray of shape (n_samples,), optional
+
+    Returns
+    -------
+    labels : ndarray of int, shape (n_samples,)
+    distances : ndarray of float, shape (n_samples,)
+
+    Examples
+    --------
+    >>> labels, distances = cluster(np.array([[0.0], [1.0], [8.0]], dtype=np.float32), 2,
+    ...                             rng=np.random.default_rng(0))
+    >>> bool(labels[0] == labels[1] != labels[2]), distances.tolist()
+    (True, [0.5, 0.5, 0.0])
+    """
+    distinct = len(np.unique(Z, axis=0)) if len(Z) <= 5_000 else len(Z)
+    means = KMeans(min(n, distinct), n_init=1, random_state=int(rng.integers(2**31)))
+    with threadpool_limits(1):
+        labels = means.fit(Z, sample_weight=weights).labels_
+    distances = np.linalg.norm(Z - means.cluster_centers_[labels], axis=1)
+    return labels.astype(np.intp), distances.astype(np.float64)
+
+
+def _standardised(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    spread = X.std(axis=0)
+    return np.asarray((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1), dtype=np.float32)
+
+
+def _unit(Z: NDArray[Any]) -> NDArray[np.float32]:
+    length = np.linalg.norm(Z, axis=1, keepdims=True)
+    return np.asarray(Z / np.where(length > 0, length, 1), dtype=np.float32)
+
+
+def _typicality(Z: NDArray[np.float32], labels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the inverse of the mean distance to the nearest rows of the same cluster."""
+    out = np.zeros(len(Z))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        k = min(NEIGHBOURS, len(members) - 1)
+        if k > 0:
+            near = NearestNeighbors(n_neighbors=k + 1, n_jobs=1).fit(Z[members])
+            distances, _ = near.kneighbors(Z[members])
+            out[members] = 1 / np.maximum(distances[:, 1:].mean(axis=1), 1e-9)
+    return out
+
+
+def _one_each(labels: NDArray[np.intp], worth: NDArray[np.float64], n: int) -> NDArray[np.intp]:
+    """Return the worthiest of each cluster, large ones first, filled up by the next worthy."""
+    sizes = np.bincount(labels)
+    order = np.lexsort((-worth, labels))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = labels[order][1:] != labels[order][:-1]
+    best = order[first]
+    best = best[np.argsort(-sizes[labels[best]], kind="stable")]
+    if len(best) < n:  # duplicates in the pool leave fewer clusters than asked for
+        others = np.setdiff1d(np.arange(len(labels)), best)
+        best = np.concatenate([best, others[np.argsort(-worth[others], kind="stable")]])
+    return best[:n]
