@@ -1,0 +1,154 @@
+"""Data in: inspect any location and read it as typed Arrow record batches.
+
+To add a format: write a module with ``read(location, request) -> Iterator[Rows]`` and
+``count(location)``, add it to `SOURCES` and its endings to `locations.ENDINGS`;
+``tests/contract/test_sources.py`` then holds it to the same promises as the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from mlvajra_al.errors import BadSource
+from mlvajra_al.records import Column, ColumnKind, Schema
+from mlvajra_al.sources import delimited, json_lines, parquet, tables
+from mlvajra_al.sources.inference import infer, suggest_key
+from mlvajra_al.sources.locations import Location, detect
+from mlvajra_al.sources.rows import Request, Rows, Source, vanished
+from mlvajra_al.sources.values import Misfit, convert
+
+SOURCES: dict[str, Source] = {
+    "csv": Source("csv", delimited.read, delimited.count),
+    "jsonl": Source("jsonl", json_lines.read, json_lines.count, sparse=True),
+    "parquet": Source("parquet", parquet.read, parquet.count),
+    "table": Source("table", tables.read, tables.count),
+}
+SAMPLE_ROWS = 10_000
+
+
+def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
+    """Say what a source holds, from its first rows; nothing is imported.
+
+    Raises
+    ------
+    BadSource
+        If it cannot be read as it is.
+    """
+    opened = _open(uri)
+    batches = opened.source.read(opened.place, Request(batch_rows=SAMPLE_ROWS))
+    sample = next(batches)
+    complete = next(batches, None) is None
+    values = {name: sample.batch.column(name) for name in sample.batch.schema.names}
+    key = suggest_key(values)
+    kinds = {name: _infer(opened.name, sample, name) for name in values}
+    if key is not None:
+        kinds[key] = "ignored"
+    counted = opened.source.count(opened.place)
+    schema = Schema(
+        columns=tuple(Column(name, kind) for name, kind in kinds.items()),
+        key=key,
+        rows=sample.batch.num_rows if counted is None and complete else counted,
+        preview=(),
+        format=opened.source.format,
+    )
+    shown = replace(sample, batch=sample.batch.slice(0, preview))
+    return replace(schema, preview=tuple(_typed(opened.name, shown, schema).to_pylist()))
+
+
+def read_batches(
+    uri: str | pa.Table, *, schema: Schema | None = None, batch_rows: int = 50_000
+) -> Iterator[pa.RecordBatch]:
+    """Yield the columns of `schema`, in its order and of the types of their kinds.
+
+    Columns of the source that `schema` does not name are left out. A batch is also cut
+    after some 32 MB of text, so that memory stays bounded whatever the rows hold.
+
+    Raises
+    ------
+    BadSource
+        At the first thing that cannot be read: names the file, the place and the remedy.
+    """
+    schema = schema or inspect(uri)
+    opened = _open(uri)
+    names = tuple(column.name for column in schema.columns)
+    seen: set[str] = set()
+    first: pa.Schema | None = None
+    for rows in opened.source.read(opened.place, Request(names, batch_rows)):
+        seen.update(rows.batch.schema.names)
+        batch = _typed(opened.name, rows, schema)
+        first = first or batch.schema
+        _check_same(opened.name, rows, first, batch.schema)
+        yield batch
+    for name in names:
+        if name not in seen:
+            raise vanished(opened.name, name, sorted(seen & set(names)))
+
+
+def place(uri: str | pa.Table, row: int) -> str:
+    """Say where row number `row`, counted from 0, stands: "line 17" or "row 17"."""
+    opened = _open(uri)
+    for rows in opened.source.read(opened.place, Request()):
+        if row < rows.first + rows.batch.num_rows:
+            return rows.place(row - rows.first)
+    return f"row {row + 1:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    source: Source
+    place: Any
+    name: str
+
+
+def _open(uri: str | pa.Table) -> _Opened:
+    if isinstance(uri, pa.Table):
+        return _Opened(SOURCES["table"], uri, tables.NAME)
+    location = Location(str(uri))
+    return _Opened(SOURCES[detect(location)], location, location.name)
+
+
+def _infer(name: str, rows: Rows, column: str) -> ColumnKind:
+    values = rows.batch.column(column)
+    if pa.types.is_struct(values.type) or pa.types.is_map(values.type):
+        raise BadSource(
+            name,
+            f"the column {column!r} holds nested objects",
+            "write their values as columns of their own",
+        )
+    kind = infer(column, values)
+    if kind == "image":
+        _convert(name, rows, Column(column, kind))
+    return kind
+
+
+def _typed(name: str, rows: Rows, schema: Schema) -> pa.RecordBatch:
+    arrays = [_convert(name, rows, column) for column in schema.columns]
+    return pa.record_batch(arrays, names=[column.name for column in schema.columns])
+
+
+def _convert(name: str, rows: Rows, column: Column) -> pa.Array:
+    if column.name not in rows.batch.schema.names:  # only where rows may omit columns
+        return convert(pa.nulls(rows.batch.num_rows, pa.large_string()), column.kind)
+    try:
+        return convert(rows.batch.column(column.name), column.kind)
+    except Misfit as misfit:
+        raise BadSource(
+            name,
+            f"{rows.place(misfit.index)}, column {column.name!r}: {misfit.found}",
+            misfit.remedy,
+        ) from misfit
+
+
+def _check_same(name: str, rows: Rows, first: pa.Schema, now: pa.Schema) -> None:
+    """Refuse images whose size changes from one batch to the next."""
+    for before, after in zip(first, now, strict=True):
+        if before.type != after.type:
+            raise BadSource(
+                name,
+                f"{rows.place(0)}, column {before.name!r}: is an image of another size",
+                "give every image the same size",
+            )

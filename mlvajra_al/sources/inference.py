@@ -1,0 +1,129 @@
+"""Guess what each column holds from a sample of rows; a person may correct the guess."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlvajra_al.records import ColumnKind
+from mlvajra_al.sources.values import (
+    FALSE,
+    INFINITE,
+    NUMBER,
+    TRUE,
+    is_bytes,
+    is_list,
+    is_string,
+    stripped,
+)
+
+ID_NAME = re.compile(r"(?i)^(id|key|uuid|guid|index|column 1|unnamed: 0)$|[_\-. ](id|key|uuid)$")
+ID_CAMEL = re.compile(r"[a-z](Id|ID)$")
+ID_VALUE = r"^[A-Za-z0-9][A-Za-z0-9_\-.:/@#]*$"
+DATE = r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?$"
+LEADING_ZERO = r"^[+-]?0\d"
+PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
+PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
+MOST_CATEGORIES = 50
+LONGEST_CATEGORY = 60
+
+
+def infer(name: str, values: pa.Array) -> ColumnKind:
+    """Return the kind a column most likely is."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if is_string(values.type) or is_bytes(values.type):
+        return _infer_strings(name, values)
+    if pa.types.is_boolean(values.type):
+        return "boolean"
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+        return "date"
+    if is_list(values.type):
+        return "image"
+    if pa.types.is_null(values.type):
+        return "ignored"
+    return _infer_numbers(name, values)
+
+
+def looks_like_id(name: str) -> bool:
+    """Tell whether a column is named as ids are."""
+    return bool(ID_NAME.search(name) or ID_CAMEL.search(name))
+
+
+def suggest_key(columns: dict[str, pa.Array]) -> str | None:
+    """Return the column that most likely names samples: unique, and looking like ids."""
+    unique = [name for name, values in columns.items() if _is_unique(values)]
+    for name in unique:
+        if looks_like_id(name):
+            return name
+    return next((name for name in unique if _holds_ids(columns[name])), None)
+
+
+def _is_unique(values: pa.Array) -> bool:
+    kind = values.type
+    if len(values) < 2 or values.null_count or not (is_string(kind) or pa.types.is_integer(kind)):
+        return False
+    return int(pc.count_distinct(values).as_py()) == len(values)
+
+
+def _holds_ids(values: pa.Array) -> bool:
+    """Tell whether all values are one short word, each with a digit, and not all numbers."""
+    if not is_string(values.type) or int(pc.max(pc.utf8_length(values)).as_py() or 0) > 64:
+        return False
+    words = pc.all(pc.match_substring_regex(values, ID_VALUE)).as_py()
+    digits = pc.all(pc.match_substring_regex(values, r"\d")).as_py()
+    return bool(
+        words and digits and not _all_match(values, NUMBER) and not _all_match(values, DATE)
+    )
+
+
+def _infer_numbers(name: str, values: pa.Array) -> ColumnKind:
+    if not pa.types.is_integer(values.type):
+        return "numeric"
+    if looks_like_id(name):
+        return "ignored"
+    found = pc.unique(values.drop_null())
+    return "boolean" if sorted(found.to_pylist()[:3]) == [0, 1] else "numeric"
+
+
+def _infer_strings(name: str, values: pa.Array) -> ColumnKind:
+    there = stripped(values).drop_null()
+    if len(there) == 0:
+        return "ignored"
+    distinct = pc.unique(pc.utf8_lower(there))
+    if len(distinct) == 2 and frozenset(distinct.to_pylist()) in PAIRS:
+        return "boolean"
+    if _are_numbers(there):
+        return "ignored" if looks_like_id(name) else "numeric"
+    if _all_match(there, DATE):
+        return "date"
+    if _all_match(there, PIXELS):
+        return "image"
+    return _infer_words(name, there, len(distinct))
+
+
+def _are_numbers(values: pa.Array) -> bool:
+    """Tell whether strings are numbers; 007 is a name."""
+    either = pc.or_(
+        pc.match_substring_regex(values, NUMBER), pc.match_substring_regex(values, INFINITE)
+    )
+    return bool(
+        pc.all(either).as_py()
+        and not pc.any(pc.match_substring_regex(values, LEADING_ZERO)).as_py()
+    )
+
+
+def _infer_words(name: str, values: pa.Array, distinct: int) -> ColumnKind:
+    longest = int(pc.max(pc.utf8_length(values)).as_py())
+    repeats = distinct <= min(MOST_CATEGORIES, len(values) / 2)
+    if repeats and longest <= LONGEST_CATEGORY:
+        return "categorical"
+    if looks_like_id(name) and longest <= 200:
+        return "ignored"
+    return "text"
+
+
+def _all_match(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())

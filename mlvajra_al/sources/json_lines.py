@@ -1,0 +1,152 @@
+"""JSON Lines: one object per line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from mlvajra_al.errors import BadSource
+from mlvajra_al.sources.lines import Lines, open_lines
+from mlvajra_al.sources.locations import Location
+from mlvajra_al.sources.rows import BATCH_BYTES, Request, Rows
+
+Object = dict[str, Any]
+
+
+def read(location: Location, request: Request) -> Iterator[Rows]:
+    """Yield the objects of a JSON Lines file as rows; a key that is absent is missing."""
+    with open_lines(location) as lines:
+        first, started = 0, 0
+        objects: list[Object] = []
+        places: list[int] = []
+        for line in lines:
+            if line.isspace():
+                continue
+            objects.append(_parse(lines, line))
+            places.append(lines.number)
+            if len(objects) >= request.batch_rows or lines.consumed - started > BATCH_BYTES:
+                yield _flush(location.name, objects, places, first=first, request=request)
+                first, started = first + len(objects), lines.consumed
+                objects, places = [], []
+        if objects:
+            yield _flush(location.name, objects, places, first=first, request=request)
+        elif first == 0:
+            raise BadSource(location.name, "is empty", "choose a file with rows")
+
+
+def count(location: Location) -> None:
+    """Return nothing: how many rows there are is known only after reading them."""
+    return None
+
+
+def _parse(lines: Lines, line: str) -> Object:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        value = _with_nan(lines, line, error)
+    if isinstance(value, dict):
+        return value
+    if lines.number == 1 and isinstance(value, list):
+        raise _an_array(lines.name)
+    raise BadSource(
+        lines.name, f"line {lines.number:,} is not an object", 'write {"column": value, …} per line'
+    )
+
+
+def _with_nan(lines: Lines, line: str, error: orjson.JSONDecodeError) -> Any:
+    """Parse what Python writes and JSON forbids: NaN and Infinity."""
+    if lines.number == 1 and line.lstrip().startswith("["):
+        raise _an_array(lines.name) from error
+    try:
+        if "NaN" in line or "Infinity" in line:
+            return json.loads(line)
+    except ValueError as worse:
+        error = orjson.JSONDecodeError(str(worse), line, 0)
+    raise BadSource(
+        lines.name,
+        f"line {lines.number:,} is not JSON ({error.msg.partition(': line')[0]})",
+        "correct or remove the line; each line must hold one whole object",
+    ) from error
+
+
+def _an_array(name: str) -> BadSource:
+    return BadSource(
+        name, "holds one JSON list", "save it as JSON Lines, one object per line (jq -c '.[]')"
+    )
+
+
+def _flush(
+    name: str, objects: list[Object], places: list[int], *, first: int, request: Request
+) -> Rows:
+    names = list(dict.fromkeys(key for row in objects for key in row))
+    if request.columns is not None:
+        names = [column for column in names if column in request.columns]
+    rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, places)
+    arrays = [_array(name, column, [row.get(column) for row in objects], rows) for column in names]
+    if not arrays:
+        return rows
+    return Rows(pa.record_batch(arrays, names=names), first, places)
+
+
+def _array(name: str, column: str, values: Sequence[Any], rows: Rows) -> pa.Array:
+    types = set(map(type, values)) - {type(None)}
+    if dict in types:
+        _refuse_object(name, column, values, rows)
+    if types and types <= {int, float}:
+        return _numbers(values, whole=float not in types)
+    if list in types:
+        return _lists(name, column, values, rows)
+    if len(types) <= 1:
+        return pa.array(values, pa.large_string() if str in types else None)
+    return pa.array([_as_text(value) for value in values], pa.large_string())
+
+
+def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
+    if whole and all(value is None or abs(value) < 2**63 for value in values):
+        return pa.array(values, pa.int64())
+    return pa.array([None if value is None else float(value) for value in values], pa.float64())
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+def _refuse_object(name: str, column: str, values: Sequence[Any], rows: Rows) -> None:
+    index = next(at for at, value in enumerate(values) if isinstance(value, dict))
+    inner = next(iter(values[index]), "x")
+    raise BadSource(
+        name,
+        f"{rows.place(index)}, key {column!r} holds a nested object",
+        f"write its values as columns of their own, such as {column + '.' + str(inner)!r}",
+    )
+
+
+def _lists(name: str, column: str, values: Sequence[Any], rows: Rows) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        index = _first_odd(values)
+        raise BadSource(
+            name,
+            f"{rows.place(index)}, key {column!r} holds a list that is not all numbers",
+            "write an image as rows of numbers, and anything else as text",
+        ) from error
+
+
+def _first_odd(values: Sequence[Any]) -> int:
+    """Return the index of the first value Arrow cannot put beside the ones before it."""
+    low, high = 1, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            pa.array(values[:middle])
+            low = middle + 1
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            high = middle
+    return low - 1
