@@ -1,0 +1,112 @@
+"""Jobs on a page: their words, their progress while they run, and finding them again."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.errors import NotFound
+from mlvajra_al.records import Job
+from mlvajra_al.services import training
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.widgets import plain, sentence
+
+OVER = ("done", "failed", "cancelled")
+KINDS = {
+    "ingest": "Import",
+    "prepare": "Read the pool",
+    "retrain": "Retrain",
+    "evaluate": "Evaluate",
+    "explain": "Explain",
+    "predict": "Predict",
+}
+STATES = {
+    "queued": ("Waiting", "gray"),
+    "running": ("Running", "blue"),
+    "done": ("Done", "green"),
+    "failed": ("Failed", "red"),
+    "cancelled": ("Cancelled", "gray"),
+}
+
+
+def took(job: Job) -> float | None:
+    """Return how many seconds a job has run."""
+    if job.started_at is None:
+        return None
+    return ((job.finished_at or now()) - job.started_at).total_seconds()
+
+
+def job_words(job: Job) -> str:
+    """Say in one line what became of a job."""
+    if job.state == "failed":
+        return sentence(job.error or "it failed without a word; see the worker's log")
+    missing = (job.result or {}).get("missing_labels")
+    if missing:
+        return "No fit yet: the model needs an example of " + ", ".join(missing) + "."
+    if job.state == "queued":
+        return "Waits for the worker."
+    if job.state == "done" and (job.result or {}).get("version"):
+        return f"Version {(job.result or {})['version']}."
+    return job.message
+
+
+def job_line(job: Job) -> None:
+    """Draw one job: its state, its progress, its words."""
+    word, color = STATES[job.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(word, color=color)  # type: ignore[arg-type]
+        st.markdown(f"**{KINDS[job.kind]}** :small[{plain(job_words(job))}]")
+    if job.state in ("queued", "running"):
+        st.progress(min(1.0, max(0.0, job.progress)))
+
+
+def follow(job_id: int, *, done: str = "") -> None:
+    """Show a job until it is over, then run the page again."""
+
+    @st.fragment(run_every=0.7)
+    def watch() -> None:
+        try:
+            job = training.job(store(), job_id)
+        except NotFound:
+            return
+        job_line(job)
+        if job.state in OVER:
+            if job.state == "done" and done:
+                st.toast(done, icon=":material/check:")
+            st.rerun(scope="app")
+
+    watch()
+
+
+def awaited(place: str) -> Job | None:
+    """Return the last job this page started under a name, as it is now."""
+    job_id = st.session_state.get(f"job:{place}")
+    if job_id is None:
+        return None
+    try:
+        return training.job(store(), int(job_id))
+    except NotFound:
+        return None
+
+
+def await_job(place: str, job: Job | None) -> None:
+    """Remember a job under a name, so that `awaited` finds it in the next run."""
+    if job is not None:
+        st.session_state[f"job:{place}"] = job.id
+
+
+def forget_job(place: str) -> None:
+    """Forget the job remembered under a name."""
+    st.session_state.pop(f"job:{place}", None)
+
+
+def watched(place: str, *, done: str = "") -> Job | None:
+    """Show the job of `place` while it runs and its error once failed; return it once over."""
+    job = awaited(place)
+    if job is None:
+        return None
+    if job.state not in OVER:
+        follow(job.id, done=done)
+        return None
+    if job.state == "failed":
+        st.error(plain(job_words(job)), icon=":material/error:")
+    return job

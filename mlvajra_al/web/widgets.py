@@ -1,0 +1,191 @@
+"""Pieces that several pages share: the project picker, words for numbers and times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+from streamlit.errors import StreamlitDuplicateElementKey
+
+from mlvajra_al.errors import MlvajraError
+from mlvajra_al.records import Measure, Person, Project
+from mlvajra_al.services import projects
+from mlvajra_al.web.context import now, store
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
+
+
+def current_project(person: Person) -> Project:
+    """Return the project chosen in the sidebar; say so and stop where there is none."""
+    chosen = chosen_project()
+    if chosen is not None:
+        return chosen
+    if person.role == "admin":
+        st.info("There is no project yet. Bring your own data to make the first one.")
+        page_link("data", "Import data", icon=":material/upload_file:")
+    else:
+        st.info("There is no project yet. Ask an admin to make one.")
+    st.stop()
+
+
+def chosen_project() -> Project | None:
+    """Draw the sidebar's picker and return the chosen project; None where there is none."""
+    found = {project.name: project for project in projects.listed(store())}
+    if not found:
+        return None
+    if "next_project" in st.session_state:
+        st.session_state["project"] = st.session_state.pop("next_project")
+    try:
+        name = st.sidebar.selectbox(
+            "Project", list(found), key="project", bind="query-params", persist_state="session"
+        )
+    except StreamlitDuplicateElementKey:  # the shell has drawn the picker in this run
+        name = st.session_state["project"]
+    return found.get(str(name)) or next(iter(found.values()))
+
+
+def go_to_project(name: str) -> None:
+    """Choose another project and run the page again."""
+    st.session_state["next_project"] = name
+    st.rerun(scope="app")
+
+
+def page_link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:
+    """Link to one of our pages, keeping the chosen project."""
+    st.page_link(PAGES / f"{page}.py", label=label, icon=icon, query_params=query or None)
+
+
+def api(project: str, *path: str) -> str:
+    """Return the address of a project's API route."""
+    return "/".join(["/api/v1/projects", quote(project, safe=""), *path])
+
+
+def plain(text: object) -> str:
+    """Escape text so that markdown shows it as it is."""
+    return MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def shorten(text: object, limit: int = 80) -> str:
+    """Cut long text at a word, with an ellipsis."""
+    words = " ".join(str(text).split())
+    if len(words) <= limit:
+        return words
+    cut = words[: limit - 1]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut).rstrip(" ,.;:") + "…"
+
+
+def sentence(error: object) -> str:
+    """Return an error's text as a sentence."""
+    text = str(error).strip() or type(error).__name__
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show one of our errors as one sentence where the page stands."""
+    try:
+        yield
+    except MlvajraError as error:
+        st.error(plain(sentence(error)), icon=":material/error:")
+
+
+def act(done: str, action: Callable[[], Any]) -> bool:
+    """Do something a person asked for: a toast when it worked, else a sentence; True if it did."""
+    try:
+        action()
+    except MlvajraError as error:
+        st.error(plain(sentence(error)), icon=":material/error:")
+        return False
+    st.toast(done, icon=":material/check:")
+    return True
+
+
+def plural(count: int, word: str, words: str = "") -> str:
+    """Return a count with its word."""
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def ago(at: datetime | None) -> str:
+    """Say how long ago something was."""
+    if at is None:
+        return "never"
+    seconds = max(0.0, (now() - at).total_seconds())
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return plural(int(seconds // size), word) + " ago"
+    return "just now" if seconds < 10 else f"{int(seconds)} seconds ago"
+
+
+def duration(seconds: float | None) -> str:
+    """Say how long something took."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def local(at: datetime | None) -> datetime | None:
+    """Return a time in the zone of the person's browser."""
+    if at is None:
+        return None
+    try:
+        return at.astimezone(ZoneInfo(st.context.timezone or "UTC"))
+    except (KeyError, ValueError):
+        return at
+
+
+def clock(at: datetime | None) -> str:
+    """Return a time as text in the zone of the person's browser."""
+    here = local(at)
+    return "" if here is None else here.strftime("%Y-%m-%d %H:%M")
+
+
+def value_of(measure: Measure) -> str:
+    """Return a measure's number, or why there is none."""
+    if measure.value is None:
+        return "too few to say"
+    return f"{measure.value:.3f}"
+
+
+def interval_of(measure: Measure) -> str:
+    """Return a measure's 95% interval, or what is missing for one."""
+    if measure.value is None or measure.low is None or measure.high is None:
+        return measure.note
+    return f"{measure.low:.3f} to {measure.high:.3f}"
+
+
+def measure_words(measure: Measure) -> str:
+    """Return a measure with its interval in one line."""
+    if measure.value is None:
+        note = measure.note
+        if note.startswith("too few"):
+            return note
+        return f"too few to say: {note}" if note else "too few to say"
+    interval = interval_of(measure)
+    return f"{value_of(measure)} ({interval})" if interval else value_of(measure)
+
+
+def empty(title: str, words: str, *, icon: str) -> None:
+    """Draw an empty state: what is missing here, and how it comes to be."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(f"{icon} **{title}**", text_alignment="center")
+        st.caption(words, text_alignment="center")
+
+
+def chips(items: Sequence[tuple[str, str]]) -> None:
+    """Draw name and value pairs in a row."""
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in items:
+            with st.container(width="content", gap=None):
+                st.caption(name)
+                st.markdown(f"**{plain(value)}**")
