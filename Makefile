@@ -103,3 +103,4 @@ machine:
 	echo "PostgreSQL was not found, so its tests are skipped (Debian: sudo apt-get install postgresql)." >&2
 
 export CHROMIUM
+export NO_MKDOCS_2_WARNING := 1
