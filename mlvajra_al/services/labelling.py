@@ -33,7 +33,7 @@ MAX_COMMENT = 2_000
 
 def project_pool(store: Store, connection: Connection, project: Project) -> Pool:
     """Return the pool of a project as it stands in this transaction."""
-    return open_pool(store.home, projects.shards(connection, project.id))
+    return open_pool(store.home, project.id, projects.shards(connection, project.id))
 
 
 def open_project(connection: Connection, name: str) -> Project:
@@ -217,7 +217,9 @@ def _record_one(
     before = events.head(connection, project.id, sample_key=answer.sample_key, person_id=person.id)
     if answer.action == "retract" and (before is None or before.action == "retract"):
         raise Invalid("there is no answer of yours to take back for this sample")
-    closed, late = _close_slot(connection, project, person=person, answer=answer, before=before)
+    closed, late = _close_slot(
+        connection, project, person=person, answer=answer, before=before, now=now
+    )
     position, why, holdout = _placed(store, connection, project, answer.sample_key, closed, before)
     event = Annotation(
         seq=projects.next_seq(connection, project.id),
@@ -258,6 +260,7 @@ def _close_slot(
     person: Person,
     answer: Answer,
     before: Annotation | None,
+    now: datetime,
 ) -> tuple[Claim | None, bool]:
     """Close the slot this answers, if it still is the person's; say whether it came late."""
     if answer.action == "retract":
@@ -272,7 +275,7 @@ def _close_slot(
         if claimed is not None:
             return claimed, False
     closed = ranking.finish_unclaimed(
-        connection, project.id, sample_key=answer.sample_key, person_id=person.id
+        connection, project.id, sample_key=answer.sample_key, person_id=person.id, now=now
     )
     return closed, answer.claim_id is not None and before is None
 

@@ -174,7 +174,7 @@ def finish(connection: Connection, claim_id: str, *, person_id: int) -> Claim | 
 
 
 def finish_unclaimed(
-    connection: Connection, project_id: int, *, sample_key: str, person_id: int
+    connection: Connection, project_id: int, *, sample_key: str, person_id: int, now: datetime
 ) -> Claim | None:
     """Close one slot of a sample that nobody has answered, for an answer without a claim."""
     mine = select(slot.c.id).where(
@@ -199,7 +199,7 @@ def finish_unclaimed(
             done=True,
             annotator_id=person_id,
             lease_token=func.coalesce(slot.c.lease_token, uuid4().hex),
-            lease_until=func.coalesce(slot.c.lease_until, func.current_timestamp()),
+            lease_until=func.coalesce(slot.c.lease_until, now),
         )
         .returning(*slot.c)
     )

@@ -1,0 +1,210 @@
+"""Pools: append-only Arrow IPC files in the workspace, memory-mapped, one batch each.
+
+A shard holds the source's columns and, per sample, our own: its key, the hashes that
+decide holdout and asking order, and the hashes of all keys in order, for look-up. It is
+named by its SHA-256, so that a crashed import repeated gives the same files again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlvajra_al.errors import Damaged
+from mlvajra_al.records import Shard
+from mlvajra_al.store.hashing import Hashes, hash_keys
+
+OURS = "mlvajra."
+KEY, DRAW, ORDER, CONTENT = OURS + "key", OURS + "draw", OURS + "order", OURS + "content"
+SORTED, SORTED_AT = OURS + "sorted", OURS + "sorted_at"
+CONTENT_COLUMNS = b"mlvajra.content_columns"
+
+FEW = 64
+"""So few rows are cut out one by one: faster than gathering them column by column."""
+
+Positions = NDArray[np.int64]
+
+
+class Pool:
+    """All samples of a project, by position; memory-mapped, so that opening it is cheap."""
+
+    def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
+        self.folder, self.shards = folder, tuple(shards)
+        self._batches = [_map(self.path(shard)) for shard in self.shards]
+        self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the source and their types; empty for an empty pool."""
+        if not self._batches:
+            return pa.schema([])
+        return pa.schema([item for item in self._batches[0].schema if not _is_ours(item.name)])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the source's columns."""
+        return tuple(self.schema.names)
+
+    @property
+    def content(self) -> tuple[str, ...] | None:
+        """The columns whose hash names or draws a sample, fixed by the first import."""
+        if not self._batches:
+            return None
+        return tuple(_content_columns(self._batches[0].schema))
+
+    def path(self, shard: Shard) -> Path:
+        """Return the file of a shard."""
+        return self.folder / f"{shard.sha256}.arrow"
+
+    def key(self, position: int) -> str:
+        """Return the key of one sample."""
+        return self.keys([position])[0]
+
+    def keys(self, positions: Sequence[int] | Positions) -> list[str]:
+        """Return the keys of samples, in the order asked for."""
+        out: list[str] = self._take(positions, [KEY]).column(0).to_pylist()
+        return out
+
+    def positions(self, keys: Sequence[str]) -> Positions:
+        """Return where samples are, -1 for keys that are not in the pool."""
+        return self.find(pa.array(keys, pa.large_string()), hash_keys(keys))
+
+    def take(
+        self, positions: Sequence[int] | Positions, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Return samples in the order asked for."""
+        return self._take(positions, list(self.columns if columns is None else columns))
+
+    def holdout(self, threshold: float) -> NDArray[np.bool_]:
+        """Tell for each sample whether it is held out."""
+        return held_out(self._all(DRAW), threshold)
+
+    def holdout_order(self, threshold: float) -> Positions:
+        """Return the positions of the held-out samples in the order they are asked."""
+        held = np.flatnonzero(self.holdout(threshold))
+        return held[np.argsort(self._all(ORDER)[held], kind="stable")]
+
+    def iter_batches(
+        self, columns: Sequence[str] | None = None, *, batch_rows: int = 50_000
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the whole pool in order of position."""
+        names = list(self.columns if columns is None else columns)
+        for batch in self._batches:
+            for start in range(0, batch.num_rows, batch_rows):
+                yield batch.select(names).slice(start, batch_rows)
+
+    def verify(self) -> None:
+        """Read every file again and compare its SHA-256 with the one recorded.
+
+        Raises
+        ------
+        Damaged
+            At the first file that is gone or differs.
+        """
+        for shard in self.shards:
+            if not self.path(shard).exists() or sha256_of(self.path(shard)) != shard.sha256:
+                raise Damaged(str(self.path(shard)))
+
+    def content_hashes(self, positions: Positions) -> Hashes:
+        """Return the hashes of what samples contain."""
+        return self._all(CONTENT)[positions]
+
+    def find(self, keys: pa.Array, hashes: Hashes) -> Positions:
+        """Return where samples are, given their keys and the hashes of these."""
+        out = np.full(len(hashes), -1, dtype=np.int64)
+        for batch, start in zip(self._batches, self._starts, strict=True):
+            known = _numpy(batch, SORTED)
+            at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+            asked = np.flatnonzero(known[at] == hashes)
+            rows = _numpy(batch, SORTED_AT)[at[asked]]
+            same = pc.equal(batch.column(KEY).take(pa.array(rows)), keys.take(pa.array(asked)))
+            same = same.to_numpy(zero_copy_only=False).astype(bool)
+            out[asked[same]] = rows[same] + start
+        return out
+
+    def _take(self, positions: Sequence[int] | Positions, columns: list[str]) -> pa.Table:
+        wanted = np.asarray(positions, dtype=np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"position {wanted.max()} of a pool of {len(self)}")
+        home = np.searchsorted(self._starts, wanted, side="right") - 1
+        rows = wanted - self._starts[home] if len(wanted) else wanted
+        kept = {number: self._batches[number].select(columns) for number in np.unique(home)}
+        if not kept:
+            return _empty(self._batches[0].schema if self._batches else None, columns)
+        if len(wanted) <= FEW:
+            pairs = zip(home, rows, strict=True)
+            return pa.Table.from_batches([kept[number].slice(row, 1) for number, row in pairs])
+        places = [np.flatnonzero(home == number) for number in kept]
+        parts = [
+            batch.take(pa.array(rows[here]))
+            for batch, here in zip(kept.values(), places, strict=True)
+        ]
+        table = pa.Table.from_batches(parts)
+        return table if len(parts) == 1 else table.take(np.argsort(np.concatenate(places)))
+
+    def _all(self, name: str) -> Hashes:
+        parts = [_numpy(batch, name) for batch in self._batches]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+
+
+def _empty(schema: pa.Schema | None, columns: Sequence[str]) -> pa.Table:
+    """Return no rows of these columns; of a pool without shards their types are unknown."""
+    if schema is None:
+        schema = pa.schema([(name, pa.large_string()) for name in columns])
+    return pa.schema([schema.field(name) for name in columns]).empty_table()
+
+
+def _map(path: Path) -> pa.RecordBatch:
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise Damaged(str(path)) from error
+
+
+def _numpy(batch: pa.RecordBatch, name: str) -> Hashes:
+    out: Hashes = batch.column(name).to_numpy(zero_copy_only=True)
+    return out
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(OURS)
+
+
+def _content_columns(schema: pa.Schema) -> list[str]:
+    names: list[str] = json.loads((schema.metadata or {}).get(CONTENT_COLUMNS, b"[]"))
+    return names
+
+
+def held_out(draws: Hashes, threshold: float) -> NDArray[np.bool_]:
+    """Tell which draws fall below a share of all."""
+    share: NDArray[np.bool_] = (draws >> np.uint64(11)) * 2.0**-53 < threshold
+    return share
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pool_folder(home: Path, project_id: int) -> Path:
+    """Return where a project's shards lie in a workspace."""
+    return home / "shards" / str(project_id)
+
+
+@lru_cache(maxsize=64)
+def open_pool(home: Path, project_id: int, shards: tuple[Shard, ...]) -> Pool:
+    """Open a project's pool; the same shards are mapped once per process."""
+    return Pool(pool_folder(home, project_id), shards)

@@ -1,0 +1,82 @@
+"""Build nouns for tests: small, real, stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from mlvajra_al.records import (
+    Action,
+    Answer,
+    Claim,
+    Column,
+    Person,
+    Policy,
+    Project,
+    Ranked,
+    Recipe,
+    Role,
+    Why,
+)
+from mlvajra_al.services import projects as project_services
+from mlvajra_al.store import people, projects, ranking
+from mlvajra_al.store.database import Store
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+LEASE = timedelta(minutes=5)
+
+
+def a_person(store: Store, name: str = "Ada", *, role: Role = "annotator") -> Person:
+    """Store a person without a password."""
+    with store.begin() as connection:
+        return people.add(connection, name, role=role, password_hash=None, now=NOW)
+
+
+def a_draft(name: str = "spam", *, policy: Policy | None = None) -> Project:
+    """Return a project of one text column that is not stored."""
+    drafted = project_services.draft(
+        name,
+        labels=project_services.make_labels(["ham", "spam"]),
+        recipe=Recipe((Column("body", "text"),)),
+        now=NOW,
+        seed=7,
+    )
+    return replace(drafted, policy=policy or Policy(holdout_rate=0.0))
+
+
+def a_project(store: Store, name: str = "spam", *, policy: Policy | None = None) -> Project:
+    """Store a project of one text column."""
+    with store.begin() as connection:
+        return projects.create(connection, a_draft(name, policy=policy))
+
+
+def rank(store: Store, project: Project, count: int, *, holdout: bool = False) -> list[str]:
+    """Put `count` samples into a stream of the ranking and return their keys."""
+    first = 1_000_000 if holdout else 0
+    ranked = [
+        Ranked(
+            f"{'h' if holdout else 'p'}{place}",
+            first + place,
+            Why("random", None, place, None, None, holdout),
+        )
+        for place in range(count)
+    ]
+    with store.begin() as connection:
+        ranking.extend(connection, project.id, ranked, overlap=project.policy.overlap)
+    return [item.sample_key for item in ranked]
+
+
+def an_answer(
+    claim: Claim | str, label: str | None = "ham", *, action: Action = "answer", comment: str = ""
+) -> Answer:
+    """Return an answer to a claim, or to a sample key without one."""
+    by_claim = isinstance(claim, Claim)
+    return Answer(
+        event_id=str(uuid4()),
+        sample_key=claim.sample_key if by_claim else claim,
+        action=action,
+        label=label if action == "answer" else None,
+        claim_id=claim.id if by_claim else None,
+        comment=comment,
+    )

@@ -1,0 +1,242 @@
+"""What a person was told is saved is there, once, under their name."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
+from mlvajra_al.services import labelling
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import jobs
+from mlvajra_al.store.database import Store
+from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
+
+
+def claim(store: Store, person: Person, *, n: int = 1, now=NOW) -> tuple[Claim, ...]:
+    return labelling.claim(
+        store, person, "spam", n=n, now=now, lease=LEASE, rng=np.random.default_rng(0)
+    )
+
+
+def record(store: Store, person: Person, *answers: Answer, now=NOW) -> tuple[Recorded, ...]:
+    return labelling.record(store, person, "spam", answers=answers, now=now, lease=LEASE)
+
+
+def log(store: Store, project: Project) -> list[Annotation]:
+    with store.read() as connection:
+        return list(events.history(connection, project.id, events.Filter()))
+
+
+def gold(store: Store, project: Project) -> dict[str, str]:
+    with store.read() as connection:
+        pool, holdout = labelling.gold(connection, project)
+    return {item.sample_key: item.label for item in pool + holdout}
+
+
+def test_an_answer_is_stored_with_why_it_was_asked(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    (stored,) = record(store, ada, an_answer(held, "spam"))
+    (event,) = log(store, project)
+    assert (stored.seq, stored.repeat, stored.late) == (1, False, False)
+    assert (event.label, event.person, event.why) == ("spam", "Ada", held.why)
+
+
+def test_the_same_event_sent_twice_is_stored_once(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 1)
+    answer = an_answer(claim(store, ada)[0])
+    first, second = record(store, ada, answer) + record(store, ada, answer)
+    assert (first.repeat, second.repeat) == (False, True)
+    assert first.seq == second.seq
+    assert len(log(store, project)) == 1
+
+
+def test_another_person_cannot_replay_an_event(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    answer = an_answer(claim(store, ada)[0])
+    record(store, ada, answer)
+    with pytest.raises(Conflict):
+        record(store, bob, answer)
+
+
+def test_undo_and_another_answer_are_new_events(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    first = an_answer(claim(store, ada)[0], "ham")
+    record(store, ada, first)
+    record(store, ada, an_answer(key, action="retract"))
+    assert gold(store, project) == {}
+    record(store, ada, an_answer(key, "spam"))
+    history = log(store, project)
+    assert [event.action for event in history] == ["answer", "retract", "answer"]
+    assert [event.supersedes for event in history[1:]] == [e.event_id for e in history[:2]]
+    assert gold(store, project) == {key: "spam"}
+
+
+def test_what_was_never_said_cannot_be_taken_back(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    with pytest.raises(Invalid, match="no answer of yours"):
+        record(store, ada, an_answer(key, action="retract"))
+    assert log(store, project) == []
+
+
+def test_a_retracted_sample_stays_with_its_person_until_the_lease_ends(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store), a_person(store, "Bob")
+    (key,) = rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0]))
+    record(store, ada, an_answer(key, action="retract"))
+    assert claim(store, bob) == ()
+    later = NOW + LEASE + timedelta(seconds=1)
+    assert [held.sample_key for held in claim(store, bob, now=later)] == [key]
+
+
+def test_a_skipped_sample_goes_to_somebody_else(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store), a_person(store, "Bob")
+    (key,) = rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0], action="skip"))
+    assert claim(store, ada) == ()
+    assert [held.sample_key for held in claim(store, bob)] == [key]
+    assert project.id
+
+
+def test_an_answer_after_its_lease_is_stored_and_marked_late(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store), a_person(store, "Bob")
+    (key,) = rank(store, project, 1)
+    (stale,) = claim(store, ada)
+    later = NOW + LEASE + timedelta(seconds=1)
+    (taken,) = claim(store, bob, now=later)
+    record(store, bob, an_answer(taken, "ham"), now=later)
+    (stored,) = record(store, ada, an_answer(stale, "spam"), now=later)
+    assert stored.late
+    assert [event.late for event in log(store, project)] == [False, True]
+    assert gold(store, project) == {key: "ham"}
+
+
+def test_an_expired_lease_nobody_took_is_not_late(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    (stored,) = record(store, ada, an_answer(held), now=NOW + 2 * LEASE)
+    assert not stored.late
+    assert project.id
+
+
+def test_a_label_outside_the_set_is_refused(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    with pytest.raises(Invalid, match="'eggs' is not a label"):
+        record(store, ada, an_answer(held, "eggs"))
+    assert log(store, project) == []
+
+
+def test_a_claim_cannot_be_used_for_another_sample(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    keys = rank(store, project, 2)
+    (held,) = claim(store, ada)
+    with pytest.raises(Invalid, match="is for sample"):
+        record(store, ada, replace(an_answer(held), sample_key=keys[1]))
+    assert log(store, project) == []
+
+
+def test_the_answer_that_makes_a_retrain_due_queues_it_once(store: Store) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=3))
+    ada = a_person(store)
+    rank(store, project, 7)
+    for held in claim(store, ada, n=7):
+        record(store, ada, an_answer(held))
+    with store.read() as connection:
+        queued = jobs.listed(connection, project.id, kinds=("retrain",))
+    assert [job.state for job in queued] == ["queued"]
+
+
+def test_skips_do_not_make_a_retrain_due(store: Store) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=1))
+    ada = a_person(store)
+    rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0], action="skip"))
+    with store.read() as connection:
+        assert jobs.listed(connection, project.id) == ()
+
+
+def test_order_of_numbers_is_order_of_commit(store: Store) -> None:
+    project = a_project(store)
+    crowd = [a_person(store, f"person {n}") for n in range(4)]
+    rank(store, project, 60)
+    store.start_writer()
+
+    def work(person: Person) -> list[int]:
+        held = claim(store, person, n=15)
+        return [record(store, person, an_answer(one))[0].seq for one in held]
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(work, crowd))
+    assert all(own == sorted(own) for own in numbers)
+    assert sorted(seq for own in numbers for seq in own) == list(range(1, 61))
+
+
+def test_one_failing_write_takes_no_other_with_it(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 20)
+    held = claim(store, ada, n=20)
+    store.start_writer()
+
+    def send(place: int) -> bool:
+        label = "eggs" if place % 4 == 0 else "ham"
+        try:
+            record(store, ada, an_answer(held[place], label))
+        except Invalid:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(send, range(20)))
+    assert outcomes.count(True) == 15
+    assert len(log(store, project)) == 15
+
+
+def test_an_adjudication_beats_what_annotators_said() -> None:
+    rows = [a_row("ham", 1, person_id=1), a_row("spam", 2, person_id=2, adjudicates=True)]
+    pool, _ = labelling.resolve(rows, overlap=1)
+    assert [item.label for item in pool] == ["spam"]
+
+
+def test_a_tie_between_two_annotators_has_no_gold() -> None:
+    rows = [a_row("ham", 1, person_id=1), a_row("spam", 2, person_id=2)]
+    assert labelling.resolve(rows, overlap=2) == ([], [])
+
+
+def test_a_strict_majority_is_gold() -> None:
+    rows = [
+        a_row(label, seq, person_id=seq)
+        for seq, label in enumerate(["spam", "ham", "spam"], start=1)
+    ]
+    pool, _ = labelling.resolve(rows, overlap=3)
+    assert [(item.label, item.seq) for item in pool] == [("spam", 1)]
+
+
+def a_row(label: str, seq: int, *, person_id: int, adjudicates: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(
+        sample_key="p0",
+        position=0,
+        person_id=person_id,
+        label=label,
+        seq=seq,
+        holdout=False,
+        adjudicates=adjudicates,
+    )

@@ -1,0 +1,124 @@
+"""Claims are correct by constraint, on both databases."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from mlvajra_al.records import Claim, Policy
+from mlvajra_al.store import ranking
+from mlvajra_al.store.database import Store
+from tests.factories import LEASE, NOW, a_person, a_project, rank
+
+
+def claim_one(store: Store, project_id: int, person_id: int, *, now=NOW, holdout=False):
+    def operation(connection):
+        return ranking.claim(
+            connection, project_id, person_id=person_id, holdout=holdout, now=now, lease=LEASE
+        )
+
+    return store.write(operation)
+
+
+def test_samples_are_handed_out_in_order_of_rank(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    keys = rank(store, project, 3)
+    handed = [claim_one(store, project.id, ada.id).sample_key for _ in keys]
+    assert handed == keys
+    assert claim_one(store, project.id, ada.id) is None
+
+
+def test_two_people_never_hold_the_same_sample(store: Store) -> None:
+    project = a_project(store)
+    crowd = [a_person(store, f"person {n}") for n in range(4)]
+    keys = rank(store, project, 40)
+
+    def work(person):
+        claims = []
+        while (found := claim_one(store, project.id, person.id)) is not None:
+            claims.append(found)
+        return claims
+
+    store.start_writer()
+    with ThreadPoolExecutor(4) as pool:
+        handed = [claim for claims in pool.map(work, crowd) for claim in claims]
+    assert sorted(claim.sample_key for claim in handed) == sorted(keys)
+
+
+def test_overlap_hands_a_sample_to_different_people_only(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=2))
+    ada, bob, eve = (a_person(store, name) for name in ("Ada", "Bob", "Eve"))
+    rank(store, project, 1)
+    assert claim_one(store, project.id, ada.id) is not None
+    assert claim_one(store, project.id, ada.id) is None
+    assert claim_one(store, project.id, bob.id) is not None
+    assert claim_one(store, project.id, eve.id) is None
+
+
+def test_an_expired_lease_is_handed_to_somebody_else(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store, "Ada"), a_person(store, "Bob")
+    rank(store, project, 1)
+    first = claim_one(store, project.id, ada.id)
+    assert claim_one(store, project.id, bob.id, now=NOW + LEASE / 2) is None
+    second = claim_one(store, project.id, bob.id, now=NOW + LEASE + timedelta(seconds=1))
+    assert isinstance(second, Claim)
+    assert second.sample_key == first.sample_key
+    assert second.id != first.id
+
+
+def test_a_renewed_lease_stays_with_its_person(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store, "Ada"), a_person(store, "Bob")
+    rank(store, project, 1)
+    held = claim_one(store, project.id, ada.id)
+    with store.begin() as connection:
+        renewed = ranking.renew(
+            connection, project.id, person_id=ada.id, claims=[held.id], until=NOW + 3 * LEASE
+        )
+    assert renewed == 1
+    assert claim_one(store, project.id, bob.id, now=NOW + 2 * LEASE) is None
+
+
+def test_nobody_can_renew_or_release_what_another_person_holds(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store, "Ada"), a_person(store, "Bob")
+    rank(store, project, 1)
+    held = claim_one(store, project.id, ada.id)
+    with store.begin() as connection:
+        assert not ranking.renew(
+            connection, project.id, person_id=bob.id, claims=[held.id], until=NOW + 9 * LEASE
+        )
+        assert not ranking.release(connection, project.id, person_id=bob.id, claims=[held.id])
+    assert claim_one(store, project.id, bob.id) is None
+
+
+def test_a_released_sample_is_handed_out_again(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store, "Ada"), a_person(store, "Bob")
+    rank(store, project, 1)
+    held = claim_one(store, project.id, ada.id)
+    with store.begin() as connection:
+        assert ranking.release(connection, project.id, person_id=ada.id, claims=[held.id]) == 1
+    assert claim_one(store, project.id, bob.id).sample_key == held.sample_key
+
+
+def test_a_new_ranking_leaves_held_and_answered_samples_alone(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 5)
+    held, answered = (claim_one(store, project.id, ada.id) for _ in range(2))
+    with store.begin() as connection:
+        ranking.finish(connection, answered.id, person_id=ada.id)
+        waiting = ranking.replace(connection, project.id, [], overlap=1, now=NOW)
+        still = ranking.held(connection, project.id, person_id=ada.id, now=NOW)
+    assert waiting == 0
+    assert [claim.sample_key for claim in still] == [held.sample_key]
+
+
+def test_a_new_ranking_does_not_touch_the_holdout(store: Store) -> None:
+    project = a_project(store)
+    rank(store, project, 3)
+    rank(store, project, 2, holdout=True)
+    with store.begin() as connection:
+        ranking.replace(connection, project.id, [], overlap=1, now=NOW)
+        assert ranking.waiting(connection, project.id, holdout=True) == 2
