@@ -95,6 +95,8 @@ def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
     >>> compact(sparse.csr_matrix(np.eye(3)), rng=np.random.default_rng(0)).shape
     (3, 3)
     """
+    if X.shape[0] == 0:
+        return np.empty((0, 1), dtype=np.float32)
     if not sparse.issparse(X):
         dense = np.asarray(X, dtype=np.float32)
         return _standardised(dense) if dense.size and np.abs(dense).max() > 50 else dense

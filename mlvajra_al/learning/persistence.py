@@ -11,7 +11,7 @@ import zipfile
 from typing import Any
 
 from skops import io
-from skops.io.exceptions import UntrustedTypesFoundException, UnsupportedTypeException
+from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
 
 from mlvajra_al.errors import Invalid
 

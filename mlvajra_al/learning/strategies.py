@@ -140,8 +140,8 @@ def _spread(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     size = choice.batch_size
     rounds = min(-(-n // size), DIVERSIFIED_BATCHES) if size > 1 else 0
     ranked = top(choice.utilities, max(n, (SHORTLIST + rounds) * size), rng)
-    shortlist = ranked[: (SHORTLIST + rounds) * size]
-    Z = compact(take(choice.X, choice.candidates[shortlist]), rng=rng) if rounds else None
+    shortlist = ranked[: (SHORTLIST + rounds) * size if rounds else 0]
+    Z = compact(take(choice.X, choice.candidates[shortlist]), rng=rng)
     left, chosen = np.arange(len(shortlist)), []
     for _ in range(rounds):
         near = left[: SHORTLIST * size]
