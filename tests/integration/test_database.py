@@ -1,0 +1,113 @@
+"""The database opens, migrates, and keeps its settings, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from mlvajra_al.errors import Setup
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.schema import metadata, person
+from tests.factories import NOW
+
+
+def add_person(name: str):
+    def operation(connection):
+        connection.execute(insert(person).values(name=name, role="annotator", created_at=NOW))
+
+    return operation
+
+
+def names(store: Store) -> set[str]:
+    with store.read() as connection:
+        return set(connection.scalars(select(person.c.name)))
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_schema(store: Store) -> None:
+    with store.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    store.write(add_person("Ada"))
+    store.migrate()
+    assert names(store) == {"Ada"}
+
+
+def test_times_come_back_aware_and_in_utc(store: Store) -> None:
+    store.write(add_person("Ada"))
+    with store.read() as connection:
+        assert connection.scalar(select(person.c.created_at)) == NOW
+
+
+def test_a_naive_time_is_refused(store: Store) -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001
+    with pytest.raises(Exception, match="naive datetime"), store.begin() as connection:
+        connection.execute(insert(person).values(name="Ada", role="admin", created_at=naive))
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(IntegrityError), store.begin() as connection:
+        add_person("Ada")(connection)
+        add_person("Ada")(connection)
+    assert names(store) == set()
+
+
+def test_queued_writes_are_committed_before_they_are_answered(store: Store) -> None:
+    store.start_writer()
+    for n in range(40):
+        store.write(add_person(f"person {n}"))
+        assert f"person {n}" in names(store)
+
+
+def test_a_closed_store_has_finished_what_was_queued(database_url: str, tmp_path: Path) -> None:
+    store = Store.open(database_url, tmp_path / "home")
+    store.migrate()
+    store.start_writer()
+    store.write(add_person("Ada"))
+    store.close()
+    again = Store.open(database_url, tmp_path / "home")
+    assert names(again) == {"Ada"}
+    again.close()
+
+
+def test_sqlite_runs_with_the_settings_that_keep_labels(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'a.db'}", tmp_path)
+    with store.read() as connection:
+        found = {
+            name: connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    store.close()
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 30_000,
+    }
+
+
+def test_a_database_we_do_not_know_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Setup, match="'mysql'"):
+        Store.open("mysql://somewhere/db", tmp_path)
+
+
+def test_a_workspace_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(Setup, match="MLVAJRA_HOME"):
+        Store.open("sqlite://", blocker / "workspace")
+
+
+def test_a_database_out_of_reach_is_a_sentence(tmp_path: Path) -> None:
+    store = Store.open("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    with pytest.raises(Setup, match="MLVAJRA_DATABASE_URL"):
+        store.migrate()
+    store.close()

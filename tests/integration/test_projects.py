@@ -1,0 +1,176 @@
+"""Projects: label sets that can grow, policies that hold, archives that delete nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
+from mlvajra_al.records import Column, Label, Policy, Recipe
+from mlvajra_al.services import labelling, progress
+from mlvajra_al.services import projects as services
+from mlvajra_al.store import audit, jobs
+from mlvajra_al.store.database import Store
+from tests.factories import LEASE, NOW, a_draft, a_person, a_project, an_answer, rank
+
+EGGS = Label("eggs", "Eggs", "3", "#059669", "Neither")
+
+
+def answer_one(store: Store, person, label: str = "ham") -> str:
+    (held,) = labelling.claim(
+        store, person, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
+    )
+    labelling.record(store, person, "spam", answers=[an_answer(held, label)], now=NOW, lease=LEASE)
+    return held.sample_key
+
+
+def test_a_stored_project_is_what_was_drafted(store: Store) -> None:
+    admin = a_person(store, role="admin")
+    drafted = replace(a_draft(), guidelines="# Look", key_column="id", gold_column="label")
+    created = services.create(store, admin, drafted)
+    assert created == replace(drafted, id=created.id)
+    assert services.get(store, "spam") == created
+
+
+def test_only_an_admin_creates_projects(store: Store) -> None:
+    with pytest.raises(NotAllowed, match="an admin may create a project"):
+        services.create(store, a_person(store, role="reviewer"), a_draft())
+
+
+def test_a_name_is_given_once(store: Store) -> None:
+    admin = a_person(store, role="admin")
+    services.create(store, admin, a_draft())
+    with pytest.raises(Conflict, match="choose another name"):
+        services.create(store, admin, a_draft())
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "../x", "12", "-x", "x" * 65, "a\nb", "<b>"])
+def test_a_name_that_could_be_a_path_or_markup_is_refused(store: Store, name: str) -> None:
+    with pytest.raises(Invalid, match="cannot be a project's name"):
+        services.create(store, a_person(store, role="admin"), replace(a_draft(), name=name))
+
+
+def test_the_answers_are_never_an_input(store: Store) -> None:
+    leaking = replace(
+        a_draft(), gold_column="label", recipe=Recipe((Column("label", "categorical"),))
+    )
+    with pytest.raises(Invalid, match="holds the answers"):
+        services.create(store, a_person(store, role="admin"), leaking)
+
+
+def test_a_label_can_be_added_and_another_renamed_for_display(store: Store) -> None:
+    project, admin = a_project(store), a_person(store, role="admin")
+    rank(store, project, 2)
+    answer_one(store, admin)
+    ham, spam = project.labels
+    changed = (replace(spam, key="1"), replace(ham, display="Wanted", key="2"), EGGS)
+    assert services.set_labels(store, admin, "spam", labels=changed, now=NOW).labels == changed
+    answer_one(store, admin, "eggs")
+
+
+def test_a_label_in_use_cannot_be_removed(store: Store) -> None:
+    project, admin = a_project(store), a_person(store, role="admin")
+    rank(store, project, 1)
+    answer_one(store, admin, "ham")
+    with pytest.raises(Conflict, match="'ham'"):
+        services.set_labels(store, admin, "spam", labels=(project.labels[1], EGGS), now=NOW)
+    assert services.get(store, "spam").labels == project.labels
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key": "1"}, "two labels have the key"),
+        ({"key": "u"}, "is taken"),
+        ({"color": "red"}, "not like"),
+        ({"display": "HAM"}, "two labels have the display"),
+        ({"display": " "}, "something to show"),
+    ],
+)
+def test_labels_must_be_told_apart(change: dict[str, str], words: str) -> None:
+    ham, spam = services.make_labels(["ham", "spam"])
+    with pytest.raises(Invalid, match=words):
+        services.check_labels((ham, replace(spam, **change)))
+
+
+def test_one_label_is_no_question() -> None:
+    with pytest.raises(Invalid, match="at least two"):
+        services.make_labels(["ham", " "])
+
+
+def test_the_holdout_share_stays_as_it_was_created(store: Store) -> None:
+    a_project(store, policy=Policy(holdout_share=0.3))
+    admin = a_person(store, role="admin")
+    changed = Policy(holdout_share=0.1, retrain_every=5)
+    policy = services.set_policy(store, admin, "spam", policy=changed, now=NOW).policy
+    assert (policy.holdout_share, policy.retrain_every) == (0.3, 5)
+
+
+def test_a_policy_that_cannot_work_is_refused(store: Store) -> None:
+    a_project(store)
+    admin = a_person(store, role="admin")
+    with pytest.raises(Invalid, match="holdout rate must be between"):
+        services.set_policy(store, admin, "spam", policy=Policy(holdout_rate=1.5), now=NOW)
+
+
+def test_an_archived_project_is_hidden_and_loses_nothing(store: Store) -> None:
+    project, admin = a_project(store), a_person(store, role="admin")
+    rank(store, project, 2)
+    answer_one(store, admin)
+    services.set_archived(store, admin, "spam", archived=True, now=NOW)
+    assert services.listed(store) == ()
+    with pytest.raises(Conflict, match="archived"):
+        answer_one(store, admin)
+    services.set_archived(store, admin, "spam", archived=False, now=NOW)
+    assert services.listed(store)[0].last_seq == 1
+    answer_one(store, admin)
+
+
+def test_a_new_recipe_asks_for_new_preprocessing(store: Store) -> None:
+    project, admin = a_project(store), a_person(store, role="admin")
+    recipe = replace(project.recipe, estimator="random_forest")
+    services.set_recipe(store, admin, "spam", recipe=recipe, now=NOW)
+    with store.read() as connection:
+        assert [job.kind for job in jobs.listed(connection, project.id)] == ["prepare"]
+
+
+def test_privileged_acts_are_in_the_audit_trail(store: Store) -> None:
+    a_project(store)
+    admin = a_person(store, "Grace", role="admin")
+    services.set_guidelines(store, admin, "spam", text="Look twice.", now=NOW)
+    with store.read() as connection:
+        (entry,) = audit.latest(connection)
+    assert (entry.person, entry.action, entry.at) == ("Grace", "guidelines changed", NOW)
+
+
+def test_a_project_that_is_not_there_is_named(store: Store) -> None:
+    with pytest.raises(NotFound, match="'eggs'"):
+        services.get(store, "eggs")
+
+
+def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -> None:
+    project = a_project(store, policy=Policy(retrain_every=2))
+    ada = a_person(store)
+    rank(store, project, 5)
+
+    def rail():
+        return progress.progress(store, ada, "spam", now=NOW)
+
+    assert (rail().until_retrain, rail().loop_state) == (2, "waiting")
+    answer_one(store, ada)
+    assert rail().loop_message == "1 answer until the next retrain."
+    answer_one(store, ada, "spam")
+    assert (rail().loop_state, rail().counts) == ("no_worker", {"ham": 1, "spam": 1})
+    with store.begin() as connection:
+        jobs.report_process(connection, "w", kind="worker", started_at=NOW, now=NOW, doing="")
+    assert rail().loop_state == "queued"
+    with store.begin() as connection:
+        job = jobs.claim(connection, worker="w", now=NOW, lease=timedelta(seconds=15))
+    assert rail().loop_state == "training"
+    with store.begin() as connection:
+        result = {"missing_labels": ["spam"]}
+        jobs.finish(connection, job.id, state="done", now=NOW, result=result)
+    assert rail().loop_message == "The model needs an example of: spam"
