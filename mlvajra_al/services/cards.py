@@ -1,0 +1,228 @@
+"""What an annotator sees of a sample: its card, and in words why it is asked about."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from mlvajra_al.records import Claim, Column, Project, Why
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.store import projects
+from mlvajra_al.store.database import Connection, Store
+
+TEXT_LIMIT = 20_000
+"""Longer texts are cut on the card: six of them travel to the browser at once."""
+VALUE_LIMIT = 500
+
+Row = Mapping[str, Any]
+Json = dict[str, Any]
+
+
+def cards_for(store: Store, project_name: str, *, claims: Sequence[Claim]) -> tuple[Json, ...]:
+    """Return the cards of claimed samples, in their order, read from the pool in one take."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        positions = [claim.position for claim in claims]
+        return cards_at(store, connection, project, positions=positions)
+
+
+def cards_at(
+    store: Store, connection: Connection, project: Project, *, positions: Sequence[int]
+) -> tuple[Json, ...]:
+    """Return the cards of samples by position, in the order asked for."""
+    rows = rows_at(store, connection, project, positions=positions)
+    statistics = projects.statistics(connection, project.id)
+    return tuple(card(project, row, statistics) for row in rows)
+
+
+def rows_at(
+    store: Store, connection: Connection, project: Project, *, positions: Sequence[int]
+) -> list[Row]:
+    """Return what a card shows of samples, as plain values, read in one take."""
+    if not positions:
+        return []
+    pool = project_pool(store, connection, project)
+    wanted = dict.fromkeys([project.title_column, *(column.name for column in _shown(project))])
+    names = [name for name in pool.columns if name in wanted]
+    rows: list[Row] = pool.take(list(positions), names).to_pylist()
+    return rows
+
+
+def card(project: Project, row: Row, statistics: Mapping[str, Any]) -> Json:
+    """Describe a sample for the browser: a title, then texts, one table, images."""
+    title = _text(row.get(project.title_column)) if project.title_column else None
+    blocks: list[Json] = []
+    table: list[Json] = []
+    for column in _shown(project):
+        if column.name == project.title_column:
+            continue
+        value = row.get(column.name)
+        if column.kind == "text":
+            blocks.append(_text_block(column.name, value))
+        elif column.kind == "image":
+            blocks.append(_image_block(column.name, value, statistics))
+        else:
+            table.append(_table_row(column, value, statistics))
+    if table:
+        blocks.append({"kind": "table", "rows": table})
+    return {"title": title, "blocks": blocks}
+
+
+def beginning(project: Project, row: Row, *, limit: int = 200) -> str:
+    """Return the first words of a sample, for lists."""
+    parts = [_text(row.get(project.title_column)) if project.title_column else ""]
+    for column in _shown(project):
+        value = row.get(column.name)
+        if column.name == project.title_column or value is None:
+            continue
+        if column.kind == "text":
+            parts.append(str(value)[: limit * 2])
+        elif column.kind == "image":
+            parts.append("(image)")
+        elif sum(map(len, parts)) < limit:
+            parts.append(f"{column.name}: {_value(value)}")
+    words = " ".join(" · ".join(part for part in parts if part).split())
+    return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
+
+
+def _shown(project: Project) -> list[Column]:
+    hidden = {project.gold_column, None}
+    return [c for c in project.recipe.columns if c.kind != "ignored" and c.name not in hidden]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _text_block(name: str, value: Any) -> Json:
+    text = _text(value)
+    block = {"kind": "text", "name": name, "text": text[:TEXT_LIMIT]}
+    return block | {"cut": len(text) - TEXT_LIMIT} if len(text) > TEXT_LIMIT else block
+
+
+def _image_block(name: str, value: Any, statistics: Mapping[str, Any]) -> Json:
+    pixels = _square(value)
+    found = [v for line in pixels for v in line if math.isfinite(v)]
+    top = _number(_range(statistics, name)[1]) or max(found, default=1.0) or 1.0
+    scaled = [
+        [round(min(1.0, max(0.0, v / top)), 4) if math.isfinite(v) else 0.0 for v in line]
+        for line in pixels
+    ]
+    return {"kind": "image", "name": name, "pixels": scaled}
+
+
+def _square(value: Any) -> list[list[float]]:
+    """Return pixels as rows: nested lists as they are, a flat list as a square."""
+    if not value:
+        return []
+    if isinstance(value[0], list | tuple):
+        return [[_pixel(v) for v in line] for line in value]
+    side = math.isqrt(len(value)) if math.isqrt(len(value)) ** 2 == len(value) else len(value)
+    flat = [_pixel(v) for v in value]
+    return [flat[start : start + side] for start in range(0, len(flat), side)]
+
+
+def _pixel(value: Any) -> float:
+    number = _number(value)
+    return 0.0 if number is None else number
+
+
+def _table_row(column: Column, value: Any, statistics: Mapping[str, Any]) -> Json:
+    low, high = _range(statistics, column.name) if column.kind == "numeric" else (None, None)
+    return {
+        "name": column.name,
+        "value": _value(value),
+        "place": _place(value, low, high),
+        "low": _value(low) if low is not None else "",
+        "high": _value(high) if high is not None else "",
+    }
+
+
+def _range(statistics: Mapping[str, Any], name: str) -> tuple[Any, Any]:
+    known = statistics.get(name) or {}
+    return known.get("min"), known.get("max")
+
+
+def _place(value: Any, low: Any, high: Any) -> float | None:
+    """Return where a value lies between the pool's lowest and highest, 0 to 1."""
+    at, lowest, highest = _number(value), _number(low), _number(high)
+    if at is None or lowest is None or highest is None or highest <= lowest:
+        return None
+    return round(min(1.0, max(0.0, (at - lowest) / (highest - lowest))), 4)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _value(value: Any) -> str:
+    """Return a cell as text: numbers short, dates plain, nothing as a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    if isinstance(value, datetime):
+        midnight = (value.hour, value.minute, value.second) == (0, 0, 0)
+        return value.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M")
+    if isinstance(value, date):
+        return value.isoformat()
+    text = str(value)
+    return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
+
+
+def why(project: Project, claim: Claim) -> Json | None:
+    """Say why a sample is asked about; None where it would tell holdout from pool.
+
+    Holdout samples never show a reason, and an equal random share of the others shows none.
+    """
+    if claim.why.holdout or _silent(project, claim.sample_key):
+        return None
+    return {
+        "strategy": claim.why.strategy,
+        "utility": claim.why.utility,
+        "version": claim.why.version,
+        "words": in_words(project, claim.why),
+    }
+
+
+def _silent(project: Project, sample_key: str) -> bool:
+    digest = hashlib.sha256(f"{project.seed}\x1f{sample_key}\x1fwhy".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < project.policy.holdout_rate
+
+
+def in_words(project: Project, why: Why) -> str:
+    """Return a strategy and its utility as a sentence."""
+    if why.strategy in ("margin", "diversified_margin") and why.utility is not None:
+        return _margin_in_words(project, why.utility)
+    if why.strategy == "least_confident" and why.utility is not None:
+        return f"The model is only {_percent(1 - why.utility)} sure of its answer."
+    known = {
+        "random": "Drawn at random, to see what the model does not look for.",
+        "cold_start": "There is no model yet, and this one stands for many like it.",
+        "entropy": "The model's answer is spread over several labels.",
+    }
+    return known.get(why.strategy, f"Chosen by {why.strategy.replace('_', ' ')}.")
+
+
+def _margin_in_words(project: Project, utility: float) -> str:
+    gap = min(1.0, max(0.0, 1 - utility))
+    if len(project.labels) == 2:
+        first, second = (label.display for label in project.labels)
+        sure = _percent((1 + gap) / 2)
+        if gap > 0.5:
+            return f"The model leans to one label ({sure}), less firmly than elsewhere."
+        return f"The model hesitates between {first} and {second} ({sure})."
+    if gap > 0.5:
+        return f"The model leans to one label (by {_percent(gap)}), less firmly than elsewhere."
+    return f"The model hesitates between its two likeliest labels ({_percent(gap)} apart)."
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
