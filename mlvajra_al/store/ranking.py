@@ -331,6 +331,25 @@ def waiting(connection: Connection, project_id: int, *, holdout: bool = False) -
     return int(connection.scalar(query) or 0)
 
 
+def front(connection: Connection, project_id: int, *, limit: int) -> tuple[Ranked, ...]:
+    """Return the pool samples that wait unclaimed, best first."""
+    query = (
+        select(slot)
+        .where(
+            slot.c.project_id == project_id,
+            slot.c.holdout.is_(False),
+            slot.c.done.is_(False),
+            slot.c.annotator_id.is_(None),
+            slot.c.slot_no == 0,
+        )
+        .order_by(slot.c.rank)
+        .limit(limit)
+    )
+    return tuple(
+        Ranked(row.sample_key, row.position, _why(row)) for row in connection.execute(query)
+    )
+
+
 def last_rank(connection: Connection, project_id: int, *, holdout: bool = False) -> int:
     """Return the highest rank of a stream; -1 before the first."""
     query = select(func.max(slot.c.rank)).where(
