@@ -178,6 +178,13 @@ def finish(
     connection.execute(statement)
 
 
+def amend(connection: Connection, job_id: int, *, payload: dict[str, Any]) -> None:
+    """Change what a job that still waits is to do."""
+    connection.execute(
+        update(job).where(job.c.id == job_id, job.c.state == "queued").values(payload=payload)
+    )
+
+
 def get(connection: Connection, job_id: int) -> Job:
     """Return one job."""
     row = connection.execute(_select().where(job.c.id == job_id)).one_or_none()

@@ -197,6 +197,18 @@ def add_explanation(
     _insert_once(connection, explanation, values)
 
 
+def has_explanation(
+    connection: Connection, project_id: int, number: int, *, sample_key: str
+) -> bool:
+    """Tell whether an explanation is cached."""
+    query = select(explanation.c.version).where(
+        explanation.c.project_id == project_id,
+        explanation.c.version == number,
+        explanation.c.sample_key == sample_key,
+    )
+    return connection.scalar(query) is not None
+
+
 def get_explanation(
     connection: Connection, project_id: int, number: int, *, sample_key: str, kind: type[T]
 ) -> T | None:

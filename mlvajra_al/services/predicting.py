@@ -1,0 +1,130 @@
+"""Ask a version for its answers: on rows typed in, an uploaded file, or the whole pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from mlvajra_al.errors import Conflict, Invalid, NotFound
+from mlvajra_al.records import Job, Person, Project
+from mlvajra_al.services.labelling import open_project
+from mlvajra_al.services.people import require
+from mlvajra_al.store import jobs, versions
+from mlvajra_al.store.database import Connection, Store
+
+Format = Literal["csv", "parquet"]
+MAX_ROWS = 1_000
+POLL_S = 0.05
+ENDED = ("done", "failed", "cancelled")
+
+
+def request(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    upload: str | None = None,
+    pool: bool = False,
+    version: int | None = None,
+    file_format: Format = "csv",
+    now: datetime,
+) -> Job:
+    """Queue predictions for exactly one of: some rows, an uploaded file, the pool.
+
+    Without `version` the champion answers, or the newest version where there is none.
+
+    Raises
+    ------
+    Conflict
+        If there is no version yet.
+    """
+    if (rows is not None) + (upload is not None) + bool(pool) != 1:
+        raise Invalid("predict exactly one of: some rows, an uploaded file, the whole pool")
+    if file_format not in ("csv", "parquet"):
+        raise Invalid(f"{file_format!r} cannot be written; use 'csv' or 'parquet'")
+    if rows is None:
+        require(person, "admin", "predict whole files")
+    else:
+        _check_rows(rows)
+    payload = _payload(rows, upload) | {"version": version, "format": file_format}
+
+    def operation(connection: Connection) -> Job:
+        project = open_project(connection, project_name)
+        chosen(connection, project, version)
+        job_id = jobs.enqueue(
+            connection, project.id, "predict", payload=payload, now=now, person_id=person.id
+        )
+        if job_id is None:
+            raise Conflict("the predictions could not be queued; try again")
+        return jobs.get(connection, job_id)
+
+    return store.write(operation)
+
+
+def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    if not 1 <= len(rows) <= MAX_ROWS:
+        raise Invalid(
+            f"got {len(rows)} rows to predict; send 1 to {MAX_ROWS}, or upload them as a file"
+        )
+    for place, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping):
+            raise Invalid(f"row {place} is a {type(row).__name__}; send an object of columns")
+
+
+def _payload(rows: Sequence[Mapping[str, Any]] | None, upload: str | None) -> dict[str, Any]:
+    if rows is not None:
+        return {"rows": [dict(row) for row in rows]}
+    return {"pool": True} if upload is None else {"upload": upload}
+
+
+def chosen(connection: Connection, project: Project, version: int | None) -> int:
+    """Return the version that answers: the one named, else the champion, else the newest.
+
+    Raises
+    ------
+    Conflict
+        If there is no version yet.
+    """
+    if version is not None:
+        return versions.get(connection, project.id, version).number
+    if project.champion is not None:
+        return project.champion
+    newest = versions.latest(connection, project.id)
+    if newest is None:
+        raise Conflict(f"{project.name!r} has no model yet; label some samples first")
+    return newest.number
+
+
+def wait(store: Store, job_id: int, *, seconds: float) -> Job:
+    """Return a job once it has ended, or as it stands after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with store.read() as connection:
+            found = jobs.get(connection, job_id)
+        if found.state in ENDED or time.monotonic() >= deadline:
+            return found
+        time.sleep(POLL_S)
+
+
+def result_folder(store: Store) -> Path:
+    """Return where files of predictions are kept."""
+    return store.home / "results"
+
+
+def result_path(store: Store, job: Job) -> Path:
+    """Return the file a finished job has written.
+
+    Raises
+    ------
+    NotFound
+        If it wrote none, or the file is gone.
+    """
+    name = (job.result or {}).get("file")
+    path = result_folder(store) / str(name)
+    if name is None or not path.is_file():
+        raise NotFound("file of predictions of job", job.id)
+    return path

@@ -1,0 +1,100 @@
+"""Ask for a retrain, and see what the jobs of a project are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.records import Job, JobKind, Person
+from mlvajra_al.services.labelling import open_project
+from mlvajra_al.services.people import require
+from mlvajra_al.store import audit, jobs, projects
+from mlvajra_al.store.database import Connection, Store
+
+RETRAIN = "retrain"
+"""At most one retrain of a project waits at any time; this names it."""
+Mode = Literal["incremental", "full"]
+
+
+def request_retrain(
+    store: Store, person: Person, project_name: str, *, mode: Mode, now: datetime
+) -> Job:
+    """Queue a retrain, or make the one that waits already a full fit if that is asked for."""
+    require(person, "admin", "start a retrain")
+    if mode not in ("incremental", "full"):
+        raise Invalid(f"{mode!r} is no way to retrain; use 'incremental' or 'full'")
+
+    def operation(connection: Connection) -> Job:
+        project = open_project(connection, project_name)
+        payload = {"trigger": f"asked for by {person.name}", "mode": mode}
+        job_id = jobs.enqueue(
+            connection,
+            project.id,
+            "retrain",
+            payload=payload,
+            now=now,
+            dedupe=RETRAIN,
+            person_id=person.id,
+        )
+        if job_id is None:
+            job_id = jobs.queued_id(connection, project.id, RETRAIN)
+            if mode == "full":
+                jobs.amend(connection, job_id, payload=payload)
+        projects.reset_answers(connection, project.id)
+        audit.add(
+            connection,
+            "retrain asked for",
+            now=now,
+            person_id=person.id,
+            project_id=project.id,
+            detail=f"{project.name}: {mode}",
+        )
+        return jobs.get(connection, job_id)
+
+    return store.write(operation)
+
+
+def jobs_of(
+    store: Store, project_name: str, *, kinds: Sequence[JobKind] = (), limit: int = 50
+) -> tuple[Job, ...]:
+    """Return a project's jobs, newest first."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        return jobs.listed(connection, project.id, kinds=kinds, limit=limit)
+
+
+def job(store: Store, job_id: int) -> Job:
+    """Return one job as it stands."""
+    with store.read() as connection:
+        return jobs.get(connection, job_id)
+
+
+def cancel(store: Store, person: Person, job_id: int, *, now: datetime) -> Job:
+    """Cancel a job that waits or runs; who asked for it may, and every admin.
+
+    Raises
+    ------
+    Conflict
+        If it has ended already.
+    """
+
+    def operation(connection: Connection) -> Job:
+        found = jobs.get(connection, job_id)
+        if found.person != person.name:
+            require(person, "admin", "cancel somebody else's job")
+        if found.state not in ("queued", "running"):
+            raise Conflict(f"job {job_id} is {found.state} already; there is nothing to cancel")
+        jobs.finish(connection, job_id, state="cancelled", now=now)
+        audit.add(
+            connection,
+            "job cancelled",
+            now=now,
+            person_id=person.id,
+            project_id=found.project_id,
+            detail=f"{found.kind} {job_id}",
+        )
+        return jobs.get(connection, job_id)
+
+    return store.write(operation)

@@ -1,0 +1,291 @@
+"""Model versions: list, judge, promote, roll back, explain. Labels are never touched here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from mlvajra_al.errors import Conflict, Invalid, NotFound
+from mlvajra_al.records import (
+    GlobalExplanation,
+    Job,
+    JobKind,
+    Person,
+    Project,
+    Promotion,
+    Report,
+    SampleExplanation,
+    Verdict,
+    Version,
+)
+from mlvajra_al.services.labelling import open_project, project_pool
+from mlvajra_al.services.people import require
+from mlvajra_al.store import audit, jobs, projects, versions
+from mlvajra_al.store.codec import load
+from mlvajra_al.store.database import Connection, Store
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version with its newest report and whether it is the champion."""
+
+    version: Version
+    report: Report | None
+    is_champion: bool
+
+
+def listed(store: Store, project_name: str) -> tuple[VersionRow, ...]:
+    """Return a project's versions, oldest first."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        reports = versions.latest_reports(connection, project.id)
+        return tuple(
+            VersionRow(item, reports.get(item.number), item.number == project.champion)
+            for item in versions.listed(connection, project.id)
+        )
+
+
+def report(store: Store, project_name: str, number: int) -> Report | None:
+    """Return the newest report of a version; None where it was never evaluated."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        versions.get(connection, project.id, number)
+        return next(reversed(versions.reports(connection, project.id, number)), None)
+
+
+def request_evaluation(
+    store: Store, person: Person, project_name: str, *, numbers: tuple[int, ...], now: datetime
+) -> Job:
+    """Queue an evaluation on today's holdout; of two versions, also which one is better.
+
+    The first of two is the champion's side, the second the challenger's.
+    """
+    require(person, "reviewer", "evaluate a version")
+    if not 1 <= len(set(numbers)) == len(numbers) <= 2:
+        raise Invalid(f"evaluate one version, or two different ones, not {list(numbers)}")
+
+    def operation(connection: Connection) -> Job:
+        project = _with_versions(connection, project_name, numbers)
+        return _enqueue(
+            connection,
+            project,
+            "evaluate",
+            payload={"versions": list(numbers)},
+            dedupe="evaluate:" + ":".join(map(str, numbers)),
+            asked=(person, now),
+        )
+
+    return store.write(operation)
+
+
+def verdict(job: Job) -> Verdict | None:
+    """Return what a finished evaluation of two versions found; None for anything else."""
+    found = (job.result or {}).get("verdict")
+    return None if found is None else load(Verdict, found)
+
+
+def promote(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    number: int,
+    expected: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Make a version the champion if the champion still is the `expected` one.
+
+    Raises
+    ------
+    Conflict
+        If the champion has moved meanwhile, or is this version already.
+    """
+    require(person, "admin", "promote a version")
+
+    def operation(connection: Connection) -> None:
+        project = _with_versions(connection, project_name, (number,))
+        if project.champion == number:
+            raise Conflict(f"version {number} is the champion already")
+        move = _Move(expected, number, "version promoted", reason)
+        _move(connection, project, person, move=move, now=now)
+
+    store.write(operation)
+
+
+def rollback(store: Store, person: Person, project_name: str, *, reason: str, now: datetime) -> int:
+    """Make the champion before this one champion again and return its number.
+
+    The next retrain is a full fit without parent, on all labels.
+
+    Raises
+    ------
+    Conflict
+        If there was no champion before.
+    """
+    require(person, "admin", "roll back")
+
+    def operation(connection: Connection) -> int:
+        project = open_project(connection, project_name)
+        line = champions(versions.promotions(connection, project.id))
+        if len(line) < 2:
+            raise Conflict("there is no earlier champion to roll back to; promote a version first")
+        move = _Move(project.champion, line[-2], "rolled back", reason)
+        _move(connection, project, person, move=move, now=now)
+        return line[-2]
+
+    return store.write(operation)
+
+
+def champions(moves: Sequence[Promotion]) -> list[int]:
+    """Return the champions one can roll back through, the present one last.
+
+    Going back to an earlier one forgets those that came after it.
+    """
+    line: list[int] = []
+    for move in moves:
+        if move.version in line:
+            del line[line.index(move.version) + 1 :]
+        else:
+            line.append(move.version)
+    return line
+
+
+def rolled_back_at(moves: Sequence[Promotion]) -> datetime | None:
+    """Return when the champion last went back to an earlier version; None if it never did."""
+    back = [m.created_at for m in moves if m.previous is not None and m.version < m.previous]
+    return back[-1] if back else None
+
+
+def promotions(store: Store, project_name: str) -> tuple[Promotion, ...]:
+    """Return every move of the champion pointer, oldest first."""
+    with store.read() as connection:
+        return versions.promotions(connection, projects.by_name(connection, project_name).id)
+
+
+def request_explanation(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    number: int,
+    sample_key: str = "",
+    now: datetime,
+) -> Job | None:
+    """Queue the explanation of a version, or of one sample by it; None if it is there already."""
+
+    def operation(connection: Connection) -> Job | None:
+        project = _with_versions(connection, project_name, (number,))
+        if versions.has_explanation(connection, project.id, number, sample_key=sample_key):
+            return None
+        if sample_key and project_pool(store, connection, project).positions([sample_key])[0] < 0:
+            raise NotFound("sample", sample_key)
+        return _enqueue(
+            connection,
+            project,
+            "explain",
+            payload={"version": number, "sample_key": sample_key},
+            dedupe=explanation_name(number, sample_key),
+            asked=(person, now),
+        )
+
+    return store.write(operation)
+
+
+def explanation_name(number: int, sample_key: str = "") -> str:
+    """Name the job that explains something, so that it waits only once."""
+    short = blake2b(sample_key.encode(), digest_size=16).hexdigest() if sample_key else ""
+    return f"explain:{number}:{short}"
+
+
+def global_explanation(store: Store, project_name: str, number: int) -> GlobalExplanation | None:
+    """Return what a version pays attention to; None until a job has computed it."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        return versions.get_explanation(
+            connection, project.id, number, sample_key="", kind=GlobalExplanation
+        )
+
+
+def sample_explanation(
+    store: Store, project_name: str, number: int, sample_key: str
+) -> SampleExplanation | None:
+    """Return why a version answers as it does for a sample; None until a job has computed it."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        return versions.get_explanation(
+            connection, project.id, number, sample_key=sample_key, kind=SampleExplanation
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    expected: int | None
+    to: int
+    action: str
+    reason: str
+
+
+def _move(
+    connection: Connection, project: Project, person: Person, *, move: _Move, now: datetime
+) -> None:
+    moved = versions.move_champion(
+        connection,
+        project.id,
+        expected=move.expected,
+        to=move.to,
+        person_id=person.id,
+        reason=move.reason,
+        now=now,
+    )
+    if not moved:
+        raise Conflict(
+            f"the champion is {_named(project.champion)} now, not {_named(move.expected)}; "
+            "look at it and decide again"
+        )
+    audit.add(
+        connection,
+        move.action,
+        now=now,
+        person_id=person.id,
+        project_id=project.id,
+        detail=f"{project.name}: {_named(move.expected)} to {_named(move.to)}. {move.reason}",
+    )
+
+
+def _named(number: int | None) -> str:
+    return "none" if number is None else f"version {number}"
+
+
+def _with_versions(connection: Connection, name: str, numbers: Sequence[int]) -> Project:
+    project = open_project(connection, name)
+    for number in numbers:
+        versions.get(connection, project.id, number)
+    return project
+
+
+def _enqueue(
+    connection: Connection,
+    project: Project,
+    kind: JobKind,
+    *,
+    payload: dict[str, Any],
+    dedupe: str,
+    asked: tuple[Person, datetime],
+) -> Job:
+    person, now = asked
+    job_id = jobs.enqueue(
+        connection,
+        project.id,
+        kind,
+        payload=payload,
+        now=now,
+        dedupe=dedupe,
+        person_id=person.id,
+    )
+    if job_id is None:
+        job_id = jobs.queued_id(connection, project.id, dedupe)
+    return jobs.get(connection, job_id)
