@@ -28,6 +28,8 @@ SOURCES: dict[str, Source] = {
     "table": Source("table", tables.read, tables.count),
 }
 SAMPLE_ROWS = 10_000
+KIND = "kind"
+"""Metadata of each field of a batch: what its column holds."""
 
 
 def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
@@ -127,7 +129,11 @@ def _infer(name: str, rows: Rows, column: str) -> ColumnKind:
 
 def _typed(name: str, rows: Rows, schema: Schema) -> pa.RecordBatch:
     arrays = [_convert(name, rows, column) for column in schema.columns]
-    return pa.record_batch(arrays, names=[column.name for column in schema.columns])
+    fields = [
+        pa.field(column.name, array.type, metadata={KIND: column.kind})
+        for column, array in zip(schema.columns, arrays, strict=True)
+    ]
+    return pa.record_batch(arrays, schema=pa.schema(fields))
 
 
 def _convert(name: str, rows: Rows, column: Column) -> pa.Array:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.records import Shard
+from mlvajra_al.records import ColumnKind, Shard
 from mlvajra_al.store.hashing import Hashes, hash_keys
 
 OURS = "mlvajra."
@@ -63,6 +64,11 @@ class Pool:
         if not self._batches:
             return None
         return tuple(_content_columns(self._batches[0].schema))
+
+    @property
+    def kinds(self) -> dict[str, ColumnKind]:
+        """What each column holds, as it was imported."""
+        return {item.name: _kind(item) for item in self.schema}
 
     def path(self, shard: Shard) -> Path:
         """Return the file of a shard."""
@@ -180,6 +186,10 @@ def _numpy(batch: pa.RecordBatch, name: str) -> Hashes:
 
 def _is_ours(name: str) -> bool:
     return name.startswith(OURS)
+
+
+def _kind(item: pa.Field) -> ColumnKind:
+    return cast(ColumnKind, (item.metadata or {}).get(b"kind", b"ignored").decode())
 
 
 def _content_columns(schema: pa.Schema) -> list[str]:

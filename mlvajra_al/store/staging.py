@@ -95,7 +95,10 @@ def exclusive(folder: Path) -> Iterator[None]:
             raise Conflict(
                 "another import into this project is under way; wait until it has finished"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder / "staging", ignore_errors=True)
 
 
 @dataclass(slots=True)
@@ -176,9 +179,11 @@ def _with_lookup(batch: pa.RecordBatch) -> pa.RecordBatch:
     hashes = batch.column(HASH).to_numpy()
     order = np.argsort(hashes, kind="stable")
     kept = batch.drop_columns([HASH])
-    names = [*kept.schema.names, SORTED, SORTED_AT]
+    schema = kept.schema.append(pa.field(SORTED, pa.uint64())).append(
+        pa.field(SORTED_AT, pa.int64())
+    )
     arrays = [*kept.columns, pa.array(hashes[order]), pa.array(order.astype(np.int64))]
-    return pa.record_batch(arrays, names=names).replace_schema_metadata(batch.schema.metadata)
+    return pa.record_batch(arrays, schema=schema)
 
 
 def _write(path: Path, batch: pa.RecordBatch) -> None:
@@ -238,6 +243,16 @@ def stage(
     )
 
 
+def keys_of(
+    batch: pa.RecordBatch, plan: Plan, *, first: int, place: Callable[[int], str]
+) -> pa.Array:
+    """Return the key of each row, the first of which is row number `first` of the source."""
+    if plan.key_column is not None:
+        return _checked_keys(batch.column(plan.key_column), plan, first, place)
+    digests = hash_content(batch, plan.content)
+    return pa.array([digest.hex() for digest in digests], pa.large_string())
+
+
 def _named(
     batch: pa.RecordBatch, plan: Plan, first: int, place: Callable[[int], str]
 ) -> pa.RecordBatch:
@@ -251,10 +266,12 @@ def _named(
     draws = content if plan.group_column is None else _groups(batch.column(plan.group_column))
     hashes = hash_keys(keys.to_pylist())
     ours = (mix(draws, plan.seed), mix(hashes, plan.seed + 1), content, hashes)
-    names = [*batch.schema.names, KEY, DRAW, ORDER, CONTENT, HASH]
-    arrays = [*batch.columns, keys, *map(pa.array, ours)]
-    metadata = {CONTENT_COLUMNS: json.dumps(plan.content).encode()}
-    return pa.record_batch(arrays, names=names).replace_schema_metadata(metadata)
+    fields = [pa.field(name, pa.uint64()) for name in (DRAW, ORDER, CONTENT, HASH)]
+    schema = pa.schema(
+        [*batch.schema, pa.field(KEY, pa.large_string()), *fields],
+        metadata={CONTENT_COLUMNS: json.dumps(plan.content)},
+    )
+    return pa.record_batch([*batch.columns, keys, *map(pa.array, ours)], schema=schema)
 
 
 def _checked_keys(keys: pa.Array, plan: Plan, first: int, place: Callable[[int], str]) -> pa.Array:
