@@ -105,12 +105,6 @@ class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         out = [f"{self.column_}: {name}" for name in names] + [f"{self.column_} is missing"]
         return np.array(out, dtype=object)
 
-    def units(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return offset and scale that turn parts back into days and hours."""
-        scale = np.ones(22)
-        scale[:2] = self.span_, 24
-        return np.zeros(22), scale
-
 
 class Pixels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Flatten one column of images, lists of numbers or of rows, and scale them to 0..1.
@@ -152,11 +146,6 @@ class Pixels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Name pixels by row and column."""
         places = np.ndindex(*(int(n) for n in self.shape_))
         return np.array(["pixel " + ",".join(map(str, at)) for at in places], dtype=object)
-
-    def units(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return offset and scale that turn features back into pixel values."""
-        size = int(np.prod(self.shape_))
-        return np.zeros(size), np.full(size, self.top_)
 
 
 def _is_image(value: Any) -> bool:

@@ -161,14 +161,17 @@ def _checked(
     y_true: ArrayLike, proba: ArrayLike, labels: Sequence[str]
 ) -> tuple[NDArray[np.intp], Floats]:
     names = [str(name) for name in np.asarray(y_true, dtype=object)]
-    p = np.asarray(proba, dtype=np.float64).reshape(len(names), -1)
-    if len(names) and p.shape[1] != len(labels):
-        raise Invalid(f"{p.shape[1]} columns of probabilities for {len(labels)} labels; align them")
+    p = np.asarray(proba, dtype=np.float64)
+    if names and p.shape != (len(names), len(labels)):
+        raise Invalid(
+            f"probabilities of shape {p.shape} for {len(names)} samples and {len(labels)} labels; "
+            "align them to the label set"
+        )
     places = {label: place for place, label in enumerate(labels)}
     strange = sorted(set(names) - set(places))
     if strange:
         raise Invalid(f"{len(strange)} labels are not in the label set: {', '.join(strange)}")
-    return np.array([places[name] for name in names], dtype=np.intp), p
+    return np.array([places[name] for name in names], dtype=np.intp), p.reshape(-1, len(labels))
 
 
 def _nothing(labels: Sequence[str]) -> NDArray[np.int64]:
@@ -256,10 +259,8 @@ def _measures(
             out.append(_bounded(name, right / n, shares[:, 0], n))
         elif metric.of == "confusion":
             # 1/2 a cell for two labels; the same mass, 2, shared out among the cells of more
-            shares = posterior(confusion, 2 / k**2, rng=rng)
-            out.append(
-                _bounded(name, float(metric.function(confusion)), metric.function(shares), n)
-            )
+            drawn = metric.function(posterior(confusion, 2 / k**2, rng=rng))
+            out.append(_bounded(name, float(metric.function(confusion)), drawn, n))
         else:
             out.append(_bootstrapped(name, np.eye(k)[truth], p, rng=rng))
     return out

@@ -171,7 +171,7 @@ def _right(confusion: NDArray[Any]) -> Floats:
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     """Return the quotient, 0 where there is nothing to divide by."""
     whole = np.asarray(whole, dtype=np.float64)
-    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0))
 
 
 METRICS: dict[str, Metric] = {

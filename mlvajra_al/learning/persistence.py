@@ -49,7 +49,7 @@ def dumps(obj: Any) -> bytes:
     ['b']
     """
     try:
-        return io.dumps(obj, compression=zipfile.ZIP_DEFLATED)
+        return bytes(io.dumps(obj, compression=zipfile.ZIP_DEFLATED))
     except UnsupportedTypeException as error:
         raise Invalid(
             f"a {type(obj).__name__} cannot be stored: {error}; "

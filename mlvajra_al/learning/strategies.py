@@ -70,7 +70,7 @@ def least_confident(probabilities: NDArray[Any]) -> NDArray[Any]:
     >>> least_confident(np.array([[0.75, 0.25, 0.0]])).tolist()
     [0.25]
     """
-    return 1 - probabilities.max(axis=1)
+    return np.asarray(1 - probabilities.max(axis=1))
 
 
 def margin(probabilities: NDArray[Any]) -> NDArray[Any]:
@@ -87,7 +87,7 @@ def margin(probabilities: NDArray[Any]) -> NDArray[Any]:
     [0.5, 1.0]
     """
     if probabilities.shape[1] == 2:
-        return 1 - np.abs(probabilities[:, 0] - probabilities[:, 1])
+        return np.asarray(1 - np.abs(probabilities[:, 0] - probabilities[:, 1]))
     best = np.partition(probabilities, -2, axis=1)[:, -2:]
     return 1 - (best[:, 1] - best[:, 0])
 
@@ -105,7 +105,7 @@ def entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
     [0.693, 0.0]
     """
     positive = np.where(probabilities > 0, probabilities, 1)
-    return -(positive * np.log(positive)).sum(axis=1)
+    return np.asarray(-(positive * np.log(positive)).sum(axis=1))
 
 
 def top(utilities: Utilities, n: int, rng: np.random.Generator) -> Positions:
