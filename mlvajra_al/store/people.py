@@ -59,6 +59,16 @@ def listed(connection: Connection) -> tuple[Person, ...]:
     return tuple(_person(row) for row in connection.execute(select(person).order_by(person.c.id)))
 
 
+def has_admin(connection: Connection) -> bool:
+    """Say whether somebody can sign in as an admin."""
+    query = select(person.c.id).where(
+        person.c.role == "admin",
+        person.c.password_hash.is_not(None),
+        person.c.disabled_at.is_(None),
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
 def set_password(connection: Connection, person_id: int, password_hash: str) -> None:
     """Replace the stored password hash."""
     connection.execute(
@@ -209,3 +219,8 @@ def attempts_since(connection: Connection, name: str, *, since: datetime) -> int
 def forget_attempts(connection: Connection, name: str) -> None:
     """Drop the failed logins of a name after a good one."""
     connection.execute(delete(login_attempt).where(login_attempt.c.name == name.lower()[:80]))
+
+
+def drop_attempts(connection: Connection, *, before: datetime) -> None:
+    """Drop failed logins that are too old to matter."""
+    connection.execute(delete(login_attempt).where(login_attempt.c.at < before))

@@ -1,0 +1,122 @@
+"""What stands round the pages: routes, middleware, start and stop, errors, the server itself."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import streamlit as st
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from mlvajra_al.config import settings
+from mlvajra_al.errors import MlvajraError, Setup
+from mlvajra_al.services import people
+from mlvajra_al.web import account, context
+from mlvajra_al.web.auth import Gate
+
+HEAVY = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io")
+"""Loaded before the garbage collector is told to forget what is there."""
+
+log = logging.getLogger("mlvajra")
+
+
+def routes() -> list[BaseRoute]:
+    """Return every route of ours; Streamlit serves the rest."""
+    return [*account.routes()]
+
+
+def middleware() -> list[Middleware]:
+    """Return what every request and websocket passes first."""
+    return [Middleware(Gate)]
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[None]:
+    """Open the store, load what pages draw with, and spare it from the garbage collector.
+
+    A full collection runs after every script run; walking pandas and plotly was most of its cost.
+    """
+    check_loop()
+    await run_in_threadpool(_open)
+    for name in HEAVY:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        context.close()
+
+
+def _open() -> None:
+    password = settings().admin_password
+    if password is not None:
+        people.ensure_admin(context.store(), password.get_secret_value(), now=context.now())
+    context.store()
+
+
+def check_loop() -> None:
+    """Refuse to start without uvloop: every request would wait 40 ms.
+
+    Raises
+    ------
+    Setup
+    """
+    if find_spec("uvloop") is None or find_spec("httptools") is None:
+        raise Setup(
+            "uvloop and httptools are not installed, and without them every answer waits 40 ms; "
+            "run: pip install 'streamlit[performance]'"
+        )
+    import asyncio
+
+    loop = type(asyncio.get_running_loop())
+    if not loop.__module__.startswith("uvloop"):
+        raise Setup(
+            f"the server runs on {loop.__module__}, but needs uvloop; start it with: python app.py"
+        )
+
+
+def on_script_error(error: Exception) -> bool:
+    """Show a calm sentence with a number; the traceback goes to the log under that number."""
+    if isinstance(error, MlvajraError):
+        text = str(error)
+        st.error(text[:1].upper() + text[1:] + ".")
+        return True
+    number = secrets.token_hex(4)
+    log.error("error %s in a page", number, exc_info=error)
+    st.error(
+        f"Something went wrong on this page; what you saved is safe. Reload the page, and if it "
+        f"happens again tell an admin the number {number}."
+    )
+    return True
+
+
+def serve(app: ASGIApp) -> None:
+    """Run the app at the address and port of the settings until it is stopped."""
+    try:
+        current = settings()
+        uvicorn.run(
+            app,
+            host=current.host,
+            port=current.port,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+        )
+    except MlvajraError as error:
+        sys.exit(f"mlvajra: {error}")

@@ -1,0 +1,71 @@
+"""Streamlit's options, set in code so that every way to start the app has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamlit import config
+
+from mlvajra_al.config import settings
+
+SESSION_HEADER = "x-mlv-session"
+"""Set by our gate only; arrives in scripts as ``st.user.session``."""
+
+FONT = '"Inter", "Segoe UI", system-ui, -apple-system, "Helvetica Neue", Arial, sans-serif'
+MONOSPACE = 'ui-monospace, "SFMono-Regular", Menlo, Consolas, "Liberation Mono", monospace'
+
+OPTIONS: dict[str, Any] = {
+    "browser.gatherUsageStats": False,
+    "client.allowedOrigins": [],
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "global.developmentMode": False,
+    "logger.hideWelcomeMessage": True,
+    "runner.magicEnabled": False,
+    "server.allowRunOnSave": False,
+    "server.enableAgentApi": False,
+    "server.enableCORS": True,
+    "server.enableStaticServing": False,
+    "server.enableXsrfProtection": True,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    "server.runOnSave": False,
+    "server.trustedUserHeaders": {SESSION_HEADER: "session"},
+    "theme.font": FONT,
+    "theme.codeFont": MONOSPACE,
+    "theme.baseFontSize": 15,
+    "theme.baseRadius": "8px",
+    "theme.buttonRadius": "8px",
+    "theme.showWidgetBorder": True,
+    "theme.showSidebarBorder": True,
+    "theme.light.primaryColor": "#4f46e5",
+    "theme.light.backgroundColor": "#ffffff",
+    "theme.light.secondaryBackgroundColor": "#f3f4f8",
+    "theme.light.textColor": "#1b1d2a",
+    "theme.light.linkColor": "#4338ca",
+    "theme.light.borderColor": "#dfe1ea",
+    "theme.light.sidebar.backgroundColor": "#f7f7fb",
+    "theme.light.sidebar.secondaryBackgroundColor": "#ffffff",
+    "theme.dark.primaryColor": "#818cf8",
+    "theme.dark.backgroundColor": "#11131c",
+    "theme.dark.secondaryBackgroundColor": "#1b1e2b",
+    "theme.dark.textColor": "#e6e8f2",
+    "theme.dark.linkColor": "#a5b4fc",
+    "theme.dark.borderColor": "#2c3042",
+    "theme.dark.sidebar.backgroundColor": "#0c0e15",
+    "theme.dark.sidebar.secondaryBackgroundColor": "#1b1e2b",
+}
+
+
+def apply() -> None:
+    """Set Streamlit's options, now and whenever Streamlit reads its files again."""
+    config.on_config_parsed(_set, force_connect=True)
+    config.get_config_options()
+    _set()
+
+
+def _set() -> None:
+    for name, value in OPTIONS.items():
+        config.set_option(name, value, "mlvajra_al")
+    config.set_option("server.maxUploadSize", settings().max_upload_mb, "mlvajra_al")
