@@ -78,8 +78,8 @@ def first_batch(
 def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
     """Return rows fit for clustering: few, comparable dimensions.
 
-    Sparse rows are reduced by a truncated singular value decomposition and brought to unit
-    length; columns on very different scales, as trees get them, are standardised.
+    Wide rows are reduced by a truncated singular value decomposition and sparse ones brought
+    to unit length; columns on very different scales, as trees get them, are standardised.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
 
     Returns
     -------
-    ndarray of float32, shape (n_samples, at most 64 or n_features)
+    ndarray of float32, shape (n_samples, at most 128)
 
     Examples
     --------
@@ -97,14 +97,21 @@ def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
     """
     if X.shape[0] == 0:
         return np.empty((0, 1), dtype=np.float32)
+    wide = X.shape[1] > 2 * DIMENSIONS
     if not sparse.issparse(X):
         dense = np.asarray(X, dtype=np.float32)
-        return _standardised(dense) if dense.size and np.abs(dense).max() > 50 else dense
-    if min(X.shape) <= DIMENSIONS:
-        return _unit(X.toarray() if X.shape[1] <= DIMENSIONS else (X @ X.T).toarray())
-    reduce = TruncatedSVD(DIMENSIONS, n_iter=2, random_state=int(rng.integers(2**31)))
-    with threadpool_limits(1):
-        return _unit(reduce.fit_transform(X))
+        even = _standardised(dense) if np.abs(dense).max() > 50 else dense
+        return _reduced(even, rng=rng) if wide else even
+    if not wide:
+        return _unit(X.toarray())
+    return _unit(_reduced(X, rng=rng))
+
+
+def _reduced(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
+    size = min(DIMENSIONS, X.shape[0])
+    reduce = TruncatedSVD(size, n_iter=2, random_state=int(rng.integers(2**31)))
+    with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(reduce.fit_transform(X), dtype=np.float32)
 
 
 def cluster(

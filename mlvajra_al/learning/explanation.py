@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import Invalid, NotAdditive
@@ -128,11 +128,7 @@ def is_linear(model: ClassifierMixin) -> bool:
     >>> is_linear(ComplementNB()), is_linear(RandomForestClassifier())
     (True, False)
     """
-    return (
-        isinstance(model, ComplementNB)
-        or not hasattr(model, "_raw_predict")
-        and not hasattr(model, "estimators_samples_")
-    )
+    return not isinstance(model, (RandomForestClassifier, HistGradientBoostingClassifier))
 
 
 def _check_additive(total: Floats, output: Floats) -> None:

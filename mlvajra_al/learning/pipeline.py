@@ -197,7 +197,7 @@ def _terms(estimator: EstimatorName) -> Terms:
         sublinear_tf=True,
         min_df=2,
         token_pattern=TOKEN,
-        max_features=1_000 if estimator in TREES else 2**18,
+        max_features=500 if estimator in TREES else 2**18,
         dtype=np.float32,
     )
 
