@@ -160,13 +160,14 @@ def record(
         fresh = {item.event_id for item in recorded if not item.repeat}
         counted = sum(a.action == "answer" and a.event_id in fresh for a in answers)
         if counted:
-            _retrain_if_due(connection, project, count=counted, now=now)
+            retrain_if_due(connection, project, count=counted, now=now)
         return recorded
 
     return store.write(operation)
 
 
-def _retrain_if_due(connection: Connection, project: Project, *, count: int, now: datetime) -> None:
+def retrain_if_due(connection: Connection, project: Project, *, count: int, now: datetime) -> None:
+    """Count new answers and queue a retrain once there are enough of them."""
     due = projects.count_answers(connection, project.id, count=count)
     if due < project.policy.retrain_every:
         return

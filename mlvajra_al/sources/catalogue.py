@@ -90,6 +90,22 @@ def read_batches(
             raise vanished(opened.name, name, sorted(seen & set(names)))
 
 
+def format_of(uri: str | pa.Table) -> str:
+    """Return the format of a source after a look at its first bytes.
+
+    Raises
+    ------
+    BadSource
+        If it cannot be opened, is of no format we read, or not what its ending says.
+    """
+    return _open(uri).source.format
+
+
+def name_of(uri: str | pa.Table) -> str:
+    """Return a source's name as the person knows it."""
+    return tables.NAME if isinstance(uri, pa.Table) else Location(uri).name
+
+
 def place(uri: str | pa.Table, row: int) -> str:
     """Say where row number `row`, counted from 0, stands: "line 17" or "row 17"."""
     opened = _open(uri)

@@ -26,6 +26,8 @@ from sqlalchemy import (
 from mlvajra_al.records import Claim, Ranked, Why
 from mlvajra_al.store.schema import annotation, slot
 
+CHUNK = 500
+
 
 def _why(row: Row[tuple[object, ...]]) -> Why:
     return Why(
@@ -205,6 +207,29 @@ def finish_unclaimed(
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else _claim(row)
+
+
+def finish_samples(
+    connection: Connection, project_id: int, sample_keys: Sequence[str], *, person_id: int
+) -> int:
+    """Close one free slot of each of these samples for a person new to them; return how many."""
+    closed = 0
+    for start in range(0, len(sample_keys), CHUNK):
+        free = (
+            select(func.min(slot.c.id))
+            .where(
+                slot.c.project_id == project_id,
+                slot.c.sample_key.in_(sample_keys[start : start + CHUNK]),
+                slot.c.annotator_id.is_(None),
+                slot.c.done.is_(False),
+            )
+            .group_by(slot.c.sample_key)
+        )
+        statement = (
+            update(slot).where(slot.c.id.in_(free)).values(done=True, annotator_id=person_id)
+        )
+        closed += connection.execute(statement).rowcount
+    return closed
 
 
 def place(connection: Connection, project_id: int, sample_key: str) -> tuple[int, Why] | None:

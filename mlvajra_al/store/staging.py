@@ -249,8 +249,7 @@ def keys_of(
     """Return the key of each row, the first of which is row number `first` of the source."""
     if plan.key_column is not None:
         return _checked_keys(batch.column(plan.key_column), plan, first, place)
-    digests = hash_content(batch, plan.content)
-    return pa.array([digest.hex() for digest in digests], pa.large_string())
+    return _content_keys(hash_content(batch, plan.content))
 
 
 def _named(
@@ -260,7 +259,7 @@ def _named(
     digests = hash_content(batch, plan.content)
     content = np.frombuffer(b"".join(digests), dtype="<u8")[::2].astype(np.uint64)
     if plan.key_column is None:
-        keys = pa.array([digest.hex() for digest in digests], pa.large_string())
+        keys = _content_keys(digests)
     else:
         keys = _checked_keys(batch.column(plan.key_column), plan, first, place)
     draws = content if plan.group_column is None else _groups(batch.column(plan.group_column))
@@ -272,6 +271,10 @@ def _named(
         metadata={CONTENT_COLUMNS: json.dumps(plan.content)},
     )
     return pa.record_batch([*batch.columns, keys, *map(pa.array, ours)], schema=schema)
+
+
+def _content_keys(digests: Sequence[bytes]) -> pa.Array:
+    return pa.array([digest.hex() for digest in digests], pa.large_string())
 
 
 def _checked_keys(keys: pa.Array, plan: Plan, first: int, place: Callable[[int], str]) -> pa.Array:

@@ -1,0 +1,154 @@
+"""Data in, the asking side: look at a file, save an upload, queue its import."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from shutil import rmtree
+from uuid import uuid4
+
+from mlvajra_al.errors import Invalid, TooLarge
+from mlvajra_al.records import Job, Person, Schema
+from mlvajra_al.services.labelling import open_project
+from mlvajra_al.services.people import require
+from mlvajra_al.sources import catalogue
+from mlvajra_al.store import audit, jobs, projects
+from mlvajra_al.store.database import Connection, Store
+
+MB = 2**20
+UPLOADS_KEPT = timedelta(days=1)
+UNSAFE = re.compile(r"[^\w.() -]")
+
+
+def inspect_upload(uri: str | Path, *, preview: int = 20) -> Schema:
+    """Say what a file holds, from its first rows; nothing is imported.
+
+    Raises
+    ------
+    BadSource
+        If it cannot be read as it is.
+    """
+    return catalogue.inspect(str(uri), preview=preview)
+
+
+async def save_upload(
+    store: Store, person: Person, chunks: AsyncIterator[bytes], *, name: str, limit_mb: int
+) -> Path:
+    """Stream an upload into the workspace and return its path; a broken one leaves nothing.
+
+    Raises
+    ------
+    NotAllowed
+        If the person is no admin.
+    TooLarge
+        As soon as there is more than the limit.
+    """
+    require(person, "admin", "import data")
+    path = store.home / "uploads" / uuid4().hex / safe_name(name)
+    path.parent.mkdir(parents=True)
+    try:
+        await _save(path, chunks, limit_mb=limit_mb)
+    except BaseException:  # a cancelled request too
+        rmtree(path.parent, ignore_errors=True)
+        raise
+    return path
+
+
+async def _save(path: Path, chunks: AsyncIterator[bytes], *, limit_mb: int) -> None:
+    size = 0
+    with path.open("wb") as file:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > limit_mb * MB:
+                raise TooLarge(limit_mb)
+            await asyncio.to_thread(file.write, chunk)
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is a file's and nothing else: no folder, nothing hidden, not too long."""
+    plain = UNSAFE.sub("_", PurePosixPath(name.replace("\\", "/")).name).lstrip(". ")
+    return plain[-120:] or "upload"
+
+
+def start_import(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    uri: str | Path,
+    labels_from: str | None = None,
+    now: datetime,
+) -> Job:
+    """Queue the import of a file into a project's pool.
+
+    With `labels_from` the values of that column become answers of the person
+    "import: COLUMN". Columns are read as the project's recipe says.
+
+    Raises
+    ------
+    BadSource
+        If the file cannot be opened, or is not what its ending says.
+    Invalid
+        If the model would see the labels.
+    Conflict
+        If the project is archived.
+    """
+    require(person, "admin", "import data")
+    catalogue.format_of(str(uri))
+    payload = {"uri": str(uri), "labels_from": labels_from}
+    dedupe = "ingest " + sha256(str(uri).encode()).hexdigest()[:64]
+
+    def operation(connection: Connection) -> Job:
+        project = open_project(connection, project_name)
+        inputs = [column.name for column in project.recipe.columns if column.kind != "ignored"]
+        if labels_from in inputs:
+            raise Invalid(
+                f"{labels_from!r} is an input of the model, so it cannot hold the labels; "
+                "choose another column"
+            )
+        job_id = jobs.enqueue(
+            connection,
+            project.id,
+            "ingest",
+            payload=payload,
+            now=now,
+            dedupe=dedupe,
+            person_id=person.id,
+        )
+        if job_id is None:  # a double click
+            return jobs.get(connection, jobs.queued_id(connection, project.id, dedupe))
+        audit.add(
+            connection,
+            "import started",
+            now=now,
+            person_id=person.id,
+            project_id=project.id,
+            detail=str(uri),
+        )
+        return jobs.get(connection, job_id)
+
+    return store.write(operation)
+
+
+def sweep_uploads(store: Store, *, now: datetime) -> int:
+    """Remove uploads older than a day that no import waits for; return how many."""
+    folder = store.home / "uploads"
+    with store.read() as connection:
+        waiting = {
+            str(job.payload.get("uri"))
+            for project in projects.listed(connection, archived=True)
+            for job in jobs.listed(
+                connection, project.id, kinds=("ingest",), states=("queued", "running")
+            )
+        }
+    removed = 0
+    for upload in folder.iterdir() if folder.exists() else ():
+        old = upload.stat().st_mtime < (now - UPLOADS_KEPT).timestamp()
+        if old and not any(str(path) in waiting for path in upload.iterdir()):
+            rmtree(upload, ignore_errors=True)
+            removed += 1
+    return removed

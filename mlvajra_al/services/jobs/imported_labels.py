@@ -1,0 +1,186 @@
+"""Labels that come with a source become annotations of a person named after their column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlvajra_al.errors import BadSource, NotFound
+from mlvajra_al.records import Annotation, Answer, Job, Person, Project
+from mlvajra_al.services.labelling import retrain_if_due
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import people, projects, ranking
+from mlvajra_al.store.annotations import Filter
+from mlvajra_al.store.database import Connection
+from mlvajra_al.store.shards import Pool
+from mlvajra_al.store.staging import Plan, keys_of
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Keys and labels of the rows of a source that have one."""
+
+    source: str
+    column: str
+    keys: pa.Array
+    labels: pa.Array
+
+
+def collect(
+    batches: Iterable[pa.RecordBatch],
+    column: str,
+    *,
+    plan: Plan,
+    names: Sequence[str],
+    place: Callable[[int], str],
+) -> Imported:
+    """Read the labels of a source; rows without one are left out.
+
+    Raises
+    ------
+    BadSource
+        If a value is no label of the set: lists the unknown values.
+    """
+    keys, labels, unknown = [], [], dict[str, None]()
+    first = 0
+    for batch in batches:
+        values = pc.utf8_trim_whitespace(batch.column(column))
+        there = values.is_valid()
+        keys.append(keys_of(batch, plan, first=first, place=place).filter(there))
+        labels.append(values.filter(there))
+        distinct = pc.unique(labels[-1]).to_pylist()
+        unknown |= dict.fromkeys(value for value in distinct if value not in names)
+        first += batch.num_rows
+    if unknown:
+        raise _unknown(plan.source, column, list(unknown), names)
+    return Imported(plan.source, column, pa.concat_arrays(keys), pa.concat_arrays(labels))
+
+
+def _unknown(source: str, column: str, unknown: list[str], names: Sequence[str]) -> BadSource:
+    shown = ", ".join(repr(value[:40]) for value in unknown[:SHOWN])
+    more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+    return BadSource(
+        source,
+        f"column {column!r} holds {shown}{more}, which are not labels of this project",
+        f"add them to the label set, or correct them; the labels are {', '.join(names)}",
+    )
+
+
+def record(
+    connection: Connection,
+    project: Project,
+    pool: Pool,
+    *,
+    labels: Imported,
+    job: Job,
+    now: datetime,
+) -> dict[str, Any]:
+    """Store one answer per sample that has none of this column yet, or another one now."""
+    person = _person(connection, labels.column, now)
+    said = _said(connection, project, person)
+    every = _answers(pool, labels, job)
+    fresh = [
+        replace(
+            answer, supersedes=said[answer.sample_key][0] if answer.sample_key in said else None
+        )
+        for answer in every
+        if said.get(answer.sample_key, ("", None))[1] != answer.label
+    ]
+    if fresh:
+        _close_slots(connection, project, pool, answers=fresh, person=person)
+        _append(connection, project, pool, answers=fresh, said_by=(person, labels.source), now=now)
+        retrain_if_due(connection, project, count=len(fresh), now=now)
+    return {"labels_added": len(fresh), "labels_known": len(every) - len(fresh)}
+
+
+def _person(connection: Connection, column: str, now: datetime) -> Person:
+    """Return the person who stands for a column of labels; nobody can sign in as them."""
+    name = f"import: {column}"[:80]
+    try:
+        return people.by_name(connection, name)[0]
+    except NotFound:
+        person = people.add(connection, name, role="annotator", password_hash=None, now=now)
+        people.set_disabled(connection, person.id, now)
+        return person
+
+
+def _said(
+    connection: Connection, project: Project, person: Person
+) -> dict[str, tuple[str, str | None]]:
+    """Return what this column said last: key -> (event, label)."""
+    history = events.history(connection, project.id, Filter(person_id=person.id, current=True))
+    return {event.sample_key: (event.event_id, event.label) for event in history}
+
+
+def _answers(pool: Pool, labels: Imported, job: Job) -> list[Answer]:
+    """Return one answer per sample: of copies with different labels, the first."""
+    keys = labels.keys.to_pylist()
+    values = labels.labels.to_pylist()
+    first: dict[str, str] = {}
+    for key, value in zip(keys, values, strict=True):
+        first.setdefault(key, value)
+    return [
+        Answer(f"import-{job.id}-{number}", key, "answer", label)
+        for number, (key, label) in enumerate(first.items())
+    ]
+
+
+def _append(
+    connection: Connection,
+    project: Project,
+    pool: Pool,
+    *,
+    answers: Sequence[Answer],
+    said_by: tuple[Person, str],
+    now: datetime,
+) -> None:
+    person, source = said_by
+    positions = pool.positions([answer.sample_key for answer in answers])
+    held = pool.holdout(project.holdout_threshold)[positions]
+    seq = projects.next_seq(connection, project.id, count=len(answers))
+    rows = [
+        Annotation(
+            seq=seq + at,
+            event_id=answer.event_id,
+            project_id=project.id,
+            sample_key=answer.sample_key,
+            position=position,
+            person_id=person.id,
+            person=person.name,
+            action="answer",
+            label=answer.label,
+            supersedes=answer.supersedes,
+            comment="",
+            elapsed_ms=None,
+            client_time=None,
+            created_at=now,
+            late=False,
+            adjudicates=False,
+            source=source[:200],
+            why=None,
+        )
+        for at, (answer, position) in enumerate(zip(answers, positions.tolist(), strict=True))
+    ]
+    events.append(connection, rows, holdout=held.tolist())
+
+
+def _close_slots(
+    connection: Connection,
+    project: Project,
+    pool: Pool,
+    *,
+    answers: Sequence[Answer],
+    person: Person,
+) -> None:
+    """Do not ask again what the column has answered."""
+    ranked = pool.keys(sorted(ranking.known_positions(connection, project.id)))
+    labelled = {answer.sample_key for answer in answers if answer.supersedes is None}
+    keys = [key for key in ranked if key in labelled]
+    ranking.finish_samples(connection, project.id, keys, person_id=person.id)

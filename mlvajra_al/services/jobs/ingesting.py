@@ -1,0 +1,231 @@
+"""Data in, the doing side: a file becomes samples of a pool, whole or not at all.
+
+Read, think, write: the source is read into shards aside; when all of it was good they are
+moved into place, and one transaction registers them with everything that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlvajra_al.errors import Invalid
+from mlvajra_al.records import Column, ColumnKind, Job, Project, Schema, Shard
+from mlvajra_al.services import filling, importing
+from mlvajra_al.services.jobs import imported_labels
+from mlvajra_al.services.jobs.pool_statistics import summarise
+from mlvajra_al.services.labelling import open_project, project_pool
+from mlvajra_al.sources import catalogue
+from mlvajra_al.store import jobs, projects, shards, staging
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
+from mlvajra_al.store.staging import Plan, Staged
+
+MAX_HOLDOUT = 20_000
+ReportProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What to read of a source, and how to name and draw what is read.
+
+    `absent` are columns the pool has and this source lacks; they stay empty.
+    """
+
+    uri: str
+    schema: Schema
+    plan: Plan
+    absent: tuple[Column, ...]
+    unused: tuple[str, ...]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the source's rows."""
+        for batch in catalogue.read_batches(self.uri, schema=self.schema):
+            for column in self.absent:
+                values = pa.nulls(batch.num_rows, pa.large_string())
+                field = pa.field(column.name, values.type, metadata={"kind": column.kind})
+                batch = batch.append_column(field, values)
+            yield batch
+
+    def place(self, row: int) -> str:
+        """Say where a row stands."""
+        return catalogue.place(self.uri, row)
+
+
+def ingest(store: Store, job: Job, report_progress: ReportProgress) -> dict[str, Any]:
+    """Import the source a job names into its project's pool.
+
+    Returns what was added, known already, copied and changed, and the labels imported.
+
+    Raises
+    ------
+    BadSource
+        If anything in the source cannot be read; nothing is imported then.
+    Invalid
+        If it does not fit the project.
+    Conflict
+        If another import into the project is under way.
+    """
+    now = job.started_at or job.created_at
+    with store.read() as connection:
+        project = projects.get(connection, job.project_id)
+    folder = shards.pool_folder(store.home, project.id)
+    with staging.exclusive(folder):
+        with store.read() as connection:
+            project = open_project(connection, project.name)
+            pool = project_pool(store, connection, project)
+        reading = plan_reading(project, pool, job)
+        staged = staging.stage(
+            folder,
+            _reporting(reading, report_progress),
+            existing=pool,
+            plan=reading.plan,
+            at=now,
+            place=reading.place,
+        )
+        labels = _labels(project, reading, job)
+        added = staging.commit(staged, folder)
+        after = Pool(folder, (*pool.shards, *added))
+        threshold = _threshold(project, after)
+        report_progress(0.9, "Summarising the columns.")
+        project = replace(project, holdout_threshold=threshold)
+        outcome = Outcome(project, after, added, summarise(after), labels)
+        imported = store.write(lambda connection: _register(connection, outcome, job, now))
+        staging.sweep(folder, after.shards)
+    importing.sweep_uploads(store, now=now)
+    return _result(reading, staged, imported) | {"samples": len(after)}
+
+
+def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
+    """Decide which columns to read as what."""
+    uri, labels_from = str(job.payload["uri"]), job.payload.get("labels_from")
+    name = catalogue.name_of(uri)
+    found = catalogue.inspect(uri, preview=0)
+    inputs: dict[str, ColumnKind] = {
+        c.name: c.kind for c in project.recipe.columns if c.kind != "ignored"
+    }
+    special = (project.key_column, project.group_column, project.gold_column, labels_from)
+    needed = {*inputs, project.key_column, project.group_column, labels_from} - {None}
+    kinds = _kinds(found, pool, inputs, {column for column in special if column})
+    there = {column.name for column in found.columns}
+    read = tuple(Column(n, k) for n, k in kinds.items() if n in there or n in needed)
+    plan = Plan(
+        project_id=project.id,
+        source=name,
+        seed=project.seed,
+        content=pool.content or tuple(sorted(inputs)),
+        key_column=project.key_column,
+        group_column=project.group_column,
+    )
+    return Reading(
+        uri=uri,
+        schema=replace(found, columns=read),
+        plan=plan,
+        absent=tuple(Column(n, k) for n, k in kinds.items() if n not in {c.name for c in read}),
+        unused=tuple(sorted(there - set(kinds))),
+    )
+
+
+def _kinds(
+    found: Schema, pool: Pool, inputs: dict[str, ColumnKind], special: set[str]
+) -> dict[str, ColumnKind]:
+    """Return the columns of the pool, or at the first import those it shall have."""
+    if len(pool):
+        return pool.kinds
+    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in found.columns}
+    kinds |= dict.fromkeys(special, "ignored")
+    return kinds | inputs
+
+
+def _reporting(reading: Reading, report_progress: ReportProgress) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in reading.batches():
+        yield batch
+        done += batch.num_rows
+        total = reading.schema.rows
+        of = f" of {total:,}" if total else ""
+        report_progress(0.8 * min(done / total, 1) if total else 0.0, f"{done:,}{of} rows read.")
+
+
+def _labels(project: Project, reading: Reading, job: Job) -> imported_labels.Imported | None:
+    column = job.payload.get("labels_from")
+    if column is None:
+        return None
+    names = [label.name for label in project.labels]
+    return imported_labels.collect(
+        reading.batches(), str(column), plan=reading.plan, names=names, place=reading.place
+    )
+
+
+def _threshold(project: Project, pool: Pool) -> float:
+    """Return the share held out: fixed at the first import, at most 20,000 samples of it."""
+    if project.holdout_threshold or not len(pool):
+        return project.holdout_threshold
+    threshold = min(project.policy.holdout_share, MAX_HOLDOUT / len(pool))
+    held = int(pool.holdout(threshold).sum())
+    if project.group_column and threshold and held in (0, len(pool)):
+        raise Invalid(
+            f"the groups in {project.group_column!r} are too few to hold out "
+            f"{threshold:.0%} of {len(pool):,} samples: {held:,} would be; choose a column with "
+            "more groups, or none"
+        )
+    return threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything one import writes to the database."""
+
+    project: Project
+    pool: Pool
+    added: tuple[Shard, ...]
+    statistics: dict[str, Any]
+    labels: imported_labels.Imported | None
+
+
+def _register(connection: Connection, outcome: Outcome, job: Job, now: datetime) -> dict[str, Any]:
+    """Write it all, in one transaction."""
+    project, pool = outcome.project, outcome.pool
+    projects.add_shards(connection, outcome.added)
+    projects.set_holdout_threshold(connection, project.id, project.holdout_threshold)
+    projects.set_statistics(connection, project.id, outcome.statistics)
+    counts: dict[str, Any] = {}
+    if outcome.labels is not None:
+        counts = imported_labels.record(
+            connection, project, pool, labels=outcome.labels, job=job, now=now
+        )
+    filling.fill(connection, project, pool, rng=np.random.default_rng([project.seed, job.id]))
+    if outcome.added:
+        jobs.enqueue(connection, project.id, "prepare", payload={}, now=now, dedupe="prepare")
+    return counts
+
+
+def _result(reading: Reading, staged: Staged, imported: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "source": reading.plan.source,
+        "rows": staged.rows,
+        "added": staged.added,
+        "known": staged.known,
+        "copies": staged.copies,
+        "changed": staged.changed,
+        "unused_columns": list(reading.unused),
+        "message": _sentence(staged, imported),
+    } | imported
+
+
+def _sentence(staged: Staged, imported: dict[str, Any]) -> str:
+    parts = [f"{staged.added:,} samples added"]
+    if staged.known:
+        parts.append(f"{staged.known:,} were there already")
+    if staged.copies:
+        parts.append(f"{staged.copies:,} rows are copies of others")
+    if staged.changed:
+        parts.append(f"{staged.changed:,} have changed since and keep their first content")
+    if imported:
+        parts.append(f"{imported['labels_added']:,} labels imported")
+    return ", ".join(parts) + "."
