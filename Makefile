@@ -103,4 +103,5 @@ machine:
 	echo "PostgreSQL was not found, so its tests are skipped (Debian: sudo apt-get install postgresql)." >&2
 
 export CHROMIUM
+export COVERAGE_FILE := $(CURDIR)/.coverage
 export NO_MKDOCS_2_WARNING := 1
