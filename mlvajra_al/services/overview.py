@@ -1,19 +1,30 @@
-"""What pages show beside the rail: the worker's pulse, recent answers, samples, choices in words."""
+"""What pages show beside the rail: the worker's pulse, recent answers, choices in words."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import Annotation, AuditEntry, EstimatorName, Person, Ranked, Shard
+from mlvajra_al.records import (
+    Annotation,
+    AuditEntry,
+    Job,
+    Person,
+    Ranked,
+    SampleExplanation,
+    Shard,
+)
+from mlvajra_al.services import cards
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.services.progress import WORKER_SILENT
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, projects, ranking
+from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
 STRATEGIES: dict[str, str] = {
@@ -27,7 +38,7 @@ STRATEGIES: dict[str, str] = {
 }
 """The query strategies a project may use, in words; a test holds them to those that exist."""
 
-ESTIMATORS: dict[EstimatorName, str] = {
+ESTIMATORS: dict[str, str] = {
     "logistic_regression": "Logistic regression: fast, exact explanations; start here.",
     "sgd": "Linear model by stochastic gradient descent: learns from new answers alone.",
     "complement_nb": "Complement naive Bayes: for text with rare labels; needs counts of words.",
@@ -35,6 +46,24 @@ ESTIMATORS: dict[EstimatorName, str] = {
     "hist_gradient_boosting": "Gradient boosting: strongest on tables with many answers; slowest.",
 }
 RATE_EVENTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample of the pool: its columns, and what a card shows of it."""
+
+    key: str
+    row: dict[str, Any]
+    card: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a version says about a row that somebody typed."""
+
+    label: str
+    probabilities: dict[str, float]
+    explanation: SampleExplanation | None
 
 
 def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None, str]:
@@ -82,25 +111,30 @@ def next_asked(store: Store, project_name: str, *, limit: int = 50) -> tuple[Ran
         return ranking.front(connection, project.id, limit=limit)
 
 
-def samples(store: Store, project_name: str, keys: Sequence[str]) -> tuple[dict[str, Any], ...]:
-    """Return the columns of samples, in the order of their keys.
+def sample(store: Store, project_name: str, key: str) -> Sample:
+    """Return one sample: its columns, and what a card shows of it.
 
     Raises
     ------
     NotFound
-        If a key is not in the pool.
+        If the key is not in the pool.
     """
     with store.read() as connection:
         project = projects.by_name(connection, project_name)
-        pool = project_pool(store, connection, project)
-    names = [column.name for column in project.recipe.columns]
-    if project.title_column and project.title_column not in names:
-        names.append(project.title_column)
-    positions = pool.positions(list(keys))
-    for key, position in zip(keys, positions, strict=True):
+        position = int(project_pool(store, connection, project).positions([key])[0])
         if position < 0:
             raise NotFound("sample", key)
-    return tuple(pool.take(positions, names).to_pylist())
+        (row,) = cards.rows_at(store, connection, project, positions=[position])
+        card = cards.card(project, row, projects.statistics(connection, project.id))
+    return Sample(key, dict(row), card)
+
+
+def beginnings(store: Store, project_name: str, positions: Sequence[int]) -> tuple[str, ...]:
+    """Return the first words of samples, in the order asked for."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        rows = cards.rows_at(store, connection, project, positions=list(positions))
+    return tuple(cards.beginning(project, row, limit=90) for row in rows)
 
 
 def imports(store: Store, project_name: str) -> tuple[Shard, ...]:
@@ -120,3 +154,18 @@ def audit_trail(store: Store, person: Person, *, limit: int = 500) -> tuple[Audi
     require(person, "admin", "read the audit trail")
     with store.read() as connection:
         return audit.latest(connection, limit=limit)
+
+
+def answers_of(job: Job) -> tuple[Answered, ...]:
+    """Return what a finished prediction of typed rows answered."""
+    found = (job.result or {}).get("predictions") or []
+    return tuple(
+        Answered(
+            label=item["label"],
+            probabilities=item["probabilities"],
+            explanation=load(SampleExplanation, item["explanation"])
+            if item.get("explanation")
+            else None,
+        )
+        for item in found
+    )

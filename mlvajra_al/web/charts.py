@@ -15,12 +15,12 @@ from mlvajra_al.records import Attribution, Curve, FeatureImportance, Label, Mea
 FOR = "#e5484d"
 """What speaks for a label, and what is worse."""
 AGAINST = "#3b82f6"
-MAIN = "#3b82f6"
-SOFT = "rgba(59, 130, 246, 0.18)"
+MAIN = "#6366f1"
+SOFT = "rgba(99, 102, 241, 0.18)"
 QUIET = "rgba(128, 128, 128, 0.55)"
 GRID = "rgba(128, 128, 128, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
-SHADES = [[0.0, "rgba(59, 130, 246, 0.04)"], [1.0, "rgba(59, 130, 246, 0.75)"]]
+SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.75)"]]
 DIVERGING = [[0.0, AGAINST], [0.5, "rgba(128, 128, 128, 0.12)"], [1.0, FOR]]
 LOW_TO_HIGH = [[0.0, "#3b82f6"], [0.5, "#a855f7"], [1.0, "#e5484d"]]
 CONFIG: dict[str, Any] = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False}

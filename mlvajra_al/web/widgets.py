@@ -108,6 +108,18 @@ def act(done: str, action: Callable[[], Any]) -> bool:
     return True
 
 
+def flash(words: str) -> None:
+    """Run the page again and say there what was done."""
+    st.session_state["flash"] = words
+    st.rerun(scope="app")
+
+
+def flashed() -> None:
+    """Say what was done in the run before this one."""
+    if words := st.session_state.pop("flash", ""):
+        st.success(plain(words), icon=":material/check:")
+
+
 def plural(count: int, word: str, words: str = "") -> str:
     """Return a count with its word."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"

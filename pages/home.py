@@ -1,0 +1,266 @@
+"""What to do next, what the loop is doing, how good the champion is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Person, Progress, Project
+from mlvajra_al.services import overview, training, versions
+from mlvajra_al.services.progress import progress
+from mlvajra_al.services.projects import listed
+from mlvajra_al.web import charts
+from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.widgets import (
+    PAGES,
+    ago,
+    chosen_project,
+    go_to_project,
+    interval_of,
+    measure_words,
+    page_link,
+    plain,
+    plural,
+    value_of,
+)
+
+person = require_role("annotator")
+
+LOOP = {
+    "waiting": ("Waiting for answers", "blue"),
+    "queued": ("Retrain queued", "blue"),
+    "training": ("Training now", "green"),
+    "preparing": ("Preparing", "blue"),
+    "needs_labels": ("Needs examples", "orange"),
+    "no_worker": ("Worker not running", "red"),
+    "failed": ("Last retrain failed", "red"),
+    "done": ("All answered", "green"),
+}
+FEW = 5
+
+
+def kind_of(project: Project) -> tuple[str, str]:
+    """Return an icon and a word for what the samples are."""
+    kinds = {column.kind for column in project.recipe.columns}
+    if "image" in kinds:
+        return ":material/image:", "images"
+    return (":material/article:", "texts") if "text" in kinds else (":material/table:", "rows")
+
+
+def project_card(project: Project) -> None:
+    """Draw one project to choose from."""
+    icon, word = kind_of(project)
+    rows = sum(shard.rows for shard in overview.imports(store(), project.name))
+    names = " or ".join(plain(label.display) for label in project.labels[:4])
+    more = f" and {len(project.labels) - 4} more" if len(project.labels) > 4 else ""
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"{icon} **{plain(project.name)}**")
+        st.caption(f"{rows:,} {word}: {names}{more}" if rows else f"{names}{more}; importing")
+        st.space("stretch")
+        if st.button("Open", key=f"open:{project.name}", width="stretch"):
+            go_to_project(project.name)
+
+
+def start_here(projects: tuple[Project, ...], person: Person) -> None:
+    """Draw the projects to choose from and how to bring one's own data."""
+    st.subheader("Start here")
+    with st.grid(4, min_column_width=200):
+        for project in projects[:7]:
+            project_card(project)
+        with st.container(border=True, height="stretch"):
+            st.markdown(":material/upload_file: **Your own data**")
+            if person.role == "admin":
+                st.caption("CSV, JSON Lines or Parquet: upload, check the columns, name the labels")
+                st.space("stretch")
+                page_link("data", "Import data", icon=":material/arrow_forward:")
+            else:
+                st.caption("An admin brings data and adds people to a project")
+
+
+def empty_home(person: Person) -> None:
+    """Draw the page of a workspace without projects."""
+    st.title("Welcome")
+    st.markdown(
+        "Label a few samples, and a model learns from each answer, asks about what it understands "
+        "least, and shows how good it is on samples it has never seen."
+    )
+    start_here((), person)
+    if person.role == "admin":
+        st.caption("Or make the three demo projects on the server: `mlvajra demo create`")
+
+
+def next_steps(
+    person: Person, project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]
+) -> None:
+    """Draw what this person could do now, most useful first."""
+    with st.container(border=True, height="stretch"):
+        st.markdown("**What to do next**")
+        label_button(state)
+        if person.role != "annotator":
+            review_link(state)
+        if person.role == "admin":
+            version_link(project, state, rows)
+
+
+def label_button(state: Progress) -> None:
+    """Draw the button to the labelling card, or say that nothing is left."""
+    if not state.left:
+        st.caption("Every sample has an answer, or data is still being imported.")
+        return
+    words = "Continue labelling" if state.mine else "Start labelling"
+    if st.button(words, type="primary", icon=":material/edit:", width="stretch"):
+        st.switch_page(PAGES / "annotate.py")
+    st.caption(f"{plural(state.mine, 'answer')} of yours so far, {state.left:,} samples left")
+
+
+def review_link(state: Progress) -> None:
+    """Draw the way to the flagged samples."""
+    if state.flagged:
+        words = plural(state.flagged, "flagged sample") + " to review"
+        page_link("review", words, icon=":material/flag:")
+
+
+def version_link(project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
+    """Draw the way to comparing the newest version with the champion."""
+    if not rows or state.champion is None or state.version == state.champion:
+        return
+    verdict = next(
+        (
+            found
+            for job in training.jobs_of(store(), project.name, kinds=("evaluate",), limit=20)
+            if (found := versions.verdict(job))
+            and (found.champion, found.challenger) == (state.champion, state.version)
+        ),
+        None,
+    )
+    if verdict is None:
+        words = f"Compare version {state.version} with the champion, version {state.champion}"
+        page_link("versions", words, icon=":material/compare_arrows:")
+    elif verdict.better:
+        words = f"Version {state.version} is better than the champion: promote it"
+        page_link("versions", words, icon=":material/workspace_premium:")
+
+
+@st.fragment(run_every=3)
+def loop_card(person: Person, project: Project) -> None:
+    """Draw what the loop is doing, and whether the worker is alive."""
+    state = progress(store(), person, project.name, now=now())
+    word, color = LOOP.get(state.loop_state, (state.loop_state, "gray"))
+    every = project.policy.retrain_every
+    alive, seen, doing = overview.worker_seen(store(), now=now())
+    with st.container(border=True, height="stretch"):
+        st.markdown("**The loop**")
+        st.badge(word, color=color)  # type: ignore[arg-type]
+        st.markdown(plain(state.loop_message))
+        done = max(0, every - state.until_retrain)
+        st.progress(min(1.0, done / every), text=f"{done} of {every} answers to the next retrain")
+        if alive:
+            pulse = f":green[●] Worker running{', ' + plain(doing) if doing else ''}"
+        else:
+            pulse = f":red[●] Worker last seen {ago(seen)}"
+        st.caption(pulse)
+    if state.version != st.session_state.get("home_version", state.version):
+        st.session_state["home_version"] = state.version
+        st.rerun(scope="app")
+    st.session_state["home_version"] = state.version
+
+
+def champion_card(state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
+    """Draw the champion's headline measure with its interval."""
+    row = next((row for row in rows if row.is_champion), None)
+    with st.container(border=True, height="stretch"):
+        st.markdown("**Champion**")
+        if row is None:
+            st.caption("None yet: the first version with two labels becomes champion.")
+            return
+        if row.report is None:
+            st.markdown(f"Version {row.version.number}")
+            st.caption("Not measured yet: there are no holdout answers.")
+        else:
+            headline = row.report.evaluation.headline
+            st.metric(headline.name, value_of(headline), help="With its 95% interval")
+            if headline.value is None:
+                st.caption(plain(measure_words(headline)))
+            else:
+                st.caption(f"95% interval {interval_of(headline)}, {headline.n} holdout answers")
+            st.caption(f"Version {row.version.number}, learnt from {row.version.n_labels} labels")
+        if person.role == "admin":
+            page_link("versions", "Report", icon=":material/arrow_forward:")
+
+
+def warnings(project: Project, state: Progress) -> None:
+    """Say what stands in the way of a good model."""
+    few = [label for label in project.labels if state.counts.get(label.name, 0) < FEW]
+    if state.answered >= 4 * FEW and few:
+        names = ", ".join(plain(label.display) for label in few[:5])
+        st.warning(
+            f"Fewer than {FEW} answers for {names}: the model can hardly know "
+            f"{'it' if len(few) == 1 else 'them'}, and nothing can be said about its quality.",
+            icon=":material/warning:",
+        )
+    if state.loop_state == "no_worker":
+        st.error(
+            "Answers are saved, but nothing learns from them: the worker is not running. "
+            "On the server, `mlvajra run` starts it, or `mlvajra worker` alone.",
+            icon=":material/error:",
+        )
+
+
+def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
+    """Draw the answers per label and per hour, and the learning curve."""
+    left, middle, right = st.columns(3)
+    with left, st.container(border=True, height="stretch"):
+        st.markdown(f"**Answers per label** :gray[{state.answered:,} in all]")
+        charts.show(
+            charts.label_counts(project.labels, state.counts),
+            key="counts",
+            alt="Answers per label",
+        )
+    with middle, st.container(border=True, height="stretch"):
+        st.markdown("**Answers per hour** :gray[last two days]")
+        charts.show(
+            charts.rate(overview.answers_per_hour(store(), project.name, now=now())),
+            key="rate",
+            alt="Answers per hour over the last two days",
+        )
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Learning curve**")
+        points = [
+            (row.version.number, row.version.n_labels, row.report.evaluation.headline)
+            for row in rows
+            if row.report and row.report.evaluation.headline.value is not None
+        ]
+        if len(points) < 2:
+            st.caption("Appears with the second version that can be measured.")
+        else:
+            charts.show(
+                charts.learning_curve(points, champion=state.champion, height=200),
+                key="curve",
+                alt="Measure of each version against its number of labels",
+            )
+
+
+def draw(person: Person, project: Project) -> None:
+    """Draw the page of a project."""
+    st.title(project.name)
+    state = progress(store(), person, project.name, now=now())
+    rows = versions.listed(store(), project.name)
+    warnings(project, state)
+    left, middle, right = st.columns(3)
+    with left:
+        next_steps(person, project, state, rows)
+    with middle:
+        loop_card(person, project)
+    with right:
+        champion_card(state, rows)
+    if state.answered:
+        figures(project, state, rows)
+    else:
+        start_here(listed(store()), person)
+
+
+chosen = chosen_project()
+if chosen is None:
+    empty_home(person)
+else:
+    draw(person, chosen)
