@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -127,6 +127,13 @@ def sample(store: Store, project_name: str, key: str) -> Sample:
         (row,) = cards.rows_at(store, connection, project, positions=[position])
         card = cards.card(project, row, projects.statistics(connection, project.id))
     return Sample(key, dict(row), card)
+
+
+def card_of(store: Store, project_name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a card shows of a row that is not in the pool."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        return cards.card(project, row, projects.statistics(connection, project.id))
 
 
 def beginnings(store: Store, project_name: str, positions: Sequence[int]) -> tuple[str, ...]:

@@ -98,13 +98,14 @@ def errors_shown() -> Iterator[None]:
 
 
 def act(done: str, action: Callable[[], Any]) -> bool:
-    """Do something a person asked for: a toast when it worked, else a sentence; True if it did."""
+    """Do what a person asked for: a toast when it worked, else a sentence; True if it did."""
     try:
         action()
     except MlvajraError as error:
         st.error(plain(sentence(error)), icon=":material/error:")
         return False
-    st.toast(done, icon=":material/check:")
+    if done:
+        st.toast(done, icon=":material/check:")
     return True
 
 
