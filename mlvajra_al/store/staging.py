@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, Conflict
 from mlvajra_al.records import Shard
+from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.hashing import Hashes, hash_content, hash_keys, mix
 from mlvajra_al.store.shards import (
     CONTENT,
@@ -61,7 +62,6 @@ class Staged:
     """Shard files written to a folder aside, and what was found on the way."""
 
     folder: Path
-    paths: tuple[Path, ...]
     shards: tuple[Shard, ...]
     rows: int
     """Rows read from the source."""
@@ -139,7 +139,6 @@ class _Writer:
     number: int
     start: int
     pending: list[pa.RecordBatch] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
     shards: list[Shard] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -158,18 +157,16 @@ class _Writer:
             return
         table = pa.Table.from_batches(self.pending).combine_chunks()
         batch = _with_lookup(table.to_batches()[0])
-        path = self.folder / f"{len(self.paths):06d}.arrow"
-        _write(path, batch)
+        digest = _write(self.folder, batch)
         shard = Shard(
             project_id=self.plan.project_id,
             number=self.number,
             start=self.start,
             rows=batch.num_rows,
-            sha256=sha256_of(path),
+            sha256=digest,
             source=self.plan.source,
             created_at=self.at,
         )
-        self.paths.append(path)
         self.shards.append(shard)
         self.number, self.start = self.number + 1, self.start + batch.num_rows
         self.pending.clear()
@@ -186,12 +183,17 @@ def _with_lookup(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(arrays, schema=schema)
 
 
-def _write(path: Path, batch: pa.RecordBatch) -> None:
-    with path.open("wb") as file:
+def _write(folder: Path, batch: pa.RecordBatch) -> str:
+    """Write a shard under the name of its SHA-256 and return that."""
+    partial = folder / "partial"
+    with partial.open("wb") as file:
         with pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
         file.flush()
         os.fsync(file.fileno())
+    digest = sha256_of(partial)
+    partial.rename(folder / f"{digest}.arrow")
+    return digest
 
 
 @dataclass(slots=True)
@@ -213,7 +215,7 @@ def stage(
 ) -> Staged:
     """Write the samples that are new to files aside; nothing of the pool changes.
 
-    Call it within `exclusive`, then `commit` or `discard` the result. `place` says where
+    Call it within `exclusive`, which removes what is not committed. `place` says where
     row number n of the source stands.
 
     Raises
@@ -234,7 +236,6 @@ def stage(
     writer.flush()
     return Staged(
         folder=aside,
-        paths=tuple(writer.paths),
         shards=tuple(writer.shards),
         rows=counts.rows,
         known=counts.known,
@@ -363,20 +364,11 @@ def _fitting(batch: pa.RecordBatch, existing: Pool, plan: Plan) -> pa.RecordBatc
 
 def commit(staged: Staged, folder: Path) -> tuple[Shard, ...]:
     """Move staged files into the pool and return the shards, to be registered at once."""
-    for path, shard in zip(staged.paths, staged.shards, strict=True):
-        path.replace(folder / f"{shard.sha256}.arrow")
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    discard(staged)
+    for shard in staged.shards:
+        name = f"{shard.sha256}.arrow"
+        (staged.folder / name).replace(folder / name)
+    sync_folder(folder)
     return staged.shards
-
-
-def discard(staged: Staged) -> None:
-    """Remove what was staged and not committed."""
-    shutil.rmtree(staged.folder, ignore_errors=True)
 
 
 def sweep(folder: Path, shards: Sequence[Shard]) -> int:

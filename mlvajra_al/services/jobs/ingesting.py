@@ -89,11 +89,10 @@ def ingest(store: Store, job: Job, report_progress: ReportProgress) -> dict[str,
             place=reading.place,
         )
         labels = _labels(project, reading, job)
+        project = replace(project, holdout_threshold=_threshold(project, pool, staged))
         added = staging.commit(staged, folder)
         after = Pool(folder, (*pool.shards, *added))
-        threshold = _threshold(project, after)
         report_progress(0.9, "Summarising the columns.")
-        project = replace(project, holdout_threshold=threshold)
         outcome = Outcome(project, after, added, summarise(after), labels)
         imported = store.write(lambda connection: _register(connection, outcome, job, now))
         staging.sweep(folder, after.shards)
@@ -162,17 +161,17 @@ def _labels(project: Project, reading: Reading, job: Job) -> imported_labels.Imp
     )
 
 
-def _threshold(project: Project, pool: Pool) -> float:
+def _threshold(project: Project, pool: Pool, staged: Staged) -> float:
     """Return the share held out: fixed at the first import, at most 20,000 samples of it."""
-    if project.holdout_threshold or not len(pool):
+    if len(pool) or not staged.added:
         return project.holdout_threshold
-    threshold = min(project.policy.holdout_share, MAX_HOLDOUT / len(pool))
-    held = int(pool.holdout(threshold).sum())
-    if project.group_column and threshold and held in (0, len(pool)):
+    threshold = min(project.policy.holdout_share, MAX_HOLDOUT / staged.added)
+    held = int(Pool(staged.folder, staged.shards).holdout(threshold).sum())
+    if project.group_column and threshold and held in (0, staged.added):
         raise Invalid(
             f"the groups in {project.group_column!r} are too few to hold out "
-            f"{threshold:.0%} of {len(pool):,} samples: {held:,} would be; choose a column with "
-            "more groups, or none"
+            f"{threshold:.0%} of {staged.added:,} samples: {held:,} would be; choose a column "
+            "with more groups, or none"
         )
     return threshold
 
