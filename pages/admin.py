@@ -1,0 +1,191 @@
+"""People and their roles, and the record of every privileged act."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Person, Role
+from mlvajra_al.services import overview, people, projects
+from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.widgets import act, clock, empty, flash, flashed, local, plain
+
+person = require_role("admin")
+
+ROLES: dict[Role, str] = {
+    "annotator": "labels samples and sees progress",
+    "reviewer": "labels, and decides on flagged samples",
+    "admin": "everything: data, models, people",
+}
+
+
+def people_table(everybody: tuple[Person, ...]) -> Person | None:
+    """Draw everybody and return the person chosen."""
+    frame = pd.DataFrame(
+        [
+            {
+                "Name": each.name,
+                "Role": each.role,
+                "State": "disabled" if each.disabled_at else "active",
+                "Since": local(each.created_at),
+            }
+            for each in everybody
+        ]
+    )
+    picked = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"people:{len(everybody)}",
+        height=min(420, 40 + 35 * len(frame)),
+        column_config={"Since": st.column_config.DatetimeColumn(format="YYYY-MM-DD")},
+        alt="People with an account; choose a row to change it",
+    )
+    rows = picked.selection.rows
+    return everybody[rows[0]] if rows else None
+
+
+def add_form(person: Person) -> None:
+    """Draw the form for a new account."""
+    with st.form("add", border=True, clear_on_submit=False):
+        st.markdown("**Add a person**")
+        name = st.text_input("Name", max_chars=80, autocomplete="off")
+        role = st.radio("Role", get_args(Role), captions=list(ROLES.values()))
+        password = st.text_input("First password", type="password", autocomplete="new-password")
+        if st.form_submit_button("Add", type="primary", icon=":material/person_add:"):
+            added = act(
+                "Added",
+                lambda: people.add(
+                    store(), person, name=name, role=role, password=password, now=now()
+                ),
+            )
+            if added:
+                flash(f"{name.strip()} can sign in now, and can change the password there.")
+
+
+def invite_box(person: Person) -> None:
+    """Draw the button for a one-time link with which somebody makes an account."""
+    with st.container(border=True):
+        st.markdown("**Invite a person**")
+        st.caption("A link that works once; whoever opens it chooses a name and a password.")
+        role = st.selectbox("Role of the invited", get_args(Role))
+        if st.button("Make a link", icon=":material/link:"):
+            token = people.invite(store(), person, role=role, now=now())
+            base = (st.context.url or "").split("/admin")[0].rstrip("/")
+            st.code(f"{base}/account/join?token={token}", language=None, wrap_lines=True)
+
+
+def change_box(person: Person, chosen: Person) -> None:
+    """Draw what can be changed about an account."""
+    with st.container(border=True):
+        st.markdown(f"**{plain(chosen.name)}**")
+        left, right = st.columns(2)
+        with left:
+            role_form(person, chosen)
+            access_button(person, chosen)
+        with right:
+            password_form(person, chosen)
+
+
+def role_form(person: Person, chosen: Person) -> None:
+    """Draw the choice of another role."""
+    roles = list(get_args(Role))
+    with st.form(f"role:{chosen.id}", border=False):
+        role = st.selectbox("Role", roles, index=roles.index(chosen.role))
+        if st.form_submit_button("Set role"):
+            changed = act(
+                "Role set",
+                lambda: people.set_role(store(), person, name=chosen.name, role=role, now=now()),
+            )
+            if changed:
+                flash(f"{chosen.name} has the role {role} now.")
+
+
+def password_form(person: Person, chosen: Person) -> None:
+    """Draw the form for a new password."""
+    with st.form(f"password:{chosen.id}", border=False, clear_on_submit=True):
+        password = st.text_input("New password", type="password", autocomplete="new-password")
+        if st.form_submit_button("Reset password"):
+            changed = act(
+                "Password set",
+                lambda: people.set_password(
+                    store(), person, name=chosen.name, password=password, now=now()
+                ),
+            )
+            if changed:
+                flash(f"{chosen.name} has a new password and is signed out everywhere.")
+
+
+def access_button(person: Person, chosen: Person) -> None:
+    """Draw the button that closes an account or opens it again."""
+    if chosen.disabled_at:
+        if st.button("Enable the account", icon=":material/lock_open:") and act(
+            "Enabled", lambda: people.enable(store(), person, name=chosen.name, now=now())
+        ):
+            flash(f"{chosen.name} can sign in again.")
+    elif st.button("Disable the account", icon=":material/block:") and act(
+        "Disabled", lambda: people.disable(store(), person, name=chosen.name, now=now())
+    ):
+        flash(f"{chosen.name} can no longer sign in. What {chosen.name} said stays.")
+
+
+def audit_table(person: Person) -> None:
+    """Draw the audit trail."""
+    entries = overview.audit_trail(store(), person)
+    if not entries:
+        empty("Nothing yet", "Every privileged act appears here.", icon=":material/history:")
+        return
+    names = {item.id: item.name for item in projects.listed(store(), archived=True)}
+    frame = pd.DataFrame(
+        [
+            {
+                "When": clock(entry.at),
+                "Who": entry.person or "the server",
+                "What": entry.action,
+                "Project": names.get(entry.project_id or 0, ""),
+                "Detail": entry.detail,
+            }
+            for entry in entries
+        ]
+    )
+    sought = st.text_input(
+        "Search", placeholder="Search who, what, project or detail", label_visibility="collapsed"
+    )
+    if sought:
+        found = frame.apply(lambda row: sought.lower() in " ".join(row).lower(), axis=1)
+        frame = frame[found]
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(620, 40 + 35 * max(1, len(frame))),
+        column_config={"Detail": st.column_config.TextColumn(width="large")},
+        alt="Privileged acts, newest first",
+    )
+    st.caption("The newest 500 acts; all of them are in the database.")
+
+
+def draw(person: Person) -> None:
+    """Draw the page."""
+    st.title("Admin")
+    flashed()
+    accounts, trail = st.tabs([":material/group: People", ":material/history: Audit trail"])
+    with accounts:
+        chosen = people_table(people.listed(store()))
+        if chosen is None:
+            st.caption("Choose a row to change a role, reset a password or disable an account.")
+        else:
+            change_box(person, chosen)
+        left, right = st.columns(2)
+        with left:
+            add_form(person)
+        with right:
+            invite_box(person)
+    with trail:
+        audit_table(person)
+
+
+draw(person)
