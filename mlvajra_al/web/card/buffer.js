@@ -1,0 +1,180 @@
+// Claims: fetched ahead, renewed while the card is looked at, given back on leaving.
+
+Object.assign(LabellingCard.prototype, {
+  post(path, body, options) {
+    return call(options?.method ?? "POST", projectUrl(this.project, path), { ...body, person: this.person }, options);
+  },
+
+  async fetchClaims() {
+    if (this.fetching || this.dead || this.buffer.length >= BUFFER) return;
+    this.fetching = true;
+    const result = await this.post("claims", { n: BUFFER - this.buffer.length });
+    this.fetching = false;
+    clearTimeout(this.slow);
+    this.slow = null;
+    if (this.dead) return this.release((result.data ?? []).map((claim) => claim.claim_id));
+    if (result.status >= 200 && result.status < 300) this.take(result.data ?? []);
+    else this.noClaims(result);
+    this.drawStatus();
+  },
+
+  take(claims) {
+    this.linked("ok");
+    const known = new Set(this.buffer.map((claim) => claim.sample_key));
+    const fresh = claims.filter((claim) => !known.has(claim.sample_key) && !this.outbox.has(claim.sample_key));
+    const empty = !this.buffer.length;
+    this.buffer.push(...fresh);
+    this.end = this.buffer.length ? null : this.ending();
+    if (empty) this.show();
+  },
+
+  noClaims({ status, type, message }) {
+    if (status === 0) this.linked("offline");
+    else if (status === 401) this.linked("signed_out");
+    if (this.buffer.length) return;
+    const words = message ? `${message[0].toUpperCase()}${message.slice(1)}.` : "";
+    if (status === 0) this.end = ["The server cannot be reached", "This page keeps trying. Answers you have given are kept in this browser."];
+    else if (status === 401) this.end = ["You are signed out", "Sign in again to go on. Answers you have given are kept in this browser."];
+    else if (type === "WrongPerson") this.end = ["Somebody else is signed in", words];
+    else if (status === 404) this.end = ["This project is gone", words || "Choose another one in the sidebar."];
+    else if (status === 409 || status === 403) this.end = ["Not open for labelling", words];
+    else this.end = ["The server has trouble", words || "This page keeps trying."];
+    this.show();
+  },
+
+  ending() {
+    const { left, loop_state: loop, loop_message: message, mine } = this.counted;
+    if (!this.known) return null;
+    if (loop === "preparing") return ["The data is being read", message];
+    if (left > 0) return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is" : "are"} with other people, or want another person's answer. New ones appear here by themselves.`];
+    if (mine === 0 && !Object.values(this.counted.counts).some(Boolean)) return ["Nothing to label yet", "Import data into this project, and it appears here."];
+    return ["The pool is finished", "Every sample has an answer. Thank you!"];
+  },
+
+  linked(link) {
+    if (this.link === link) return;
+    this.link = link;
+    this.drawStatus();
+  },
+
+  beatSoon() {
+    if (this.soon) return;
+    this.soon = setTimeout(() => this.beat(), SOON_MS);
+  },
+
+  async beat({ returned = false } = {}) {
+    clearTimeout(this.timer);
+    clearTimeout(this.soon);
+    this.soon = null;
+    if (this.dead) return;
+    const again = () => {
+      clearTimeout(this.timer);
+      const fast = this.counted.loop_state === "training" || this.counted.loop_state === "queued";
+      this.timer = setTimeout(() => this.beat(), fast ? HEARTBEAT_MS / 3 : HEARTBEAT_MS);
+    };
+    if (this.beating || document.visibilityState !== "visible") return again();
+    this.beating = true;
+    const saves = this.saves;
+    const shown = this.buffer[0];
+    const claims = [...this.buffer.map((claim) => claim.claim_id), ...this.outbox.claims()].filter(Boolean);
+    const result = await this.post("claims/heartbeat", { claims });
+    this.beating = false;
+    if (this.dead) return;
+    if (result.status === 200) this.heard(result.data, { fresh: saves === this.saves, asked: claims, returned: returned && shown === this.buffer[0] });
+    else if (result.status === 0) this.linked("offline");
+    else if (result.status === 401) this.linked("signed_out");
+    if (result.status !== 200 && !this.buffer.length) this.noClaims(result);
+    again();
+  },
+
+  heard(state, { fresh, asked, returned }) {
+    const newer = this.known && state.version !== this.counted.version;
+    this.linked("ok");
+    if (fresh || !this.known) {
+      this.counted = { ...this.counted, ...state };
+      this.known = true;
+    } else {
+      const { counts, mine, left, until_retrain, ...loop } = state;
+      Object.assign(this.counted, loop);
+      this.beatSoon();
+    }
+    this.dropLost(new Set(state.held ?? asked), new Set(asked), returned);
+    if (newer) this.exchange(state.version);
+    if (!this.buffer.length) {
+      const before = JSON.stringify(this.end);
+      this.end = this.ending();
+      if (JSON.stringify(this.end) !== before) this.show();
+    }
+    if (this.buffer.length <= ENOUGH) this.fetchClaims();
+    this.drawStatus();
+    this.drawRail();
+  },
+
+  // A claim whose lease ran out while nobody looked belongs to somebody else now.
+  dropLost(held, asked, returned) {
+    const shown = this.buffer[0];
+    const lost = (claim) => claim.claim_id && asked.has(claim.claim_id) && !held.has(claim.claim_id);
+    const keep = (claim) => !lost(claim) || (claim === shown && !returned);
+    if (this.buffer.every(keep)) return;
+    this.buffer = this.buffer.filter(keep);
+    if (this.buffer[0] !== shown) {
+      this.notice("You were away: the sample that stood here went to somebody else.");
+      this.show();
+    }
+  },
+
+  // A new version ranks the pool anew: what nobody has seen yet makes room for better questions.
+  async exchange(version) {
+    this.notice(`Version ${version} is ready: it chooses what comes next.`);
+    const stale = this.buffer.slice(1).filter((claim) => claim.claim_id && !claim.before);
+    if (!stale.length || this.fetching) return;
+    this.fetching = true;
+    const result = await this.post("claims", { n: stale.length });
+    this.fetching = false;
+    const claims = result.status >= 200 && result.status < 300 ? (result.data ?? []) : [];
+    if (this.dead) return this.release(claims.map((claim) => claim.claim_id));
+    const unshown = new Set(this.buffer.slice(1));
+    const out = stale.filter((claim) => unshown.has(claim)).slice(0, claims.length);
+    this.buffer = this.buffer.filter((claim) => !out.includes(claim));
+    this.take(claims);
+    this.release(out.map((claim) => claim.claim_id));
+  },
+
+  release(claims, keepalive = false) {
+    if (claims.length) this.post("claims", { claims }, { method: "DELETE", keepalive });
+  },
+
+  leave(keepalive) {
+    const claims = this.buffer.map((claim) => claim.claim_id).filter(Boolean);
+    this.buffer = [];
+    this.painted = null;
+    this.release(claims, keepalive);
+  },
+});
+
+const mounted = new WeakMap();
+
+// Streamlit calls this at mounting and again whenever the script has run.
+export default function ({ parentElement, data }) {
+  const root = parentElement.querySelector(".mlvajra-card");
+  const same = JSON.stringify(data);
+  const before = mounted.get(root);
+  if (before?.same !== same) {
+    before?.card?.destroy();
+    const card = data.show ? showOnly(root, data.show) : new LabellingCard(root, data);
+    mounted.set(root, { card, same });
+  }
+  return () => {
+    mounted.get(root)?.card?.destroy();
+    mounted.delete(root);
+  };
+}
+
+// A card to read, not to answer: for reviewers.
+function showOnly(root, card) {
+  const head = el("header", { class: "head" });
+  const body = el("div", { class: "body", tabindex: "0", role: "group", "aria-label": "The sample" });
+  root.replaceChildren(el("article", { class: "sheet" }, head, body));
+  paintCard(head, body, card);
+  return null;
+}

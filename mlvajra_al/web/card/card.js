@@ -1,0 +1,357 @@
+// The labelling card: owns its buffer, so that a key always answers what is on the screen.
+
+const BUFFER = 6;
+const ENOUGH = 4;
+const HEARTBEAT_MS = 5000;
+const SOON_MS = 800;
+const NOTICE_MS = 9000;
+const DOUBLE_CLICK_MS = 350;
+const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
+const PACE_OVER = 20;
+const PAUSE_MS = 60000;
+
+class LabellingCard {
+  constructor(root, data) {
+    this.root = root;
+    this.project = data.project;
+    this.labels = data.labels;
+    this.person = data.person;
+    this.outbox = outboxOf(data.person, data.project);
+    this.buffer = [];
+    this.history = [];
+    this.painted = null; // the claim whose card the browser has painted
+    this.since = 0;
+    this.moments = [];
+    this.counted = { counts: {}, mine: 0, left: 0, until_retrain: 0, retrain_every: 20, version: null, champion: null, loop_state: "waiting", loop_message: "" };
+    this.known = false;
+    this.saves = 0;
+    this.link = "ok"; // ok | offline | signed_out
+    this.end = null; // [title, words] when there is no card to show
+    this.dead = false;
+    this.build();
+    this.listen();
+    this.outbox.onChange = () => this.drawStatus();
+    this.outbox.onSaved = (item, recorded) => this.saved(item, recorded);
+    this.slow = setTimeout(() => this.show(), SLOW_MS);
+    this.outbox.adopt();
+    this.fetchClaims();
+    this.beat();
+  }
+
+  build() {
+    this.head = el("header", { class: "head" });
+    this.why = el("p", { class: "why", hidden: true });
+    this.said = el("p", { class: "said", hidden: true });
+    this.body = el("div", { class: "body", tabindex: "0", role: "group", "aria-label": "The sample" });
+    this.sheet = el("article", { class: "sheet" }, this.head, this.said, this.body, this.why);
+    this.status = el("p", { class: "status", role: "status", "aria-live": "polite" });
+    this.signIn = el("a", { class: "sign-in", href: "/account/login", target: "_blank", rel: "noopener", hidden: true }, "Sign in again");
+    this.notices = el("div", { class: "notices", "aria-live": "polite" });
+    this.spoken = el("p", { class: "hearing", "aria-live": "polite" });
+    this.buttons = new Map(this.labels.map((label) => [label.name, this.labelButton(label)]));
+    this.undoButton = this.actionButton("Undo", "u", () => this.undo());
+    this.skipButton = this.actionButton("Skip", "s", (event) => this.pressed(event, () => this.answer("skip", null)));
+    this.flagButton = this.actionButton("Flag", "f", () => this.openFlag());
+    this.last = el("span", { class: "last" });
+    this.flag = this.flagForm();
+    this.overlay = this.shortcuts();
+    this.rail = new Rail(this.labels);
+    const bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": this.labels.length > 10 }, ...this.buttons.values());
+    this.actions = el("div", { class: "actions" }, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
+    const top = el("div", { class: "top" }, this.status, this.signIn);
+    const main = el("div", { class: "main" }, top, this.sheet, bar, this.flag, this.actions, this.notices, this.spoken);
+    this.root.replaceChildren(el("div", { class: "grid" }, main, this.rail.node), this.overlay);
+    this.show();
+    this.drawStatus();
+  }
+
+  labelButton(label) {
+    const press = (event) => this.pressed(event, () => this.answer("answer", label.name));
+    return el("button", { type: "button", class: "label", "--c": label.color, "--ink": inkOn(label.color), "data-label": label.name, "data-tip": label.definition || null, "aria-description": label.definition || null, "aria-keyshortcuts": label.key, onclick: press },
+      el("kbd", {}, label.key.toUpperCase()), el("span", {}, label.display));
+  }
+
+  actionButton(words, key, press) {
+    return el("button", { type: "button", class: "action", "aria-keyshortcuts": key, onclick: press }, el("span", {}, words), el("kbd", {}, key));
+  }
+
+  flagForm() {
+    this.comment = el("textarea", { rows: "2", maxlength: "2000", placeholder: "What is wrong or unclear? (may stay empty)", "aria-label": "Comment for the reviewer" });
+    const send = (event) => {
+      event?.preventDefault();
+      const comment = this.comment.value.trim();
+      this.closeFlag();
+      this.answer("flag", null, comment);
+    };
+    const form = el("form", { class: "flag", hidden: true, onsubmit: send, onkeydown: (event) => {
+      event.stopPropagation(); // Streamlit has shortcuts of its own
+      if (event.key === "Escape") this.closeFlag();
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target === this.comment) send(event);
+    } }, el("label", {}, "Flag this sample for a reviewer", this.comment),
+    el("div", { class: "flag-buttons" },
+      el("button", { type: "button", class: "action", onclick: () => this.closeFlag() }, el("span", {}, "Cancel"), el("kbd", {}, "Esc")),
+      el("button", { type: "submit", class: "action primary" }, el("span", {}, "Flag it"), el("kbd", {}, "Enter"))));
+    return form;
+  }
+
+  shortcuts() {
+    const rows = [["u", "Undo: bring the last card back (also Backspace)"], ["s", "Skip: let somebody else decide"], ["f", "Flag: tell a reviewer"], ["↑ ↓ Space", "Scroll the card"], ["?", "Show or hide this"]];
+    const line = (key, words) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, words));
+    const close = el("button", { type: "button", class: "action", onclick: () => this.closeShortcuts() }, el("span", {}, "Close"), el("kbd", {}, "Esc"));
+    const box = el("div", { class: "box", role: "dialog", "aria-modal": "true", "aria-label": "Shortcuts" }, el("h2", {}, "Shortcuts"),
+      el("dl", {}, ...this.labels.map((label) => line(label.key, label.definition ? `${label.display}: ${label.definition}` : label.display)), ...rows.map(([key, words]) => line(key, words))), close);
+    return el("div", { class: "overlay", hidden: true, onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
+  }
+
+  listen() {
+    this.onKey = (event) => this.key(event);
+    this.onSight = () => document.visibilityState === "visible" && this.beat({ returned: true });
+    this.onLeave = () => this.leave(true);
+    this.onReturn = (event) => event.persisted && this.fetchClaims();
+    window.addEventListener("keydown", this.onKey, true);
+    document.addEventListener("visibilitychange", this.onSight);
+    window.addEventListener("pagehide", this.onLeave);
+    window.addEventListener("pageshow", this.onReturn);
+    window.addEventListener("online", this.onSight);
+    window.addEventListener("focus", this.onSight);
+  }
+
+  destroy() {
+    this.dead = true;
+    clearTimeout(this.timer);
+    clearTimeout(this.slow);
+    window.removeEventListener("keydown", this.onKey, true);
+    document.removeEventListener("visibilitychange", this.onSight);
+    window.removeEventListener("pagehide", this.onLeave);
+    window.removeEventListener("pageshow", this.onReturn);
+    window.removeEventListener("online", this.onSight);
+    window.removeEventListener("focus", this.onSight);
+    this.outbox.onChange = this.outbox.onSaved = () => {};
+    this.leave(true);
+  }
+
+  // ---- keys -------------------------------------------------------------------------------
+  key(event) {
+    const at = event.composedPath()[0];
+    if (this.typing(at) || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (!this.root.isConnected || document.querySelector("[role=dialog][aria-modal=true]")) return;
+    const act = this.meaning(event, at);
+    if (!act) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!event.repeat || act.repeats) act.run();
+  }
+
+  typing(at) {
+    return at instanceof Element && (at.isContentEditable || at.matches("input, textarea, select, [role=textbox], [role=combobox]"));
+  }
+
+  meaning(event, at) {
+    const { key } = event;
+    if (!this.overlay.hidden) {
+      if (key === "Escape" || key === "?") return { run: () => this.closeShortcuts() };
+      return key === "Enter" || key === " " || key === "Tab" ? null : { run: () => {} };
+    }
+    if (key === "?") return { run: () => this.openShortcuts() };
+    const button = at instanceof Element && at.matches("button, a, summary, [role=button], [role=tab]");
+    if (button && (key === "Enter" || key === " ")) return event.repeat ? { run: () => {} } : null;
+    const scrolls = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300, " ": 300 }[key];
+    if (scrolls && !button) return { repeats: true, run: () => this.body.scrollBy({ top: scrolls }) };
+    if (event.shiftKey && /^\p{L}$/u.test(key)) return null;
+    const letter = /^[\x21-\x7e]$/.test(key) ? key.toLowerCase() : null;
+    const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code)?.[1].toLowerCase();
+    for (const name of [letter, letter === null || /^[^a-z0-9]$/.test(letter) ? place : null]) {
+      const label = name && this.labels.find((one) => one.key === name);
+      if (label) return { run: () => this.answer("answer", label.name) };
+      if (name === "u") return { run: () => this.undo() };
+      if (name === "s") return { run: () => this.answer("skip", null) };
+      if (name === "f") return { run: () => this.openFlag() };
+    }
+    return key === "Backspace" ? { run: () => this.undo() } : null;
+  }
+
+  // A second click of a double click is not meant for the next card.
+  pressed(event, run) {
+    if (event.detail > 1 && performance.now() - this.since < DOUBLE_CLICK_MS) return;
+    run();
+  }
+
+  // ---- answering --------------------------------------------------------------------------
+  answer(action, label, comment = "") {
+    const claim = this.buffer[0];
+    if (!claim || this.painted !== claim) return; // nothing on the screen to answer
+    const event_id = uuid();
+    const answer = {
+      event_id, claim_id: claim.claim_id, sample_key: claim.sample_key, action, label,
+      supersedes: claim.before?.event_id ?? null, comment,
+      elapsed_ms: Math.round(performance.now() - this.since), client_time: new Date().toISOString(),
+    };
+    const change = changeOf(action, label, null);
+    this.buffer.shift();
+    this.history.push({ claim, answer });
+    if (this.history.length > 200) this.history.shift();
+    this.show();
+    this.outbox.add(answer, { change, title: beginning(claim.card) });
+    this.keepPace();
+    this.flash(action, label);
+    if (this.buffer.length <= ENOUGH) this.fetchClaims();
+  }
+
+  undo() {
+    const last = this.history.pop();
+    if (!last) return this.notice("Nothing to take back here; earlier answers are under My answers.");
+    const { claim, answer } = last;
+    const refused = this.outbox.rejected.find((item) => item.answer.event_id === answer.event_id);
+    const before = { action: answer.action, label: answer.label, event_id: null };
+    if (refused) {
+      this.outbox.forget(refused);
+    } else {
+      before.event_id = uuid();
+      const retract = { event_id: before.event_id, claim_id: null, sample_key: claim.sample_key, action: "retract", label: null, supersedes: answer.event_id, comment: "", elapsed_ms: null, client_time: new Date().toISOString() };
+      this.outbox.add(retract, { change: changeOf("retract", null, answer), title: beginning(claim.card) });
+    }
+    this.moments.pop();
+    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before });
+    this.show();
+    this.say(`Undone: ${this.worded(answer)}`);
+    setText(this.last, "Taken back. Answer again, or skip.");
+  }
+
+  worded({ action, label }) {
+    if (action === "answer") return this.labels.find((one) => one.name === label)?.display ?? label;
+    return action === "skip" ? "skipped" : "flagged";
+  }
+
+  flash(action, label) {
+    const button = action === "answer" ? this.buttons.get(label) : action === "skip" ? this.skipButton : this.flagButton;
+    button.classList.remove("hit");
+    requestAnimationFrame(() => button.classList.add("hit"));
+    const words = this.worded({ action, label });
+    setText(this.last, `You said: ${words}`);
+    this.say(`${words}. Next: ${this.buffer[0] ? beginning(this.buffer[0].card) : "waiting"}`);
+  }
+
+  saved(item, recorded) {
+    this.saves += 1;
+    if (item.project === this.project) this.counted = plus(this.counted, [item.local?.change]);
+    if (recorded.late) this.notice(`Saved, but somebody else had answered meanwhile: ${item.local?.title || item.answer.sample_key}`);
+    this.beatSoon();
+  }
+
+  keepPace() {
+    this.moments.push(performance.now());
+    if (this.moments.length > PACE_OVER) this.moments.shift();
+  }
+
+  pace() {
+    const steps = this.moments.slice(1).map((at, i) => at - this.moments[i]).filter((step) => step < PAUSE_MS);
+    if (steps.length < 4) return null;
+    return Math.max(1, Math.round((60000 * steps.length) / steps.reduce((a, b) => a + b, 0)));
+  }
+
+  // ---- what is on the screen --------------------------------------------------------------
+  show() {
+    const claim = this.buffer[0] ?? null;
+    this.painted = null;
+    this.root.dataset.sample = claim?.sample_key ?? "";
+    this.root.dataset.state = claim ? "card" : this.end ? "end" : this.known || this.slow === null ? "waiting" : "start";
+    for (const button of [...this.buttons.values(), this.skipButton, this.flagButton]) button.setAttribute("aria-disabled", String(!claim));
+    for (const [name, button] of this.buttons) button.setAttribute("aria-pressed", String(claim?.before?.label === name));
+    this.said.hidden = !claim?.before;
+    this.why.hidden = !claim?.why?.words;
+    setText(this.why, claim?.why?.words ?? "");
+    if (!claim) return this.showNothing();
+    if (claim.before) setText(this.said, `You had said: ${this.worded(claim.before)}. Answer again.`);
+    paintCard(this.head, this.body, claim.card);
+    this.since = performance.now();
+    requestAnimationFrame(() => {
+      if (this.buffer[0] !== claim) return;
+      this.painted = claim;
+      this.root.dataset.painted = claim.sample_key;
+      this.body.classList.toggle("long", this.body.scrollHeight > this.body.clientHeight + 2);
+      this.drawRail();
+    });
+  }
+
+  showNothing() {
+    this.head.hidden = true;
+    this.root.dataset.painted = "";
+    if (!this.flag.hidden) this.closeFlag();
+    if (this.end) {
+      const [title, words] = this.end;
+      this.body.replaceChildren(el("div", { class: "end" }, el("h2", {}, title), el("p", {}, words)));
+    } else if (this.root.dataset.state === "waiting") {
+      this.body.replaceChildren(el("div", { class: "skeleton", role: "status", "aria-label": "Fetching the next sample" }, el("i"), el("i"), el("i"), el("i")));
+    }
+    this.drawRail();
+  }
+
+  drawRail() {
+    const waiting = this.outbox.items.filter((item) => item.project === this.project);
+    this.rail.node.classList.toggle("unknown", !this.known);
+    this.rail.draw(plus(this.counted, waiting.map((item) => item.local?.change)), this.pace());
+  }
+
+  drawStatus() {
+    const [kind, words] = statusOf(this.outbox, this.link);
+    this.status.dataset.kind = kind;
+    setText(this.status, words);
+    const signedOut = this.link === "signed_out" || ["signed_out", "wrong_person"].includes(this.outbox.state);
+    this.signIn.hidden = !signedOut;
+    this.drawKept();
+    if (this.known) this.drawRail();
+  }
+
+  // Answers that were refused stay until a person has read why; so does a browser that keeps none.
+  drawKept() {
+    const kept = JSON.stringify([this.outbox.rejected.map((item) => item.answer.event_id), this.outbox.stored, this.outbox.others()]);
+    if (kept === this.keptBefore) return;
+    this.keptBefore = kept;
+    this.notices.querySelectorAll(".kept").forEach((node) => node.remove());
+    if (!this.outbox.stored) this.notices.append(el("p", { class: "notice kept bad" }, "This browser cannot keep answers on disk (its storage is full or switched off). Leave this tab open until all is saved."));
+    for (const [person, n] of Object.entries(this.outbox.others())) {
+      this.notices.append(el("p", { class: "notice kept" }, `${count(n, "answer")} of ${person} ${n === 1 ? "waits" : "wait"} in this browser until ${person} signs in here again.`));
+    }
+    for (const item of this.outbox.rejected) {
+      const words = `Not accepted: ${this.worded(item.answer)} for “${item.local?.title || item.answer.sample_key}”. ${item.reason}`;
+      this.notices.append(el("div", { class: "notice kept bad", role: "alert" }, el("span", {}, words),
+        el("button", { type: "button", class: "action", onclick: () => this.outbox.retry(item) }, "Try again"),
+        el("button", { type: "button", class: "action", onclick: () => this.outbox.forget(item) }, "Discard")));
+    }
+  }
+
+  notice(words) {
+    const node = el("p", { class: "notice" }, words);
+    this.notices.append(node);
+    setTimeout(() => node.remove(), NOTICE_MS);
+  }
+
+  say(words) {
+    setText(this.spoken, words);
+  }
+
+  // ---- dialogs ----------------------------------------------------------------------------
+  openFlag() {
+    if (!this.painted || this.painted !== this.buffer[0]) return;
+    this.flag.hidden = false;
+    this.actions.hidden = true;
+    this.comment.value = "";
+    this.comment.focus();
+  }
+
+  closeFlag() {
+    this.flag.hidden = true;
+    this.actions.hidden = false;
+    this.body.focus({ preventScroll: true });
+  }
+
+  openShortcuts() {
+    this.overlay.hidden = false;
+    this.overlay.querySelector("button").focus();
+  }
+
+  closeShortcuts() {
+    this.overlay.hidden = true;
+    this.body.focus({ preventScroll: true });
+  }
+}

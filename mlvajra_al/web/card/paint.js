@@ -1,0 +1,87 @@
+// A sample's card as DOM. Samples are data: text nodes only, never markup.
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name.startsWith("--")) node.style.setProperty(name, value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function paintText(block, alone) {
+  const parts = [el("p", { class: "text", dir: "auto" }, block.text || "(empty)")];
+  if (!alone) parts.unshift(el("h3", { class: "block-name" }, block.name));
+  if (block.cut) parts.push(el("p", { class: "cut" }, `… ${block.cut.toLocaleString("en")} more characters are not shown here`));
+  return el("section", { class: block.text ? "block" : "block nothing" }, ...parts);
+}
+
+function paintRow(row) {
+  const known = row.place !== null && row.place !== undefined;
+  const words = known ? `${row.value}; the pool ranges from ${row.low} to ${row.high}` : row.value;
+  const bar = known
+    ? el("span", { class: "range", title: `${row.low} to ${row.high} in the pool`, "aria-hidden": "true" },
+        el("i", { "--at": `${row.place * 100}%` }))
+    : el("span", { class: "range none" });
+  return el("div", { class: "row" },
+    el("dt", { title: row.name }, row.name),
+    el("dd", { "aria-label": words }, el("span", { class: "value", dir: "auto" }, row.value), bar));
+}
+
+function paintTable(block) {
+  const size = block.rows.length > 8 ? "table many" : "table";
+  return el("section", { class: "block" }, el("dl", { class: size }, ...block.rows.map(paintRow)));
+}
+
+function paintImage(block, alone) {
+  const rows = block.pixels;
+  const height = rows.length;
+  const width = height ? Math.max(...rows.map((line) => line.length)) : 0;
+  if (!width) return el("section", { class: "block nothing" }, el("p", { class: "text" }, `(${block.name}: no image)`));
+  const canvas = el("canvas", { width, height, role: "img", "aria-label": `${block.name}, ${width} by ${height} pixels`, "--ratio": `${width} / ${height}` });
+  const pixels = new ImageData(width, height);
+  rows.forEach((line, y) => line.forEach((value, x) => {
+    const shade = Math.round(value * 255);
+    pixels.data.set([shade, shade, shade, 255], 4 * (y * width + x));
+  }));
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  const name = alone ? null : el("h3", { class: "block-name" }, block.name);
+  return el("section", { class: "block image" }, name, canvas);
+}
+
+function paintBlock(block, alone) {
+  if (block.kind === "image") return paintImage(block, alone);
+  return block.kind === "table" ? paintTable(block) : paintText(block, alone);
+}
+
+function paintCard(head, body, card) {
+  head.replaceChildren(card.title === null ? "" : el("h2", { class: "title", dir: "auto" }, card.title || "(no title)"));
+  head.hidden = card.title === null;
+  const alone = card.blocks.length === 1;
+  body.replaceChildren(...card.blocks.map((block) => paintBlock(block, alone)));
+  body.scrollTop = 0;
+}
+
+// The first words of a card, for notices and for those who hear instead of see.
+function beginning(card, limit = 60) {
+  const first = card.blocks.find((block) => block.kind === "text");
+  const words = (card.title || first?.text || "").slice(0, 4 * limit).replace(/\s+/g, " ").trim();
+  return words.length > limit ? `${words.slice(0, limit - 1)}…` : words;
+}
+
+// Black or white, whichever is easier to read on a colour.
+function inkOn(color) {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const share = parseInt(color.slice(at, at + 2), 16) / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 ? "#fff" : "#111";
+}

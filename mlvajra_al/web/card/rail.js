@@ -1,0 +1,102 @@
+// What stands beside the card: is it saved, what has been counted, what is the loop doing.
+
+function count(n, word) {
+  return `${n.toLocaleString("en")} ${n === 1 ? word : `${word}s`}`;
+}
+
+// The truth about every answer given here, in one line: [kind, text].
+function statusOf(outbox, link) {
+  const waiting = outbox.items.length;
+  const kept = outbox.stored ? "kept in this browser" : "kept in this tab only: leave it open";
+  if (outbox.state === "wrong_person") return ["bad", outbox.reason || `Somebody else is signed in. Your ${count(waiting, "answer")} are ${kept}.`];
+  if (outbox.state === "signed_out" || link === "signed_out") {
+    const words = waiting ? `; your ${count(waiting, "answer")} ${waiting === 1 ? "is" : "are"} ${kept}` : "";
+    return ["bad", `Signed out${words}.`];
+  }
+  if (outbox.state === "offline" || (link === "offline" && !waiting)) {
+    return ["warn", waiting ? `Offline (${waiting} waiting, ${kept})` : "Offline: trying again"];
+  }
+  if (outbox.state === "trouble") return ["warn", `The server has trouble (${waiting} waiting, ${kept})`];
+  if (waiting) return ["busy", `Saving (${waiting})`];
+  return ["good", "All saved"];
+}
+
+class Rail {
+  constructor(labels) {
+    this.bars = new Map();
+    const list = el("ul", { class: "counts" });
+    for (const label of labels) {
+      const number = el("b", {}, "0");
+      const bar = el("i", { "--c": label.color });
+      list.append(el("li", {}, el("span", { class: "name", title: label.definition || label.display }, label.display), number, el("span", { class: "bar" }, bar)));
+      this.bars.set(label.name, { number, bar });
+    }
+    this.fill = el("i");
+    this.loop = el("p", { class: "loop" });
+    this.meter = el("div", { class: "meter", role: "progressbar", "aria-label": "Answers until the next retrain", "aria-valuemin": "0" }, this.fill);
+    this.version = el("b", {}, "none yet");
+    this.champion = el("b", {}, "none yet");
+    this.mine = el("b", {}, "–");
+    this.left = el("b", {}, "–");
+    this.speed = el("b", {}, "–");
+    this.node = el("aside", { class: "rail", "aria-label": "Progress" },
+      el("section", {}, el("h3", {}, "Answers"), list),
+      el("section", {}, el("h3", {}, "Next model"), this.meter, this.loop),
+      el("section", { class: "facts" },
+        el("div", {}, el("span", {}, "Current version"), this.version),
+        el("div", {}, el("span", {}, "Champion"), this.champion),
+        el("div", {}, el("span", {}, "Your answers"), this.mine),
+        el("div", {}, el("span", {}, "Left in the pool"), this.left),
+        el("div", {}, el("span", {}, "Your pace"), this.speed)));
+  }
+
+  draw(state, pace) {
+    const most = Math.max(1, ...Object.values(state.counts));
+    for (const [name, { number, bar }] of this.bars) {
+      const n = state.counts[name] ?? 0;
+      setText(number, n.toLocaleString("en"));
+      bar.style.setProperty("--w", n / most);
+    }
+    const busy = ["training", "queued", "preparing"].includes(state.loop_state);
+    const every = state.retrain_every;
+    const done = Math.max(0, every - state.until_retrain);
+    this.meter.classList.toggle("busy", busy);
+    this.fill.style.setProperty("--w", busy ? 1 : done / every);
+    this.meter.setAttribute("aria-valuemax", every);
+    this.meter.setAttribute("aria-valuenow", done);
+    this.loop.dataset.state = state.loop_state;
+    setText(this.loop, this.words(state));
+    setText(this.version, state.version === null ? "none yet" : `version ${state.version}`);
+    setText(this.champion, state.champion === null ? "none yet" : `version ${state.champion}`);
+    setText(this.mine, state.mine.toLocaleString("en"));
+    setText(this.left, state.left.toLocaleString("en"));
+    setText(this.speed, pace ? `${pace} a minute` : "–");
+  }
+
+  words(state) {
+    if (state.loop_state !== "waiting") return state.loop_message;
+    const until = Math.max(0, state.until_retrain);
+    return until ? `${count(until, "answer")} until the next retrain` : "A retrain is about to start.";
+  }
+}
+
+// Add what an answer that is on its way changes to what the server last counted.
+function plus(state, changes) {
+  const sum = { ...state, counts: { ...state.counts } };
+  for (const change of changes) {
+    if (!change) continue;
+    for (const [name, n] of Object.entries(change.counts)) sum.counts[name] = Math.max(0, (sum.counts[name] ?? 0) + n);
+    sum.mine = Math.max(0, sum.mine + change.mine);
+    sum.left = Math.max(0, sum.left + change.left);
+    sum.until_retrain += change.until;
+  }
+  return sum;
+}
+
+function changeOf(action, label, before) {
+  const counts = {};
+  if (before?.label) counts[before.label] = -1;
+  if (action === "answer") counts[label] = (counts[label] ?? 0) + 1;
+  const said = Number(action !== "retract") - Number(Boolean(before));
+  return { counts, mine: Number(action === "answer") - Number(before?.action === "answer"), left: -said, until: action === "answer" ? -1 : 0 };
+}
