@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select
 
 from mlvajra_al.records import Action, Annotation, Why
@@ -256,6 +258,12 @@ def holdout_tally(connection: Connection, project_id: int) -> tuple[int, int, in
         elif row.action == "skip":
             skipped.add(row.sample_key)
     return len(asked), len(answered), len(skipped - answered)
+
+
+def positions(connection: Connection, project_id: int) -> NDArray[np.int64]:
+    """Return where the samples are that anybody has said anything about, in order."""
+    query = select(annotation.c.position).where(annotation.c.project_id == project_id).distinct()
+    return np.unique(np.array(connection.scalars(query).all(), dtype=np.int64))
 
 
 def total(connection: Connection, project_id: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mlvajra_al.errors import NotFound
@@ -15,6 +15,8 @@ from mlvajra_al.records import Job, JobKind, JobState
 from mlvajra_al.store.schema import job, person, process
 
 MAX_ATTEMPTS = 3
+EXCLUSIVE: tuple[JobKind, ...] = ("ingest", "prepare", "retrain")
+"""Jobs that change a pool or its versions: one at a time for each project."""
 PRIORITY: dict[JobKind, int] = {
     "retrain": 0,
     "predict": 1,
@@ -88,15 +90,29 @@ def queued_id(connection: Connection, project_id: int, dedupe: str) -> int:
     return int(found)
 
 
+def waiting(connection: Connection, *, now: datetime) -> bool:
+    """Tell cheaply whether there is anything to claim."""
+    return connection.scalar(select(job.c.id).where(_claimable(now)).limit(1)) is not None
+
+
+def _claimable(now: datetime) -> ColumnElement[bool]:
+    """Select jobs that wait or whose worker has died; some only one at a time per project."""
+    other = job.alias("other")
+    busy = select(other.c.id).where(
+        other.c.project_id == job.c.project_id,
+        other.c.id != job.c.id,
+        other.c.kind.in_(EXCLUSIVE),
+        other.c.state == "running",
+        other.c.lease_until >= now,
+    )
+    free = job.c.kind.not_in(EXCLUSIVE) | ~busy.exists()
+    abandoned = (job.c.state == "running") & (job.c.lease_until < now)
+    return ((job.c.state == "queued") | abandoned) & free
+
+
 def claim(connection: Connection, *, worker: str, now: datetime, lease: timedelta) -> Job | None:
     """Lease the most urgent job that waits or whose worker has died."""
-    abandoned = (job.c.state == "running") & (job.c.lease_until < now)
-    query = (
-        select(job.c.id)
-        .where((job.c.state == "queued") | abandoned)
-        .order_by(job.c.priority, job.c.id)
-        .limit(1)
-    )
+    query = select(job.c.id).where(_claimable(now)).order_by(job.c.priority, job.c.id).limit(1)
     if connection.dialect.name == "postgresql":
         query = query.with_for_update(of=job, skip_locked=True)
     job_id = connection.scalar(query)
@@ -156,6 +172,36 @@ def is_mine(connection: Connection, job_id: int, worker: str) -> bool:
         job.c.id == job_id, job.c.worker == worker, job.c.state == "running"
     )
     return connection.scalar(query) is not None
+
+
+def give_back(connection: Connection, job_id: int, *, worker: str, now: datetime) -> None:
+    """Put a job back into the queue as if it had not been tried, or end it where one waits."""
+    found = connection.execute(
+        select(job).where(job.c.id == job_id, job.c.worker == worker, job.c.state == "running")
+    ).one_or_none()
+    if found is None:
+        return
+    twin = select(job.c.id).where(
+        job.c.project_id == found.project_id,
+        job.c.dedupe == found.dedupe,
+        job.c.state == "queued",
+    )
+    if found.dedupe is not None and connection.scalar(twin) is not None:
+        finish(connection, job_id, state="cancelled", now=now, error="a newer one waits")
+        return
+    connection.execute(
+        update(job)
+        .where(job.c.id == job_id)
+        .values(
+            state="queued",
+            worker=None,
+            lease_until=None,
+            started_at=None,
+            attempts=job.c.attempts - 1,
+            progress=0.0,
+            message="",
+        )
+    )
 
 
 def finish(
@@ -222,6 +268,15 @@ def report_process(
             name=name, kind=kind, pid=os.getpid(), started_at=started_at, seen_at=now, doing=doing
         )
     )
+
+
+def doing(connection: Connection, worker: str) -> str:
+    """Say in a few words what a worker does; empty if nothing."""
+    query = select(job.c.kind, job.c.message).where(
+        job.c.worker == worker, job.c.state == "running"
+    )
+    row = connection.execute(query.limit(1)).one_or_none()
+    return "" if row is None else f"{row.kind}: {row.message}" if row.message else str(row.kind)
 
 
 def forget_processes(connection: Connection, *, before: datetime) -> None:

@@ -93,6 +93,12 @@ def _version(row: Row[Any]) -> Version:
     )
 
 
+def lock(connection: Connection, project_id: int) -> None:
+    """Let one transaction at a time add versions to a project."""
+    query = select(revision.c.id).where(revision.c.project_id == project_id)
+    connection.execute(query.order_by(revision.c.id).with_for_update())
+
+
 def next_number(connection: Connection, project_id: int) -> int:
     """Return the number the next version will have."""
     query = select(func.max(version_table.c.number)).where(version_table.c.project_id == project_id)

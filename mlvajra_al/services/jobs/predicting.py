@@ -1,0 +1,216 @@
+"""What a version answers: for rows typed in with reasons, for files and pools streamed out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from mlvajra_al.errors import BadSource, Invalid, NotFound
+from mlvajra_al.learning import pipeline
+from mlvajra_al.records import Column, Job, Project, Recipe
+from mlvajra_al.services import predicting as asking
+from mlvajra_al.services.jobs import explaining
+from mlvajra_al.services.jobs.scoring import Scorer, scorer
+from mlvajra_al.services.jobs.telling import Result, Tell
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.sources import catalogue
+from mlvajra_al.store import projects
+from mlvajra_al.store.artefacts import sync_folder
+from mlvajra_al.store.codec import dump
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
+
+BATCH_ROWS = 5_000
+FORMULA = r"^([=+\-@\t\r])"
+SCHEMA = pa.schema(
+    [
+        ("key", pa.large_string()),
+        ("label", pa.large_string()),
+        ("probability", pa.float64()),
+        ("version", pa.int32()),
+    ]
+)
+
+
+def predict(store: Store, job: Job, tell: Tell) -> Result:
+    """Answer rows, or write a file of answers for an upload or the pool."""
+    with store.read() as connection:
+        project = projects.get(connection, job.project_id)
+        number = asking.chosen(connection, project, job.payload.get("version"))
+        rows = job.payload.get("rows")
+        if rows is not None:
+            ready = explaining.explainer(store, connection, project, number)
+            return {"version": number, "predictions": answers(ready, rows)}
+        pool = project_pool(store, connection, project)
+        ready_scorer = scorer(store.home, connection, project, number)
+    upload = job.payload.get("upload")
+    if upload is None:
+        batches = _of_pool(pool, ready_scorer, tell=tell)
+    else:
+        batches = _of_upload(upload_path(store, str(upload)), project, ready_scorer, tell=tell)
+    kind = str(job.payload.get("format", "csv"))
+    name = f"predictions-{job.id}-version-{number}.{kind}"
+    answered = (_answered(keys, ready_scorer, table, number) for keys, table in batches)
+    written = write_file(asking.result_folder(store) / name, answered)
+    result = {"file": name, "rows": written, "version": number}
+
+    def operation(connection: Connection) -> Result:
+        tell.settle(connection, result)
+        return result
+
+    return store.write(operation)
+
+
+def answers(ready: explaining.Explainer, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Answer rows typed in, each with its reasons.
+
+    Raises
+    ------
+    Invalid
+        If a row lacks a column, or a value cannot be read as what the column holds.
+    """
+    check_rows(ready.scorer.recipe, rows)
+    return [
+        {
+            "label": explained.label,
+            "probability": explained.probabilities[explained.label],
+            "probabilities": explained.probabilities,
+            "explanation": dump(explained),
+        }
+        for explained in ready.samples(rows, [""] * len(rows))
+    ]
+
+
+def check_rows(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse rows the model would misread.
+
+    Raises
+    ------
+    Invalid
+    """
+    for place, row in enumerate(rows, start=1):
+        columns = pipeline.inputs(recipe)
+        absent = [column.name for column in columns if column.name not in row]
+        if absent:
+            raise Invalid(
+                f"row {place} has no {', '.join(map(repr, absent))}; give every column the model "
+                f"looks at (empty where unknown): {', '.join(c.name for c in columns)}"
+            )
+        for column in columns:
+            _check_value(column, row[column.name], place)
+
+
+def _check_value(column: Column, value: Any, place: int) -> None:
+    if column.kind != "numeric" or value is None or value == "":
+        return
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        raise Invalid(
+            f"row {place}: {str(value)[:40]!r} is not a number, but {column.name!r} holds "
+            "numbers; correct it or leave it empty"
+        ) from None
+
+
+def upload_path(store: Store, name: str) -> Path:
+    """Return an uploaded file; nothing outside the folder of uploads can be named.
+
+    Raises
+    ------
+    NotFound
+        If it is not there, or no upload.
+    """
+    folder = (store.home / "uploads").resolve()
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise NotFound("uploaded file", Path(name).name)
+    return path
+
+
+Batch = tuple[list[str], pa.Table]
+
+
+def _of_pool(pool: Pool, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
+    for first in range(0, len(pool), BATCH_ROWS):
+        tell(first / len(pool), f"Predicted {first:,} of {len(pool):,} samples")
+        positions = np.arange(first, min(first + BATCH_ROWS, len(pool)))
+        yield pool.keys(positions), pool.take(positions, ready.columns)
+
+
+def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
+    found = catalogue.inspect(str(path), preview=0)
+    there = {column.name for column in found.columns}
+    absent = [name for name in ready.columns if name not in there]
+    if absent:
+        raise BadSource(
+            path.name,
+            f"has no column {', '.join(map(repr, absent))} that the model looks at",
+            "add it, or choose a file of the same shape as the pool",
+        )
+    key = project.key_column if project.key_column in there else None
+    wanted = list(pipeline.inputs(ready.recipe))
+    if key is not None and key not in ready.columns:
+        wanted.append(Column(key, "ignored"))
+    done = 0
+    schema = replace(found, columns=tuple(wanted))
+    for batch in catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS):
+        tell(done / found.rows if found.rows else 0.0, f"Predicted {done:,} rows")
+        names = (
+            range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
+        )
+        done += batch.num_rows
+        yield [str(name) for name in names], pa.Table.from_batches([batch])
+
+
+def _answered(keys: list[str], ready: Scorer, table: pa.Table, number: int) -> pa.Table:
+    probabilities = ready.probabilities(table)
+    best = probabilities.argmax(axis=1)
+    columns = [
+        keys,
+        [ready.labels[place] for place in best],
+        probabilities.max(axis=1) if len(best) else [],
+        np.full(len(keys), number),
+    ]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def write_file(path: Path, tables: Iterable[pa.Table]) -> int:
+    """Stream tables into a CSV or Parquet file, there completely or not at all; return the rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    rows = 0
+    try:
+        with partial.open("wb") as file:
+            with _writer(path.suffix, file) as writer:
+                for table in tables:
+                    writer.write_table(_plain(table) if path.suffix == ".csv" else table)
+                    rows += table.num_rows
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return rows
+
+
+def _writer(suffix: str, file: Any) -> Any:
+    if suffix == ".parquet":
+        return parquet.ParquetWriter(file, SCHEMA)
+    return csv.CSVWriter(file, SCHEMA)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Keep a spreadsheet from running what a key or a label says."""
+    for name in ("key", "label"):
+        safe = pc.replace_substring_regex(table[name], FORMULA, r"'\1")
+        table = table.set_column(table.schema.get_field_index(name), SCHEMA.field(name), safe)
+    return table

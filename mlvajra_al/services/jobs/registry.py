@@ -1,0 +1,31 @@
+"""Which function does which kind of job.
+
+A handler takes the store, the job and `Tell`, and returns the job's result. One that writes
+to the database does so in one transaction that ends with `tell.settle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from mlvajra_al.records import Job, JobKind
+from mlvajra_al.services.jobs.evaluating import evaluate
+from mlvajra_al.services.jobs.explaining import explain
+from mlvajra_al.services.jobs.ingesting import ingest
+from mlvajra_al.services.jobs.predicting import predict
+from mlvajra_al.services.jobs.preparing import prepare
+from mlvajra_al.services.jobs.retraining import retrain
+from mlvajra_al.services.jobs.telling import Result, Tell
+from mlvajra_al.store.database import Store
+
+Handler: TypeAlias = Callable[[Store, Job, Tell], Result]
+
+HANDLERS: dict[JobKind, Handler] = {
+    "ingest": ingest,
+    "prepare": prepare,
+    "retrain": retrain,
+    "evaluate": evaluate,
+    "explain": explain,
+    "predict": predict,
+}

@@ -1,0 +1,293 @@
+"""Retrain: read a snapshot, think outside any transaction, write it all in one."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.learning import learner, persistence, strategies
+from mlvajra_al.learning.explanation import is_linear
+from mlvajra_al.learning.rows import take
+from mlvajra_al.records import Evaluation, Gold, Job, Project, Ranked, TrainingMode, Version
+from mlvajra_al.services.jobs import lineage, machine, preparing, scoring, warm
+from mlvajra_al.services.jobs.lineage import Fit, Past
+from mlvajra_al.services.jobs.preparing import Prepared
+from mlvajra_al.services.jobs.scoring import Holdout, Scorer
+from mlvajra_al.services.jobs.telling import Result, Tell
+from mlvajra_al.services.labelling import fingerprint, gold, project_pool
+from mlvajra_al.services.versions import explanation_name
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import artefacts, jobs, projects, ranking, versions
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
+
+HEAD = 500
+"""Samples ranked by the model; random ones wait behind them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a retrain looks at, read at once."""
+
+    project: Project
+    pool: Pool
+    past: Past
+    gold: tuple[Gold, ...]
+    before: tuple[Gold, ...]
+    """Gold the newest version was trained on, as far as it can be told today."""
+    holdout: Holdout
+    touched: NDArray[np.int64]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What came of it, before it is written."""
+
+    mode: TrainingMode
+    blob: str
+    seed: int
+    seconds: float
+    linear: bool
+    evaluation: Evaluation
+    ranking: strategies.Ranking
+    candidates: NDArray[np.int64]
+
+
+def retrain(store: Store, job: Job, tell: Tell) -> Result:
+    """Fit the next version, evaluate it, rank the pool by it."""
+    started = time.monotonic()
+    tell(0.01, "Reading the labels")
+    with store.read() as connection:
+        seen = snapshot(store, connection, job.project_id)
+    missing = missing_labels(seen)
+    if missing:
+        return {"missing_labels": missing}
+    full = job.payload.get("mode") == "full"
+    fit = lineage.next_fit(
+        seen.project, seen.past, full=full, relabelled=lineage.changed(seen.before, seen.gold)
+    )
+    if fit.previous is not None and nothing_new(seen, fit.previous):
+        return _again(store, seen, fit.previous, tell=tell)
+    prepared = preparing.ready(
+        store, seen.project, seen.pool, revision=seen.past.revision, tell=tell
+    )
+    thought = think(store, seen, prepared, fit=fit, tell=tell)
+    thought = replace(thought, seconds=time.monotonic() - started)
+    return write(store, seen, prepared, thought=thought, plan=(job, fit), tell=tell)
+
+
+def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
+    """Read what a retrain looks at."""
+    project = projects.get(connection, project_id)
+    listed = versions.listed(connection, project.id)
+    trained, held = gold(connection, project, until_seq=project.last_seq)
+    before = gold(connection, project, until_seq=listed[-1].label_seq)[0] if listed else []
+    return Snapshot(
+        project=project,
+        pool=project_pool(store, connection, project),
+        past=Past(
+            listed,
+            versions.latest_revision(connection, project.id),
+            versions.promotions(connection, project.id),
+        ),
+        gold=tuple(sorted(trained, key=lambda item: item.position)),
+        before=tuple(before),
+        holdout=Holdout(
+            tuple(held), events.holdout_tally(connection, project.id), project.last_seq
+        ),
+        touched=events.positions(connection, project.id),
+        seq=project.last_seq,
+    )
+
+
+def missing_labels(seen: Snapshot) -> list[str]:
+    """Return the labels without an example if there are fewer than two with one."""
+    known = {item.label for item in seen.gold}
+    if len(known) > 1:
+        return []
+    return [name for name in scoring.label_names(seen.project) if name not in known]
+
+
+def nothing_new(seen: Snapshot, newest: Version) -> bool:
+    """Tell whether the newest version has learned all there is already."""
+    return newest.label_fingerprint == fingerprint(seen.gold) and newest.shards == tuple(
+        shard.sha256 for shard in seen.pool.shards
+    )
+
+
+def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Result:
+    """Evaluate the newest version on today's holdout: there is nothing new to learn."""
+    with store.read() as connection:
+        scorer = scoring.scorer(store.home, connection, seen.project, newest.number)
+    measured = seen.holdout.evaluate(scorer.at(seen.pool, seen.holdout.positions), seen.project)
+    result = {"version": newest.number, "nothing_new": True}
+    tell(0.9, f"Nothing new to learn since version {newest.number}")
+
+    def operation(connection: Connection) -> Result:
+        added = seen.holdout.report(seen.project, newest.number, of=measured, now=tell.clock())
+        versions.add_report(connection, added)
+        tell.settle(connection, result)
+        return result
+
+    return store.write(operation)
+
+
+def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: Tell) -> Thought:
+    """Fit, evaluate and rank; nothing is written but the estimator's blob."""
+    tell(0.3, f"Learning from {len(seen.gold):,} labels")
+    seed = fit_seed(seen.project, seen.seq)
+    trained = _train(store, seen, prepared, fit=fit, seed=seed)
+    blob = artefacts.put(store.home, persistence.dumps(trained.model))
+    tell(0.6, "Evaluating on the holdout")
+    names = scoring.label_names(seen.project)
+    scorer = Scorer(prepared.recipe, prepared.preprocessing, trained.model, names)
+    measured = seen.holdout.evaluate(scorer.at(seen.pool, seen.holdout.positions), seen.project)
+    tell(0.8, "Choosing what to ask next")
+    candidates = preparing.askable(seen.project, seen.pool, seen.touched)
+    best = strategies.rank(
+        trained.model,
+        prepared.features,
+        candidates,
+        strategy=seen.project.policy.strategy,
+        batch_size=seen.project.policy.retrain_every,
+        n=min(HEAD, len(candidates)),
+        rng=np.random.default_rng(seed),
+    )
+    linear = is_linear(trained.model)
+    return Thought(
+        mode=trained.mode,
+        blob=blob,
+        seed=seed,
+        seconds=0.0,
+        linear=linear,
+        evaluation=measured,
+        ranking=best,
+        candidates=candidates,
+    )
+
+
+def fit_seed(project: Project, seq: int) -> int:
+    """Return the seed of a fit: the same labels of the same project give the same one."""
+    return int(np.random.SeedSequence([project.seed, seq]).generate_state(1)[0])
+
+
+def _train(
+    store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, seed: int
+) -> learner.Trained:
+    known = {item.position: item.label for item in seen.before}
+    previous = None
+    if fit.previous is not None:
+        previous = warm.estimator(store.home, fit.previous.estimator)
+    return learner.train(
+        seen.project.recipe.estimator,
+        take(prepared.features, [item.position for item in seen.gold]),
+        [item.label for item in seen.gold],
+        seed=seed,
+        previous=previous,
+        new=np.array([known.get(item.position) != item.label for item in seen.gold]),
+        labels=scoring.label_names(seen.project),
+    )
+
+
+def write(
+    store: Store,
+    seen: Snapshot,
+    prepared: Prepared,
+    *,
+    thought: Thought,
+    plan: tuple[Job, Fit],
+    tell: Tell,
+) -> Result:
+    """Write version, report, ranking, first champion and the end of the job, all or nothing."""
+    tell(0.9, "Writing the new version")
+    job, fit = plan
+    project = seen.project
+    ranked = preparing.ranked(
+        seen.pool,
+        thought.ranking,
+        candidates=thought.candidates,
+        scored=True,
+        rng=np.random.default_rng(thought.seed),
+    )
+
+    def operation(connection: Connection) -> Result:
+        now = tell.clock()
+        tell.check(connection)
+        versions.lock(connection, project.id)
+        revision = preparing.keep(connection, project, prepared, now=now)
+        number = versions.next_number(connection, project.id)
+        trigger = str(job.payload.get("trigger", ""))
+        version = Version(
+            project_id=project.id,
+            number=number,
+            parent=fit.parent,
+            mode=thought.mode,
+            revision_id=revision.id,
+            estimator=thought.blob,
+            n_labels=len(seen.gold),
+            label_counts=dict(Counter(item.label for item in seen.gold)),
+            label_seq=seen.seq,
+            label_fingerprint=fingerprint(seen.gold),
+            recipe=prepared.recipe,
+            seed=thought.seed,
+            shards=tuple(shard.sha256 for shard in seen.pool.shards),
+            libraries=machine.libraries(),
+            cpu=machine.cpu(),
+            duration_s=thought.seconds,
+            trigger=trigger[:80],
+            created_at=now,
+        )
+        versions.add(connection, version)
+        added = seen.holdout.report(project, number, of=thought.evaluation, now=now)
+        versions.add_report(connection, added)
+        _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
+        _first_champion(connection, project, number, tell=tell)
+        if thought.linear:
+            _explain(connection, project, number, tell=tell)
+        result = {"version": number, "mode": thought.mode, "because": fit.because}
+        tell.settle(connection, result)
+        return result
+
+    return store.write(operation)
+
+
+def _by(item: Ranked, number: int) -> Ranked:
+    """Name the version that ranked a sample; its number is known only when it is written."""
+    if item.why.utility is None:
+        return item
+    return replace(item, why=replace(item.why, version=number))
+
+
+def _serve(connection: Connection, project: Project, ranked: list[Ranked], *, tell: Tell) -> None:
+    ranking.replace(
+        connection, project.id, ranked, overlap=project.policy.overlap, now=tell.clock()
+    )
+
+
+def _first_champion(connection: Connection, project: Project, number: int, *, tell: Tell) -> None:
+    """Let the first version answer the world until a person decides."""
+    versions.move_champion(
+        connection,
+        project.id,
+        expected=None,
+        to=number,
+        person_id=None,
+        reason="provisional: the first version",
+        now=tell.clock(),
+    )
+
+
+def _explain(connection: Connection, project: Project, number: int, *, tell: Tell) -> None:
+    jobs.enqueue(
+        connection,
+        project.id,
+        "explain",
+        payload={"version": number, "sample_key": ""},
+        now=tell.clock(),
+        dedupe=explanation_name(number),
+    )

@@ -1,0 +1,104 @@
+"""What a stored version answers, and how good it is: always by the assembled pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mlvajra_al.learning import evaluation, pipeline
+from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report, Version
+from mlvajra_al.services.jobs import warm
+from mlvajra_al.store import versions
+from mlvajra_al.store.database import Connection
+from mlvajra_al.store.shards import Pool
+
+BATCH_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """One version, ready to answer about raw samples."""
+
+    recipe: Recipe
+    preprocessing: Any
+    estimator: Any
+    labels: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns it looks at."""
+        return [column.name for column in pipeline.inputs(self.recipe)]
+
+    def probabilities(self, samples: pa.Table | Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+        """Return a probability per sample and label, in the order of the label set."""
+        if not len(samples):
+            return np.empty((0, len(self.labels)))
+        frame = pipeline.to_frame(samples, self.recipe)
+        model = pipeline.assemble(self.preprocessing, self.estimator)
+        return evaluation.aligned(model.predict_proba(frame), self.estimator.classes_, self.labels)
+
+    def at(self, pool: Pool, positions: Sequence[int]) -> NDArray[np.float64]:
+        """Return the probabilities of samples of a pool."""
+        parts = [
+            self.probabilities(pool.take(positions[start : start + BATCH_ROWS], self.columns))
+            for start in range(0, len(positions), BATCH_ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.labels)))
+
+
+def label_names(project: Project) -> tuple[str, ...]:
+    """Return the label set by stored names."""
+    return tuple(label.name for label in project.labels)
+
+
+def scorer(home: Path, connection: Connection, project: Project, number: int) -> Scorer:
+    """Load a version."""
+    version = versions.get(connection, project.id, number)
+    revision = versions.get_revision(connection, version.revision_id)
+    return Scorer(
+        recipe=version.recipe,
+        preprocessing=warm.preprocessing(home, revision.preprocessing),
+        estimator=warm.estimator(home, version.estimator),
+        labels=label_names(project),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """The labelled holdout as it stood after event `seq`."""
+
+    gold: tuple[Gold, ...]
+    tally: tuple[int, int, int]
+    seq: int
+
+    @property
+    def positions(self) -> list[int]:
+        """Where its samples are."""
+        return [item.position for item in self.gold]
+
+    @property
+    def truth(self) -> list[str]:
+        """Their labels."""
+        return [item.label for item in self.gold]
+
+    def evaluate(self, probabilities: NDArray[np.float64], project: Project) -> Evaluation:
+        """Measure answers about these samples."""
+        rng = np.random.default_rng([project.seed, self.seq])
+        return evaluation.evaluate(self.truth, probabilities, label_names(project), rng=rng)
+
+    def report(self, project: Project, number: int, *, of: Evaluation, now: datetime) -> Report:
+        """Say what was measured of a version, and on what."""
+        asked, answered, skipped = self.tally
+        return Report(project.id, number, self.seq, asked, answered, skipped, of, now)
+
+
+def version_named(listed: Sequence[Version], number: int) -> Version:
+    """Return a version out of several."""
+    return next(version for version in listed if version.number == number)

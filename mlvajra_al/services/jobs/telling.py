@@ -1,0 +1,84 @@
+"""What a running job says of itself, and its one right to write results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from mlvajra_al.records import Job
+from mlvajra_al.store import jobs
+from mlvajra_al.store.database import Connection, Store
+
+Clock: TypeAlias = Callable[[], datetime]
+Result: TypeAlias = dict[str, Any]
+
+QUIET_S = 0.5
+"""Seconds between two writes of progress that say the same."""
+
+
+class Cancelled(Exception):
+    """The job was cancelled or another worker has taken it over: stop and write nothing."""
+
+
+class Tell:
+    """Say how far a job is: ``tell(0.5, "Reading the pool")``; raises `Cancelled` to stop it.
+
+    Results belong into one transaction that calls `settle`, so that a job that was taken over
+    writes none of them and one that ends is never done again.
+    """
+
+    def __init__(
+        self, store: Store, job: Job, *, worker: str, clock: Clock, lease: timedelta
+    ) -> None:
+        self.worker, self.clock = worker, clock
+        self._store, self._job_id, self._lease = store, job.id, lease
+        self._progress, self._message = 0.0, ""
+        self._told_at = 0.0
+        self._lost = False
+
+    def __call__(self, progress: float, message: str = "") -> None:
+        """Store progress (0 to 1) and message, unless the same was said just now."""
+        said = message or self._message
+        repeated = said == self._message and time.monotonic() - self._told_at < QUIET_S
+        self._progress, self._message = progress, said
+        if not repeated:
+            self.beat()
+        if self._lost:
+            raise Cancelled
+
+    def beat(self) -> None:
+        """Renew the lease; what comes of it is noticed at the next call."""
+        self._told_at = time.monotonic()
+        with self._store.begin() as connection:
+            held = jobs.beat(
+                connection,
+                self._job_id,
+                worker=self.worker,
+                until=self.clock() + self._lease,
+                progress=self._progress,
+                message=self._message,
+            )
+        self._lost = self._lost or not held
+
+    def check(self, connection: Connection) -> None:
+        """Refuse to write for a job that is no longer ours.
+
+        Raises
+        ------
+        Cancelled
+        """
+        if not jobs.is_mine(connection, self._job_id, self.worker):
+            raise Cancelled
+
+    def settle(self, connection: Connection, result: Result) -> None:
+        """End the job as done in the transaction that writes its results.
+
+        Raises
+        ------
+        Cancelled
+            If it is no longer ours; the transaction must not be committed.
+        """
+        self.check(connection)
+        jobs.finish(connection, self._job_id, state="done", now=self.clock(), result=result)
