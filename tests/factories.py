@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pyarrow as pa
+
 from mlvajra_al.records import (
     Action,
     Answer,
@@ -22,9 +24,17 @@ from mlvajra_al.records import (
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.store import people, projects, ranking
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.shards import Pool, pool_folder
+from mlvajra_al.store.staging import Plan, commit, stage
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
+TEXTS = pa.schema(
+    [
+        pa.field("id", pa.large_string(), metadata={"kind": "ignored"}),
+        pa.field("body", pa.large_string(), metadata={"kind": "text"}),
+    ]
+)
 
 
 def a_person(store: Store, name: str = "Ada", *, role: Role = "annotator") -> Person:
@@ -51,15 +61,28 @@ def a_project(store: Store, name: str = "spam", *, policy: Policy | None = None)
         return projects.create(connection, a_draft(name, policy=policy))
 
 
-def rank(store: Store, project: Project, count: int, *, holdout: bool = False) -> list[str]:
-    """Put `count` samples into a stream of the ranking and return their keys."""
-    first = 1_000_000 if holdout else 0
+def a_pool(store: Store, project: Project, count: int) -> None:
+    """Give a project a pool of `count` texts with the keys p0, p1 and so on."""
+    rows = [{"id": f"p{place}", "body": f"text number {place}"} for place in range(count)]
+    plan = Plan(project.id, "factory", project.seed, ("body",), key_column="id")
+    folder = pool_folder(store.home, project.id)
+    staged = stage(
+        folder,
+        pa.Table.from_pylist(rows, schema=TEXTS).to_batches(),
+        existing=Pool(folder, ()),
+        plan=plan,
+        at=NOW,
+        place="row {}".format,
+    )
+    with store.begin() as connection:
+        projects.add_shards(connection, commit(staged, folder))
+
+
+def rank(store: Store, project: Project, count: int) -> list[str]:
+    """Give a project a pool of `count` samples, all ranked, and return their keys in order."""
+    a_pool(store, project, count)
     ranked = [
-        Ranked(
-            f"{'h' if holdout else 'p'}{place}",
-            first + place,
-            Why("random", None, place, None, None, holdout),
-        )
+        Ranked(f"p{place}", place, Why("random", None, place, None, None, holdout=False))
         for place in range(count)
     ]
     with store.begin() as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from mlvajra_al.records import Claim, Policy
+from mlvajra_al.records import Claim, Policy, Ranked, Why
 from mlvajra_al.store import ranking
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, rank
@@ -117,8 +117,8 @@ def test_a_new_ranking_leaves_held_and_answered_samples_alone(store: Store) -> N
 
 def test_a_new_ranking_does_not_touch_the_holdout(store: Store) -> None:
     project = a_project(store)
-    rank(store, project, 3)
-    rank(store, project, 2, holdout=True)
+    held_out = [Ranked(f"h{n}", n, Why("holdout", None, n, None, 0.2, True)) for n in range(2)]
     with store.begin() as connection:
+        ranking.extend(connection, project.id, held_out, overlap=1)
         ranking.replace(connection, project.id, [], overlap=1, now=NOW)
         assert ranking.waiting(connection, project.id, holdout=True) == 2
