@@ -220,6 +220,9 @@ def policy_form(person: Person, project: Project) -> None:
 def recipe_form(person: Person, project: Project) -> None:
     """Draw what the model is made of, and what changing it causes."""
     estimators = list(overview.ESTIMATORS)
+    known = {column.name: column.kind for column in project.recipe.columns}
+    unused = [n for n in overview.pool_columns(store(), project.name) if n not in known]
+    kinds = known | dict.fromkeys(unused, "ignored")
     with st.form("recipe", border=True):
         st.markdown("**What the model is made of**")
         estimator = st.selectbox(
@@ -231,13 +234,13 @@ def recipe_form(person: Person, project: Project) -> None:
         edited = st.data_editor(
             pd.DataFrame(
                 {
-                    "Column": [column.name for column in project.recipe.columns],
-                    "Holds": [column.kind for column in project.recipe.columns],
+                    "Column": list(kinds),
+                    "Holds": list(kinds.values()),
                 }
             ),
             disabled=["Column"],
             hide_index=True,
-            height=min(300, 38 + 35 * len(project.recipe.columns)),
+            height=min(300, 38 + 35 * len(kinds)),
             column_config={
                 "Holds": st.column_config.SelectboxColumn(options=INPUTS, required=True)
             },
@@ -254,7 +257,12 @@ def recipe_form(person: Person, project: Project) -> None:
 
 def save_recipe(person: Person, project: Project, estimator: str, edited: Any) -> None:
     """Store a changed recipe."""
-    columns = tuple(Column(row["Column"], row["Holds"]) for row in edited.to_dict("records"))
+    known = {column.name for column in project.recipe.columns}
+    columns = tuple(
+        Column(row["Column"], row["Holds"])
+        for row in edited.to_dict("records")
+        if row["Holds"] != "ignored" or row["Column"] in known
+    )
     recipe = Recipe(columns, estimator)  # type: ignore[arg-type]
     if recipe == project.recipe:
         st.caption("Nothing was changed.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from mlvajra_al.errors import NotFound
@@ -46,6 +48,7 @@ ESTIMATORS: dict[str, str] = {
     "hist_gradient_boosting": "Gradient boosting: strongest on tables with many answers; slowest.",
 }
 RATE_EVENTS = 5_000
+UPLOAD = re.compile(r"[0-9a-f]{32}/[^/.][^/]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,29 @@ def beginnings(store: Store, project_name: str, positions: Sequence[int]) -> tup
         project = projects.by_name(connection, project_name)
         rows = cards.rows_at(store, connection, project, positions=list(positions))
     return tuple(cards.beginning(project, row, limit=90) for row in rows)
+
+
+def uploaded(store: Store, name: str) -> Path:
+    """Return the path of a file that was uploaded, by the id its upload was answered with.
+
+    Raises
+    ------
+    NotFound
+        If it is gone, or the id is none of ours.
+    """
+    path = store.home / "uploads" / name
+    if not UPLOAD.fullmatch(name) or not path.is_file():
+        raise NotFound("upload", name)
+    return path
+
+
+def pool_columns(store: Store, project_name: str) -> tuple[str, ...]:
+    """Return the columns of the pool that a recipe may name: no key, no answers."""
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        pool = project_pool(store, connection, project)
+    hidden = {project.key_column, project.gold_column}
+    return tuple(name for name in pool.columns if name not in hidden)
 
 
 def imports(store: Store, project_name: str) -> tuple[Shard, ...]:

@@ -1,0 +1,73 @@
+"""A field for a file that streams it to disk; Streamlit's own keeps it in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from mlvajra_al.config import settings
+
+FOLDER = Path(__file__).parent
+HTML = """
+<div class="upload">
+  <label class="zone">
+    <input class="file" type="file" accept=".csv,.tsv,.jsonl,.ndjson,.parquet,.gz">
+    <span class="pick">Choose a file</span>
+    <span class="hint"></span>
+    <span class="bar" hidden><i></i></span>
+    <span class="problem" role="alert" hidden></span>
+  </label>
+</div>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that has arrived: its id in the workspace, and its name."""
+
+    id: str
+    name: str
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "mlvajra_upload",
+        html=HTML,
+        css=(FOLDER / "upload.css").read_text(),
+        js=(FOLDER / "upload.js").read_text(),
+    )
+
+
+def upload_field(key: str) -> Uploaded | None:
+    """Draw the field and return the file it took, until another one is taken or it is cleared."""
+    kept: Uploaded | None = st.session_state.get(f"uploaded:{key}")
+    limit = settings().max_upload_mb
+    drawn = _component()(
+        key=f"upload-{key}",
+        data={
+            "limit_mb": limit,
+            "name": kept.name if kept else "",
+            "hint": f"CSV, JSON Lines or Parquet, up to {limit:,} MB; or drop it here",
+            "remedy": "Import it on the server: mlvajra import PROJECT --source FILE",
+        },
+        on_uploaded_change=_nothing,
+    )
+    sent = drawn.uploaded
+    if sent:
+        kept = Uploaded(str(sent["upload"]), str(sent["name"]))
+        st.session_state[f"uploaded:{key}"] = kept
+    return kept
+
+
+def clear_upload(key: str) -> None:
+    """Forget the file a field took."""
+    st.session_state.pop(f"uploaded:{key}", None)
+
+
+def _nothing() -> None:
+    """Let a taken file run the page again."""
