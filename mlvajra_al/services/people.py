@@ -503,6 +503,4 @@ def _require_admin(person: Person | None, action: str) -> None:
 def _audit(
     connection: Connection, person: Person | None, action: str, *, detail: str, now: datetime
 ) -> None:
-    audit.add(
-        connection, action, now=now, person_id=person.id if person else None, detail=detail
-    )
+    audit.add(connection, action, now=now, person_id=person.id if person else None, detail=detail)

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mlvajra_al.errors import MlvajraError, NotAllowed, NotSignedIn
 from mlvajra_al.records import Person, Role
 from mlvajra_al.services import people
+from mlvajra_al.web.api.answers import error_response
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.options import SESSION_HEADER
+from mlvajra_al.web.probes import answered
 
 COOKIE = "mlv_session"
-PREFIX = b"x-mlv-"
+TRUSTED_PREFIX = b"x-mlv-"
 LOGIN = "/account/login"
 PUBLIC = frozenset(
     {
@@ -32,8 +34,24 @@ PUBLIC = frozenset(
         "/account/logo.png",
     }
 )
+FOR_PROGRAMS = ("/api/", "/metrics")
 MACHINERY = ("/_stcore/", "/static/", "/media/", "/component/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+STREAMLIT_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "media-src 'self' data: blob:; worker-src 'self' blob:; frame-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+"""Streamlit's own pages need inline styles and compiled charts, but nothing from other hosts."""
+HEADERS = (
+    (b"content-security-policy", STREAMLIT_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
 
 
 class Gate:
@@ -51,23 +69,38 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        kept = [(name, value) for name, value in scope["headers"] if not name.startswith(PREFIX)]
         person, session = await _caller(scope["path"], headers)
-        if session is not None:
-            kept.append((SESSION_HEADER.encode(), session.encode()))
-        scope = {**scope, "headers": kept, "mlv.person": person, "mlv.session": session}
         refusal = _refusal(scope, headers, person)
         if refusal is None:
-            await self.app(scope, receive, send)
+            await self.app(_trusted(scope, person, session), receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "not signed in"})
         else:
-            await refusal(scope, receive, send)
+            await refusal(scope, receive, _with_headers(send))
+
+
+def _trusted(scope: Scope, person: Person | None, session: str | None) -> Scope:
+    kept = [pair for pair in scope["headers"] if not pair[0].lower().startswith(TRUSTED_PREFIX)]
+    if session is not None:
+        kept.append((SESSION_HEADER.encode(), session.encode()))
+    return {**scope, "headers": kept, "mlv.person": person, "mlv.session": session}
+
+
+def _with_headers(send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answered[message["status"]] += 1
+            present = {name.lower() for name, _ in message["headers"]}
+            added = [pair for pair in HEADERS if pair[0] not in present]
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return guarded
 
 
 async def _caller(path: str, headers: Headers) -> tuple[Person | None, str | None]:
     bearer = headers.get("authorization", "")
-    if path.startswith(("/api/", "/metrics")) and bearer[:7].lower() == "bearer ":
+    if bearer[:7].lower() == "bearer " and path.startswith(FOR_PROGRAMS):
         return await _known(bearer[7:].strip(), "token")
     cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
     return await _known(cookie, "browser") if cookie else (None, None)
@@ -75,36 +108,35 @@ async def _caller(path: str, headers: Headers) -> tuple[Person | None, str | Non
 
 async def _known(token: str, kind: str) -> tuple[Person | None, str | None]:
     session = people.digest(token)
-    person = await run_in_threadpool(
-        people.by_session, store(), session, kind=kind, now=now()
-    )
+    person = await run_in_threadpool(people.by_session, store(), session, kind=kind, now=now())
     return person, session if person is not None else None
 
 
 def _refusal(scope: Scope, headers: Headers, person: Person | None) -> Response | None:
-    path, method = scope["path"], scope.get("method", "GET")
-    unsafe = method not in SAFE or scope["type"] == "websocket"
-    if unsafe and not headers.get("authorization") and not same_origin(headers):
-        return _refused(path, NotAllowed("send this from another site", "this app's own pages"))
+    path, method = scope["path"], scope.get("method", "WEBSOCKET")
+    by_bearer = "authorization" in headers and path.startswith(FOR_PROGRAMS)
+    if method not in SAFE and not by_bearer and not same_origin(headers):
+        return _refused(path, NotAllowed("send this", "a page of this app"))
     if person is not None or path in PUBLIC:
         return None
-    if method in ("GET", "HEAD") and not path.startswith(("/api/", "/metrics", *MACHINERY)):
-        query = scope.get("query_string", b"").decode("latin-1")
-        target = quote(path + ("?" + query if query else ""), safe="")
-        return RedirectResponse(f"{LOGIN}?next={target}", status_code=303)
-    return _refused(path, NotSignedIn())
+    if method not in ("GET", "HEAD") or path.startswith((*FOR_PROGRAMS, *MACHINERY)):
+        return _refused(path, NotSignedIn())
+    query = scope.get("query_string", b"").decode("latin-1")
+    target = quote(path + ("?" + query if query else ""), safe="")
+    return RedirectResponse(f"{LOGIN}?next={target}", status_code=303)
 
 
 def _refused(path: str, error: MlvajraError) -> Response:
     if path.startswith("/api/"):
-        from mlvajra_al.web.api import error_response
-
         return error_response(error)
     return PlainTextResponse(str(error), status_code=error.status)
 
 
 def same_origin(headers: Headers) -> bool:
-    """Say whether a browser sends this from one of our own pages, or no browser sends it."""
+    """Say whether a browser sends this from one of our own pages, or no browser sends it.
+
+    Browsers name the origin of everything that could change something; programs need not.
+    """
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
@@ -112,11 +144,14 @@ def same_origin(headers: Headers) -> bool:
 
 
 def require_role(role: Role = "annotator") -> Person:
-    """Return who is signed in; end the script with a sentence if nobody is, or not as this."""
+    """Return who is signed in; end the script with a sentence if nobody is, or not as this.
+
+    Asks the database on every run: an open websocket outlives its session.
+    """
     person = _signed_in()
     if person is None:
-        st.warning("You are not signed in, or your session has ended. What you sent is stored.")
-        st.html(f'<a href="{LOGIN}" target="_self">Sign in again</a>')
+        st.warning("Your session has ended. What was shown as saved is saved.")
+        st.markdown(f"[Sign in again]({LOGIN})")
         st.stop()
     if not people.may(person, role):
         st.warning(f"This page is for {role}s. Ask an admin if you need it.")

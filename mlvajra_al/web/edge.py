@@ -22,7 +22,8 @@ from starlette.types import ASGIApp
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
 from mlvajra_al.services import people
-from mlvajra_al.web import account, context
+from mlvajra_al.web import account, context, probes
+from mlvajra_al.web.api import application
 from mlvajra_al.web.auth import Gate
 
 HEAVY = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io")
@@ -33,7 +34,7 @@ log = logging.getLogger("mlvajra")
 
 def routes() -> list[BaseRoute]:
     """Return every route of ours; Streamlit serves the rest."""
-    return [*account.routes()]
+    return [*account.routes(), *probes.routes(), *application.routes()]
 
 
 def middleware() -> list[Middleware]:

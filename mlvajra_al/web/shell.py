@@ -38,9 +38,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, Role], ...]] = {
 
 def main() -> None:
     """Draw the frame and run the chosen page."""
-    st.set_page_config(
-        page_title="mlvajra", page_icon=str(STATIC / "logo.png"), layout="wide"
-    )
+    st.set_page_config(page_title="mlvajra", page_icon=str(STATIC / "logo.png"), layout="wide")
     person = require_role()
     st.logo(str(STATIC / "logo.png"), size="large")
     page = st.navigation(_menu(person))
@@ -49,7 +47,7 @@ def main() -> None:
     page.run()
 
 
-def _menu(person: Person) -> dict[str, list[st.Page]]:  # type: ignore[valid-type]
+def _menu(person: Person) -> dict[str, list[st.Page]]:
     return {
         section: found
         for section, pages in SECTIONS.items()

@@ -1,0 +1,79 @@
+"""The REST API under /api/v1: one FastAPI application, its errors, its description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from mlvajra_al.errors import MlvajraError
+from mlvajra_al.web.api import answers, docs, labelling, models, projects
+
+DESCRIPTION = """Everything the pages do, for programs.
+
+Sign in with `Authorization: Bearer TOKEN`; `mlvajra token create --user NAME` prints a token.
+A browser's session works too. Errors are `{"error": {"type", "message", "detail"}}`.
+"""
+
+
+def routes() -> list[BaseRoute]:
+    """Return the routes of the API and of its description."""
+    api = build()
+
+    async def description(_request: Request) -> Response:
+        return answers.Json(api.openapi())
+
+    async def page(_request: Request) -> Response:
+        return docs.page(api.openapi())
+
+    return [
+        Route("/api/docs", page, methods=["GET"]),
+        Route("/api/openapi.json", description, methods=["GET"]),
+        Mount("/api/v1", api),
+    ]
+
+
+def build() -> FastAPI:
+    """Return the API; its paths are relative to /api/v1."""
+    api = FastAPI(
+        title="mlvajra",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": "/api/v1"}],
+        redirect_slashes=False,
+    )
+    for router in (projects.router, labelling.router, models.router):
+        api.include_router(router)
+    api.add_exception_handler(MlvajraError, _ours)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _unknown)
+    return api
+
+
+async def _ours(_request: Request, error: Any) -> Response:
+    return answers.error_response(error)
+
+
+async def _invalid(_request: Request, error: Any) -> Response:
+    return answers.bad_request(list(error.errors()))
+
+
+async def _http(request: Request, error: Any) -> Response:
+    words = {
+        404: f"there is no {request.url.path} here; see /api/docs",
+        405: f"{request.url.path} does not take {request.method}; see /api/docs",
+    }
+    message = words.get(error.status_code, str(error.detail))
+    return answers.http_error(error.status_code, message, headers=error.headers)
+
+
+async def _unknown(_request: Request, error: Any) -> Response:
+    return answers.internal_error(error)

@@ -1,0 +1,20 @@
+"""Who calls: found by the gate, taken from the scope."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from mlvajra_al.errors import NotSignedIn
+from mlvajra_al.records import Person
+
+
+async def _caller(request: Request) -> Person:
+    person: Person | None = request.scope.get("mlv.person")
+    if person is None:
+        raise NotSignedIn
+    return person
+
+
+Caller = Annotated[Person, Depends(_caller)]

@@ -1,0 +1,182 @@
+"""Claims, answers, heartbeats: the hot path. What blocks runs in a thread, once per request."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Body, Query
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.responses import Response
+
+from mlvajra_al.errors import WrongPerson
+from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Progress
+from mlvajra_al.services import cards, history, labelling, projects
+from mlvajra_al.services.progress import progress
+from mlvajra_al.web.api.answers import Json
+from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.context import lease, now, store
+
+router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
+LONGEST_MS = 2**31 - 1
+MAX_ANSWERS = 1_000
+
+
+class Wanted(BaseModel):
+    """How many samples to hand out."""
+
+    n: int = 6
+
+
+class Claims(BaseModel):
+    """Ids of claims."""
+
+    claims: list[str] = Field(default=[], max_length=1_000)
+
+
+class Sent(BaseModel):
+    """An answer as a browser or a program sends it."""
+
+    event_id: str = Field(description="A UUID of your own; sent twice it is stored once")
+    sample_key: str
+    action: Action
+    label: str | None = None
+    claim_id: str | None = None
+    person: str | None = Field(
+        default=None, description="Whose answer this is; another than the caller's is refused"
+    )
+    supersedes: str | None = Field(
+        default=None,
+        description="The event this corrects; what a person said last about a "
+        "sample is always superseded by what the same person says next",
+    )
+    comment: str = ""
+    elapsed_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    client_time: AwareDatetime | None = None
+
+    def answer(self, person: Person) -> Answer:
+        """Return the record, if it is this person's.
+
+        Raises
+        ------
+        WrongPerson
+        """
+        if self.person is not None and self.person != person.name:
+            raise WrongPerson(self.person, person.name)
+        return Answer(
+            event_id=self.event_id,
+            sample_key=self.sample_key,
+            action=self.action,
+            label=self.label,
+            claim_id=self.claim_id,
+            supersedes=self.supersedes,
+            comment=self.comment.replace("\x00", ""),
+            elapsed_ms=None if self.elapsed_ms is None else int(min(self.elapsed_ms, LONGEST_MS)),
+            client_time=self.client_time,
+        )
+
+
+@router.post("/claims")
+def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> Response:
+    """Hand out samples to label, each with its card, until their leases end."""
+    claimed = labelling.claim(
+        store(),
+        caller,
+        project,
+        n=(wanted or Wanted()).n,
+        now=now(),
+        lease=lease(),
+        rng=np.random.default_rng(),
+    )
+    return Json(_shown(project, claimed))
+
+
+def _shown(project: str, claimed: tuple[Claim, ...]) -> list[dict[str, Any]]:
+    if not claimed:
+        return []
+    found = projects.get(store(), project)
+    drawn = cards.cards_for(store(), project, claims=claimed)
+    return [
+        {
+            "claim_id": item.id,
+            "sample_key": item.sample_key,
+            "card": card,
+            "lease_until": item.lease_until,
+            "why": cards.why(found, item),
+        }
+        for item, card in zip(claimed, drawn, strict=True)
+    ]
+
+
+@router.delete("/claims")
+def release(project: str, caller: Caller, given: Claims | None = None) -> Response:
+    """Give claimed samples back; without a body, all the caller holds."""
+    ids = (
+        given.claims
+        if given is not None
+        else [item.id for item in history.held(store(), caller, project, now=now())]
+    )
+    released = labelling.release(store(), caller, project, claims=ids) if ids else 0
+    return Json({"released": released})
+
+
+@router.post("/claims/heartbeat")
+def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Response:
+    """Extend the leases of claims and return what the rail shows."""
+    at = now()
+    ids = [] if held is None else held.claims
+    labelling.renew(store(), caller, project, claims=ids, until=at + lease())
+    mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
+    shown = rail(progress(store(), caller, project, now=at))
+    policy = projects.get(store(), project).policy
+    return Json(
+        shown
+        | {"retrain_every": policy.retrain_every, "held": [item for item in ids if item in mine]}
+    )
+
+
+def rail(found: Progress) -> dict[str, Any]:
+    """Return progress as plain values."""
+    return {name: getattr(found, name) for name in Progress.__dataclass_fields__}
+
+
+@router.get("/progress")
+def get_progress(project: str, caller: Caller) -> Response:
+    """Return counts, the next retrain, and what the loop is doing."""
+    return Json(rail(progress(store(), caller, project, now=now())))
+
+
+@router.post("/annotations", status_code=201)
+def annotate(
+    project: str,
+    caller: Caller,
+    sent: Annotated[list[Sent], Body(min_length=1, max_length=MAX_ANSWERS)],
+) -> Response:
+    """Store answers; repeats, known by `event_id`, are recognised and marked."""
+    recorded = labelling.record(
+        store(),
+        caller,
+        project,
+        answers=[item.answer(caller) for item in sent],
+        now=now(),
+        lease=lease(),
+    )
+    return Json(recorded, status_code=201)
+
+
+@router.get("/annotations")
+def said(
+    project: str,
+    caller: Caller,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: int = 1_000,
+    current: bool = False,
+) -> Response:
+    """Return events in order; ask again with `after` set to the last `seq` for the next page."""
+    found = history.listed(store(), caller, project, after=after, limit=limit, current=current)
+    return Json([_public(event) for event in found])
+
+
+def _public(event: Annotation) -> dict[str, Any]:
+    hidden = {"project_id", "person_id", "position"}
+    return {n: getattr(event, n) for n in Annotation.__dataclass_fields__ if n not in hidden}

@@ -1,0 +1,249 @@
+"""Jobs, versions, reports, explanations, predictions; promote and roll back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+from mlvajra_al.config import settings
+from mlvajra_al.errors import NotAllowed, NotFound
+from mlvajra_al.records import Evaluation, Job
+from mlvajra_al.services import importing, people, predicting, projects, training, versions
+from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.api.answers import Json
+from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.uploads import received
+from mlvajra_al.web.context import now, store
+
+router = APIRouter(tags=["models"])
+PATIENCE_S = 2.0
+"""How long a request waits for a job before it answers 202 with its id."""
+
+
+class NewJob(BaseModel):
+    """Work to queue."""
+
+    kind: Literal["retrain", "evaluate"]
+    mode: training.Mode = "incremental"
+    versions: list[int] = []
+
+
+class Rows(BaseModel):
+    """What to predict: some rows, or the whole pool."""
+
+    rows: list[dict[str, Any]] | None = None
+    pool: bool = False
+    version: int | None = None
+    format: predicting.Format = "csv"
+
+
+class Move(BaseModel):
+    """A move of the champion; `expected` is the champion you saw."""
+
+    expected: int | None = None
+    reason: str = ""
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    reason: str = ""
+
+
+def public_job(job: Job) -> dict[str, Any]:
+    """Return a job as plain values."""
+    names = ("id", "kind", "state", "progress", "message", "result", "error", "person")
+    times = ("created_at", "started_at", "finished_at")
+    return {name: getattr(job, name) for name in (*names, *times)}
+
+
+@router.post("/projects/{project}/jobs", status_code=202)
+def enqueue(project: str, caller: Caller, body: NewJob) -> Response:
+    """Queue a retrain, or an evaluation of one version or of two against each other."""
+    if body.kind == "retrain":
+        job = training.request_retrain(store(), caller, project, mode=body.mode, now=now())
+    else:
+        numbers = tuple(body.versions)
+        job = versions.request_evaluation(store(), caller, project, numbers=numbers, now=now())
+    return Json(public_job(job), status_code=202)
+
+
+@router.get("/projects/{project}/jobs")
+def jobs_of(
+    project: str, caller: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> Response:
+    """Return a project's jobs, newest first; annotators see those they asked for."""
+    found = training.jobs_of(store(), project, limit=limit)
+    mine = people.may(caller, "reviewer")
+    return Json([public_job(job) for job in found if mine or job.person == caller.name])
+
+
+@router.get("/jobs/{job_id}")
+def get_job(job_id: int, caller: Caller) -> Response:
+    """Return a job as it stands."""
+    return Json(public_job(_readable(caller, job_id)))
+
+
+@router.delete("/jobs/{job_id}")
+def cancel_job(job_id: int, caller: Caller) -> Response:
+    """Cancel a job that waits or runs."""
+    return Json(public_job(training.cancel(store(), caller, job_id, now=now())))
+
+
+@router.get("/jobs/{job_id}/file")
+def job_file(job_id: int, caller: Caller) -> Response:
+    """Return the file of predictions a finished job has written."""
+    path = predicting.result_path(store(), _readable(caller, job_id))
+    return FileResponse(path, filename=path.name)
+
+
+def _readable(caller: Caller, job_id: int) -> Job:
+    job = training.job(store(), job_id)
+    if job.person != caller.name and not people.may(caller, "reviewer"):
+        raise NotAllowed("see somebody else's job", "a reviewer")
+    return job
+
+
+def _answer(job: Job) -> Response:
+    return Json(public_job(job), status_code=200 if job.state in predicting.ENDED else 202)
+
+
+@router.post("/projects/{project}/predict")
+def predict(project: str, caller: Caller, body: Rows) -> Response:
+    """Ask the champion, or the named version; 202 and a job to ask for if it takes longer."""
+    job = predicting.request(
+        store(),
+        caller,
+        project,
+        rows=body.rows,
+        pool=body.pool,
+        version=body.version,
+        file_format=body.format,
+        now=now(),
+    )
+    seconds = PATIENCE_S if body.rows is not None else 0.0
+    return _answer(predicting.wait(store(), job.id, seconds=seconds))
+
+
+@router.post("/projects/{project}/predict/file", status_code=202)
+async def predict_file(
+    project: str,
+    request: Request,
+    caller: Caller,
+    name: str = "",
+    version: int | None = None,
+    format: predicting.Format = "csv",
+) -> Response:
+    """Take a CSV, JSON Lines or Parquet file as the body, and queue its predictions."""
+    limit = settings().max_upload_mb
+    async with received(request, name=name, limit_mb=limit) as (file_name, chunks):
+        path = await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
+    job = await run_in_threadpool(
+        predicting.request,
+        store(),
+        caller,
+        project,
+        upload=str(path),
+        version=version,
+        file_format=format,
+        now=now(),
+    )
+    return _answer(job)
+
+
+def public_version(row: VersionRow) -> dict[str, Any]:
+    """Return a version as plain values, with the measures of its newest report."""
+    version = row.version
+    return {
+        "number": version.number,
+        "created_at": version.created_at,
+        "parent": version.parent,
+        "mode": version.mode,
+        "n_labels": version.n_labels,
+        "label_counts": version.label_counts,
+        "metrics": None if row.report is None else _metrics(row.report.evaluation),
+        "champion": row.is_champion,
+        "trigger": version.trigger,
+        "duration_s": version.duration_s,
+    }
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, Any]:
+    return {measure.name: measure for measure in evaluation.measures}
+
+
+@router.get("/projects/{project}/versions")
+def listed(project: str, _caller: Caller) -> Response:
+    """Return the versions, oldest first."""
+    return Json([public_version(row) for row in versions.listed(store(), project)])
+
+
+@router.get("/projects/{project}/versions/{number}")
+def get(project: str, number: int, _caller: Caller) -> Response:
+    """Return one version with all that is known about how it was made."""
+    row = next((r for r in versions.listed(store(), project) if r.version.number == number), None)
+    if row is None:
+        raise NotFound("version", number)
+    made = ("label_seq", "label_fingerprint", "recipe", "seed", "shards", "libraries", "cpu")
+    return Json(public_version(row) | {name: getattr(row.version, name) for name in made})
+
+
+@router.get("/projects/{project}/versions/{number}/report")
+def report(project: str, number: int, _caller: Caller) -> Response:
+    """Return the newest report of a version."""
+    found = versions.report(store(), project, number)
+    if found is None:
+        raise NotFound("report of version", number)
+    return Json(found)
+
+
+@router.get("/projects/{project}/versions/{number}/explanation")
+def explanation(
+    project: str,
+    number: int,
+    caller: Caller,
+    sample_key: Annotated[str, Query(description="Of one sample; without, of the version")] = "",
+) -> Response:
+    """Explain a version or one of its answers; 202 and a job where it has to be computed."""
+    job = versions.request_explanation(
+        store(), caller, project, number=number, sample_key=sample_key, now=now()
+    )
+    if job is not None:
+        job = predicting.wait(store(), job.id, seconds=PATIENCE_S)
+        if job.state != "done":
+            return Json(public_job(job), status_code=202)
+    found = (
+        versions.sample_explanation(store(), project, number, sample_key)
+        if sample_key
+        else versions.global_explanation(store(), project, number)
+    )
+    return Json(found)
+
+
+@router.post("/projects/{project}/versions/{number}/promote")
+def promote(project: str, number: int, caller: Caller, move: Move | None = None) -> Response:
+    """Make a version the champion, if the champion still is the one you `expected`."""
+    move = move or Move()
+    sent = "expected" in move.model_fields_set
+    expected = move.expected if sent else projects.get(store(), project).champion
+    versions.promote(
+        store(),
+        caller,
+        project,
+        number=number,
+        expected=expected,
+        reason=move.reason,
+        now=now(),
+    )
+    return Json({"champion": number})
+
+
+@router.post("/projects/{project}/rollback")
+def rollback(project: str, caller: Caller, why: Reason | None = None) -> Response:
+    """Make the champion before this one champion again; labels are untouched."""
+    reason = "" if why is None else why.reason
+    return Json({"champion": versions.rollback(store(), caller, project, reason=reason, now=now())})

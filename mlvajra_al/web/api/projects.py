@@ -1,0 +1,184 @@
+"""Projects: list, make, import into, export from."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from mlvajra_al.config import settings
+from mlvajra_al.records import (
+    Column,
+    ColumnKind,
+    EstimatorName,
+    Label,
+    Person,
+    Policy,
+    Project,
+    Recipe,
+)
+from mlvajra_al.services import exporting, importing, projects
+from mlvajra_al.services.export_formats import MEDIA_TYPES, Format
+from mlvajra_al.web.api.answers import Json
+from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.models import public_job
+from mlvajra_al.web.api.uploads import received
+from mlvajra_al.web.context import now, store
+
+router = APIRouter(tags=["projects"])
+SEEDS = 2**31
+POLICY = Policy()
+
+
+class NewLabel(BaseModel):
+    """A label with how it is shown; what is left out is filled in."""
+
+    name: str
+    display: str | None = None
+    key: str | None = None
+    color: str | None = None
+    definition: str = ""
+
+
+class NewProject(BaseModel):
+    """A question to ask of a pool; the pool is imported afterwards."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    labels: list[str | NewLabel]
+    columns: list[Column] = Field(default=[], description="Inputs of the model, with their kinds")
+    text: list[str] = Field(default=[], description="Short for columns of kind text")
+    estimator: EstimatorName = "logistic_regression"
+    key_column: str | None = Field(default=None, description="Its values name samples")
+    group_column: str | None = None
+    gold_column: str | None = None
+    title_column: str | None = None
+    guidelines: str = Field(default="", description="Markdown, shown beside the card")
+    seed: int | None = Field(default=None, ge=0, lt=SEEDS)
+    overlap: int = POLICY.overlap
+    holdout_share: float = POLICY.holdout_share
+    holdout_rate: float = POLICY.holdout_rate
+    retrain_every: int = POLICY.retrain_every
+
+    def columns_of_recipe(self) -> tuple[Column, ...]:
+        """Return the inputs, those named twice only once."""
+        kind: ColumnKind = "text"
+        every = [*self.columns, *(Column(name, kind) for name in self.text)]
+        return tuple({column.name: column for column in every}.values())
+
+
+@router.get("/projects")
+def listed(_caller: Caller, archived: bool = False) -> Response:
+    """Return the projects, archived ones only on request."""
+    return Json([public(item) for item in projects.listed(store(), archived=archived)])
+
+
+@router.post("/projects", status_code=201)
+def create(caller: Caller, body: NewProject) -> Response:
+    """Make a project."""
+    seed = secrets.randbelow(SEEDS) if body.seed is None else body.seed
+    draft = projects.draft(
+        body.name,
+        labels=_labels(body.labels),
+        recipe=Recipe(body.columns_of_recipe(), body.estimator),
+        now=now(),
+        seed=seed,
+    )
+    draft = replace(
+        draft,
+        policy=replace(
+            draft.policy,
+            overlap=body.overlap,
+            holdout_share=body.holdout_share,
+            holdout_rate=body.holdout_rate,
+            retrain_every=body.retrain_every,
+        ),
+        key_column=body.key_column,
+        group_column=body.group_column,
+        gold_column=body.gold_column,
+        title_column=body.title_column,
+        guidelines=body.guidelines,
+    )
+    return Json(public(projects.create(store(), caller, draft)), status_code=201)
+
+
+def _labels(given: list[str | NewLabel]) -> tuple[Label, ...]:
+    wanted = [NewLabel(name=item) if isinstance(item, str) else item for item in given]
+    made = projects.make_labels([item.name for item in wanted])
+    by_name = {item.name.strip(): item for item in wanted}
+    return tuple(_overlay(label, by_name[label.name]) for label in made)
+
+
+def _overlay(label: Label, given: NewLabel) -> Label:
+    return replace(
+        label,
+        display=given.display or label.display,
+        key=given.key or label.key,
+        color=given.color or label.color,
+        definition=given.definition,
+    )
+
+
+@router.get("/projects/{project}")
+def get(project: str, _caller: Caller) -> Response:
+    """Return one project."""
+    return Json(public(projects.get(store(), project)))
+
+
+def public(project: Project) -> dict[str, Any]:
+    """Return a project as plain values; nothing that tells who is held out."""
+    hidden = {"id", "seed", "holdout_threshold"}
+    return {name: value for name, value in asdict(project).items() if name not in hidden}
+
+
+@router.post("/projects/{project}/import", status_code=202)
+async def import_file(
+    project: str,
+    request: Request,
+    caller: Caller,
+    name: Annotated[str, Query(description="The file's name; its ending says the format")] = "",
+    labels_from: str | None = None,
+) -> Response:
+    """Take a CSV, JSON Lines or Parquet file as the body, and queue its import."""
+    limit = settings().max_upload_mb
+    async with received(request, name=name, limit_mb=limit) as (file_name, chunks):
+        path = await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
+    job = await run_in_threadpool(
+        importing.start_import,
+        store(),
+        caller,
+        project,
+        uri=path,
+        labels_from=labels_from,
+        now=now(),
+    )
+    return Json(public_job(job), status_code=202)
+
+
+@router.get("/projects/{project}/labels")
+def labels(project: str, caller: Caller, format: Format = "csv") -> Response:
+    """Return the gold labels with their samples, streamed."""
+    return _download(project, caller, "labels", format)
+
+
+@router.get("/projects/{project}/history")
+def history(project: str, caller: Caller, format: Format = "csv") -> Response:
+    """Return everything that was ever said, streamed."""
+    return _download(project, caller, "history", format)
+
+
+def _download(project: str, caller: Person, what: exporting.What, file_format: Format) -> Response:
+    pieces = exporting.export(store(), caller, project, what=what, file_format=file_format)
+    name = quote(f"{project}-{what}.{file_format}")
+    return StreamingResponse(
+        pieces,
+        media_type=MEDIA_TYPES[file_format],
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+    )

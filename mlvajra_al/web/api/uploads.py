@@ -1,0 +1,68 @@
+"""Files sent to us, as the body or as a form, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from mlvajra_al.errors import Invalid, TooLarge
+
+MB = 2**20
+PIECE = 2**20
+ENVELOPE = 64 * 1024
+"""What a form may weigh beside its file."""
+
+
+@asynccontextmanager
+async def received(
+    request: Request, *, name: str, limit_mb: int
+) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    """Yield the name and the pieces of the one file that was sent.
+
+    Raises
+    ------
+    TooLarge
+        Before anything is read if the request says so itself, else as soon as it is.
+    Invalid
+        If there is no file, or nothing says what it is called.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit_mb * MB + ENVELOPE:
+        raise TooLarge(limit_mb)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        if not name:
+            raise Invalid("nothing says what the file is called; add ?name=FILE to the address")
+        yield name, request.stream()
+        return
+    parser = MultiPartParser(
+        request.headers, _limited(request.stream(), limit_mb), max_files=1, max_fields=10
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Invalid(f"the form cannot be read: {error.message}; send it again") from error
+    try:
+        file = next((part for _, part in form.multi_items() if isinstance(part, UploadFile)), None)
+        if file is None or not (name or file.filename):
+            raise Invalid("the form holds no file; send one under any name")
+        yield name or str(file.filename), _pieces(file)
+    finally:
+        await form.close()
+
+
+async def _limited(chunks: AsyncIterator[bytes], limit_mb: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit_mb * MB + ENVELOPE:
+            raise TooLarge(limit_mb)
+        yield chunk
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(PIECE):
+        yield piece
