@@ -1,0 +1,103 @@
+"""The commands put together, and the one place where an error becomes a sentence."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from mlvajra_al.cli import accounts, data, demo, models, projects, running
+from mlvajra_al.errors import MlvajraError
+
+DEBUG = "--debug"
+FAILED, MISUSED, BUG, INTERRUPTED = 1, 2, 70, 130
+
+app = typer.Typer(
+    name="mlvajra",
+    help="Human-in-the-loop active learning: choose, label, retrain, explain, promote, serve.",
+    epilog="Example: mlvajra run",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Registrar = Callable[[typer.Typer], None]
+for register in (running.register, demo.register, accounts.register, projects.register):
+    register(app)
+for register in (data.register, models.register):
+    register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("mlvajra_al"))
+        raise Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show where an error came from; works with every command.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error is one sentence on standard error."""
+    words = [word for word in arguments if word != DEBUG]
+    return guarded(lambda: _invoke(words), debug=len(words) < len(arguments))
+
+
+def _invoke(words: list[str]) -> int:
+    code = app(words or ["--help"], standalone_mode=False, prog_name="mlvajra")
+    return code if isinstance(code, int) else 0
+
+
+def guarded(command: Callable[[], int | None], *, debug: bool = False) -> int:
+    """Call `command` and turn whatever it raises into words and an exit code."""
+    try:
+        return command() or 0
+    except Exit as leaving:
+        return leaving.exit_code
+    except (KeyboardInterrupt, Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return FAILED
+    except Exception as error:  # the edge: nothing above this could answer
+        if debug:
+            traceback.print_exc()
+        return _fail(*_words(error))
+
+
+def _words(error: Exception) -> tuple[str, int]:
+    if isinstance(error, TyperException):
+        return f"{_sentence(error.format_message())} ({_help_of(error)})", error.exit_code
+    if isinstance(error, MlvajraError):
+        return str(error), FAILED
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; check the path and its permissions", FAILED
+    found = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"this is a mistake of ours: {found}; run it again with {DEBUG} and report it", BUG
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
+
+
+def _help_of(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see: {context.command_path if context else 'mlvajra'} --help"
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"mlvajra: {text}\n")
+    return code

@@ -1,0 +1,231 @@
+"""`mlvajra project` and `mlvajra import`: what is asked, and of which data."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlvajra_al.cli.workspace import finished, now, opened, operator, put
+from mlvajra_al.errors import BadSource, Invalid
+
+if TYPE_CHECKING:
+    from mlvajra_al.records import Column, Job, Project, Schema
+    from mlvajra_al.store.database import Store
+
+group = typer.Typer(
+    help="Projects: one question asked of one pool.", epilog="Example: mlvajra project list"
+)
+
+
+class Estimator(StrEnum):
+    """What can learn."""
+
+    logistic_regression = "logistic_regression"
+    sgd = "sgd"
+    complement_nb = "complement_nb"
+    random_forest = "random_forest"
+    hist_gradient_boosting = "hist_gradient_boosting"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(group, name="project")
+    app.command("import", epilog="Example: mlvajra import spam --source more.csv")(import_)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Which columns the model may see."""
+
+    text: str
+    columns: str
+    image: str
+
+
+Source = Annotated[str, typer.Option(help="A CSV, JSON Lines or Parquet file, or its URI.")]
+LabelsFrom = Annotated[
+    str | None, typer.Option(help="Import this column's labels as answers of 'import: COLUMN'.")
+]
+Name = Annotated[str, typer.Argument(help="The project's name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@group.command(
+    epilog="Example: mlvajra project create reviews --source reviews.csv --text title,body "
+    "--labels good,bad --id id"
+)
+def create(  # the flags of one command are one form, not a call from code
+    name: Name,
+    source: Source,
+    labels: Annotated[str, typer.Option(help="The label set, separated by commas.")],
+    text: Annotated[str, typer.Option(help="Columns of text.")] = "",
+    columns: Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")] = "",
+    image: Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")] = "",
+    key: Annotated[str | None, typer.Option("--id", help="Column that names samples.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column whose equal values stay on one side of the holdout.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Column shown as the card's title.")] = None,
+    gold: Annotated[
+        str | None, typer.Option(help="Column of true labels, for simulated annotators only.")
+    ] = None,
+    labels_from: LabelsFrom = None,
+    overlap: Annotated[int, typer.Option(help="Answers wanted per sample.")] = 1,
+    holdout_share: Annotated[float, typer.Option(help="Share of the pool kept for tests.")] = 0.2,
+    holdout_rate: Annotated[float, typer.Option(help="Share of questions spent on tests.")] = 0.2,
+    retrain_every: Annotated[int, typer.Option(help="Answers until the next retrain.")] = 20,
+    estimator: Annotated[
+        Estimator, typer.Option(help="What learns.")
+    ] = Estimator.logistic_regression,
+    guidelines: Annotated[
+        Path | None, typer.Option(help="A markdown file for the annotators.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")] = None,
+) -> None:
+    """Make a project from a file: its columns, its labels, how it asks; then import the file."""
+    from dataclasses import replace
+
+    from mlvajra_al.records import Policy, Recipe
+    from mlvajra_al.services import importing, projects
+
+    place = located(source)
+    found = importing.inspect_upload(place, preview=0)
+    _require_columns(found, source, [key, group, title, gold, labels_from])
+    drafted = projects.draft(
+        name,
+        labels=projects.make_labels(_words(labels)),
+        recipe=Recipe(_inputs(Inputs(text, columns, image), found, source), estimator.value),
+        now=now(),
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+    )
+    wanted = replace(
+        drafted,
+        key_column=key,
+        group_column=group,
+        gold_column=gold,
+        title_column=title,
+        guidelines=guidelines.read_text("utf-8") if guidelines else "",
+        policy=Policy(
+            overlap=overlap,
+            holdout_share=holdout_share,
+            holdout_rate=holdout_rate,
+            retrain_every=retrain_every,
+        ),
+    )
+    with opened() as store:
+        created = projects.create(store, operator(store), wanted)
+        _import(store, created, place, labels_from=labels_from)
+
+
+def located(source: str) -> str:
+    """Return a source as the worker will find it, whatever its working directory."""
+    return source if "://" in source else str(Path(source).absolute())
+
+
+def _words(listed: str) -> list[str]:
+    return [word.strip() for word in listed.split(",") if word.strip()]
+
+
+def _inputs(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
+    from mlvajra_al.records import Column
+
+    text, columns, image = _words(inputs.text), _words(inputs.columns), _words(inputs.image)
+    _require_columns(found, source, [*text, *columns, *image])
+    kinds = {column.name: column.kind for column in found.columns}
+    unusable = [name for name in columns if kinds[name] == "ignored"]
+    if unusable:
+        raise Invalid(
+            f"the column {unusable[0]!r} looks like a name of samples, not like a property; "
+            "leave it out of --columns or give it as --id"
+        )
+    chosen = (
+        [Column(name, "text") for name in text]
+        + [Column(name, kinds[name]) for name in columns]
+        + [Column(name, "image") for name in image]
+    )
+    if not chosen:
+        raise Invalid(
+            "the model needs at least one input column; name them with --text, --columns or --image"
+        )
+    return tuple(chosen)
+
+
+def _require_columns(found: Schema, source: str, names: list[str | None]) -> None:
+    there = [column.name for column in found.columns]
+    for name in names:
+        if name is not None and name not in there:
+            shown = ", ".join(there[:12]) + (", …" if len(there) > 12 else "")
+            raise BadSource(source, f"there is no column {name!r}", f"choose from {shown}")
+
+
+@group.command("list", epilog="Example: mlvajra project list --json")
+def listed(
+    archived: Annotated[bool, typer.Option(help="Show archived ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the projects with what they ask and how far they are."""
+    from mlvajra_al.cli import tables
+    from mlvajra_al.services import progress, projects
+
+    with opened() as store:
+        person = operator(store)
+        rows = []
+        for project in projects.listed(store, archived=archived):
+            state = progress.progress(store, person, project.name, now=now())
+            rows.append(
+                {
+                    "name": project.name,
+                    "labels": "/".join(label.name for label in project.labels),
+                    "answered": state.answered,
+                    "left": state.left,
+                    "version": state.version,
+                    "champion": state.champion,
+                    "archived": project.archived_at is not None,
+                    "loop": state.loop_message,
+                }
+            )
+    put(rows) if as_json else tables.show(rows)
+
+
+@group.command(epilog="Example: mlvajra project archive spam")
+def archive(
+    name: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Take it out of the archive.")] = False,
+) -> None:
+    """Archive a project: nobody is asked any more, nothing is deleted."""
+    from mlvajra_al.services import projects
+
+    with opened() as store:
+        projects.set_archived(store, operator(store), name, archived=not undo, now=now())
+    sys.stderr.write(f"{name} is {'open again' if undo else 'archived'}\n")
+
+
+def import_(
+    project: Annotated[str, typer.Argument(help="The project's name.")],
+    source: Source,
+    labels_from: LabelsFrom = None,
+) -> None:
+    """Add the samples of a file to a project's pool; what is there already is not added again."""
+    from mlvajra_al.services import projects
+
+    with opened() as store:
+        _import(store, projects.get(store, project), located(source), labels_from=labels_from)
+
+
+def _import(store: Store, project: Project, place: str, *, labels_from: str | None) -> None:
+    from mlvajra_al.services import importing
+
+    job = importing.start_import(
+        store, operator(store), project.name, uri=place, labels_from=labels_from, now=now()
+    )
+    sys.stderr.write(f"{project.name}: {_summary(finished(store, job))}\n")
+
+
+def _summary(job: Job) -> str:
+    return str((job.result or {}).get("message") or "imported.")

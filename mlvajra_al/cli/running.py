@@ -1,0 +1,161 @@
+"""`mlvajra run` and `mlvajra worker`: processes, and the one line that says where to go."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from mlvajra_al.cli.supervisor import Child, Task, stop, stop_on_signals
+from mlvajra_al.config import settings
+from mlvajra_al.errors import Setup
+
+PACKAGE = Path(__file__).parent.parent
+HOPELESS = 3
+"""So many deaths before the first answer mean that starting again does not help."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="Example: MLVAJRA_PORT=8600 mlvajra run")(run)
+    app.command(epilog="Example: mlvajra worker")(worker)
+
+
+def run() -> None:
+    """Open the app: web and worker, started again when they die; Ctrl-C stops both."""
+    chosen = settings()
+    app = app_file()
+    port = free_port(chosen.host, chosen.port)
+    os.environ["MLVAJRA_PORT"] = str(port)
+    first = prepare()
+    web = Child(Task("web", (str(app),)))
+    children = [web, Child(Task("worker", ("mlvajra_al.worker",)))]
+    if first["demo"]:
+        children.append(Child(Task("demo", ("mlvajra_al", "demo", "create"), restart=False)))
+    stopping = stop_on_signals()
+    opened = False
+    try:
+        for child in children:
+            child.start()
+        while not stopping.wait(0.05):
+            if not opened and answers(chosen.host, port):
+                opened = True
+                typer.echo(line(address(chosen.host, port), first["path"]))
+            for child in children:
+                child.tend()
+            if not opened and web.deaths >= HOPELESS:
+                raise Setup(
+                    f"the web server ended {web.deaths} times before it answered; "
+                    "its own words are above"
+                )
+    finally:
+        stop(children)
+
+
+def worker() -> None:
+    """Run one worker in this terminal: it does what people and the loop ask for."""
+    os.execv(sys.executable, [sys.executable, "-m", "mlvajra_al.worker"])  # noqa: S606
+
+
+def app_file() -> Path:
+    """Return the launcher, which lies beside the package together with `pages/`.
+
+    Raises
+    ------
+    Setup
+        If the package was installed without them.
+    """
+    app = PACKAGE.parent / "app.py"
+    if not app.is_file():
+        raise Setup(
+            f"there is no app.py beside the package in {app.parent}; clone the repository and "
+            "use 'make run', or install it there with 'pip install -e .'"
+        )
+    return app
+
+
+def free_port(host: str, port: int) -> int:
+    """Return the port to listen on, a free one for 0.
+
+    Raises
+    ------
+    Setup
+        If the address cannot be listened on.
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+            return int(probe.getsockname()[1])
+    except socket.gaierror:
+        raise Setup(f"MLVAJRA_HOST is {host!r}, which is no address; use 127.0.0.1") from None
+    except OSError as error:
+        raise Setup(_why_not(host, port, error)) from error
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is taken by another program; stop it, or choose another "
+            f"port: MLVAJRA_PORT={port + 1 if port < 65535 else 8501} mlvajra run"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} needs root's rights; set MLVAJRA_PORT to one from 1024 to 65535"
+    return f"cannot listen on {host}:{port} ({error.strerror}); check MLVAJRA_HOST and MLVAJRA_PORT"
+
+
+def prepare() -> dict[str, str]:
+    """Bring the workspace up to date, in a process of its own so that this one stays small.
+
+    Raises
+    ------
+    Setup
+        With the words of that process if it could not.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "mlvajra_al.cli.first_start"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        raise typer.Exit(done.returncode)  # it has said why
+    result: dict[str, str] = json.loads(done.stdout)
+    return result
+
+
+def answers(host: str, port: int) -> bool:
+    """Tell whether the web server accepts connections."""
+    try:
+        with socket.create_connection((_reachable(host), port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+
+
+def address(host: str, port: int) -> str:
+    """Return where to point a browser.
+
+    >>> address("0.0.0.0", 8501), address("::1", 80)
+    ('http://127.0.0.1:8501', 'http://[::1]:80')
+    """
+    name = _reachable(host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def line(url: str, path: str) -> str:
+    """Return the one line that a person looks for, bold in a terminal."""
+    why = "to set up the first account" if path else "to sign in"
+    text = f"Open {url}{path} {why}; Ctrl-C stops everything."
+    return typer.style(text, bold=True, fg="green") if sys.stdout.isatty() else text

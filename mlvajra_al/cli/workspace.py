@@ -1,0 +1,141 @@
+"""What commands share: the open workspace, who acts, waiting for the worker, and output."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlvajra_al.errors import MlvajraError, NotFound
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from mlvajra_al.records import Job, Person
+    from mlvajra_al.store.database import Store
+
+OPERATOR = "command line"
+POLL_SECONDS = 0.2
+
+
+class JobFailed(MlvajraError):
+    """A job that was waited for did not end well."""
+
+    def __init__(self, job: Job) -> None:
+        what = "was cancelled" if job.state == "cancelled" else f"failed: {job.error}"
+        super().__init__(f"the {job.kind} job {job.id} {what}")
+        self.job = job
+
+
+def now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened() -> Iterator[Store]:
+    """Open the workspace that the settings name, at the newest schema."""
+    from mlvajra_al.config import settings
+    from mlvajra_al.store.database import Store
+
+    chosen = settings()
+    store = Store.open(chosen.url, chosen.home)
+    try:
+        store.migrate()
+        yield store
+    finally:
+        store.close()
+
+
+def operator(store: Store) -> Person:
+    """Return whom the command line acts as: an admin nobody can sign in as, for the audit trail."""
+    from mlvajra_al.services import people
+
+    try:
+        return people.get(store, OPERATOR)
+    except NotFound:
+        return people.add(store, None, name=OPERATOR, role="admin", password=None, now=now())
+
+
+def put(document: object) -> None:
+    """Write one JSON document to standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def progress(*, unit: str = "") -> Progress:
+    """Return a progress bar on standard error; gone when done, silent where nobody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(
+            "{task.completed:,.0f} of {task.total:,.0f} " + unit
+            if unit
+            else "{task.percentage:>3.0f}%"
+        ),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def a_worker(store: Store, *, needed: bool = True) -> Iterator[None]:
+    """Make sure that a worker is alive: the running one, or one of our own meanwhile."""
+    from mlvajra_al.services import overview
+
+    alive, _, _ = overview.worker_seen(store, now=now())
+    if alive or not needed:
+        yield
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlvajra_al.cli.leash", "mlvajra_al.worker"],
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr,
+        stderr=None,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def finished(store: Store, job: Job) -> Job:
+    """Wait for a job, showing its progress, and return it once it is done.
+
+    Raises
+    ------
+    JobFailed
+        If it failed or was cancelled.
+    """
+    from mlvajra_al.services import training
+
+    with a_worker(store), progress() as bar:
+        task = bar.add_task(job.kind, total=1.0)
+        while job.state in ("queued", "running"):
+            time.sleep(POLL_SECONDS)
+            job = training.job(store, job.id)
+            bar.update(task, completed=job.progress, description=job.message or job.kind)
+    if job.state != "done":
+        raise JobFailed(job)
+    return job
+
+
+def result(job: Job) -> dict[str, Any]:
+    """Return what a finished job left."""
+    return job.result or {}

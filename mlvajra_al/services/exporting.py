@@ -1,0 +1,171 @@
+"""Data out: gold labels with their samples, and everything that was ever said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from mlvajra_al.errors import Invalid
+from mlvajra_al.records import Annotation, Gold, Person, Project
+from mlvajra_al.services.export_formats import FORMATS, Format
+from mlvajra_al.services.labelling import project_pool, resolve
+from mlvajra_al.services.people import require
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import exports, projects
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.shards import Pool
+
+What = Literal["labels", "history"]
+TIME = pa.timestamp("us", tz="UTC")
+LABEL_SCHEMA = pa.schema(
+    [
+        ("key", pa.large_string()),
+        ("label", pa.large_string()),
+        ("person", pa.large_string()),
+        ("answered_at", TIME),
+        ("resolved", pa.large_string()),
+        ("answers", pa.int32()),
+        ("holdout", pa.bool_()),
+    ]
+)
+HISTORY_SCHEMA = pa.schema(
+    [
+        ("seq", pa.int64()),
+        ("event_id", pa.large_string()),
+        ("key", pa.large_string()),
+        ("person", pa.large_string()),
+        ("action", pa.large_string()),
+        ("label", pa.large_string()),
+        ("supersedes", pa.large_string()),
+        ("comment", pa.large_string()),
+        ("elapsed_ms", pa.int64()),
+        ("client_time", TIME),
+        ("created_at", TIME),
+        ("late", pa.bool_()),
+        ("adjudicates", pa.bool_()),
+        ("source", pa.large_string()),
+        ("strategy", pa.large_string()),
+        ("utility", pa.float64()),
+        ("rank", pa.int64()),
+        ("version", pa.int64()),
+        ("inclusion_probability", pa.float64()),
+        ("holdout", pa.bool_()),
+    ]
+)
+
+
+def export(
+    store: Store, person: Person, project_name: str, *, what: What, file_format: Format
+) -> Iterator[bytes]:
+    """Return the bytes of an export, piece by piece, as everything stands now.
+
+    Labels carry who answered (several names where several agree), when, how the label was
+    resolved, and the columns of their sample; one of these that bears the name of one of ours
+    is called ``sample.NAME``. Only in CSV are texts that look like formulas escaped.
+
+    Raises
+    ------
+    Invalid
+        If there is no such export.
+    NotFound
+        If there is no such project.
+    """
+    require(person, "reviewer", "export")
+    if what not in ("labels", "history") or file_format not in FORMATS:
+        raise Invalid(
+            f"cannot export {what!r} as {file_format!r}; choose labels or history, "
+            f"and one of {', '.join(FORMATS)}"
+        )
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        pool = project_pool(store, connection, project)
+    if what == "labels":
+        schema, pages = _labels_schema(pool), _labels(store, project, pool)
+    else:
+        schema, pages = HISTORY_SCHEMA, _history(store, project)
+    return FORMATS[file_format](schema, pages)
+
+
+def _labels_schema(pool: Pool) -> pa.Schema:
+    ours = set(LABEL_SCHEMA.names)
+    fields = [
+        pa.field(f"sample.{field.name}" if field.name in ours else field.name, field.type)
+        for field in pool.schema
+    ]
+    return pa.schema([*LABEL_SCHEMA, *fields])
+
+
+def _labels(store: Store, project: Project, pool: Pool) -> Iterator[pa.Table]:
+    schema = _labels_schema(pool)
+    pages = exports.answers_by_sample(store, project.id, until_seq=project.last_seq)
+    for rows in pages:
+        by_key = {key: list(group) for key, group in groupby(rows, lambda row: row.sample_key)}
+        chosen, held = resolve(rows, overlap=project.policy.overlap)
+        gold = [(item, False) for item in chosen] + [(item, True) for item in held]
+        lines = [_line(project, item, by_key[item.sample_key], side) for item, side in gold]
+        if not lines:
+            continue
+        ours = pa.Table.from_pylist(lines, schema=LABEL_SCHEMA)
+        samples = pool.take([item.position for item, _ in gold])
+        yield pa.Table.from_arrays([*ours.columns, *samples.columns], schema=schema)
+
+
+def _line(project: Project, gold: Gold, answers: Sequence[Any], holdout: bool) -> dict[str, Any]:
+    deciding = next(row for row in answers if row.seq == gold.seq)
+    agreeing = [row for row in answers if row.label == gold.label]
+    if deciding.adjudicates:
+        resolved, names = "adjudicated", [deciding.person]
+    elif project.policy.overlap == 1:
+        resolved, names = "first answer", [deciding.person]
+    else:
+        resolved, names = "majority", [row.person for row in agreeing]
+    return {
+        "key": gold.sample_key,
+        "label": gold.label,
+        "person": "; ".join(names),
+        "answered_at": deciding.created_at,
+        "resolved": resolved,
+        "answers": len(answers),
+        "holdout": holdout,
+    }
+
+
+def _history(store: Store, project: Project) -> Iterator[pa.Table]:
+    after = 0
+    while True:
+        wanted = events.Filter(after_seq=after, until_seq=project.last_seq)
+        with store.read() as connection:
+            page = events.listed(connection, project.id, wanted, limit=exports.PAGE)
+        if not page:
+            return
+        yield pa.Table.from_pylist([_event(item) for item in page], schema=HISTORY_SCHEMA)
+        after = page[-1].seq
+
+
+def _event(item: Annotation) -> dict[str, Any]:
+    why = item.why
+    return {
+        "seq": item.seq,
+        "event_id": item.event_id,
+        "key": item.sample_key,
+        "person": item.person,
+        "action": item.action,
+        "label": item.label,
+        "supersedes": item.supersedes,
+        "comment": item.comment,
+        "elapsed_ms": item.elapsed_ms,
+        "client_time": item.client_time,
+        "created_at": item.created_at,
+        "late": item.late,
+        "adjudicates": item.adjudicates,
+        "source": item.source,
+        "strategy": why.strategy if why else None,
+        "utility": why.utility if why else None,
+        "rank": why.rank if why else None,
+        "version": why.version if why else None,
+        "inclusion_probability": why.inclusion_probability if why else None,
+        "holdout": why.holdout if why else None,
+    }
