@@ -20,6 +20,7 @@ from mlvajra_al.services import projects
 from mlvajra_al.web.context import now, store
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
 
 
@@ -71,6 +72,11 @@ def api(project: str, *path: str) -> str:
 def plain(text: object) -> str:
     """Escape text so that markdown shows it as it is."""
     return MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def without_images(text: str) -> str:
+    """Turn images of markdown into links, so that a page asks no other host for anything."""
+    return text.replace("![", "[")
 
 
 def shorten(text: object, limit: int = 80) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from mlvajra_al.errors import MlvajraError
-from mlvajra_al.web.api import answers, docs, labelling, models, projects
+from mlvajra_al.web.api import answers, docs, files, labelling, models, projects
 
 DESCRIPTION = """Everything the pages do, for programs.
 
@@ -49,7 +49,7 @@ def build() -> FastAPI:
         servers=[{"url": "/api/v1"}],
         redirect_slashes=False,
     )
-    for router in (projects.router, labelling.router, models.router):
+    for router in (projects.router, files.router, labelling.router, models.router):
         api.include_router(router)
     api.add_exception_handler(MlvajraError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)

@@ -1,0 +1,172 @@
+"""From a file to a project in two steps: take it, then say what it holds."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.errors import MlvajraError
+from mlvajra_al.records import Column, Person, Recipe, Schema
+from mlvajra_al.services import importing, overview, projects
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
+from mlvajra_al.web.watching import await_job
+from mlvajra_al.web.widgets import FORMATS, act, go_to_project, plain, sentence, shorten
+
+KINDS = ["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
+NONE = "(none)"
+PREVIEW = 500
+SEEDS = 2**31
+
+
+def inspected(upload: Uploaded) -> tuple[Path, Schema] | None:
+    """Return what an uploaded file holds, or say in a sentence why it cannot be read."""
+    try:
+        path = overview.uploaded(store(), upload.id)
+        return path, importing.inspect_upload(path, preview=PREVIEW)
+    except MlvajraError as error:
+        st.error(plain(sentence(error)), icon=":material/error:")
+        return None
+
+
+def new_project(person: Person) -> None:
+    """Draw the two steps to a new project: a file, then what it holds."""
+    st.markdown("**1. The data** :gray[a row per sample]")
+    upload = upload_field("new")
+    if upload is None:
+        return
+    found = inspected(upload)
+    if found is None:
+        return
+    path, schema = found
+    rows = f"{schema.rows:,} rows, " if schema.rows is not None else ""
+    st.caption(f"{rows}{len(schema.columns)} columns, {FORMATS.get(schema.format, schema.format)}")
+    st.dataframe(
+        pd.DataFrame([_shown(row) for row in schema.preview[:5]]),
+        hide_index=True,
+        alt="The first rows of the file",
+    )
+    st.markdown("**2. What it holds** :gray[correct what was guessed wrongly]")
+    columns = columns_editor(schema, upload)
+    draft_form(person, schema, columns, (upload, path))
+
+
+def _shown(row: dict[str, Any]) -> dict[str, str]:
+    return {name: shorten(value, 120) if value is not None else "" for name, value in row.items()}
+
+
+def columns_editor(schema: Schema, upload: Uploaded) -> tuple[Column, ...]:
+    """Draw the columns with their guessed kinds, to be corrected."""
+    first = schema.preview[0] if schema.preview else {}
+    frame = pd.DataFrame(
+        {
+            "Column": [column.name for column in schema.columns],
+            "Holds": [column.kind for column in schema.columns],
+            "For example": [shorten(first.get(column.name, ""), 70) for column in schema.columns],
+        }
+    )
+    edited = st.data_editor(
+        frame,
+        disabled=["Column", "For example"],
+        hide_index=True,
+        height=min(360, 40 + 35 * len(frame)),
+        column_config={"Holds": st.column_config.SelectboxColumn(options=KINDS, required=True)},
+        key=f"columns:{upload.id}",
+        alt="Columns and what they hold",
+    )
+    return tuple(Column(row["Column"], row["Holds"]) for row in edited.to_dict("records"))
+
+
+def draft_form(
+    person: Person, schema: Schema, columns: tuple[Column, ...], file: tuple[Uploaded, Path]
+) -> None:
+    """Draw the rest of what a project needs, and the button that makes it."""
+    upload, path = file
+    names = [column.name for column in schema.columns]
+    stem = PurePosixPath(upload.name).name.split(".")[0]
+    left, right = st.columns(2)
+    with left:
+        name = st.text_input("Name of the project", stem, max_chars=64, key=f"name:{upload.id}")
+        key = pick("Column that names samples", names, schema.key, "Without one, content does")
+        title = pick("Column shown as the title", names, None, "For example the subject")
+    with right:
+        source = pick("Column with labels that exist already", names, None, "Become answers")
+        group = pick(
+            "Column of groups", names, None, "Equal values stay on one side of the holdout"
+        )
+        share = st.slider(
+            "Share of the pool held out", 0.0, 0.5, 0.2, 0.05, key=f"share:{upload.id}",
+            help="Drawn at random, never trained on: what the model is measured by. Fixed from "
+            "now on; at most 20,000 samples.",
+        )  # fmt: skip
+    labels = st.text_area(
+        "Labels, one per line",
+        "\n".join(distinct(schema, source)),
+        key=f"labels:{upload.id}:{source}",
+        placeholder="ham\nspam",
+        height=120,
+    )
+    inputs = tuple(
+        column
+        for column in columns
+        if column.kind != "ignored" and column.name not in (key, source, group)
+    )
+    words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
+    st.caption(
+        f"The model sees {len(inputs)} columns: {words}{', …' if len(inputs) > 12 else ''}"
+        if inputs
+        else ":red[The model sees no column: say of at least one what it holds.]"
+    )
+    if st.button("Create and import", type="primary", icon=":material/upload_file:"):
+
+        def create() -> None:
+            drafted = projects.draft(
+                name,
+                labels=projects.make_labels(labels.splitlines()),
+                recipe=Recipe(inputs),
+                now=now(),
+                seed=secrets.randbelow(SEEDS),
+            )
+            wanted = replace(
+                drafted,
+                key_column=key,
+                group_column=group,
+                title_column=title,
+                policy=replace(drafted.policy, holdout_share=float(share)),
+            )
+            created = projects.create(store(), person, wanted)
+            start(person, created.name, path, source)
+
+        if act("The project is made", create):
+            clear_upload("new")
+            go_to_project(name.strip())
+
+
+def pick(label: str, names: list[str], first: str | None, words: str) -> str | None:
+    """Draw the choice of a column, or of none."""
+    options = [NONE, *names]
+    chosen = st.selectbox(
+        label, options, index=options.index(first) if first in options else 0, help=words
+    )
+    return None if chosen == NONE else chosen
+
+
+def distinct(schema: Schema, column: str | None) -> list[str]:
+    """Return the values of a column in the first rows, in order."""
+    if column is None:
+        return []
+    values = {str(row[column]) for row in schema.preview if row.get(column) is not None}
+    return sorted(values)[: projects.MAX_LABELS]
+
+
+def start(person: Person, name: str, path: Path, labels_from: str | None) -> None:
+    """Queue an import and remember it."""
+    job = importing.start_import(
+        store(), person, name, uri=path, labels_from=labels_from, now=now()
+    )
+    await_job(f"import:{name}", job)

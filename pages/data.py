@@ -1,0 +1,377 @@
+"""Data in, what it holds, what is asked about it, and everything out again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Label, Person, Project
+from mlvajra_al.services import overview, predicting, projects, training
+from mlvajra_al.services.progress import progress
+from mlvajra_al.web import charts
+from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
+from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.watching import await_job, job_words, watched
+from mlvajra_al.web.widgets import (
+    FORMATS,
+    act,
+    ago,
+    api,
+    chosen_project,
+    clock,
+    empty,
+    flash,
+    flashed,
+    plain,
+    shorten,
+    without_images,
+)
+
+person = require_role("admin")
+
+WRITTEN: list[predicting.Format] = ["csv", "parquet"]
+
+
+def import_more(person: Person, project: Project) -> None:
+    """Draw the import of more samples into the pool."""
+    st.caption(
+        f"Adds samples to {plain(project.name)}. What is there already is not added again, and "
+        "nothing is added unless the whole file is good."
+    )
+    upload = upload_field(f"more:{project.id}")
+    if upload is None:
+        return
+    found = inspected(upload)
+    if found is None:
+        return
+    path, schema = found
+    names = [column.name for column in schema.columns]
+    source = pick("Column with labels that exist already", names, None, "Become answers")
+    if st.button("Import", type="primary", icon=":material/upload_file:") and act(
+        "The import is queued", lambda: start(person, project.name, path, source)
+    ):
+        clear_upload(f"more:{project.id}")
+        st.rerun()
+
+
+def imports_view(person: Person, project: Project | None) -> None:
+    """Draw what was imported and the ways to import more."""
+    if project is None:
+        new_project(person)
+        return
+    job = watched(f"import:{project.name}", done="The import is done")
+    if job is not None and job.state == "done":
+        st.success(plain(imported(job.result or {})), icon=":material/check:")
+    where = st.segmented_control(
+        "Into", ["This project", "A new project"], default="This project", required=True,
+        label_visibility="collapsed", key="into",
+    )  # fmt: skip
+    if where == "This project":
+        import_more(person, project)
+    else:
+        new_project(person)
+    shards_table(project)
+
+
+def imported(result: dict[str, Any]) -> str:
+    """Say what an import did."""
+    counts = [
+        f"{value:,} {name.replace('_', ' ')}"
+        for name, value in result.items()
+        if isinstance(value, int) and value
+    ]
+    return "Imported: " + (", ".join(counts) or "nothing new") + "."
+
+
+def shards_table(project: Project) -> None:
+    """Draw the pieces the pool is made of."""
+    pieces = overview.imports(store(), project.name)
+    if not pieces:
+        return
+    st.markdown(f"**Imported so far** :gray[{sum(p.rows for p in pieces):,} samples]")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Source": [piece.source for piece in pieces],
+                "Samples": [piece.rows for piece in pieces],
+                "When": [clock(piece.created_at) for piece in pieces],
+                "SHA-256": [piece.sha256[:16] for piece in pieces],
+            }
+        ),
+        hide_index=True,
+        height=min(260, 40 + 35 * len(pieces)),
+        alt="Imports of this project",
+    )
+
+
+def schema_view(person: Person, project: Project) -> None:
+    """Draw the columns, the counts and the choices made at creation."""
+    state = progress(store(), person, project.name, now=now())
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown("**Columns the model sees**")
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "Column": [column.name for column in project.recipe.columns],
+                    "Holds": [column.kind for column in project.recipe.columns],
+                }
+            ),
+            hide_index=True,
+            height=min(420, 40 + 35 * len(project.recipe.columns)),
+            alt="Input columns",
+        )
+        st.caption("The page Train changes them.")
+    with right:
+        with st.container(border=True):
+            st.markdown(f"**Answers** :gray[{state.answered:,}, {state.left:,} samples left]")
+            charts.show(
+                charts.label_counts(project.labels, state.counts), key="data-counts", alt="Counts"
+            )
+        st.table(
+            {
+                "Key": plain(project.key_column or "the content itself"),
+                "Title": plain(project.title_column or "none"),
+                "Groups": plain(project.group_column or "none"),
+                "Held out": f"{project.holdout_threshold:.1%} of the pool",
+                "Created": clock(project.created_at),
+            },
+            border="horizontal",
+            alt="Choices made when the project was created",
+        )
+
+
+def labels_view(person: Person, project: Project) -> None:
+    """Draw the label set to edit."""
+    st.html(
+        '<div style="display: flex; flex-wrap: wrap; gap: 8px">'
+        + "".join(_chip(label) for label in project.labels)
+        + "</div>"
+    )
+    edited = st.data_editor(
+        pd.DataFrame(
+            [
+                {
+                    "Stored as": label.name,
+                    "Shown as": label.display,
+                    "Key": label.key,
+                    "Colour": label.color,
+                    "Definition": label.definition,
+                }
+                for label in project.labels
+            ],
+            dtype="string",
+        ),
+        num_rows="dynamic",
+        hide_index=True,
+        key=f"labels:{project.id}:{hash(project.labels)}",
+        column_config={
+            "Stored as": st.column_config.TextColumn(required=True, max_chars=200),
+            "Key": st.column_config.TextColumn(max_chars=1, width="small"),
+            "Colour": st.column_config.TextColumn(
+                validate="^#[0-9a-fA-F]{6}$", width="small", help="Like #2563eb"
+            ),
+            "Definition": st.column_config.TextColumn(width="large", max_chars=2_000),
+        },
+        alt="The label set",
+    )
+    st.caption(
+        "Add a row for a new label; key and colour fill themselves in. What answers are stored "
+        "as stays: rename a label by what it is shown as. A label without answers can be removed."
+    )
+    if st.button("Save the labels", type="primary") and act(
+        "Saved",
+        lambda: projects.set_labels(
+            store(), person, project.name, labels=to_labels(edited), now=now()
+        ),
+    ):
+        flash("The label set is saved; open cards show it after a reload.")
+
+
+def _chip(label: Label) -> str:
+    return (
+        f'<span style="border: 1px solid {escape(label.color)}; border-left-width: 8px; '
+        f'border-radius: 6px; padding: 2px 10px; overflow-wrap: anywhere">'
+        f"<b>{escape(label.key)}</b>&nbsp; {escape(label.display)}</span>"
+    )
+
+
+def to_labels(frame: pd.DataFrame) -> tuple[Label, ...]:
+    """Return the edited rows as labels, with keys and colours filled in."""
+    rows = [
+        {name: "" if pd.isna(value) else str(value).strip() for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+    rows = [row for row in rows if row["Stored as"]]
+    keys = [key for key in projects.KEYS if key not in {row["Key"] for row in rows}]
+    colors = [color for color in projects.PALETTE if color not in {r["Colour"] for r in rows}]
+    colors = colors or list(projects.PALETTE)
+    made = []
+    for place, row in enumerate(rows):
+        made.append(
+            Label(
+                name=row["Stored as"],
+                display=row["Shown as"] or row["Stored as"],
+                key=row["Key"].lower() or (keys.pop(0) if keys else ""),
+                color=row["Colour"] or colors[place % len(colors)],
+                definition=row["Definition"],
+            )
+        )
+    return tuple(made)
+
+
+def guidelines_view(person: Person, project: Project) -> None:
+    """Draw the guidelines to edit, and how annotators see them."""
+    left, right = st.columns(2)
+    with left:
+        text = st.text_area(
+            "Guidelines, in markdown",
+            project.guidelines,
+            height=420,
+            key=f"guidelines:{project.id}",
+            placeholder="What each label means, with examples and the hard cases.",
+        )
+        if st.button("Save the guidelines", type="primary") and act(
+            "Saved",
+            lambda: projects.set_guidelines(store(), person, project.name, text=text, now=now()),
+        ):
+            flash("The guidelines are saved.")
+    with right:
+        st.caption("As annotators see them")
+        with st.container(border=True, height=420):
+            st.markdown(without_images(text) or ":gray[Nothing yet.]")
+
+
+def export_view(person: Person, project: Project) -> None:
+    """Draw the ways out: labels, history, predictions."""
+    for what, title, words in (
+        ("labels", "Gold labels", "A row per labelled sample: its label, who, when, its columns."),
+        ("history", "Full history", "A row per event: answers, skips, flags, corrections."),
+    ):
+        with st.container(border=True):
+            st.markdown(f"**{title}** :small[:gray[{words}]]")
+            with st.container(horizontal=True):
+                for ending, name in FORMATS.items():
+                    st.link_button(
+                        name,
+                        f"{api(project.name, what)}?format={ending}",
+                        icon=":material/download:",
+                    )
+    st.caption("Streamed as they stand now. In CSV, text that looks like a formula is escaped.")
+    predictions(person, project)
+
+
+def predictions(person: Person, project: Project) -> None:
+    """Draw predictions for the pool or a file, and those made before."""
+    with st.container(border=True):
+        st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
+        place = f"predict:{project.id}"
+        kind = st.segmented_control(
+            "As", WRITTEN, format_func=FORMATS.__getitem__, default="csv",
+            required=True, key="predict-format",
+        )  # fmt: skip
+
+        def ask(**what: Any) -> Callable[[], None]:
+            return lambda: await_job(
+                place,
+                predicting.request(
+                    store(), person, project.name, file_format=kind, now=now(), **what
+                ),
+            )
+
+        if st.button("Predict the whole pool", icon=":material/play_arrow:"):
+            act("", ask(pool=True))
+        upload = upload_field(f"predict:{project.id}")
+        if upload is not None and st.button(
+            f"Predict {plain(shorten(upload.name, 40))}", icon=":material/play_arrow:"
+        ):
+            act("", ask(upload=str(overview.uploaded(store(), upload.id))))
+            clear_upload(f"predict:{project.id}")
+        watched(place, done="The predictions are ready")
+        ready(project)
+
+
+def ready(project: Project) -> None:
+    """Draw the files of predictions that are there."""
+    jobs = training.jobs_of(store(), project.name, kinds=("predict",), limit=50)
+    files = [job for job in jobs if job.state == "done" and (job.result or {}).get("file")][:5]
+    for job in files:
+        result = job.result or {}
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.link_button(
+                f"{result['rows']:,} predictions of version {result['version']}",
+                f"/api/v1/jobs/{job.id}/file",
+                icon=":material/download:",
+            )
+            st.caption(f"{ago(job.finished_at)} {plain(job_words(job))}")
+
+
+def archive_view(person: Person, project: Project) -> None:
+    """Draw archiving, and what is in the archive."""
+    st.markdown(
+        "An archived project asks nobody and learns nothing; nothing is deleted, and it can be "
+        "taken out again."
+    )
+    sure = st.checkbox(f"Yes, archive {plain(project.name)}", key=f"sure:{project.id}")
+    if st.button("Archive", disabled=not sure, icon=":material/archive:") and act(
+        "Archived",
+        lambda: projects.set_archived(store(), person, project.name, archived=True, now=now()),
+    ):
+        flash(f"{project.name} is archived.")
+    archived(person)
+
+
+def archived(person: Person) -> None:
+    """Draw the projects in the archive."""
+    gone = [item for item in projects.listed(store(), archived=True) if item.archived_at]
+    for item in gone:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(item.name)}** :gray[archived {ago(item.archived_at)}]")
+            if st.button("Take out", key=f"out:{item.id}", icon=":material/unarchive:") and act(
+                "Taken out",
+                partial(
+                    projects.set_archived, store(), person, item.name, archived=False, now=now()
+                ),
+            ):
+                flash(f"{item.name} is out of the archive.")
+
+
+def draw(person: Person) -> None:
+    """Draw the page."""
+    st.title("Data")
+    flashed()
+    project = chosen_project()
+    if project is None:
+        empty(
+            "No project yet",
+            "Upload a file with a row per sample; you then say what its columns hold and what "
+            "you want to know about each.",
+            icon=":material/upload_file:",
+        )
+        new_project(person)
+        archived(person)
+        return
+    views: dict[str, Callable[[Person, Project], None]] = {
+        ":material/upload_file: Import": imports_view,
+        ":material/table: Columns": schema_view,
+        ":material/label: Labels": labels_view,
+        ":material/menu_book: Guidelines": guidelines_view,
+        ":material/download: Export": export_view,
+        ":material/archive: Archive": archive_view,
+    }
+    for tab, view in zip(
+        st.tabs(list(views), on_change="rerun", key="data-tab"), views.values(), strict=True
+    ):
+        if tab.open:
+            with tab:
+                view(person, project)
+
+
+draw(person)
