@@ -49,12 +49,16 @@ def dumps(obj: Any) -> bytes:
     ['b']
     """
     try:
-        return bytes(io.dumps(obj, compression=zipfile.ZIP_DEFLATED))
-    except UnsupportedTypeException as error:
+        blob = bytes(io.dumps(obj, compression=zipfile.ZIP_DEFLATED))
+        foreign = set(io.get_untrusted_types(data=blob)) - set(TRUSTED)
+    except (UnsupportedTypeException, TypeError) as error:
+        raise Invalid(f"a {type(obj).__name__} cannot be stored: {error}") from error
+    if foreign:
         raise Invalid(
-            f"a {type(obj).__name__} cannot be stored: {error}; "
-            "build it from scikit-learn's own classes"
-        ) from error
+            f"a {type(obj).__name__} cannot be stored: it is made of {', '.join(sorted(foreign))}, "
+            "which would be refused on the way back; build it from scikit-learn's own classes"
+        )
+    return blob
 
 
 def loads(blob: bytes) -> Any:

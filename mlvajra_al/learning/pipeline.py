@@ -367,7 +367,8 @@ def build_estimator(name: EstimatorName, *, seed: int) -> ClassifierMixin:
     if name == "complement_nb":
         return ComplementNB(alpha=0.3)
     if name == "random_forest":
-        return RandomForestClassifier(200, class_weight="balanced", random_state=seed)
+        # "balanced" fails on labels that read like numbers (scikit-learn 1.9), this does not
+        return RandomForestClassifier(100, class_weight="balanced_subsample", random_state=seed)
     return HistGradientBoostingClassifier(
         min_samples_leaf=5, class_weight="balanced", early_stopping=False, random_state=seed
     )
