@@ -43,9 +43,12 @@ class Terms(TfidfVectorizer):  # type: ignore[misc]
         """Learn the vocabulary and return the weighted counts."""
         documents = list(raw_documents)
         try:
-            return super().fit_transform(documents)
+            counts = super().fit_transform(documents)
         except ValueError:  # nothing survives min_df, or there is no word at all
             return self._fit_every_term(documents)
+        # After min_df the places are numpy's, each of which skops would store as a file: 28 s.
+        self.vocabulary_ = {term: int(place) for term, place in self.vocabulary_.items()}
+        return counts
 
     def _fit_every_term(self, documents: list[str]) -> Any:
         every = TfidfVectorizer(**{**self.get_params(), "min_df": 1, "max_df": 1.0})
