@@ -137,7 +137,10 @@ def _infer(name: str, rows: Rows, column: str) -> ColumnKind:
             f"the column {column!r} holds nested objects",
             "write their values as columns of their own",
         )
-    kind = infer(column, values)
+    try:
+        kind = infer(column, values)
+    except Misfit as misfit:
+        raise _bad(name, rows, column, misfit) from misfit
     if kind == "image":
         _convert(name, rows, Column(column, kind))
     return kind
@@ -158,11 +161,12 @@ def _convert(name: str, rows: Rows, column: Column) -> pa.Array:
     try:
         return convert(rows.batch.column(column.name), column.kind)
     except Misfit as misfit:
-        raise BadSource(
-            name,
-            f"{rows.place(misfit.index)}, column {column.name!r}: {misfit.found}",
-            misfit.remedy,
-        ) from misfit
+        raise _bad(name, rows, column.name, misfit) from misfit
+
+
+def _bad(name: str, rows: Rows, column: str, misfit: Misfit) -> BadSource:
+    where = f"{rows.place(misfit.index)}, column {column!r}"
+    return BadSource(name, f"{where}: {misfit.found}", misfit.remedy)
 
 
 def _check_same(name: str, rows: Rows, first: pa.Schema, now: pa.Schema) -> None:

@@ -15,17 +15,16 @@ from mlvajra_al.sources.lines import LONGEST, Lines, open_lines
 from mlvajra_al.sources.locations import Location
 from mlvajra_al.sources.rows import BATCH_BYTES, Request, Rows, check_names, pick
 
+HEAD = 2**20
 SEPARATORS = (",", ";", "\t", "|")
 
 
 def read(location: Location, request: Request) -> Iterator[Rows]:
     """Yield the rows of a delimited file, every field a string."""
     csv.field_size_limit(LONGEST)
+    separator = sniff_separator(_head(location))
     with open_lines(location) as lines:
-        head = list(itertools.islice(lines, 50))
-        separator = sniff_separator(head)
-        again = itertools.chain(head, lines)
-        records = _records(location.name, csv.reader(again, delimiter=separator, strict=True))
+        records = _records(location.name, csv.reader(lines, delimiter=separator, strict=True))
         header = _header(location.name, records)
         wanted = [header.index(column) for column in pick(location.name, header, request)]
         names = [header[index] for index in wanted]
@@ -35,6 +34,11 @@ def read(location: Location, request: Request) -> Iterator[Rows]:
 def count(location: Location) -> None:
     """Return nothing: how many rows there are is known only after reading them."""
     return None
+
+
+def _head(location: Location) -> list[str]:
+    with open_lines(location) as lines:
+        return [line for line in itertools.islice(lines, 50) if lines.consumed < HEAD]
 
 
 def sniff_separator(head: Sequence[str]) -> str:
@@ -132,7 +136,7 @@ def _is_number(text: str) -> bool:
 
 
 def _batches(lines: Lines, table: _Table, batch_rows: int) -> Iterator[Rows]:
-    first, started = 0, lines.consumed
+    first, started = 0, 0
     pending = _Pending()
     for record in table.records:
         pending.rows.append(record.fields)

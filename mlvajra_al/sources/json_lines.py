@@ -82,14 +82,32 @@ def _an_array(name: str) -> BadSource:
 def _flush(
     name: str, objects: list[Object], places: list[int], *, first: int, request: Request
 ) -> Rows:
-    names = list(dict.fromkeys(key for row in objects for key in row))
+    names = _keys(objects)
     if request.columns is not None:
         names = [column for column in names if column in request.columns]
     rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, places)
-    arrays = [_array(name, column, [row.get(column) for row in objects], rows) for column in names]
-    if not arrays:
+    if not names:
         return rows
+    columns = zip(names, _columns(objects, names), strict=True)
+    arrays = [_array(name, column, values, rows) for column, values in columns]
     return Rows(pa.record_batch(arrays, names=names), first, places)
+
+
+def _keys(objects: list[Object]) -> list[str]:
+    """Return every key in order of appearance."""
+    names = dict.fromkeys(objects[0])
+    for row in objects:
+        if row.keys() != names.keys():
+            names |= dict.fromkeys(row)
+    return list(names)
+
+
+def _columns(objects: list[Object], names: list[str]) -> Iterator[Sequence[Any]]:
+    try:
+        rows = [tuple(map(row.__getitem__, names)) for row in objects]
+    except KeyError:
+        rows = [tuple(map(row.get, names)) for row in objects]
+    return zip(*rows, strict=True)
 
 
 def _array(name: str, column: str, values: Sequence[Any], rows: Rows) -> pa.Array:
@@ -106,9 +124,10 @@ def _array(name: str, column: str, values: Sequence[Any], rows: Rows) -> pa.Arra
 
 
 def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
-    if whole and all(value is None or abs(value) < 2**63 for value in values):
-        return pa.array(values, pa.int64())
-    return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    try:
+        return pa.array(values, pa.int64() if whole else pa.float64())
+    except (pa.ArrowInvalid, OverflowError):  # integers beyond 64 bits, or beyond a float's 53
+        return pa.array([None if v is None else float(v) for v in values], pa.float64())
 
 
 def _as_text(value: Any) -> str | None:

@@ -16,7 +16,6 @@ ignored           large_string, as it stands; blank is missing
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isqrt
 
@@ -24,6 +23,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlvajra_al.errors import Invalid
 from mlvajra_al.records import ColumnKind
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "-", "?")
@@ -35,13 +35,12 @@ ZONED = r"[Tt ].*([Zz]|[+-]\d\d:?\d\d)$"
 TIMESTAMP = pa.timestamp("us")
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit(Exception):
-    """A value that does not fit the kind of its column: a place for the caller to name."""
+class Misfit(Invalid):
+    """A value that does not fit the kind of its column; the caller knows where it stands."""
 
-    index: int
-    found: str
-    remedy: str
+    def __init__(self, index: int, found: str, remedy: str) -> None:
+        super().__init__(f"{found}; {remedy}")
+        self.index, self.found, self.remedy = index, found, remedy
 
 
 def convert(values: pa.Array, kind: ColumnKind) -> pa.Array:

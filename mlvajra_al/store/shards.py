@@ -105,9 +105,10 @@ class Pool:
     def iter_batches(
         self, columns: Sequence[str] | None = None, *, batch_rows: int = 50_000
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the whole pool in order of position."""
+        """Yield the whole pool in order of position, with one shard in memory at a time."""
         names = list(self.columns if columns is None else columns)
-        for batch in self._batches:
+        for shard in self.shards:
+            batch = _map(self.path(shard))  # anew, so that its pages go with it
             for start in range(0, batch.num_rows, batch_rows):
                 yield batch.select(names).slice(start, batch_rows)
 

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
+
+from mlvajra_al.records import ColumnKind
+from mlvajra_al.sources.catalogue import inspect
+
+ROOT = Path(__file__).parents[3]
+
+
+def kinds(source: Any) -> dict[str, ColumnKind]:
+    return {column.name: column.kind for column in inspect(source).columns}
+
+
+def test_emails_are_an_id_two_texts_and_two_categories() -> None:
+    schema = inspect(str(ROOT / "data" / "spam_assassin.parquet"), preview=3)
+    assert {column.name: column.kind for column in schema.columns} == {
+        "id": "ignored",
+        "subject": "text",
+        "body": "text",
+        "group": "categorical",
+        "label": "categorical",
+    }
+    assert (schema.key, schema.rows, schema.format) == ("id", 5710, "parquet")
+    assert len(schema.preview) == 3
+
+
+def test_tumours_are_thirty_numbers_and_a_category(tmp_path: Path) -> None:
+    data = load_breast_cancer(as_frame=True)
+    frame = data.frame.assign(target=data.target_names[data.target])
+    frame.to_csv(tmp_path / "tumours.csv", index=False)
+    found = kinds(str(tmp_path / "tumours.csv"))
+    assert list(found.values()) == ["numeric"] * 30 + ["categorical"]
+    assert inspect(str(tmp_path / "tumours.csv")).key is None
+
+
+def test_digits_are_images(tmp_path: Path) -> None:
+    digits = load_digits()
+    table = pa.table({"pixels": digits.images.tolist(), "digit": digits.target})
+    assert kinds(table) == {"pixels": "image", "digit": "numeric"}
+    assert inspect(table, preview=1).preview[0]["pixels"] == digits.images[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["red", "blue", "red", "red"], "categorical"),
+        (["a long sentence about nothing", "another one", "a third"], "text"),
+        (["1", "2.5", "-3e4", ""], "numeric"),
+        (["01234", "04567", "09876"], "text"),
+        (["yes", "no", "Yes"], "boolean"),
+        (["TRUE", "FALSE", "TRUE"], "boolean"),
+        (["0", "1", "1"], "boolean"),
+        (["1", "1", "1"], "numeric"),
+        (["2024-01-02", "2024-01-03T10:00:00Z", ""], "date"),
+        (["[[0, 1], [2, 3]]", "[[1, 1], [2, 2]]"], "image"),
+        (["", "NA", None], "ignored"),
+        ([0, 1, 1, None], "boolean"),
+        ([0, 1, 2], "numeric"),
+        ([0.0, 1.0], "numeric"),
+        ([True, None], "boolean"),
+        ([date(2024, 1, 2)], "date"),
+        ([None, None], "ignored"),
+        ([[0.5, 1], [2, 3]], "image"),
+        (pa.array(["red", "blue", "red", "red"]).dictionary_encode(), "categorical"),
+        (pa.array(["x", "y"], pa.binary()), "text"),
+    ],
+)
+def test_columns_are_recognised(values: Any, kind: ColumnKind) -> None:
+    assert kinds(pa.table({"value": values}))["value"] == kind
+
+
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ({"id": [1, 2, 3], "n": [4, 5, 6]}, "id"),
+        ({"n": [4, 5, 6], "ticket_id": ["x", "y", "z"]}, "ticket_id"),
+        ({"text": ["one thing", "other thing"], "ref": ["AB-1", "AB-2"]}, "ref"),
+        ({"n": [1, 2, 3]}, None),
+        ({"id": [1, 1, 2]}, None),
+        ({"id": [1, 2, None]}, None),
+        ({"when": ["2024-01-02", "2024-01-03"], "age": ["31", "32"]}, None),
+        ({"text": ["one thing", "other thing"]}, None),
+        ({"w": [0.5, 1.5]}, None),
+    ],
+)
+def test_a_key_is_suggested_where_values_are_unique_and_look_like_ids(
+    columns: dict[str, Any], key: str | None
+) -> None:
+    assert inspect(pa.table(columns)).key == key
+
+
+def test_a_number_that_repeats_and_is_named_as_an_id_is_no_input() -> None:
+    assert kinds(pa.table({"user_id": [7, 7, 8], "customerId": ["1", "1", "2"]})) == {
+        "user_id": "ignored",
+        "customerId": "ignored",
+    }
+
+
+def test_rows_are_counted_only_where_that_is_free(tmp_path: Path) -> None:
+    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
+    small.write_text("a\n" + "1\n" * 5)
+    large.write_text("a\n" + "1\n" * 20_001)
+    assert inspect(str(small)).rows == 5
+    assert inspect(str(large)).rows is None
