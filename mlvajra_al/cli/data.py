@@ -88,7 +88,7 @@ def backup(
     from mlvajra_al.services import backup as service
 
     with opened() as store:
-        made = service.backup(store, folder, now=now())
+        made = service.backup(store, operator(store), folder, now=now())
     if as_json:
         put(asdict(made))
     else:
