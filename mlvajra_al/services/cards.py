@@ -142,7 +142,7 @@ def _table_row(column: Column, value: Any, statistics: Mapping[str, Any]) -> Jso
 
 
 def _range(statistics: Mapping[str, Any], name: str) -> tuple[Any, Any]:
-    known = statistics.get(name) or {}
+    known = statistics.get("columns", {}).get(name) or {}
     return known.get("min"), known.get("max")
 
 

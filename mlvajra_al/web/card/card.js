@@ -56,11 +56,16 @@ class LabellingCard {
     this.flag = this.flagForm();
     this.overlay = this.shortcuts();
     this.rail = new Rail(this.labels);
-    const bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": this.labels.length > 10 }, ...this.buttons.values());
+    const longest = Math.max(...this.labels.map((label) => label.display.length));
+    const many = this.labels.length > 10;
+    const width = `${many ? Math.min(9, 3 + 0.4 * longest) : Math.min(13, Math.max(5, 3.6 + 0.55 * longest))}rem`;
+    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(many), "--width": width }, ...this.buttons.values());
     this.actions = el("div", { class: "actions" }, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
     const top = el("div", { class: "top" }, this.status, this.signIn);
-    const main = el("div", { class: "main" }, top, this.sheet, bar, this.flag, this.actions, this.notices, this.spoken);
-    this.root.replaceChildren(el("div", { class: "grid" }, main, this.rail.node), this.overlay);
+    const main = el("div", { class: "main" }, top, this.sheet, this.bar, this.actions, this.flag, this.spoken);
+    this.rail.node.append(this.notices);
+    this.root.replaceChildren(el("div", { class: "frame" }, el("div", { class: "grid" }, main, this.rail.node)), this.overlay);
+    this.fit();
     this.show();
     this.drawStatus();
   }
@@ -98,20 +103,22 @@ class LabellingCard {
     const rows = [["u", "Undo: bring the last card back (also Backspace)"], ["s", "Skip: let somebody else decide"], ["f", "Flag: tell a reviewer"], ["↑ ↓ Space", "Scroll the card"], ["?", "Show or hide this"]];
     const line = (key, words) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, words));
     const close = el("button", { type: "button", class: "action", onclick: () => this.closeShortcuts() }, el("span", {}, "Close"), el("kbd", {}, "Esc"));
-    const box = el("div", { class: "box", role: "dialog", "aria-modal": "true", "aria-label": "Shortcuts" }, el("h2", {}, "Shortcuts"),
-      el("dl", {}, ...this.labels.map((label) => line(label.key, label.definition ? `${label.display}: ${label.definition}` : label.display)), ...rows.map(([key, words]) => line(key, words))), close);
-    return el("div", { class: "overlay", hidden: true, onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
+    const meanings = this.labels.map((label) => line(label.key.toUpperCase(), label.definition ? `${label.display}: ${label.definition}` : label.display));
+    const box = el("div", { class: "box" }, el("h2", {}, "Shortcuts"), el("dl", {}, ...meanings, ...rows.map(([key, words]) => line(key, words))), close);
+    return el("dialog", { class: "overlay", "aria-label": "Shortcuts", onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
   }
 
   listen() {
     this.onKey = (event) => this.key(event);
     this.onSight = () => document.visibilityState === "visible" && this.beat({ returned: true });
     this.onLeave = () => this.leave(true);
+    this.onResize = () => this.fit();
     this.onReturn = (event) => event.persisted && this.fetchClaims();
     window.addEventListener("keydown", this.onKey, true);
     document.addEventListener("visibilitychange", this.onSight);
     window.addEventListener("pagehide", this.onLeave);
     window.addEventListener("pageshow", this.onReturn);
+    window.addEventListener("resize", this.onResize);
     window.addEventListener("online", this.onSight);
     window.addEventListener("focus", this.onSight);
   }
@@ -124,6 +131,7 @@ class LabellingCard {
     document.removeEventListener("visibilitychange", this.onSight);
     window.removeEventListener("pagehide", this.onLeave);
     window.removeEventListener("pageshow", this.onReturn);
+    window.removeEventListener("resize", this.onResize);
     window.removeEventListener("online", this.onSight);
     window.removeEventListener("focus", this.onSight);
     this.outbox.onChange = this.outbox.onSaved = () => {};
@@ -148,9 +156,9 @@ class LabellingCard {
 
   meaning(event, at) {
     const { key } = event;
-    if (!this.overlay.hidden) {
+    if (this.overlay.open) {
       if (key === "Escape" || key === "?") return { run: () => this.closeShortcuts() };
-      return key === "Enter" || key === " " || key === "Tab" ? null : { run: () => {} };
+      return ["Enter", " ", "Tab"].includes(key) ? null : { run: () => {} };
     }
     if (key === "?") return { run: () => this.openShortcuts() };
     const button = at instanceof Element && at.matches("button, a, summary, [role=button], [role=tab]");
@@ -312,7 +320,7 @@ class LabellingCard {
     for (const [person, n] of Object.entries(this.outbox.others())) {
       this.notices.append(el("p", { class: "notice kept" }, `${count(n, "answer")} of ${person} ${n === 1 ? "waits" : "wait"} in this browser until ${person} signs in here again.`));
     }
-    for (const item of this.outbox.rejected) {
+    for (const item of this.outbox.rejected.toReversed()) {
       const words = `Not accepted: ${this.worded(item.answer)} for “${item.local?.title || item.answer.sample_key}”. ${item.reason}`;
       this.notices.append(el("div", { class: "notice kept bad", role: "alert" }, el("span", {}, words),
         el("button", { type: "button", class: "action", onclick: () => this.outbox.retry(item) }, "Try again"),
@@ -333,25 +341,31 @@ class LabellingCard {
   // ---- dialogs ----------------------------------------------------------------------------
   openFlag() {
     if (!this.painted || this.painted !== this.buffer[0]) return;
+    this.before = this.root.getRootNode().activeElement;
     this.flag.hidden = false;
-    this.actions.hidden = true;
     this.comment.value = "";
     this.comment.focus();
   }
 
   closeFlag() {
     this.flag.hidden = true;
-    this.actions.hidden = false;
-    this.body.focus({ preventScroll: true });
+    if (this.before?.isConnected) this.before.focus({ preventScroll: true });
+    else this.comment.blur();
   }
 
   openShortcuts() {
-    this.overlay.hidden = false;
-    this.overlay.querySelector("button").focus();
+    this.overlay.showModal();
   }
 
   closeShortcuts() {
-    this.overlay.hidden = true;
-    this.body.focus({ preventScroll: true });
+    this.overlay.close();
+  }
+
+  // The whole card on one screen, whatever stands above and below it.
+  fit() {
+    const above = this.sheet.getBoundingClientRect().top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
+    const below = this.bar.offsetHeight + this.actions.offsetHeight + 3 * 12 + 10;
+    const room = Math.round(window.innerHeight - above - below);
+    this.sheet.style.height = `${Math.min(760, Math.max(280, room))}px`;
   }
 }

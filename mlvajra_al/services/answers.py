@@ -1,0 +1,97 @@
+"""What a person has said, to look up and to correct."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import uuid4
+
+from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
+from mlvajra_al.services import cards, labelling
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import projects
+from mlvajra_al.store.database import Connection, Store
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of one's answers to look for; `before` continues where the last page ended."""
+
+    action: Action | None = None
+    label: str | None = None
+    text: str = ""
+    before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person last said about a sample, and how the sample begins."""
+
+    annotation: Annotation
+    beginning: str
+
+
+def mine(
+    store: Store, person: Person, project_name: str, *, wanted: Wanted, limit: int
+) -> tuple[Said, ...]:
+    """Return what a person said last about each sample, newest first, without what was retracted.
+
+    `wanted.text` is looked for in the sample, its key and the comment.
+    """
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        found = _search(store, connection, project, person=person, wanted=wanted)
+        return tuple(islice(found, limit))
+
+
+def _search(
+    store: Store, connection: Connection, project: Project, *, person: Person, wanted: Wanted
+) -> Iterator[Said]:
+    needle = wanted.text.strip().casefold()
+    query = events.Filter(
+        person_id=person.id,
+        action=wanted.action,
+        label=wanted.label,
+        current=True,
+        after_seq=wanted.before,
+    )
+    while page := events.listed(connection, project.id, query, limit=PAGE, newest_first=True):
+        said = [event for event in page if event.action != "retract"]
+        positions = [event.position for event in said]
+        rows = cards.rows_at(store, connection, project, positions=positions)
+        for event, row in zip(said, rows, strict=True):
+            hay = (event.sample_key, event.comment, *map(str, row.values()))
+            if not needle or any(needle in text.casefold() for text in hay):
+                yield Said(event, cards.beginning(project, row))
+        query = replace(query, after_seq=page[-1].seq)
+
+
+def change(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    before: Annotation,
+    label: str | None,
+    at: tuple[datetime, timedelta],
+) -> Recorded:
+    """Replace an earlier answer by `label`, or take it back where `label` is None.
+
+    `at` is the present moment and the lease of a sample that is to be asked again.
+    """
+    now, lease = at
+    answer = Answer(
+        event_id=str(uuid4()),
+        sample_key=before.sample_key,
+        action="retract" if label is None else "answer",
+        label=label,
+        supersedes=before.event_id,
+    )
+    (recorded,) = labelling.record(
+        store, person, project_name, answers=[answer], now=now, lease=lease
+    )
+    return recorded

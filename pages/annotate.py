@@ -1,0 +1,151 @@
+"""Label: the card, the guidelines, and what one has said before."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Action, Person, Project
+from mlvajra_al.services import answers
+from mlvajra_al.web import widgets
+from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.card.card import labelling_card
+from mlvajra_al.web.context import lease, now, store
+
+PER_PAGE = 10
+ALL = "everything"
+SKIPPED, FLAGGED = "skipped", "flagged"
+ACTIONS: dict[str, Action] = {SKIPPED: "skip", FLAGGED: "flag"}
+ROOM = "<style>.stMainBlockContainer {padding-top: 3.25rem; padding-bottom: 2rem}</style>"
+
+
+def main() -> None:
+    """Draw the page."""
+    person = require_role()
+    project = widgets.current_project(person)
+    st.html(ROOM)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(widgets.plain(project.name), anchor=False)
+        view = st.segmented_control(
+            "View",
+            ["Label", "My answers"],
+            default="Label",
+            required=True,
+            label_visibility="collapsed",
+            key="annotate_view",
+        )
+    if view == "My answers":
+        my_answers(project, person)
+        return
+    labelling_card(project, person)
+    guidelines(project)
+
+
+def guidelines(project: Project) -> None:
+    """Draw what the admin wrote, and what the labels mean."""
+    defined = [label for label in project.labels if label.definition]
+    if not project.guidelines and not defined:
+        return
+    with st.expander("Guidelines", icon=":material/menu_book:"):
+        # An image would be fetched from wherever its address points: it becomes a link.
+        st.markdown(project.guidelines.replace("![", "["))
+        for label in defined:
+            st.markdown(f"**{widgets.plain(label.display)}**: {widgets.plain(label.definition)}")
+
+
+@st.fragment
+def my_answers(project: Project, person: Person) -> None:
+    """List what the person said, newest first, to search, change and take back."""
+    names = {label.name: label.display for label in project.labels}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search", key="mine_text", icon=":material/search:", placeholder="Words of the sample"
+        )
+        kind = st.selectbox(
+            "Show",
+            [ALL, *names, SKIPPED, FLAGGED],
+            format_func=lambda name: names.get(name, name.capitalize()),
+            key="mine_kind",
+        )
+    wanted = answers.Wanted(
+        action=ACTIONS.get(kind) or ("answer" if kind in names else None),
+        label=kind if kind in names else None,
+        text=text,
+        before=_cursor((project.name, text, kind))[-1],
+    )
+    found = answers.mine(store(), person, project.name, wanted=wanted, limit=PER_PAGE + 1)
+    if not found:
+        widgets.empty(
+            "Nothing here",
+            "What you say about a sample appears here, to be changed or taken back.",
+            icon=":material/history:",
+        )
+    for said in found[:PER_PAGE]:
+        _row(project, person, said)
+    _paging(found)
+
+
+def _row(project: Project, person: Person, said: answers.Said) -> None:
+    event = said.annotation
+    names = {label.name: label.display for label in project.labels}
+    shown = {"skip": SKIPPED, "flag": FLAGGED}.get(event.action, "")
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container(gap=None):
+            st.markdown(widgets.plain(said.beginning) or "*(empty)*")
+            words = [widgets.ago(event.created_at), shown, "late" if event.late else ""]
+            words.append(f"“{event.comment}”" if event.comment else "")
+            st.caption(widgets.plain(" · ".join(word for word in words if word)))
+        with st.container(width=320, horizontal=True, vertical_alignment="center"):
+            chosen = st.selectbox(
+                "Label",
+                list(names),
+                index=list(names).index(event.label) if event.label in names else None,
+                format_func=lambda name: names[name],
+                placeholder="Give it a label",
+                label_visibility="collapsed",
+                key=f"change_{event.event_id}",
+            )
+            back = st.button("Take back", key=f"back_{event.event_id}")
+    if back:
+        _change(project, person, said, None)
+    elif chosen is not None and chosen != event.label:
+        _change(project, person, said, chosen)
+
+
+def _change(project: Project, person: Person, said: answers.Said, label: str | None) -> None:
+    words = "Taken back." if label is None else "Changed."
+    done = widgets.act(
+        words,
+        lambda: answers.change(
+            store(),
+            person,
+            project.name,
+            before=said.annotation,
+            label=label,
+            at=(now(), lease()),
+        ),
+    )
+    if done:
+        st.rerun(scope="fragment")
+
+
+def _cursor(query: tuple[str, ...]) -> list[int]:
+    """Return where this page and the pages before it begin; anew for another query."""
+    known = st.session_state.get("mine_cursor")
+    if known is None or known[0] != query:
+        known = st.session_state["mine_cursor"] = (query, [0])
+    starts: list[int] = known[1]
+    return starts
+
+
+def _paging(found: tuple[answers.Said, ...]) -> None:
+    starts: list[int] = st.session_state["mine_cursor"][1]
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if len(starts) > 1 and st.button("Newer", icon=":material/chevron_left:"):
+            starts.pop()
+            st.rerun(scope="fragment")
+        if len(found) > PER_PAGE and st.button("Older", icon=":material/chevron_right:"):
+            starts.append(found[PER_PAGE - 1].annotation.seq)
+            st.rerun(scope="fragment")
+
+
+main()
