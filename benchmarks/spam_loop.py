@@ -11,38 +11,42 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.rehearsal import SPAM, Rehearsal, stopwatch
 from mlvajra_al.records import Policy
-from mlvajra_al.services import versions
+from mlvajra_al.store.database import Store
+from tests.rehearsal import SPAM, Rehearsal, spam
 
 BUDGET = 0.93
 
 
 def play(seed: int, labels: int) -> dict[str, Any]:
-    started = stopwatch()
+    started = time.perf_counter()
     policy = Policy(holdout_rate=0.2)
     with tempfile.TemporaryDirectory() as home:
-        rehearsal = Rehearsal.begin(Path(home), source=SPAM, name="spam", policy=policy, seed=seed)
+        store = Store.open(f"sqlite:///{home}/mlvajra.db", Path(home))
+        store.migrate()
+        rehearsal = Rehearsal.begin(store, spam(seed, policy=policy), source=SPAM)
+        rehearsal.work()
         for _ in range(labels // policy.retrain_every):
             rehearsal.answer(policy.retrain_every)
             rehearsal.work()
         f1, unanswered = rehearsal.true_f1("spam")
-        rows = versions.listed(rehearsal.store, "spam")
-        rehearsal.store.close()
+        versions = rehearsal.versions()
+        store.close()
     return {
         "seed": seed,
         "f1_spam": round(f1, 4),
         "unanswered": unanswered,
-        "versions": len(rows),
-        "modes": [row.version.mode for row in rows],
-        "labels": rows[-1].version.label_counts,
-        "retrain_s": [round(row.version.duration_s, 2) for row in rows],
-        "seconds": round(stopwatch() - started, 1),
+        "versions": len(versions),
+        "modes": [version.mode for version in versions],
+        "labels": versions[-1].label_counts,
+        "retrain_s": [round(version.duration_s, 2) for version in versions],
+        "seconds": round(time.perf_counter() - started, 1),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +11,12 @@ from uuid import uuid4
 import numpy as np
 
 from mlvajra_al import worker
-from mlvajra_al.records import Answer, Job, Person, Policy, Project
+from mlvajra_al.records import Answer, Claim, Job, Person, Policy, Project, Version
 from mlvajra_al.services import importing, labelling, projects
 from mlvajra_al.services.demo_projects import DEMOS
 from mlvajra_al.services.jobs import scoring
+from mlvajra_al.services.jobs.telling import Clock
+from mlvajra_al.services.versions import listed
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import people, versions
 from mlvajra_al.store.database import Store
@@ -34,55 +36,72 @@ class Rehearsal:
     rng: np.random.Generator
 
     @classmethod
-    def begin(cls, home: Path, *, source: Path, name: str, policy: Policy, seed: int) -> Rehearsal:
-        """Make the workspace and import the data; nothing is prepared yet."""
-        store = Store.open(f"sqlite:///{home / 'mlvajra.db'}", home)
-        store.migrate()
+    def begin(cls, store: Store, draft: Project, *, source: Path) -> Rehearsal:
+        """Make the project and ask for the import of its data; nothing is imported yet."""
         now = worker.utc_now()
         with store.begin() as connection:
             admin = people.add(connection, "admin", role="admin", password_hash=None, now=now)
-        draft = replace(DEMOS[name].project(now), policy=policy, seed=seed)
         project = projects.create(store, admin, draft)
-        importing.start_import(store, admin, name, uri=source, now=now)
-        rehearsal = cls(store, admin, project, np.random.default_rng(seed))
-        rehearsal.work()
+        rehearsal = cls(store, admin, project, np.random.default_rng(draft.seed))
+        rehearsal.import_from(source)
         return rehearsal
+
+    def import_from(self, source: Path) -> None:
+        """Ask for an import."""
+        now = worker.utc_now()
+        importing.start_import(self.store, self.admin, self.project.name, uri=source, now=now)
+
+    def work_once(self, *, clock: Clock = worker.utc_now) -> Job | None:
+        """Do one job, if one waits."""
+        return worker.run_once(self.store, "rehearsal", clock=clock)
 
     def work(self) -> list[Job]:
         """Do all jobs that wait; every one of them must end well."""
         done = []
-        while (job := worker.run_once(self.store, "rehearsal")) is not None:
+        while (job := self.work_once()) is not None:
             assert job.state == "done", f"{job.kind}: {job.error}"
             done.append(job)
         return done
 
-    def answer(self, count: int) -> None:
-        """Answer samples by their gold column, six cards at a time."""
+    def claim(self, count: int = CARDS) -> tuple[Claim, ...]:
+        """Take the next samples."""
+        return labelling.claim(
+            self.store,
+            self.admin,
+            self.project.name,
+            n=count,
+            now=worker.utc_now(),
+            lease=LEASE,
+            rng=self.rng,
+        )
+
+    def answer(self, count: int, *, label: str | None = None) -> None:
+        """Answer samples by their gold column, or all alike, six cards at a time."""
         while count:
-            claims = labelling.claim(
-                self.store,
-                self.admin,
-                self.project.name,
-                n=min(CARDS, count),
-                now=worker.utc_now(),
-                lease=LEASE,
-                rng=self.rng,
-            )
+            claims = self.claim(min(CARDS, count))
             assert claims, "nothing is left to ask about"
             gold = self.gold([claim.position for claim in claims])
             answers = [
-                Answer(str(uuid4()), claim.sample_key, "answer", label, claim.id)
-                for claim, label in zip(claims, gold, strict=True)
+                Answer(str(uuid4()), claim.sample_key, "answer", label or truth, claim.id)
+                for claim, truth in zip(claims, gold, strict=True)
             ]
-            labelling.record(
-                self.store,
-                self.admin,
-                self.project.name,
-                answers=answers,
-                now=worker.utc_now(),
-                lease=LEASE,
-            )
+            self.record(answers)
             count -= len(answers)
+
+    def record(self, answers: Sequence[Answer]) -> None:
+        """Give answers."""
+        labelling.record(
+            self.store,
+            self.admin,
+            self.project.name,
+            answers=answers,
+            now=worker.utc_now(),
+            lease=LEASE,
+        )
+
+    def versions(self) -> list[Version]:
+        """Return the versions so far, oldest first."""
+        return [row.version for row in listed(self.store, self.project.name)]
 
     def gold(self, positions: list[int]) -> list[str]:
         """Return what the gold column says."""
@@ -107,6 +126,6 @@ class Rehearsal:
         return float(2 * (called & truth).sum() / (called.sum() + truth.sum())), len(positions)
 
 
-def stopwatch() -> float:
-    """Return seconds, for differences."""
-    return time.perf_counter()
+def spam(seed: int, *, policy: Policy) -> Project:
+    """Return the demo project on e-mails, not stored, with another seed and policy."""
+    return replace(DEMOS["spam"].project(worker.utc_now()), policy=policy, seed=seed)
