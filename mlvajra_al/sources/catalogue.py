@@ -57,6 +57,8 @@ def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
         preview=(),
         format=opened.source.format,
     )
+    if preview < 1:
+        return schema
     shown = replace(sample, batch=sample.batch.slice(0, preview))
     return replace(schema, preview=tuple(_typed(opened.name, shown, schema).to_pylist()))
 
