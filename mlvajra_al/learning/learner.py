@@ -3,7 +3,8 @@
 modAL 0.4.2.1 (2023) crashes on scikit-learn 1.6 and later in `teach` and `fit`, on pandas 2
 and later with data frames, in `clone` and `repr`; runs a strategy that returns only indices
 twice; and forgets everything in ``teach(only_new=True)``. The subclasses here keep its
-interface and its query strategies and repair that.
+interface and its query strategies and repair that. (`modAL.expected_error`, whose import
+warns, stays outside the door.)
 
 References
 ----------
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from modAL.models import ActiveLearner, Committee
+from modAL.uncertainty import uncertainty_sampling
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
@@ -36,11 +39,6 @@ from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.pipeline import build_estimator
 from mlvajra_al.learning.rows import stack, take
 from mlvajra_al.records import EstimatorName, TrainingMode
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # SyntaxWarning: "\i" in docstrings of modAL itself
-    from modAL.models import ActiveLearner, Committee
-    from modAL.uncertainty import uncertainty_sampling
 
 Seed = int | np.random.Generator | None
 

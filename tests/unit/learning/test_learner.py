@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,16 +34,12 @@ def taught(**settings: object) -> IncrementalLearner:
     return learner
 
 
-def test_importing_the_door_warns_of_nothing_even_without_compiled_files() -> None:
-    code = (
-        "import importlib._bootstrap_external as files, mlvajra_al.learning.pipeline\n"
-        "def never(*_, **__): raise NotImplementedError\n"
-        "files.cache_from_source = never  # from here on everything is compiled anew\n"
-        "import mlvajra_al.learning.learner"
-    )
-    flags = ["-W", "error", "-B"]
-    done = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_what_the_door_imports_of_modal_compiles_without_a_warning() -> None:
+    modules = [module for name, module in sys.modules.items() if name.startswith("modAL")]
+    assert len(modules) > 5
+    for module in modules:
+        source = Path(module.__file__)
+        compile(source.read_text(), str(source), "exec")  # warnings are errors here
 
 
 def test_arrays_are_taught_in_two_steps() -> None:

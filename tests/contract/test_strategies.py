@@ -1,0 +1,169 @@
+"""Every registered strategy obeys the same properties, whatever holds the pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+
+from mlvajra_al.errors import Invalid, PoolExhausted
+from mlvajra_al.learning import strategies
+from mlvajra_al.learning.strategies import STRATEGIES, rank, select_batch
+
+NAMES = ["auto", *STRATEGIES]
+INFORMED = [name for name, plan in STRATEGIES.items() if plan.needs == "model"]
+
+
+def pool(n: int = 300, labels: int = 3, columns: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, labels, size=n)
+    X = rng.normal(size=(n, columns)) + np.eye(labels, columns)[y] * 2
+    return X.astype(np.float32), np.array(["a", "b", "c", "d"])[y]
+
+
+X, Y = pool()
+MODEL = LogisticRegression(max_iter=200).fit(X[:60], Y[:60])
+FORMS: dict[str, Any] = {
+    "dense": X,
+    "double": X.astype(np.float64),
+    "sparse": sparse.csr_matrix(X),
+    "read only": np.frombuffer(X.tobytes(), dtype=np.float32).reshape(X.shape),
+}
+
+
+def picked(name: str, form: Any = X, seed: int = 0, **settings: Any) -> list[int]:
+    rng = np.random.default_rng(seed)
+    return select_batch(MODEL, form, strategy=name, rng=rng, **settings).tolist()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_batch_without_repeats_within_the_pool(
+    name: str, form: str
+) -> None:
+    batch = picked(name, FORMS[form], batch_size=12)
+    assert batch == picked(name, FORMS[form], batch_size=12)
+    assert len(set(batch)) == 12
+    assert set(batch) <= set(range(300))
+
+
+@pytest.mark.parametrize("name", INFORMED)
+def test_order_of_the_pool_does_not_matter_without_ties(name: str) -> None:
+    order = np.random.default_rng(9).permutation(300)
+    assert set(order[picked(name, X[order])]) == set(picked(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inputs_are_left_untouched(name: str) -> None:
+    before = X.copy()
+    excluded = np.arange(30)
+    picked(name, labelled=excluded)
+    assert (X == before).all() and (excluded == np.arange(30)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labelled_samples_are_never_picked(name: str) -> None:
+    everything_but = np.setdiff1d(np.arange(300), np.arange(100, 115))
+    assert sorted(picked(name, batch_size=15, labelled=everything_but)) == list(range(100, 115))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_more_than_is_left_is_refused_with_numbers(name: str) -> None:
+    with pytest.raises(PoolExhausted, match="301 samples but 300") as caught:
+        picked(name, batch_size=301)
+    assert (caught.value.available, caught.value.requested) == (300, 301)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pool_of_copies_still_gives_distinct_positions(name: str) -> None:
+    batch = picked(name, np.zeros((40, 8), dtype=np.float32), batch_size=10)
+    assert len(set(batch)) == 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_ranking_starts_with_the_batch_and_never_repeats(name: str) -> None:
+    rng = np.random.default_rng(0)
+    ranking = rank(MODEL, X, np.arange(300), strategy=name, batch_size=10, n=300, rng=rng)
+    assert sorted(ranking.positions) == list(range(300))
+    assert len(ranking.utilities) == 300
+    assert ranking.strategy in STRATEGIES and ranking.why == STRATEGIES[ranking.strategy].why
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_candidates_are_ranked(name: str) -> None:
+    candidates = np.arange(200, 260)
+    rng = np.random.default_rng(0)
+    ranking = rank(MODEL, X, candidates, strategy=name, batch_size=5, n=60, rng=rng)
+    assert sorted(ranking.positions) == candidates.tolist()
+
+
+@pytest.mark.parametrize("name", INFORMED)
+def test_chunks_do_not_change_the_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = picked(name)
+    monkeypatch.setattr(strategies, "CHUNK", 64)
+    assert set(picked(name)) == set(whole)
+
+
+@pytest.mark.parametrize("name", INFORMED)
+def test_a_model_of_decisions_only_is_enough(name: str) -> None:
+    for labels in (2, 3):
+        rows, y = pool(labels=labels)
+        model = RidgeClassifier().fit(rows[:60], y[:60])
+        batch = select_batch(model, rows, strategy=name, rng=np.random.default_rng(0))
+        assert len(set(batch.tolist())) == 10
+
+
+@pytest.mark.parametrize("name", INFORMED)
+def test_strategies_prefer_the_sample_between_the_labels(name: str) -> None:
+    line = np.array([[-4.0], [-3.0], [0.05], [3.0], [4.0]])
+    model = LogisticRegression().fit(line, ["a", "a", "a", "b", "b"])
+    batch = select_batch(model, line, strategy=name, batch_size=1, rng=np.random.default_rng(0))
+    assert batch.tolist() == [2]
+
+
+@pytest.mark.parametrize("name", INFORMED)
+def test_without_a_model_informed_strategies_say_what_to_use(name: str) -> None:
+    with pytest.raises(Invalid, match="'auto' or 'random'"):
+        select_batch(None, X, strategy=name, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", ["margin", "entropy", "random"])
+def test_a_frame_is_a_pool_too(name: str) -> None:
+    frame = pd.DataFrame(X, columns=list("abcdefgh"), index=np.arange(1000, 1300))
+    model = LogisticRegression(max_iter=200).fit(frame.iloc[:60], Y[:60])
+    batch = select_batch(model, frame, strategy=name, rng=np.random.default_rng(0))
+    assert set(batch.tolist()) <= set(range(300))
+
+
+def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(Invalid, match="auto, random, cold_start"):
+        picked("psychic")
+
+
+def test_a_diversified_batch_is_more_spread_out_than_the_plain_one() -> None:
+    rng = np.random.default_rng(1)
+    crowd = np.repeat(rng.normal(size=(5, 8)), 60, axis=0) + rng.normal(size=(300, 8)) * 1e-3
+    model = LogisticRegression().fit(X[:60], Y[:60])
+
+    def kinds(name: str) -> int:
+        batch = select_batch(model, crowd, strategy=name, batch_size=5, rng=rng)
+        return len({int(position) // 60 for position in batch})
+
+    assert kinds("diversified_margin") == 5 > kinds("margin")
+
+
+def test_scoring_a_large_pool_copies_no_more_than_chunks() -> None:
+    import tracemalloc
+
+    big = np.zeros((200_000, 16), dtype=np.float32)
+    big[:, 0] = np.random.default_rng(0).normal(size=200_000)
+    model = LogisticRegression().fit(big[:100], (big[:100, 0] > 0).astype(str))
+    tracemalloc.start()
+    select_batch(model, big, strategy="margin", rng=np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < big.nbytes
