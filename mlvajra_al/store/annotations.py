@@ -14,6 +14,7 @@ from mlvajra_al.records import Action, Annotation, Why
 from mlvajra_al.store.schema import annotation, person
 
 PAGE = 5_000
+later = annotation.alias("later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,6 @@ def _select() -> Select[Any]:
 
 
 def _is_current() -> ColumnElement[bool]:
-    later = annotation.alias("later")
     superseding = select(later.c.seq).where(later.c.supersedes == annotation.c.event_id)
     return ~superseding.exists()
 
@@ -189,7 +189,6 @@ def current_answers(
 
     Rows have ``sample_key, position, person_id, label, seq, holdout, adjudicates``.
     """
-    later = annotation.alias("later")
     superseding = select(later.c.seq).where(later.c.supersedes == annotation.c.event_id)
     if until_seq is not None:
         superseding = superseding.where(later.c.seq <= until_seq)

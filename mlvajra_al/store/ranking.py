@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     and_,
     delete,
+    false,
     func,
     insert,
     or_,
@@ -25,6 +26,10 @@ from sqlalchemy import (
 
 from mlvajra_al.records import Claim, Ranked, Why
 from mlvajra_al.store.schema import annotation, slot
+
+WAITING = slot.c.done == false()
+"""Not ``IS false``: SQLite would not see that the partial indexes apply."""
+sibling = slot.alias("sibling")
 
 CHUNK = 500
 
@@ -54,7 +59,6 @@ def _claim(row: Row[tuple[object, ...]]) -> Claim:
 
 def _open_to(project_id: int, person_id: int, now: datetime) -> Select[tuple[int]]:
     """Select the slots this person may claim, best first."""
-    sibling = slot.alias("sibling")
     mine = select(sibling.c.id).where(
         sibling.c.project_id == project_id,
         sibling.c.sample_key == slot.c.sample_key,
@@ -70,7 +74,7 @@ def _open_to(project_id: int, person_id: int, now: datetime) -> Select[tuple[int
         select(slot.c.id)
         .where(
             slot.c.project_id == project_id,
-            slot.c.done.is_(False),
+            WAITING,
             or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
             ~mine.exists(),
             ~answered.exists(),
@@ -114,7 +118,7 @@ def held(
     query = select(slot).where(
         slot.c.project_id == project_id,
         slot.c.annotator_id == person_id,
-        slot.c.done.is_(False),
+        WAITING,
         slot.c.lease_until >= now,
     )
     return tuple(_claim(row) for row in connection.execute(query))
@@ -135,7 +139,7 @@ def renew(
             slot.c.project_id == project_id,
             slot.c.annotator_id == person_id,
             slot.c.lease_token.in_(claims),
-            slot.c.done.is_(False),
+            WAITING,
         )
         .values(lease_until=until)
     )
@@ -152,7 +156,7 @@ def release(
             slot.c.project_id == project_id,
             slot.c.annotator_id == person_id,
             slot.c.lease_token.in_(claims),
-            slot.c.done.is_(False),
+            WAITING,
         )
         .values(annotator_id=None, lease_until=None, lease_token=None)
     )
@@ -166,7 +170,7 @@ def finish(connection: Connection, claim_id: str, *, person_id: int) -> Claim | 
         .where(
             slot.c.lease_token == claim_id,
             slot.c.annotator_id == person_id,
-            slot.c.done.is_(False),
+            WAITING,
         )
         .values(done=True)
         .returning(*slot.c)
@@ -189,14 +193,14 @@ def finish_unclaimed(
         slot.c.project_id == project_id,
         slot.c.sample_key == sample_key,
         slot.c.annotator_id.is_(None),
-        slot.c.done.is_(False),
+        WAITING,
     )
     slot_id = own_id if own_id is not None else connection.scalar(free)
     if slot_id is None:
         return None
     statement = (
         update(slot)
-        .where(slot.c.id == slot_id, slot.c.done.is_(False))
+        .where(slot.c.id == slot_id, WAITING)
         .values(
             done=True,
             annotator_id=person_id,
@@ -221,7 +225,7 @@ def finish_samples(
                 slot.c.project_id == project_id,
                 slot.c.sample_key.in_(sample_keys[start : start + CHUNK]),
                 slot.c.annotator_id.is_(None),
-                slot.c.done.is_(False),
+                WAITING,
             )
             .group_by(slot.c.sample_key)
         )
@@ -328,7 +332,7 @@ def replace(
         delete(slot).where(
             slot.c.project_id == project_id,
             slot.c.holdout.is_(False),
-            slot.c.done.is_(False),
+            WAITING,
             ~touched.exists(),
         )
     )
@@ -350,7 +354,7 @@ def waiting(connection: Connection, project_id: int, *, holdout: bool = False) -
     query = select(func.count()).where(
         slot.c.project_id == project_id,
         slot.c.holdout.is_(holdout),
-        slot.c.done.is_(False),
+        WAITING,
         slot.c.annotator_id.is_(None),
     )
     return int(connection.scalar(query) or 0)
@@ -363,7 +367,7 @@ def front(connection: Connection, project_id: int, *, limit: int) -> tuple[Ranke
         .where(
             slot.c.project_id == project_id,
             slot.c.holdout.is_(False),
-            slot.c.done.is_(False),
+            WAITING,
             slot.c.annotator_id.is_(None),
             slot.c.slot_no == 0,
         )

@@ -232,7 +232,7 @@ annotation = Table(
         sqlite_where=text("supersedes IS NULL"),
         postgresql_where=text("supersedes IS NULL"),
     ),
-    Index("ix_annotation_sample", "project_id", "sample_key"),
+    Index("ix_annotation_sample", "project_id", "sample_key", "person_id"),
     Index("ix_annotation_person", "project_id", "person_id", "seq"),
 )
 

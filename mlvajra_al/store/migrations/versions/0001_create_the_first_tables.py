@@ -296,7 +296,9 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_annotation_person", ["project_id", "person_id", "seq"], unique=False
         )
-        batch_op.create_index("ix_annotation_sample", ["project_id", "sample_key"], unique=False)
+        batch_op.create_index(
+            "ix_annotation_sample", ["project_id", "sample_key", "person_id"], unique=False
+        )
         batch_op.create_index(
             "uq_annotation_first",
             ["project_id", "sample_key", "person_id"],
