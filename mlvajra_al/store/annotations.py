@@ -177,7 +177,8 @@ def listed(
 def history(connection: Connection, project_id: int, wanted: Filter) -> Iterator[Annotation]:
     """Stream all events that match, in order, in bounded memory."""
     query = _filtered(project_id, wanted).where(annotation.c.seq > wanted.after_seq)
-    rows = connection.execution_options(yield_per=PAGE).execute(query.order_by(annotation.c.seq))
+    query = query.order_by(annotation.c.seq)
+    rows = connection.execute(query, execution_options={"yield_per": PAGE})
     for row in rows:
         yield _annotation(row)
 

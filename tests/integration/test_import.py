@@ -1,0 +1,489 @@
+"""From a file to a pool that can be labelled: whole or not at all, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
+from mlvajra_al.records import Column, Job, Person, Policy, Project, Recipe
+from mlvajra_al.services import importing, labelling
+from mlvajra_al.services import projects as project_services
+from mlvajra_al.services.jobs import ingesting
+from mlvajra_al.services.jobs.ingesting import ingest
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import audit, jobs, people, projects, ranking
+from mlvajra_al.store.annotations import Filter
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.shards import Pool, pool_folder
+from mlvajra_al.store.staging import exclusive
+from tests.factories import LEASE, NOW, a_draft, a_person, an_answer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def admin(store: Store) -> Person:
+    return a_person(store, "Root", role="admin")
+
+
+def a_project(store: Store, **changes: Any) -> Project:
+    draft = replace(a_draft(policy=Policy()), **changes)
+    with store.begin() as connection:
+        return projects.create(connection, draft)
+
+
+def mails(path: Path, rows: range, **other: Any) -> Path:
+    columns: dict[str, Any] = {
+        "id": [f"m{n}" for n in rows],
+        "body": [f"this is mail number {n}" for n in rows],
+        "label": [["ham", "spam", None][n % 3] for n in rows],
+    }
+    pq.write_table(pa.table(columns | other), path)
+    return path
+
+
+def queue(store: Store, admin: Person, source: Path, labels_from: str | None = None) -> Job:
+    importing.start_import(store, admin, "spam", uri=source, labels_from=labels_from, now=NOW)
+    with store.begin() as connection:
+        while True:
+            job = jobs.claim(connection, worker="test", now=NOW, lease=LEASE)
+            assert job is not None
+            if job.kind == "ingest":
+                return job
+            jobs.finish(connection, job.id, state="done", now=NOW)
+
+
+def finish(store: Store, job: Job) -> None:
+    with store.begin() as connection:
+        jobs.finish(connection, job.id, state="done", now=NOW)
+
+
+def run(
+    store: Store, admin: Person, source: Path, labels_from: str | None = None
+) -> dict[str, Any]:
+    job = queue(store, admin, source, labels_from)
+    result = ingest(store, job, lambda _fraction, _message: None)
+    finish(store, job)
+    return result
+
+
+def pool_of(store: Store) -> tuple[Project, Pool]:
+    with store.read() as connection:
+        project = projects.by_name(connection, "spam")
+        return project, labelling.project_pool(store, connection, project)
+
+
+def test_after_an_import_people_can_label_at_once(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    said: list[tuple[float, str]] = []
+    job = queue(store, admin, mails(tmp_path / "mails.parquet", range(500)))
+    result = ingest(store, job, lambda fraction, message: said.append((fraction, message)))
+    assert (result["added"], result["samples"], result["source"]) == (500, 500, "mails.parquet")
+    assert result["message"] == "500 samples added."
+    assert said[0] == (0.8, "500 of 500 rows read.")
+    project, pool = pool_of(store)
+    assert project.holdout_threshold == 0.2
+    held = pool.holdout(0.2)
+    with store.read() as connection:
+        assert ranking.waiting(connection, project.id) == int((~held).sum())
+        assert ranking.waiting(connection, project.id, holdout=True) == int(held.sum())
+        waiting = jobs.listed(connection, project.id, states=("queued",))
+    assert [job.kind for job in waiting] == ["prepare"]
+    claims = labelling.claim(
+        store, admin, "spam", n=6, now=NOW, lease=LEASE, rng=np.random.default_rng(1)
+    )
+    assert len(claims) == 6
+    assert all(pool.key(claim.position) == claim.sample_key for claim in claims)
+    recorded = labelling.record(
+        store, admin, "spam", answers=[an_answer(claims[0])], now=NOW, lease=LEASE
+    )
+    assert not recorded[0].repeat
+
+
+def test_importing_again_adds_nothing_and_a_superset_only_what_is_new(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    first = run(store, admin, mails(tmp_path / "a.parquet", range(300)))
+    again = run(store, admin, mails(tmp_path / "b.parquet", range(300)))
+    before, pool = pool_of(store)
+    keys, held = pool.keys(range(300)), pool.holdout(before.holdout_threshold)
+    more = run(store, admin, mails(tmp_path / "c.parquet", range(100, 400)))
+    assert (first["added"], again["added"], again["known"]) == (300, 0, 300)
+    assert again["message"] == "0 samples added, 300 were there already."
+    assert (more["added"], more["known"], more["samples"]) == (100, 200, 400)
+    after, pool = pool_of(store)
+    assert after.holdout_threshold == before.holdout_threshold
+    assert pool.keys(range(300)) == keys
+    assert (pool.holdout(after.holdout_threshold)[:300] == held).all()
+    assert [shard.source for shard in pool.shards] == ["a.parquet", "c.parquet"]
+    pool.verify()
+
+
+def test_another_format_and_order_of_the_same_samples_adds_nothing(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    run(store, admin, mails(tmp_path / "a.parquet", range(50)))
+    path = tmp_path / "b.csv"
+    lines = [f"m{n},this is mail number {n},ham\r\n" for n in reversed(range(50))]
+    path.write_text("id,body,label\r\n" + "".join(lines), newline="")
+    assert run(store, admin, path)["known"] == 50
+
+
+def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id", gold_column="label")
+    run(store, admin, mails(tmp_path / "a.parquet", range(10)))
+    path = tmp_path / "b.csv"
+    path.write_text("extra,body,id\n1,some new words here,n1\n2,other words,n2\n")
+    result = run(store, admin, path)
+    assert (result["added"], result["unused_columns"]) == (2, ["extra"])
+    _, pool = pool_of(store)
+    assert pool.columns == ("id", "body", "label")
+    assert pool.take([0, 10]).to_pylist() == [
+        {"id": "m0", "body": "this is mail number 0", "label": "ham"},
+        {"id": "n1", "body": "some new words here", "label": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("id,label\nx,ham\n", "the column 'body' is not there"),
+        ("body,label\nx y,ham\n", "the column 'id' is not there"),
+        ("id,body\nx,hello there\nx,hello again\n", "'x' stands twice, on line 2 and line 3"),
+        ('id,body\nx,hello\ny,"a\nb"\nz\n', "line 5 has 1 fields where 2 are expected"),
+    ],
+)
+def test_a_bad_file_imports_nothing(
+    content: str, sentence: str, store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, key_column="id")
+    path = tmp_path / "bad.csv"
+    path.write_text(content)
+    with pytest.raises(BadSource, match="bad.csv: ") as caught:
+        ingest(store, queue(store, admin, path), lambda _fraction, _message: None)
+    assert sentence in str(caught.value)
+    after, pool = pool_of(store)
+    assert (len(pool), after.holdout_threshold) == (0, 0.0)
+    with store.read() as connection:
+        assert ranking.waiting(connection, project.id) == 0
+    assert list(pool_folder(store.home, project.id).glob("*.arrow")) == []
+
+
+def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_path: Path) -> None:
+    recipe = Recipe((Column("code", "categorical"), Column("size", "numeric")))
+    a_project(store, recipe=recipe)
+    path = tmp_path / "x.csv"
+    path.write_text("code,size,when\n1,2.5,2024-01-02\n2,,2024-01-03\n1,7,2024-01-04\n")
+    run(store, admin, path)
+    _, pool = pool_of(store)
+    assert pool.kinds == {"code": "categorical", "size": "numeric", "when": "date"}
+    assert pool.take([0], ["code"])["code"].to_pylist() == ["1"]
+    assert pool.content == ("code", "size")
+
+
+def test_ranges_of_numeric_columns_are_kept_for_the_card(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, recipe=Recipe((Column("size", "numeric"),)))
+    table = pa.table({"size": [None, *map(float, range(101))], "empty": [None] * 102})
+    pq.write_table(table, tmp_path / "x.parquet")
+    run(store, admin, tmp_path / "x.parquet")
+    with store.read() as connection:
+        found = projects.statistics(connection, project.id)
+    assert found == {
+        "samples": 102,
+        "columns": {
+            "size": {
+                "min": 0.0,
+                "max": 100.0,
+                "quantiles": [5.0, 25.0, 50.0, 75.0, 95.0],
+                "missing": 1,
+            }
+        },
+    }
+
+
+def test_labels_of_a_source_become_answers_of_a_named_one(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, key_column="id")
+    result = run(store, admin, mails(tmp_path / "a.parquet", range(90)), "label")
+    assert (result["added"], result["labels_added"], result["labels_known"]) == (90, 60, 0)
+    _, pool = pool_of(store)
+    with store.read() as connection:
+        said = list(events.history(connection, project.id, Filter()))
+        person = people.by_name(connection, "import: label")[0]
+        gold, holdout = labelling.gold(connection, projects.by_name(connection, "spam"))
+        queued = {job.kind for job in jobs.listed(connection, project.id, states=("queued",))}
+        known = ranking.waiting(connection, project.id)
+        known += ranking.waiting(connection, project.id, holdout=True)
+    assert person.disabled_at is not None
+    assert {event.person for event in said} == {"import: label"}
+    assert {event.source for event in said} == {"a.parquet"}
+    assert all(event.why is None and event.action == "answer" for event in said)
+    truth = {f"m{n}": ["ham", "spam", None][n % 3] for n in range(90)}
+    assert all(event.label == truth[event.sample_key] for event in said)
+    assert all(pool.key(event.position) == event.sample_key for event in said)
+    held = pool.holdout(0.2)
+    assert {item.position for item in holdout} == {e.position for e in said if held[e.position]}
+    assert len(gold) + len(holdout) == 60
+    assert known == 30  # what has a label is not asked
+    assert queued == {"prepare", "retrain"}
+
+
+def test_labels_that_come_later_close_the_questions_and_changed_ones_supersede(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(30)))
+    with store.read() as connection:
+        asked = ranking.waiting(connection, project.id)
+        asked += ranking.waiting(connection, project.id, holdout=True)
+    assert asked == 30
+    run(store, admin, mails(tmp_path / "a.parquet", range(30)), "label")
+    with store.read() as connection:
+        asked = ranking.waiting(connection, project.id)
+        asked += ranking.waiting(connection, project.id, holdout=True)
+    assert asked == 10
+    again = run(store, admin, mails(tmp_path / "a.parquet", range(30)), "label")
+    assert (again["labels_added"], again["labels_known"]) == (0, 20)
+    changed = mails(tmp_path / "b.parquet", range(30), label=["spam"] * 30)
+    result = run(store, admin, changed, "label")
+    assert (result["labels_added"], result["labels_known"]) == (20, 10)
+    with store.read() as connection:
+        assert events.counts(connection, project.id) == {("answer", "spam"): 30}
+        assert events.total(connection, project.id) == 40
+
+
+def test_copies_with_labels_of_their_own_count_once(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store)
+    path = tmp_path / "a.csv"
+    path.write_text("body,label\nsame words,ham\nsame words,spam\nother words,spam\n")
+    result = run(store, admin, path, "label")
+    assert (result["added"], result["copies"], result["labels_added"]) == (2, 1, 2)
+    with store.read() as connection:
+        counts = events.counts(connection, project.id)
+    assert counts == {("answer", "ham"): 1, ("answer", "spam"): 1}
+
+
+def test_unknown_labels_are_listed_and_nothing_is_imported(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    path = mails(tmp_path / "a.parquet", range(30), label=[f"kind {n % 8}" for n in range(30)])
+    sentence = (
+        r"a.parquet: column 'label' holds 'kind 0', 'kind 1', 'kind 2', 'kind 3', 'kind 4' and 3 "
+        r"more, which are not labels of this project; add them .* the labels are ham, spam"
+    )
+    with pytest.raises(BadSource, match=sentence):
+        run(store, admin, path, "label")
+    assert len(pool_of(store)[1]) == 0
+
+
+def test_labels_cannot_be_an_input(store: Store, admin: Person, tmp_path: Path) -> None:
+    a_project(store)
+    path = mails(tmp_path / "a.parquet", range(3))
+    with pytest.raises(Invalid, match="'body' is an input of the model"):
+        importing.start_import(store, admin, "spam", uri=path, labels_from="body", now=NOW)
+
+
+def test_groups_too_few_to_hold_any_out_are_refused(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, group_column="group")
+    path = mails(tmp_path / "a.parquet", range(50), group=["all"] * 50)
+    with pytest.raises(Invalid, match="the groups in 'group' are too few to hold out 20% of 50"):
+        run(store, admin, path)
+    assert list(pool_folder(store.home, project.id).glob("*.arrow")) == []
+
+
+def test_the_holdout_of_a_large_pool_is_bounded(
+    store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingesting, "MAX_HOLDOUT", 20)
+    a_project(store)
+    run(store, admin, mails(tmp_path / "a.parquet", range(400)))
+    project, pool = pool_of(store)
+    assert project.holdout_threshold == 20 / 400
+    assert 8 <= pool.holdout(project.holdout_threshold).sum() <= 36
+
+
+def test_an_import_is_queued_once_however_often_it_is_clicked(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store)
+    path = mails(tmp_path / "a.parquet", range(3))
+    first, second = (
+        importing.start_import(store, admin, "spam", uri=path, now=NOW) for _ in range(2)
+    )
+    assert (first.id, first.kind, first.state) == (second.id, "ingest", "queued")
+    assert first.person == "Root"
+    with store.read() as connection:
+        assert len(jobs.listed(connection, project.id)) == 1
+        assert audit.latest(connection)[0].action == "import started"
+
+
+def test_only_admins_import_and_only_into_living_projects(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    path = mails(tmp_path / "a.parquet", range(3))
+    with pytest.raises(NotAllowed, match="only an admin may import data"):
+        importing.start_import(store, a_person(store), "spam", uri=path, now=NOW)
+    with pytest.raises(BadSource, match="there is no such file"):
+        importing.start_import(store, admin, "spam", uri=tmp_path / "none.csv", now=NOW)
+    project_services.set_archived(store, admin, "spam", archived=True, now=NOW)
+    with pytest.raises(Conflict, match="archived"):
+        importing.start_import(store, admin, "spam", uri=path, now=NOW)
+
+
+def test_one_import_at_a_time_changes_a_pool(store: Store, admin: Person, tmp_path: Path) -> None:
+    project = a_project(store)
+    job = queue(store, admin, mails(tmp_path / "a.parquet", range(3)))
+    with exclusive(pool_folder(store.home, project.id)):
+        with pytest.raises(Conflict, match="another import into this project is under way"):
+            ingest(store, job, lambda _fraction, _message: None)
+    assert ingest(store, job, lambda _fraction, _message: None)["added"] == 3
+
+
+KILLED = """
+import os, sys
+from datetime import timedelta
+from pathlib import Path
+from mlvajra_al.services.jobs import ingesting
+from mlvajra_al.store import jobs, projects, staging
+from mlvajra_al.store.database import Store
+
+url, home, job_id, point = sys.argv[1:]
+store = Store.open(url, Path(home))
+with store.read() as connection:
+    job = jobs.get(connection, int(job_id))
+module, name = {
+    "before the files move": (staging, "commit"),
+    "before the transaction": (ingesting, "summarise"),
+    "in the transaction": (projects, "set_statistics"),
+    "after the transaction": (staging, "sweep"),
+}[point]
+setattr(module, name, lambda *args, **kwargs: os._exit(9))
+ingesting.ingest(store, job, lambda fraction, message: None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "registered"),
+    [
+        ("before the files move", 0),
+        ("before the transaction", 0),
+        ("in the transaction", 0),
+        ("after the transaction", 60),
+    ],
+)
+def test_a_killed_import_leaves_all_or_nothing_and_can_be_repeated(
+    point: str, registered: int, store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, key_column="id")
+    job = queue(store, admin, mails(tmp_path / "a.parquet", range(60)), "label")
+    url = store.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", KILLED, url, str(store.home), str(job.id), point]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    _, pool = pool_of(store)
+    assert len(pool) == registered
+    pool.verify()
+    with store.read() as connection:
+        assert events.total(connection, project.id) == registered * 2 // 3
+    result = ingest(store, job, lambda _fraction, _message: None)
+    assert (result["added"], result["known"]) == (60 - registered, registered)
+    _, pool = pool_of(store)
+    assert len(pool) == 60
+    pool.verify()
+    folder = pool_folder(store.home, project.id)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["lock", *(pool.path(shard).name for shard in pool.shards)]
+    )
+    with store.read() as connection:
+        assert events.total(connection, project.id) == 40
+
+
+async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+def test_an_upload_streams_to_a_file_of_its_own_name(store: Store, admin: Person) -> None:
+    saved = asyncio.run(
+        importing.save_upload(
+            store, admin, chunks(b"a,b\n", b"1,2\n"), name="../my mail.csv", limit_mb=1
+        )
+    )
+    assert saved.name == "my mail.csv"
+    assert saved.read_bytes() == b"a,b\n1,2\n"
+    assert saved.is_relative_to(store.home / "uploads")
+    assert [column.name for column in importing.inspect_upload(saved).columns] == ["a", "b"]
+
+
+def test_an_upload_over_the_limit_leaves_nothing(store: Store, admin: Person) -> None:
+    with pytest.raises(TooLarge, match="larger than 1 MB; import it on the server"):
+        asyncio.run(
+            importing.save_upload(
+                store, admin, chunks(b"x" * 2**20, b"y"), name="x.csv", limit_mb=1
+            )
+        )
+    assert list((store.home / "uploads").iterdir()) == []
+    with pytest.raises(NotAllowed):
+        asyncio.run(
+            importing.save_upload(store, a_person(store), chunks(b"x"), name="x", limit_mb=1)
+        )
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("mail.csv", "mail.csv"),
+        ("..\\..\\etc\\passwd", "passwd"),
+        ("/etc/passwd", "passwd"),
+        (".hidden", "hidden"),
+        ("a\x00b\n.csv", "a_b_.csv"),
+        ("Zoë & co (1).csv", "Zoë _ co (1).csv"),
+        ("..", "upload"),
+        ("", "upload"),
+        ("x" * 300 + ".csv", "x" * 116 + ".csv"),
+    ],
+)
+def test_an_uploads_name_is_never_a_path(sent: str, kept: str) -> None:
+    assert importing.safe_name(sent) == kept
+
+
+def test_old_uploads_go_unless_an_import_waits_for_them(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    content = b"body,label\nhello there,ham\n"
+    kept, forgotten = (
+        asyncio.run(importing.save_upload(store, admin, chunks(content), name="x.csv", limit_mb=1))
+        for _ in range(2)
+    )
+    importing.start_import(store, admin, "spam", uri=kept, now=NOW)
+    later = NOW.fromtimestamp(kept.stat().st_mtime, NOW.tzinfo) + timedelta(days=2)
+    assert importing.sweep_uploads(store, now=later - timedelta(days=2)) == 0
+    assert importing.sweep_uploads(store, now=later) == 1
+    assert (kept.exists(), forgotten.exists()) == (True, False)
