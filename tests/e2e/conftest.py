@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 PASSWORD = "correct horse battery staple"
+DEMOS = ("spam", "tumours", "digits")
 START_SECONDS = 120
 STOP_SECONDS = 30
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -117,6 +119,28 @@ class Server:
         finally:
             _end(started)
 
+    def end(self) -> None:
+        """Make sure that nothing of it is left, however the test went."""
+        _end(self.processes()[::-1])
+        if self.process is not None:
+            self.process.wait()
+
+    def client(self, person: str = "admin") -> httpx.Client:
+        """Return a program's HTTP client, signed in as a person by a token of their own."""
+        token = self.run("token", "create", "--user", person)
+        assert token.returncode == 0, token.stderr
+        headers = {"Authorization": f"Bearer {token.stdout.strip()}"}
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+
+    def wait_for_demos(self) -> None:
+        """Return when the demo projects have their samples."""
+        deadline = time.monotonic() + START_SECONDS
+        with self.client() as client:
+            for name in DEMOS:
+                while not client.get(f"/projects/{name}/progress").json().get("left"):
+                    assert time.monotonic() < deadline, f"the demo {name} has no samples yet"
+                    time.sleep(0.2)
+
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a `mlvajra` command in this server's workspace."""
         return subprocess.run(
@@ -188,7 +212,7 @@ def _starter(config: pytest.Config, folder: Path) -> Iterator[Starter]:
         yield start
     finally:
         for server in started:
-            _end(server.processes()[::-1])
+            server.end()
             config.stash[SERVERS].remove(server)
 
 
@@ -205,6 +229,7 @@ def server(
     """A running app with its demo projects and the person `admin`, shared by one test file."""
     starter = _starter(request.config, tmp_path_factory.mktemp("server"))
     running = next(starter)(MLVAJRA_ADMIN_PASSWORD=PASSWORD)
+    running.wait_for_demos()
     yield running
     running.stop()
     next(starter, None)

@@ -1,0 +1,47 @@
+"""`mlvajra run`: it opens, it asks no other host for anything, and it ends cleanly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+from playwright.sync_api import Page, expect
+
+PASSWORD = "correct horse battery staple"
+
+
+def test_the_first_person_comes_in_by_the_link_and_nobody_after(
+    start_server: Callable[..., Any], page: Page, settled: Callable[[Page], None], hosts: set[str]
+) -> None:
+    server = start_server(MLVAJRA_DEMO="false")
+    link = server.setup_link
+    page.goto(link)
+    page.locator("input[name=name]").fill("ada")
+    for field in page.locator("input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("button[type=submit]").click()
+    page.wait_for_url(lambda url: "/account/" not in url)
+    settled(page)
+    expect(page.get_by_text("Your own data")).to_be_visible()
+    assert hosts == {"127.0.0.1"}
+    page.context.clear_cookies()
+    page.goto(link)
+    expect(page.locator("input[type=password]")).to_have_count(0)
+
+
+def test_the_end_leaves_no_process_and_no_complaint(start_server: Callable[..., Any]) -> None:
+    server = start_server(MLVAJRA_DEMO="false")
+    started = server.processes()
+    assert len(started) >= 3, "supervisor, web and worker"
+    assert server.stop() == 0
+    assert not [process for process in started if psutil.pid_exists(process.pid)]
+    assert "Traceback" not in server.log
+
+
+def test_the_demo_projects_wait_for_the_person_who_signs_in(
+    page: Page, server: Any, sign_in: Callable[..., None]
+) -> None:
+    sign_in(page, server)
+    for name in ("spam", "tumours", "digits"):
+        expect(page.get_by_role("main").get_by_text(name, exact=True).first).to_be_visible()
