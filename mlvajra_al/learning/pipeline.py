@@ -212,7 +212,9 @@ def _encoder(kind: ColumnKind, estimator: EstimatorName) -> Any:
             dtype=np.float32,
         )
     if kind == "boolean":
-        return SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)
+        return SimpleImputer(
+            strategy="constant", fill_value=0.0, add_indicator=True, keep_empty_features=True
+        )
     impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     if estimator in TREES:
         return Pipeline([("impute", impute)])
