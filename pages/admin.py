@@ -41,7 +41,6 @@ def people_table(everybody: tuple[Person, ...]) -> Person | None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"people:{len(everybody)}",
-        height=min(420, 40 + 35 * len(frame)),
         column_config={"Since": st.column_config.DatetimeColumn(format="YYYY-MM-DD")},
         alt="People with an account; choose a row to change it",
     )
@@ -161,7 +160,6 @@ def audit_table(person: Person) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=min(620, 40 + 35 * max(1, len(frame))),
         column_config={"Detail": st.column_config.TextColumn(width="large")},
         alt="Privileged acts, newest first",
     )

@@ -106,7 +106,6 @@ def shards_table(project: Project) -> None:
             }
         ),
         hide_index=True,
-        height=min(260, 40 + 35 * len(pieces)),
         alt="Imports of this project",
     )
 
@@ -125,7 +124,6 @@ def schema_view(person: Person, project: Project) -> None:
                 }
             ),
             hide_index=True,
-            height=min(420, 40 + 35 * len(project.recipe.columns)),
             alt="Input columns",
         )
         st.caption("The page Train changes them.")

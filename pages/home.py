@@ -15,9 +15,10 @@ from mlvajra_al.web.widgets import (
     PAGES,
     ago,
     chosen_project,
+    duration,
     go_to_project,
     interval_of,
-    measure_words,
+    local,
     page_link,
     plain,
     plural,
@@ -134,10 +135,10 @@ def version_link(project: Project, state: Progress, rows: tuple[versions.Version
         None,
     )
     if verdict is None:
-        words = f"Compare version {state.version} with the champion, version {state.champion}"
+        words = f"Compare version {state.version} with {state.champion}"
         page_link("versions", words, icon=":material/compare_arrows:")
     elif verdict.better:
-        words = f"Version {state.version} is better than the champion: promote it"
+        words = f"Version {state.version} is better: promote it"
         page_link("versions", words, icon=":material/workspace_premium:")
 
 
@@ -148,17 +149,16 @@ def loop_card(person: Person, project: Project) -> None:
     word, color = LOOP.get(state.loop_state, (state.loop_state, "gray"))
     every = project.policy.retrain_every
     alive, seen, doing = overview.worker_seen(store(), now=now())
-    with st.container(border=True, height="stretch"):
-        st.markdown("**The loop**")
-        st.badge(word, color=color)  # type: ignore[arg-type]
-        st.markdown(plain(state.loop_message))
-        done = max(0, every - state.until_retrain)
-        st.progress(min(1.0, done / every), text=f"{done} of {every} answers to the next retrain")
-        if alive:
-            pulse = f":green[●] Worker running{', ' + plain(doing) if doing else ''}"
-        else:
-            pulse = f":red[●] Worker last seen {ago(seen)}"
-        st.caption(pulse)
+    st.markdown("**The loop**")
+    st.badge(word, color=color)  # type: ignore[arg-type]
+    st.markdown(plain(state.loop_message))
+    done = max(0, every - state.until_retrain)
+    st.progress(min(1.0, done / every), text=f":small[{done} of {every} answers]")
+    if alive:
+        pulse = f":green[●] Worker running{', ' + plain(doing) if doing else ''}"
+    else:
+        pulse = f":red[●] Worker last seen {ago(seen)}"
+    st.caption(pulse)
     if state.version != st.session_state.get("home_version", state.version):
         st.session_state["home_version"] = state.version
         st.rerun(scope="app")
@@ -178,10 +178,12 @@ def champion_card(state: Progress, rows: tuple[versions.VersionRow, ...]) -> Non
             st.caption("Not measured yet: there are no holdout answers.")
         else:
             headline = row.report.evaluation.headline
-            st.metric(headline.name, value_of(headline), help="With its 95% interval")
             if headline.value is None:
-                st.caption(plain(measure_words(headline)))
+                st.caption(plain(headline.name))
+                st.markdown("**Too few to say**")
+                st.caption(plain(headline.note.removeprefix("too few to say: ")))
             else:
+                st.metric(headline.name, value_of(headline))
                 st.caption(f"95% interval {interval_of(headline)}, {headline.n} holdout answers")
             st.caption(f"Version {row.version.number}, learnt from {row.version.n_labels} labels")
         if person.role == "admin":
@@ -198,6 +200,9 @@ def warnings(project: Project, state: Progress) -> None:
             f"{'it' if len(few) == 1 else 'them'}, and nothing can be said about its quality.",
             icon=":material/warning:",
         )
+    failed = next(iter(training.jobs_of(store(), project.name, kinds=("ingest",), limit=1)), None)
+    if failed is not None and failed.state == "failed":
+        st.error(f"The last import failed: {plain(failed.error)}", icon=":material/error:")
     if state.loop_state == "no_worker":
         st.error(
             "Answers are saved, but nothing learns from them: the worker is not running. "
@@ -217,12 +222,15 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
             alt="Answers per label",
         )
     with middle, st.container(border=True, height="stretch"):
-        st.markdown("**Answers per hour** :gray[last two days]")
+        rate = overview.answer_rate(store(), project.name, now=now())
+        st.markdown(f"**Labelling rate** :gray[{rate.last_hour:,} in the last hour]")
         charts.show(
-            charts.rate(overview.answers_per_hour(store(), project.name, now=now())),
+            charts.rate([(local(at) or at, count) for at, count in rate.counts]),
             key="rate",
-            alt="Answers per hour over the last two days",
+            alt="Answers over time",
         )
+        if rate.seconds is not None:
+            st.caption(f"{duration(rate.seconds)} for half of the answers or less")
     with right, st.container(border=True, height="stretch"):
         st.markdown("**Learning curve**")
         points = [
@@ -234,7 +242,7 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
             st.caption("Appears with the second version that can be measured.")
         else:
             charts.show(
-                charts.learning_curve(points, champion=state.champion, height=200),
+                charts.learning_curve(points, champion=state.champion, height=190),
                 key="curve",
                 alt="Measure of each version against its number of labels",
             )
@@ -249,7 +257,7 @@ def draw(person: Person, project: Project) -> None:
     left, middle, right = st.columns(3)
     with left:
         next_steps(person, project, state, rows)
-    with middle:
+    with middle, st.container(border=True, height="stretch"):
         loop_card(person, project)
     with right:
         champion_card(state, rows)

@@ -84,16 +84,15 @@ def running(person: Person, project_name: str) -> None:
     jobs = training.jobs_of(store(), project_name, limit=20)
     active = [job for job in jobs if job.state in ("queued", "running")]
     alive, _, _ = overview.worker_seen(store(), now=now())
-    with st.container(border=True, height="stretch"):
-        st.markdown("**Now**")
-        if not active:
-            st.caption("Nothing is running." if alive else "The worker is not running.")
-        elif not alive:
-            st.caption(":red[The worker is not running, so these wait.]")
-        for job in active:
-            job_line(job)
-            if st.button("Cancel", key=f"cancel:{job.id}", icon=":material/close:"):
-                act("Cancelled", partial(training.cancel, store(), person, job.id, now=now()))
+    st.markdown("**Now**")
+    if not active:
+        st.caption("Nothing is running." if alive else "The worker is not running.")
+    elif not alive:
+        st.caption(":red[The worker is not running, so these wait.]")
+    for job in active:
+        job_line(job)
+        if st.button("Cancel", key=f"cancel:{job.id}", icon=":material/close:"):
+            act("Cancelled", partial(training.cancel, store(), person, job.id, now=now()))
     over = (project_name, tuple(job.id for job in jobs if job not in active))
     if st.session_state.setdefault("train_over", over) != over:
         st.session_state["train_over"] = over
@@ -145,7 +144,6 @@ def jobs_table(project: Project) -> None:
                 "Took": duration(took(job)),
                 "Started": clock(job.started_at or job.created_at),
                 "By": job.person or "the loop",
-                "Attempts": job.attempts,
             }
             for job in jobs
         ]
@@ -153,7 +151,6 @@ def jobs_table(project: Project) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=min(420, 38 + 35 * len(frame)),
         column_config={"What became of it": st.column_config.TextColumn(width="large")},
         alt="Jobs of this project, newest first",
     )
@@ -240,7 +237,6 @@ def recipe_form(person: Person, project: Project) -> None:
             ),
             disabled=["Column"],
             hide_index=True,
-            height=min(300, 38 + 35 * len(kinds)),
             column_config={
                 "Holds": st.column_config.SelectboxColumn(options=INPUTS, required=True)
             },
@@ -285,7 +281,7 @@ def draw(person: Person, project: Project) -> None:
         left, right = st.columns(2)
         with left:
             start_box(person, project, rows)
-        with right:
+        with right, st.container(border=True, height="stretch"):
             running(person, project.name)
         curve(project, rows)
         jobs_table(project)

@@ -65,13 +65,14 @@ def table(rows: Rows) -> int:
                 if row.is_champion
                 else f"{row.version.number}",
                 "measure": m.value if (m := headline(row)) else None,
-                "95% interval": interval_of(m) if m else "not measured yet",
+                "95% interval": (
+                    interval_of(m).removesuffix(" needed") if m else "not measured yet"
+                ),
                 "Labels": row.version.n_labels,
                 "Mode": MODES[row.version.mode],
                 "Parent": row.version.parent,
                 "Took": duration(row.version.duration_s),
                 "When": local(row.version.created_at),
-                "Trigger": row.version.trigger,
             }
             for row in shown
         ]
@@ -83,7 +84,6 @@ def table(rows: Rows) -> int:
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [0]}},
         key=f"versions:{project.id}:{len(rows)}",
-        height=min(320, 40 + 35 * len(frame)),
         column_config={
             "measure": st.column_config.ProgressColumn(
                 measure.name if measure else "Measure", format="%.3f", min_value=0, max_value=1
@@ -104,7 +104,7 @@ def report_view(person: Person, project: Project, row: VersionRow) -> None:
     left.subheader(f"Report of version {number}" + (" ★" if row.is_champion else ""))
     place = f"evaluate:{project.id}:{number}"
     with right:
-        if st.button("Measure on today's holdout", width="stretch", key=place):
+        if st.button("Measure again", width="stretch", key=place):
             with_job(person, project, (number,), place)
     watched(place, done=f"Version {number} is measured")
     if row.report is None:
@@ -115,7 +115,7 @@ def report_view(person: Person, project: Project, row: VersionRow) -> None:
             icon=":material/query_stats:",
         )
         return
-    evidence(row.report)
+    evidence(row)
     measures(row.report)
     per_label(project, row.report)
     figures(project, row.report)
@@ -132,12 +132,16 @@ def with_job(person: Person, project: Project, numbers: tuple[int, ...], place: 
     )
 
 
-def evidence(report: Report) -> None:
-    """Say what the report rests on."""
+def evidence(row: VersionRow) -> None:
+    """Say what the report rests on, and what made the version."""
+    report = row.report
+    if report is None:
+        return
     st.caption(
         f"{plural(report.evaluation.n, 'holdout label')}, drawn at random and never trained on: "
         f"{report.asked} asked, {report.answered} answered, {report.skipped} skipped. Measured "
-        f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}."
+        f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}. "
+        f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}."
     )
 
 
@@ -145,7 +149,7 @@ def measures(report: Report) -> None:
     """Draw the measures, each with its interval or with what is missing."""
     evaluation = report.evaluation
     rest = [item for item in evaluation.measures if item.name != evaluation.headline.name]
-    with st.grid("auto", min_column_width=190):
+    with st.grid(3, min_column_width=170):
         for item in (evaluation.headline, *rest):
             with st.container(border=True, height="stretch", gap="xsmall"):
                 st.caption(plain(item.name))
@@ -176,7 +180,6 @@ def per_label(project: Project, report: Report) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        height=min(430, 40 + 35 * len(frame)),
         alt="Precision, recall and F1 of each label with 95% intervals",
     )
 
@@ -188,7 +191,7 @@ def figures(project: Project, report: Report) -> None:
     evaluation = report.evaluation
     if not evaluation.n:
         return
-    with st.grid(3, min_column_width=300):
+    with st.grid(3, min_column_width=240):
         with st.container(border=True, height="stretch"):
             st.markdown("**Confusion** :gray[rows are true]")
             charts.show(charts.confusion(report, names), key="confusion", alt="Confusion matrix")
@@ -254,11 +257,13 @@ def verdict_view(verdict: Verdict) -> None:
         st.markdown(f"**On the same {verdict.n} holdout samples**")
         st.table(
             {
-                f"Version {verdict.champion}: {verdict.metric}": number(verdict.champion_value),
-                f"Version {verdict.challenger}: {verdict.metric}": number(verdict.challenger_value),
+                f"Version {verdict.champion}: {verdict.metric}": figure_of(verdict.champion_value),
+                f"Version {verdict.challenger}: {verdict.metric}": figure_of(
+                    verdict.challenger_value
+                ),
                 f"Only version {verdict.champion} right": str(verdict.only_champion_right),
                 f"Only version {verdict.challenger} right": str(verdict.only_challenger_right),
-                "Chance of such a lead by luck alone": number(verdict.p_value),
+                "Chance of such a lead by luck alone": figure_of(verdict.p_value),
             },
             border="horizontal",
             alt="Paired comparison",
@@ -273,7 +278,7 @@ def verdict_view(verdict: Verdict) -> None:
             charts.show(charts.difference(verdict.difference), key="difference", alt="Difference")
 
 
-def number(value: float | None) -> str:
+def figure_of(value: float | None) -> str:
     """Return a number for a table."""
     return "too few to say" if value is None else f"{value:.3f}"
 

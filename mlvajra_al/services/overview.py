@@ -6,8 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from mlvajra_al.errors import NotFound
@@ -48,7 +49,20 @@ ESTIMATORS: dict[str, str] = {
     "hist_gradient_boosting": "Gradient boosting: strongest on tables with many answers; slowest.",
 }
 RATE_EVENTS = 5_000
+MOST_BARS = 36
+PERIODS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 360, 1_440, 10_080))
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 UPLOAD = re.compile(r"[0-9a-f]{32}/[^/.][^/]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast answers come: counts per period, oldest first; `seconds` is the median answer."""
+
+    period: timedelta
+    counts: tuple[tuple[datetime, int], ...]
+    last_hour: int
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +92,8 @@ def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None, 
     return now - found[0] <= WORKER_SILENT, found[0], found[1]
 
 
-def answers_per_hour(
-    store: Store, project_name: str, *, now: datetime, hours: int = 48
-) -> tuple[tuple[datetime, int], ...]:
-    """Count the newest answers by the hour they were given in, over the last `hours`."""
+def answer_rate(store: Store, project_name: str, *, now: datetime) -> Rate:
+    """Count the newest answers per period; the period is the shortest that fits into a figure."""
     with store.read() as connection:
         project = projects.by_name(connection, project_name)
         newest = events.listed(
@@ -91,12 +103,22 @@ def answers_per_hour(
             limit=RATE_EVENTS,
             newest_first=True,
         )
-    this_hour = now.replace(minute=0, second=0, microsecond=0)
-    counted = Counter(
-        event.created_at.replace(minute=0, second=0, microsecond=0) for event in newest
+    first = newest[-1].created_at if newest else now
+    period = next((p for p in PERIODS if (now - first) / p <= MOST_BARS), PERIODS[-1])
+    counted = Counter(_floor(event.created_at, period) for event in newest)
+    bars = min(MOST_BARS, int((now - first) / period) + 2)
+    starts = [_floor(now, period) - back * period for back in range(bars - 1, -1, -1)]
+    taken = [event.elapsed_ms for event in newest if event.elapsed_ms]
+    return Rate(
+        period=period,
+        counts=tuple((start, counted[start]) for start in starts),
+        last_hour=sum(event.created_at > now - timedelta(hours=1) for event in newest),
+        seconds=median(taken) / 1_000 if taken else None,
     )
-    every = [this_hour - timedelta(hours=back) for back in range(hours - 1, -1, -1)]
-    return tuple((hour, counted[hour]) for hour in every)
+
+
+def _floor(at: datetime, period: timedelta) -> datetime:
+    return EPOCH + (at - EPOCH) // period * period
 
 
 def recent_answers(store: Store, project_name: str, *, limit: int = 50) -> tuple[Annotation, ...]:

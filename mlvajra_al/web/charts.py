@@ -18,6 +18,8 @@ AGAINST = "#3b82f6"
 MAIN = "#6366f1"
 SOFT = "rgba(99, 102, 241, 0.18)"
 QUIET = "rgba(128, 128, 128, 0.55)"
+DEEP = "#ffffff"
+MUTED = "#7c8096"
 GRID = "rgba(128, 128, 128, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
 SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.75)"]]
@@ -136,15 +138,29 @@ def label_counts(labels: Sequence[Label], counts: dict[str, int]) -> go.Figure:
     )
 
 
-def rate(days: Sequence[tuple[datetime, int]], *, height: int = 180) -> go.Figure:
-    """Draw answers per period."""
+def rate(counts: Sequence[tuple[datetime, int]], *, height: int = 190) -> go.Figure:
+    """Draw answers per period, the times as they are given."""
     bars = go.Bar(
-        x=[at for at, _ in days],
-        y=[count for _, count in days],
+        x=[at for at, _ in counts],
+        y=[count for _, count in counts],
         marker={"color": MAIN, "cornerradius": 3},
-        hovertemplate="%{x}<br><b>%{y}</b> answers<extra></extra>",
+        hovertemplate="%{x|%d %b %H:%M}<br><b>%{y}</b> answers<extra></extra>",
     )
-    return figure(bars, height=height, yaxis_title="Answers", yaxis_rangemode="tozero")
+    return figure(
+        bars,
+        height=height,
+        yaxis={"rangemode": "tozero", "nticks": 4},
+        xaxis={
+            "nticks": 4,
+            "tickangle": 0,
+            "showgrid": False,
+            "tickformatstops": [
+                {"dtickrange": [None, 86_400_000 - 1], "value": "%H:%M"},
+                {"dtickrange": [86_400_000 - 1, None], "value": "%d %b"},
+            ],
+        },
+        bargap=0.15,
+    )
 
 
 def confusion(report: Report, names: dict[str, str]) -> go.Figure:
@@ -164,6 +180,10 @@ def confusion(report: Report, names: dict[str, str]) -> go.Figure:
         text=[f"{count:,}" for _, _, count in cells],
         customdata=[(shown[y], shown[x], shares[y][x]) for x, y, _ in cells],
         mode="text",
+        textfont={
+            "size": 15,
+            "color": [DEEP if shares[y][x] > 0.45 else MUTED for x, y, _ in cells],
+        },
         hovertemplate=(
             "%{text} that are <b>%{customdata[0]}</b><br>answered <b>%{customdata[1]}</b>"
             " (%{customdata[2]:.0%} of them)<extra></extra>"
@@ -298,16 +318,21 @@ def spread(values: Sequence[float], *, bins: int = 60, step: float = 0.07) -> li
 
 
 def beeswarm(features: Sequence[FeatureImportance]) -> go.Figure:
-    """Draw a dot per background sample and feature: its weight across, its value in colour."""
+    """Draw a dot per background sample and feature: its weight across, its value in colour.
+
+    Samples where a feature has no weight (a word that is not there) are left out.
+    """
     x: list[float] = []
     y: list[float] = []
     color: list[float] = []
     names: list[str] = []
     for row, item in enumerate(features):
-        x += item.values
-        y += [row + offset for offset in spread(item.values)]
-        color += item.data
-        names += [safe(item.feature, 120)] * len(item.values)
+        felt = [(v, d) for v, d in zip(item.values, item.data, strict=True) if v]
+        values = [value for value, _ in felt]
+        x += values
+        y += [row + offset for offset in spread(values)]
+        color += [datum for _, datum in felt]
+        names += [safe(item.feature, 120)] * len(felt)
     dots = go.Scatter(
         x=x,
         y=y,

@@ -74,7 +74,6 @@ def columns_editor(schema: Schema, upload: Uploaded) -> tuple[Column, ...]:
         frame,
         disabled=["Column", "For example"],
         hide_index=True,
-        height=min(360, 40 + 35 * len(frame)),
         column_config={"Holds": st.column_config.SelectboxColumn(options=KINDS, required=True)},
         key=f"columns:{upload.id}",
         alt="Columns and what they hold",
