@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select
 
 from mlvajra_al.records import Action, Annotation, Why
 from mlvajra_al.store.schema import annotation, person
@@ -75,6 +75,17 @@ def _is_current() -> ColumnElement[bool]:
     return ~superseding.exists()
 
 
+# Statements of the labelling path are built once: building takes longer than running them.
+BY_EVENT = _select().where(annotation.c.event_id == bindparam("event"))
+HEAD = _select().where(
+    annotation.c.project_id == bindparam("project"),
+    annotation.c.sample_key == bindparam("sample"),
+    annotation.c.person_id == bindparam("person"),
+    _is_current(),
+)
+APPEND = insert(annotation)
+
+
 def append(
     connection: Connection, events: Sequence[Annotation], *, holdout: Sequence[bool]
 ) -> None:
@@ -110,12 +121,12 @@ def append(
         for event, side in zip(events, holdout, strict=True)
     ]
     if rows:
-        connection.execute(insert(annotation), rows)
+        connection.execute(APPEND, rows)
 
 
 def by_event(connection: Connection, event_id: str) -> Annotation | None:
     """Return one event, whichever project it is in."""
-    row = connection.execute(_select().where(annotation.c.event_id == event_id)).one_or_none()
+    row = connection.execute(BY_EVENT, {"event": event_id}).one_or_none()
     return None if row is None else _annotation(row)
 
 
@@ -123,13 +134,8 @@ def head(
     connection: Connection, project_id: int, *, sample_key: str, person_id: int
 ) -> Annotation | None:
     """Return what a person said last about a sample."""
-    query = _select().where(
-        annotation.c.project_id == project_id,
-        annotation.c.sample_key == sample_key,
-        annotation.c.person_id == person_id,
-        _is_current(),
-    )
-    row = connection.execute(query).one_or_none()
+    asked = {"project": project_id, "sample": sample_key, "person": person_id}
+    row = connection.execute(HEAD, asked).one_or_none()
     return None if row is None else _annotation(row)
 
 

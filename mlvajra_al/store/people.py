@@ -5,11 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Person, Role
 from mlvajra_al.store.schema import invitation, login_attempt, person, session
+
+# Statements of the labelling path are built once: building takes longer than running them.
+BY_SESSION = (
+    select(person)
+    .join(session, session.c.person_id == person.c.id)
+    .where(
+        session.c.token_hash == bindparam("token_hash"),
+        session.c.kind == bindparam("kind"),
+        session.c.revoked_at.is_(None),
+        session.c.expires_at > bindparam("now"),
+        person.c.disabled_at.is_(None),
+    )
+)
 
 
 def _person(row: Row[Any]) -> Person:
@@ -113,18 +126,8 @@ def by_session(
     connection: Connection, token_hash: str, *, kind: str, now: datetime
 ) -> Person | None:
     """Return whose live session this is; None if expired, revoked, disabled or unknown."""
-    query = (
-        select(person)
-        .join(session, session.c.person_id == person.c.id)
-        .where(
-            session.c.token_hash == token_hash,
-            session.c.kind == kind,
-            session.c.revoked_at.is_(None),
-            session.c.expires_at > now,
-            person.c.disabled_at.is_(None),
-        )
-    )
-    row = connection.execute(query).one_or_none()
+    asked = {"token_hash": token_hash, "kind": kind, "now": now}
+    row = connection.execute(BY_SESSION, asked).one_or_none()
     return None if row is None else _person(row)
 
 

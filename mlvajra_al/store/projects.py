@@ -6,19 +6,36 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.schema import annotation, label, project, shard
 
+# Statements of the labelling path are built once: building takes longer than running them.
+BY_NAME = select(project).where(project.c.name == bindparam("name"))
+LABELS = select(label).where(label.c.project_id == bindparam("project")).order_by(label.c.place)
+SHARDS = select(shard).where(shard.c.project_id == bindparam("project")).order_by(shard.c.number)
+STATISTICS = select(project.c.statistics).where(project.c.id == bindparam("project"))
+NEXT_SEQ = (
+    update(project)
+    .where(project.c.id == bindparam("project"))
+    .values(last_seq=project.c.last_seq + bindparam("count"))
+    .returning(project.c.last_seq)
+)
+COUNT_ANSWERS = (
+    update(project)
+    .where(project.c.id == bindparam("project"))
+    .values(answers_since_retrain=project.c.answers_since_retrain + bindparam("count"))
+    .returning(project.c.answers_since_retrain)
+)
+
 
 def _labels(connection: Connection, project_id: int) -> tuple[Label, ...]:
-    query = select(label).where(label.c.project_id == project_id).order_by(label.c.place)
     return tuple(
         Label(row.name, row.display, row.key, row.color, row.definition)
-        for row in connection.execute(query)
+        for row in connection.execute(LABELS, {"project": project_id})
     )
 
 
@@ -82,7 +99,7 @@ def get(connection: Connection, project_id: int) -> Project:
 
 def by_name(connection: Connection, name: str) -> Project:
     """Return a project by its name."""
-    row = connection.execute(select(project).where(project.c.name == name)).one_or_none()
+    row = connection.execute(BY_NAME, {"name": name}).one_or_none()
     if row is None:
         raise NotFound("project", name)
     return _project(connection, row)
@@ -183,19 +200,13 @@ def set_statistics(connection: Connection, project_id: int, statistics: dict[str
 
 def statistics(connection: Connection, project_id: int) -> dict[str, Any]:
     """Return the pool's summary; empty before the first import."""
-    found = connection.scalar(select(project.c.statistics).where(project.c.id == project_id))
+    found = connection.scalar(STATISTICS, {"project": project_id})
     return dict(found or {})
 
 
 def next_seq(connection: Connection, project_id: int, *, count: int = 1) -> int:
     """Take `count` event numbers and return the first; order of numbers is order of commit."""
-    statement = (
-        update(project)
-        .where(project.c.id == project_id)
-        .values(last_seq=project.c.last_seq + count)
-        .returning(project.c.last_seq)
-    )
-    last = connection.scalar(statement)
+    last = connection.scalar(NEXT_SEQ, {"project": project_id, "count": count})
     if last is None:
         raise NotFound("project", project_id)
     return int(last) - count + 1
@@ -203,13 +214,7 @@ def next_seq(connection: Connection, project_id: int, *, count: int = 1) -> int:
 
 def count_answers(connection: Connection, project_id: int, *, count: int = 1) -> int:
     """Add to the answers since the last retrain was asked for, and return how many there are."""
-    statement = (
-        update(project)
-        .where(project.c.id == project_id)
-        .values(answers_since_retrain=project.c.answers_since_retrain + count)
-        .returning(project.c.answers_since_retrain)
-    )
-    return int(connection.scalar(statement) or 0)
+    return int(connection.scalar(COUNT_ANSWERS, {"project": project_id, "count": count}) or 0)
 
 
 def answers_since_retrain(connection: Connection, project_id: int) -> int:
@@ -227,12 +232,11 @@ def reset_answers(connection: Connection, project_id: int) -> None:
 
 def shards(connection: Connection, project_id: int) -> tuple[Shard, ...]:
     """Return the shards of a pool in order."""
-    query = select(shard).where(shard.c.project_id == project_id).order_by(shard.c.number)
     return tuple(
         Shard(
             row.project_id, row.number, row.start, row.rows, row.sha256, row.source, row.created_at
         )
-        for row in connection.execute(query)
+        for row in connection.execute(SHARDS, {"project": project_id})
     )
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Row,
-    Select,
     and_,
+    bindparam,
     delete,
     false,
     func,
@@ -23,12 +26,23 @@ from sqlalchemy import (
     union,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlvajra_al.records import Claim, Ranked, Why
 from mlvajra_al.store.schema import annotation, slot
 
 WAITING = slot.c.done == false()
 """Not ``IS false``: SQLite would not see that the partial indexes apply."""
+FINISH = (
+    update(slot)
+    .where(
+        slot.c.lease_token == bindparam("claim"),
+        slot.c.annotator_id == bindparam("person"),
+        WAITING,
+    )
+    .values(done=True)
+    .returning(*slot.c)
+)
 sibling = slot.alias("sibling")
 
 CHUNK = 500
@@ -57,8 +71,11 @@ def _claim(row: Row[tuple[object, ...]]) -> Claim:
     )
 
 
-def _open_to(project_id: int, person_id: int, now: datetime) -> Select[tuple[int]]:
-    """Select the slots this person may claim, best first."""
+@cache
+def _claiming(dialect: str) -> ReturningUpdate[Any]:
+    """Build the claim once per dialect: building it takes longer than running it."""
+    project_id: BindParameter[int] = bindparam("claimed_project")
+    person_id: BindParameter[int] = bindparam("claimed_by")
     mine = select(sibling.c.id).where(
         sibling.c.project_id == project_id,
         sibling.c.sample_key == slot.c.sample_key,
@@ -70,17 +87,34 @@ def _open_to(project_id: int, person_id: int, now: datetime) -> Select[tuple[int
         annotation.c.sample_key == slot.c.sample_key,
         annotation.c.person_id == person_id,
     )
-    return (
+    wanted = (
         select(slot.c.id)
         .where(
             slot.c.project_id == project_id,
+            slot.c.holdout == bindparam("claimed_side"),
             WAITING,
-            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
+            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("claimed_at")),
             ~mine.exists(),
             ~answered.exists(),
         )
         .order_by(slot.c.rank, slot.c.slot_no)
         .limit(1)
+    )
+    if dialect == "postgresql":
+        wanted = wanted.with_for_update(of=slot, skip_locked=True)
+        chosen = wanted.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+        target = slot.c.id == select(chosen.c.id).scalar_subquery()
+    else:
+        target = slot.c.id == wanted.scalar_subquery()
+    return (
+        update(slot)
+        .where(target)
+        .values(
+            annotator_id=person_id,
+            lease_until=bindparam("claimed_until"),
+            lease_token=bindparam("claim_token"),
+        )
+        .returning(*slot.c)
     )
 
 
@@ -94,20 +128,15 @@ def claim(
     lease: timedelta,
 ) -> Claim | None:
     """Hand the best waiting sample of one stream to a person; None where none waits."""
-    wanted = _open_to(project_id, person_id, now).where(slot.c.holdout.is_(holdout))
-    if connection.dialect.name == "postgresql":
-        wanted = wanted.with_for_update(of=slot, skip_locked=True)
-        chosen = wanted.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
-        target = slot.c.id == select(chosen.c.id).scalar_subquery()
-    else:
-        target = slot.c.id == wanted.scalar_subquery()
-    statement = (
-        update(slot)
-        .where(target)
-        .values(annotator_id=person_id, lease_until=now + lease, lease_token=uuid4().hex)
-        .returning(*slot.c)
-    )
-    row = connection.execute(statement).one_or_none()
+    values = {
+        "claimed_project": project_id,
+        "claimed_by": person_id,
+        "claimed_side": holdout,
+        "claimed_at": now,
+        "claimed_until": now + lease,
+        "claim_token": uuid4().hex,
+    }
+    row = connection.execute(_claiming(connection.dialect.name), values).one_or_none()
     return None if row is None else _claim(row)
 
 
@@ -165,17 +194,8 @@ def release(
 
 def finish(connection: Connection, claim_id: str, *, person_id: int) -> Claim | None:
     """Close the slot of a claim if it is still this person's; None if it is not."""
-    statement = (
-        update(slot)
-        .where(
-            slot.c.lease_token == claim_id,
-            slot.c.annotator_id == person_id,
-            WAITING,
-        )
-        .values(done=True)
-        .returning(*slot.c)
-    )
-    row = connection.execute(statement).one_or_none()
+    asked = {"claim": claim_id, "person": person_id}
+    row = connection.execute(FINISH, asked).one_or_none()
     return None if row is None else _claim(row)
 
 
