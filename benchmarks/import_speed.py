@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from mlvajra_al.records import Column, Recipe
 from mlvajra_al.services import importing, projects
 from mlvajra_al.services.jobs.ingesting import ingest
+from mlvajra_al.services.jobs.telling import Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import jobs, people
 from mlvajra_al.store.database import Store
@@ -74,8 +75,9 @@ def measure(source: Path, columns: int) -> dict[str, float]:
             lease = timedelta(hours=1)
             job = jobs.claim(connection, worker="bench", now=now, lease=lease)
         assert job is not None
+        tell = Tell(store, job, worker="bench", clock=lambda: now, lease=lease)
         started = time.perf_counter()
-        result = ingest(store, job, lambda _fraction, _message: None)
+        result = ingest(store, job, tell)
         seconds = time.perf_counter() - started
         with store.read() as connection:
             pool = project_pool(store, connection, project)

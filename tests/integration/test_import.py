@@ -22,6 +22,7 @@ from mlvajra_al.services import importing, labelling
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting
 from mlvajra_al.services.jobs.ingesting import ingest
+from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, people, projects, ranking
 from mlvajra_al.store.annotations import Filter
@@ -65,18 +66,18 @@ def queue(store: Store, admin: Person, source: Path, labels_from: str | None = N
             jobs.finish(connection, job.id, state="done", now=NOW)
 
 
-def finish(store: Store, job: Job) -> None:
-    with store.begin() as connection:
-        jobs.finish(connection, job.id, state="done", now=NOW)
+def telling(store: Store, job: Job) -> Tell:
+    return Tell(store, job, worker="test", clock=lambda: NOW, lease=LEASE)
+
+
+def do(store: Store, job: Job) -> dict[str, Any]:
+    return ingest(store, job, telling(store, job))
 
 
 def run(
     store: Store, admin: Person, source: Path, labels_from: str | None = None
 ) -> dict[str, Any]:
-    job = queue(store, admin, source, labels_from)
-    result = ingest(store, job, lambda _fraction, _message: None)
-    finish(store, job)
-    return result
+    return do(store, queue(store, admin, source, labels_from))
 
 
 def pool_of(store: Store) -> tuple[Project, Pool]:
@@ -89,12 +90,14 @@ def test_after_an_import_people_can_label_at_once(
     store: Store, admin: Person, tmp_path: Path
 ) -> None:
     a_project(store, key_column="id")
-    said: list[tuple[float, str]] = []
     job = queue(store, admin, mails(tmp_path / "mails.parquet", range(500)))
-    result = ingest(store, job, lambda fraction, message: said.append((fraction, message)))
+    result = do(store, job)
     assert (result["added"], result["samples"], result["source"]) == (500, 500, "mails.parquet")
     assert result["message"] == "500 samples added."
-    assert said[0] == (0.8, "500 of 500 rows read.")
+    with store.read() as connection:
+        ended = jobs.get(connection, job.id)
+    assert (ended.state, ended.result) == ("done", result)
+    assert ended.message == "Summarising the columns"
     project, pool = pool_of(store)
     assert project.holdout_threshold == 0.2
     held = pool.holdout(0.2)
@@ -178,7 +181,7 @@ def test_a_bad_file_imports_nothing(
     path = tmp_path / "bad.csv"
     path.write_text(content)
     with pytest.raises(BadSource, match="bad.csv: ") as caught:
-        ingest(store, queue(store, admin, path), lambda _fraction, _message: None)
+        do(store, queue(store, admin, path))
     assert sentence in str(caught.value)
     after, pool = pool_of(store)
     assert (len(pool), after.holdout_threshold) == (0, 0.0)
@@ -362,8 +365,8 @@ def test_one_import_at_a_time_changes_a_pool(store: Store, admin: Person, tmp_pa
     job = queue(store, admin, mails(tmp_path / "a.parquet", range(3)))
     with exclusive(pool_folder(store.home, project.id)):
         with pytest.raises(Conflict, match="another import into this project is under way"):
-            ingest(store, job, lambda _fraction, _message: None)
-    assert ingest(store, job, lambda _fraction, _message: None)["added"] == 3
+            do(store, job)
+    assert do(store, job)["added"] == 3
 
 
 KILLED = """
@@ -371,6 +374,7 @@ import os, sys
 from datetime import timedelta
 from pathlib import Path
 from mlvajra_al.services.jobs import ingesting
+from mlvajra_al.services.jobs.telling import Tell
 from mlvajra_al.store import jobs, projects, staging
 from mlvajra_al.store.database import Store
 
@@ -385,7 +389,9 @@ module, name = {
     "after the transaction": (staging, "sweep"),
 }[point]
 setattr(module, name, lambda *args, **kwargs: os._exit(9))
-ingesting.ingest(store, job, lambda fraction, message: None)
+clock = lambda: job.started_at
+tell = Tell(store, job, worker="test", clock=clock, lease=timedelta(minutes=5))
+ingesting.ingest(store, job, tell)
 """
 
 
@@ -411,11 +417,15 @@ def test_a_killed_import_leaves_all_or_nothing_and_can_be_repeated(
     pool.verify()
     with store.read() as connection:
         assert events.total(connection, project.id) == registered * 2 // 3
-    result = ingest(store, job, lambda _fraction, _message: None)
-    assert (result["added"], result["known"]) == (60 - registered, registered)
+    if registered:  # the job ended with its transaction
+        with pytest.raises(Cancelled):
+            do(store, job)
+    else:
+        assert do(store, job)["added"] == 60
     _, pool = pool_of(store)
     assert len(pool) == 60
     pool.verify()
+    run(store, admin, mails(tmp_path / "a.parquet", range(60)))
     folder = pool_folder(store.home, project.id)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["lock", *(pool.path(shard).name for shard in pool.shards)]
@@ -487,3 +497,27 @@ def test_old_uploads_go_unless_an_import_waits_for_them(
     assert importing.sweep_uploads(store, now=later - timedelta(days=2)) == 0
     assert importing.sweep_uploads(store, now=later) == 1
     assert (kept.exists(), forgotten.exists()) == (True, False)
+
+
+def test_an_import_that_was_cancelled_writes_nothing(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store)
+    job = queue(store, admin, mails(tmp_path / "a.parquet", range(30)))
+    with store.begin() as connection:
+        jobs.finish(connection, job.id, state="cancelled", now=NOW)
+    with pytest.raises(Cancelled):
+        do(store, job)
+    assert len(pool_of(store)[1]) == 0
+    assert [path.name for path in pool_folder(store.home, project.id).iterdir()] == ["lock"]
+
+
+def test_the_brightest_pixel_of_a_pool_is_known(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, recipe=Recipe((Column("pixels", "image"),)))
+    pq.write_table(pa.table({"pixels": [[[0, 3], [4, 16]], [[1, 1], [1, 1]]]}), tmp_path / "x.pq")
+    run(store, admin, tmp_path / "x.pq")
+    with store.read() as connection:
+        found = projects.statistics(connection, project.id)
+    assert found["columns"] == {"pixels": {"min": 0.0, "max": 16.0, "missing": 0}}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,7 +80,7 @@ def record(
     labels: Imported,
     job: Job,
     now: datetime,
-) -> dict[str, Any]:
+) -> dict[str, int]:
     """Store one answer per sample that has none of this column yet, or another one now."""
     person = _person(connection, labels.column, now)
     said = _said(connection, project, person)

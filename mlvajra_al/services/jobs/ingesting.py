@@ -6,19 +6,19 @@ moved into place, and one transaction registers them with everything that follow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import Column, ColumnKind, Job, Project, Schema, Shard
+from mlvajra_al.records import Column, ColumnKind, Job, Project, Schema
 from mlvajra_al.services import filling, importing
 from mlvajra_al.services.jobs import imported_labels
 from mlvajra_al.services.jobs.pool_statistics import summarise
+from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import open_project, project_pool
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import jobs, projects, shards, staging
@@ -27,7 +27,6 @@ from mlvajra_al.store.shards import Pool
 from mlvajra_al.store.staging import Plan, Staged
 
 MAX_HOLDOUT = 20_000
-ReportProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Reading:
         return catalogue.place(self.uri, row)
 
 
-def ingest(store: Store, job: Job, report_progress: ReportProgress) -> dict[str, Any]:
+def ingest(store: Store, job: Job, tell: Tell) -> Result:
     """Import the source a job names into its project's pool.
 
     Returns what was added, known already, copied and changed, and the labels imported.
@@ -69,20 +68,19 @@ def ingest(store: Store, job: Job, report_progress: ReportProgress) -> dict[str,
     Invalid
         If it does not fit the project.
     Conflict
-        If another import into the project is under way.
+        If another import into the project is under way, or it is archived.
     """
     now = job.started_at or job.created_at
-    with store.read() as connection:
-        project = projects.get(connection, job.project_id)
-    folder = shards.pool_folder(store.home, project.id)
+    folder = shards.pool_folder(store.home, job.project_id)
     with staging.exclusive(folder):
         with store.read() as connection:
+            project = projects.get(connection, job.project_id)
             project = open_project(connection, project.name)
             pool = project_pool(store, connection, project)
         reading = plan_reading(project, pool, job)
         staged = staging.stage(
             folder,
-            _reporting(reading, report_progress),
+            _telling(reading, tell),
             existing=pool,
             plan=reading.plan,
             at=now,
@@ -90,14 +88,13 @@ def ingest(store: Store, job: Job, report_progress: ReportProgress) -> dict[str,
         )
         labels = _labels(project, reading, job)
         project = replace(project, holdout_threshold=_threshold(project, pool, staged))
-        added = staging.commit(staged, folder)
-        after = Pool(folder, (*pool.shards, *added))
-        report_progress(0.9, "Summarising the columns.")
-        outcome = Outcome(project, after, added, summarise(after), labels)
-        imported = store.write(lambda connection: _register(connection, outcome, job, now))
+        after = Pool(folder, (*pool.shards, *staging.commit(staged, folder)))
+        tell(0.9, "Summarising the columns")
+        outcome = Outcome(project, reading, staged, after, summarise(after), labels)
+        result = store.write(lambda connection: _register(connection, outcome, job, tell))
         staging.sweep(folder, after.shards)
     importing.sweep_uploads(store, now=now)
-    return _result(reading, staged, imported) | {"samples": len(after)}
+    return result
 
 
 def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
@@ -141,14 +138,13 @@ def _kinds(
     return kinds | inputs
 
 
-def _reporting(reading: Reading, report_progress: ReportProgress) -> Iterator[pa.RecordBatch]:
-    done = 0
+def _telling(reading: Reading, tell: Tell) -> Iterator[pa.RecordBatch]:
+    done, total = 0, reading.schema.rows
     for batch in reading.batches():
         yield batch
         done += batch.num_rows
-        total = reading.schema.rows
         of = f" of {total:,}" if total else ""
-        report_progress(0.8 * min(done / total, 1) if total else 0.0, f"{done:,}{of} rows read.")
+        tell(0.8 * min(done / total, 1) if total else 0.0, f"{done:,}{of} rows read")
 
 
 def _labels(project: Project, reading: Reading, job: Job) -> imported_labels.Imported | None:
@@ -178,53 +174,57 @@ def _threshold(project: Project, pool: Pool, staged: Staged) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything one import writes to the database."""
+    """Everything one import has to say."""
 
     project: Project
+    reading: Reading
+    staged: Staged
     pool: Pool
-    added: tuple[Shard, ...]
     statistics: dict[str, Any]
     labels: imported_labels.Imported | None
 
 
-def _register(connection: Connection, outcome: Outcome, job: Job, now: datetime) -> dict[str, Any]:
-    """Write it all, in one transaction."""
-    project, pool = outcome.project, outcome.pool
-    projects.add_shards(connection, outcome.added)
+def _register(connection: Connection, outcome: Outcome, job: Job, tell: Tell) -> Result:
+    """Write it all and end the job, in one transaction."""
+    project, pool, now = outcome.project, outcome.pool, tell.clock()
+    tell.check(connection)
+    projects.add_shards(connection, outcome.staged.shards)
     projects.set_holdout_threshold(connection, project.id, project.holdout_threshold)
     projects.set_statistics(connection, project.id, outcome.statistics)
-    counts: dict[str, Any] = {}
+    counts: dict[str, int] = {}
     if outcome.labels is not None:
         counts = imported_labels.record(
             connection, project, pool, labels=outcome.labels, job=job, now=now
         )
     filling.fill(connection, project, pool, rng=np.random.default_rng([project.seed, job.id]))
-    if outcome.added:
+    if outcome.staged.shards:
         jobs.enqueue(connection, project.id, "prepare", payload={}, now=now, dedupe="prepare")
-    return counts
+    result = _result(outcome, counts)
+    tell.settle(connection, result)
+    return result
 
 
-def _result(reading: Reading, staged: Staged, imported: dict[str, Any]) -> dict[str, Any]:
+def _result(outcome: Outcome, counts: dict[str, int]) -> Result:
+    staged = outcome.staged
     return {
-        "source": reading.plan.source,
+        "source": outcome.reading.plan.source,
+        "samples": len(outcome.pool),
         "rows": staged.rows,
         "added": staged.added,
         "known": staged.known,
         "copies": staged.copies,
         "changed": staged.changed,
-        "unused_columns": list(reading.unused),
-        "message": _sentence(staged, imported),
-    } | imported
+        "unused_columns": list(outcome.reading.unused),
+        "message": _sentence(staged, counts),
+    } | counts
 
 
-def _sentence(staged: Staged, imported: dict[str, Any]) -> str:
-    parts = [f"{staged.added:,} samples added"]
-    if staged.known:
-        parts.append(f"{staged.known:,} were there already")
-    if staged.copies:
-        parts.append(f"{staged.copies:,} rows are copies of others")
-    if staged.changed:
-        parts.append(f"{staged.changed:,} have changed since and keep their first content")
-    if imported:
-        parts.append(f"{imported['labels_added']:,} labels imported")
-    return ", ".join(parts) + "."
+def _sentence(staged: Staged, counts: dict[str, int]) -> str:
+    parts = [
+        (staged.added, "{:,} samples added", True),
+        (staged.known, "{:,} were there already", False),
+        (staged.copies, "{:,} rows are copies of others", False),
+        (staged.changed, "{:,} differ now and keep what they held first", False),
+        (counts.get("labels_added", 0), "{:,} labels imported", bool(counts)),
+    ]
+    return ", ".join(words.format(n) for n, words, always in parts if n or always) + "."
