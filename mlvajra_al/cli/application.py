@@ -90,7 +90,7 @@ def _words(error: Exception) -> tuple[str, int]:
 
 
 def _sentence(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+    return " ".join(text.replace("Value error, ", "").split()).rstrip(".")
 
 
 def _help_of(error: TyperException) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 import typer
 
 from mlvajra_al.cli.supervisor import Child, Task, stop, stop_on_signals
-from mlvajra_al.config import settings
 from mlvajra_al.errors import Setup
 
 PACKAGE = Path(__file__).parent.parent
@@ -29,6 +28,8 @@ def register(app: typer.Typer) -> None:
 
 def run() -> None:
     """Open the app: web and worker, started again when they die; Ctrl-C stops both."""
+    from mlvajra_al.config import settings
+
     chosen = settings()
     app = app_file()
     port = free_port(chosen.host, chosen.port)

@@ -73,6 +73,7 @@ class Child:
 
     def start(self) -> None:
         """Start a process that ends with this one and has its own signals."""
+        self._let_go()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mlvajra_al.cli.leash", *self.task.arguments],
             stdin=subprocess.PIPE,
@@ -125,6 +126,12 @@ class Child:
             say(self.task.name, f"did not stop within {STOP_SECONDS:g} s, so it was killed")
             self.process.kill()
             self.process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close our end of the leash of a process that has ended."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def stop(children: Sequence[Child]) -> None:

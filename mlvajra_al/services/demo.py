@@ -41,14 +41,16 @@ def create(store: Store, person: Person, *, now: datetime) -> tuple[Project, ...
 
 
 def unloaded(store: Store) -> tuple[str, ...]:
-    """Return the names of the demo projects whose data nobody has asked to import yet."""
+    """Return the names of the demo projects without data, and without an import under way."""
     names = []
     with store.read() as connection:
         for project in stored.listed(connection):
             demo = DEMOS.get(project.name)
             if demo is None or demo.recipe != project.recipe:
                 continue
-            asked = jobs.listed(connection, project.id, kinds=("ingest",), limit=1)
+            asked = jobs.listed(
+                connection, project.id, kinds=("ingest",), states=("queued", "running"), limit=1
+            )
             if not asked and not stored.shards(connection, project.id):
                 names.append(project.name)
     return tuple(names)
