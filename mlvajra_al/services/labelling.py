@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,16 @@ from mlvajra_al.store.shards import Pool, open_pool
 
 MAX_CLAIMS = 20
 MAX_COMMENT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Who answers, when, how long a sample taken back is theirs, and whether it decides."""
+
+    person: Person
+    now: datetime
+    lease: timedelta
+    adjudicates: bool = False
 
 
 def project_pool(store: Store, connection: Connection, project: Project) -> Pool:
@@ -151,19 +162,29 @@ def record(
 
     def operation(connection: Connection) -> tuple[Recorded, ...]:
         project = projects.by_name(connection, project_name)
-        recorded = tuple(
-            _record_one(
-                store, connection, project, person=person, answer=answer, now=now, lease=lease
-            )
-            for answer in answers
-        )
-        fresh = {item.event_id for item in recorded if not item.repeat}
-        counted = sum(a.action == "answer" and a.event_id in fresh for a in answers)
-        if counted:
-            retrain_if_due(connection, project, count=counted, now=now)
-        return recorded
+        manner = Manner(person, now, lease)
+        return append(store, connection, project, answers=answers, manner=manner)
 
     return store.write(operation)
+
+
+def append(
+    store: Store,
+    connection: Connection,
+    project: Project,
+    *,
+    answers: Sequence[Answer],
+    manner: Manner,
+) -> tuple[Recorded, ...]:
+    """Store answers in the transaction of `connection`, and ask for a retrain when it is due."""
+    recorded = tuple(
+        _record_one(store, connection, project, answer=answer, manner=manner) for answer in answers
+    )
+    fresh = {item.event_id for item in recorded if not item.repeat}
+    counted = sum(a.action == "answer" and a.event_id in fresh for a in answers)
+    if counted:
+        retrain_if_due(connection, project, count=counted, now=manner.now)
+    return recorded
 
 
 def retrain_if_due(connection: Connection, project: Project, *, count: int, now: datetime) -> None:
@@ -204,11 +225,10 @@ def _record_one(
     connection: Connection,
     project: Project,
     *,
-    person: Person,
     answer: Answer,
-    now: datetime,
-    lease: timedelta,
+    manner: Manner,
 ) -> Recorded:
+    person, now = manner.person, manner.now
     known = events.by_event(connection, answer.event_id)
     if known is not None:
         if known.person_id != person.id or known.project_id != project.id:
@@ -238,7 +258,7 @@ def _record_one(
         client_time=answer.client_time,
         created_at=now,
         late=late,
-        adjudicates=False,
+        adjudicates=manner.adjudicates or _still_adjudicates(answer, before),
         source="",
         why=why,
     )
@@ -249,9 +269,14 @@ def _record_one(
             project.id,
             sample_key=answer.sample_key,
             person_id=person.id,
-            lease_until=now + lease if answer.action == "retract" else None,
+            lease_until=now + manner.lease if answer.action == "retract" else None,
         )
     return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
+
+
+def _still_adjudicates(answer: Answer, before: Annotation | None) -> bool:
+    """Say whether this corrects an own decision, which makes it one too."""
+    return answer.action == "answer" and before is not None and before.adjudicates
 
 
 def _close_slot(

@@ -1,0 +1,126 @@
+"""What annotators could not settle: flagged samples, answers that differ; a reviewer decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import uuid4
+
+from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
+from mlvajra_al.services import cards
+from mlvajra_al.services.labelling import Manner, append
+from mlvajra_al.services.people import require
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import projects, ranking, reviews
+from mlvajra_al.store.database import Connection, Store
+
+Outcome = Literal["label", "ask_again", "leave"]
+ACTIONS: dict[Outcome, Action] = {"label": "answer", "ask_again": "skip", "leave": "flag"}
+"""A decision is an event like any other, so that the log tells all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A sample that waits for a reviewer: its card, and what was said about it."""
+
+    sample_key: str
+    card: dict[str, Any]
+    said: tuple[Annotation, ...]
+
+    @property
+    def answered(self) -> bool:
+        """Whether anybody gave it a label."""
+        return any(event.action == "answer" for event in self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a reviewer decides about a sample; `label` only with the outcome "label"."""
+
+    sample_key: str
+    outcome: Outcome
+    label: str | None = None
+    comment: str = ""
+
+
+def waiting(store: Store, person: Person, project_name: str) -> int:
+    """Return how many samples wait for a reviewer."""
+    require(person, "reviewer", "review")
+    with store.read() as connection:
+        return reviews.count(connection, projects.by_name(connection, project_name).id)
+
+
+def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Case, ...]:
+    """Return the samples that wait for a reviewer, longest waiting first."""
+    require(person, "reviewer", "review")
+    with store.read() as connection:
+        project = projects.by_name(connection, project_name)
+        found = reviews.waiting(connection, project.id, limit=limit)
+        positions = [item.position for item in found]
+        drawn = cards.cards_at(store, connection, project, positions=positions)
+        return tuple(
+            Case(item.sample_key, card, _said(connection, project, item.sample_key))
+            for item, card in zip(found, drawn, strict=True)
+        )
+
+
+def _said(connection: Connection, project: Project, sample_key: str) -> tuple[Annotation, ...]:
+    everything = events.of_sample(connection, project.id, sample_key)
+    corrected = {event.supersedes for event in everything}
+    return tuple(
+        event
+        for event in everything
+        if event.event_id not in corrected and event.action != "retract"
+    )
+
+
+def decide(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    decision: Decision,
+    now: datetime,
+    lease: timedelta,
+) -> Recorded:
+    """Settle a sample: give it a label, ask somebody else, or leave it as it is.
+
+    Raises
+    ------
+    NotAllowed
+        If the person is no reviewer.
+    Invalid
+        If the label is not one of the project's.
+    """
+    require(person, "reviewer", "decide")
+    answer = Answer(
+        event_id=str(uuid4()),
+        sample_key=decision.sample_key,
+        action=ACTIONS[decision.outcome],
+        label=decision.label,
+        comment=decision.comment,
+    )
+
+    def operation(connection: Connection) -> Recorded:
+        project = projects.by_name(connection, project_name)
+        if decision.outcome == "ask_again":
+            _reopen(connection, project, decision.sample_key)
+        manner = Manner(person, now, lease, adjudicates=True)
+        (recorded,) = append(store, connection, project, answers=[answer], manner=manner)
+        return recorded
+
+    return store.write(operation)
+
+
+def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
+    """Open the slots that flags have closed, to whoever has not spoken about the sample."""
+    for event in _said(connection, project, sample_key):
+        if event.action == "flag":
+            ranking.reopen(
+                connection,
+                project.id,
+                sample_key=sample_key,
+                person_id=event.person_id,
+                lease_until=None,
+            )
