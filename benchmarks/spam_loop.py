@@ -1,4 +1,4 @@
-"""200 answers on spam through the real services and the real worker: how good is the model?
+"""Play 200 answers on spam through the real services and worker: how good is the model.
 
 ``python benchmarks/spam_loop.py`` prints JSON: per seed the true F1 (spam) of the newest
 version on every e-mail nobody has answered. Budget: a median of at least 0.93.

@@ -141,7 +141,7 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
     """Fit, evaluate and rank; nothing is written but the estimator's blob."""
     tell(0.3, f"Learning from {len(seen.gold):,} labels")
     seed = fit_seed(seen.project, seen.seq)
-    trained = _train(store, seen, prepared, fit=fit, seed=seed)
+    trained = train(store, seen, prepared, fit=fit, seed=seed)
     blob = artefacts.put(store.home, persistence.dumps(trained.model))
     tell(0.6, "Evaluating on the holdout")
     names = scoring.label_names(seen.project)
@@ -176,9 +176,10 @@ def fit_seed(project: Project, seq: int) -> int:
     return int(np.random.SeedSequence([project.seed, seq]).generate_state(1)[0])
 
 
-def _train(
+def train(
     store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, seed: int
 ) -> learner.Trained:
+    """Fit on the gold of the pool, continuing where `fit` says so; the same bits every time."""
     known = {item.position: item.label for item in seen.before}
     previous = None
     if fit.previous is not None:
