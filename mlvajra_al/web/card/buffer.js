@@ -174,7 +174,7 @@ export default function ({ parentElement, data }) {
 function showOnly(root, card) {
   const head = el("header", { class: "head" });
   const body = el("div", { class: "body", tabindex: "0", role: "group", "aria-label": "The sample" });
-  root.replaceChildren(el("article", { class: "sheet" }, head, body));
+  root.replaceChildren(el("div", { class: "frame" }, el("article", { class: "sheet reading" }, head, body)));
   paintCard(head, body, card);
   return null;
 }

@@ -1,0 +1,115 @@
+"""Review: what annotators have flagged or see differently, for a reviewer to decide."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Annotation, Person, Project
+from mlvajra_al.services import reviewing
+from mlvajra_al.services.reviewing import Case, Decision
+from mlvajra_al.web import widgets
+from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.card.card import sample_card
+from mlvajra_al.web.context import lease, now, store
+
+LOADED = 50
+ROOM = "<style>.stMainBlockContainer {padding-top: 3.25rem; padding-bottom: 2rem}</style>"
+
+
+def main() -> None:
+    """Draw the page."""
+    person = require_role("reviewer")
+    project = widgets.current_project(person)
+    st.html(ROOM)
+    found = reviewing.cases(store(), person, project.name, limit=LOADED)
+    total = reviewing.waiting(store(), person, project.name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(widgets.plain(project.name), anchor=False)
+        st.caption(f"{widgets.plural(total, 'sample')} to review", width="content")
+    if not found:
+        widgets.empty(
+            "Nothing to review",
+            "Samples appear here when somebody flags them, or when two people answer differently.",
+            icon=":material/task_alt:",
+        )
+        return
+    case = _chosen(found)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        sample_card(case.card, key=f"case_{case.sample_key}")
+    with right:
+        _said(project, case)
+        _decide(project, person, case)
+
+
+def _chosen(found: tuple[Case, ...]) -> Case:
+    """Return the case on the screen; one that is settled makes room for the next."""
+    keys = [case.sample_key for case in found]
+    at = keys.index(known) if (known := st.session_state.get("case")) in keys else 0
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Before", icon=":material/chevron_left:", disabled=at == 0):
+            at -= 1
+        if st.button("Next", icon=":material/chevron_right:", disabled=at == len(found) - 1):
+            at += 1
+    st.session_state["case"] = keys[at]
+    return found[at]
+
+
+def _said(project: Project, case: Case) -> None:
+    st.markdown("**What was said**")
+    for event in case.said:
+        with st.container(border=True, gap=None):
+            st.markdown(f"**{widgets.plain(event.person)}** {_words(project, event)}")
+            if event.comment:
+                st.markdown(widgets.plain(event.comment))
+            st.caption(widgets.ago(event.created_at))
+
+
+def _words(project: Project, event: Annotation) -> str:
+    if event.adjudicates:
+        return "decided: " + (_display(project, event) or "no label")
+    if event.action == "answer":
+        return "answered " + _display(project, event)
+    return {"flag": "flagged it", "skip": "skipped it"}[event.action]
+
+
+def _display(project: Project, event: Annotation) -> str:
+    names = {label.name: label.display for label in project.labels}
+    return widgets.plain(names.get(event.label or "", ""))
+
+
+def _decide(project: Project, person: Person, case: Case) -> None:
+    st.markdown("**Your decision**")
+    comment = st.text_input(
+        "Comment", placeholder="Why (may stay empty)", key=f"why_{case.sample_key}", max_chars=2_000
+    )
+    with st.container(horizontal=True):
+        for label in project.labels:
+            if st.button(
+                widgets.plain(label.display),
+                key=f"give_{label.name}",
+                help=label.definition or None,
+                type="primary",
+            ):
+                settled = Decision(case.sample_key, "label", label.name, comment)
+                _settle(project, person, settled)
+    keep = "Keep the answers as they are" if case.answered else "Leave it without a label"
+    with st.container(horizontal=True):
+        if st.button("Ask somebody else", help="Whoever has not said anything about it yet"):
+            _settle(project, person, Decision(case.sample_key, "ask_again", comment=comment))
+        if st.button(keep):
+            _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
+
+
+def _settle(project: Project, person: Person, decision: Decision) -> None:
+    done = widgets.act(
+        "Decided.",
+        lambda: reviewing.decide(
+            store(), person, project.name, decision=decision, now=now(), lease=lease()
+        ),
+    )
+    if done:
+        st.rerun()
+
+
+main()
