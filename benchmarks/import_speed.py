@@ -76,15 +76,16 @@ def measure(source: Path, columns: int) -> dict[str, float]:
             job = jobs.claim(connection, worker="bench", now=now, lease=lease)
         assert job is not None
         tell = Tell(store, job, worker="bench", clock=lambda: now, lease=lease)
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         result = ingest(store, job, tell)
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         with store.read() as connection:
             pool = project_pool(store, connection, project)
         take = _milliseconds_to_take(pool)
         store.close()
     return {
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
         "rows": result["added"],
         "rows_per_second": round(result["added"] / seconds),
         "source_mb": round(source.stat().st_size / 2**20, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,46 +15,55 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SAMPLE = 100_000
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What one pass over a column has found so far."""
+
+    low: float | None = None
+    high: float | None = None
+    missing: int = 0
+    sample: list[pa.Array] = field(default_factory=list)
+
+    def add(self, values: pa.Array, every: slice) -> None:
+        """Take another part of the column into account."""
+        self.missing += values.null_count
+        low, high = pc.min_max(_flat(values)).as_py().values()
+        if low is not None:
+            self.low = low if self.low is None else min(self.low, low)
+            self.high = high if self.high is None else max(self.high, high)
+        if pa.types.is_floating(values.type):
+            at = np.arange(every.start, len(values), every.step)
+            self.sample.append(values.take(pa.array(at)))
+
+    def summary(self) -> dict[str, Any]:
+        """Return it as stored."""
+        out: dict[str, Any] = {"min": self.low, "max": self.high, "missing": self.missing}
+        if self.sample:
+            sample = pa.chunked_array(self.sample)
+            out["quantiles"] = pc.quantile(sample, list(QUANTILES)).to_pylist()
+        return out
+
+
 def summarise(pool: Pool) -> dict[str, Any]:
     """Return the pool's size and what lies behind the values of a card.
 
     ``{"samples": n, "columns": {name: {"min", "max", "missing", "quantiles"}}}`` for numeric
     columns, the five quantiles of at most 100,000 samples spread evenly over the pool; for
-    images the darkest and the brightest pixel.
+    images the darkest and the brightest pixel. One pass, one shard in memory at a time.
     """
-    kinds = pool.kinds
-    numeric = [name for name, kind in kinds.items() if kind == "numeric"]
-    images = [name for name, kind in kinds.items() if kind == "image"]
-    columns = _ranges(pool, [*numeric, *images])
-    for name, quantiles in _quantiles(pool, [name for name in numeric if name in columns]).items():
-        columns[name]["quantiles"] = quantiles
-    return {"samples": len(pool), "columns": columns}
-
-
-def _ranges(pool: Pool, names: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the range of each column that holds anything."""
-    found: dict[str, dict[str, Any]] = {}
-    missing = dict.fromkeys(names, 0)
-    for batch in pool.iter_batches(names, batch_rows=SAMPLE) if names else ():
+    names = [name for name, kind in pool.kinds.items() if kind in ("numeric", "image")]
+    found = {name: _Seen() for name in names}
+    step, done = -(-max(len(pool), 1) // SAMPLE), 0
+    for batch in pool.iter_batches(names) if names else ():
+        every = slice(-done % step, None, step)
         for name in names:
-            values = batch.column(name)
-            missing[name] += values.null_count
-            low, high = pc.min_max(_flat(values)).as_py().values()
-            if low is not None:
-                known = found.setdefault(name, {"min": low, "max": high})
-                known["min"], known["max"] = min(known["min"], low), max(known["max"], high)
-    return {name: {**known, "missing": missing[name]} for name, known in found.items()}
+            found[name].add(batch.column(name), every)
+        done += batch.num_rows
+    columns = {name: seen.summary() for name, seen in found.items() if seen.low is not None}
+    return {"samples": len(pool), "columns": columns}
 
 
 def _flat(values: pa.Array) -> pa.Array:
     while pa.types.is_fixed_size_list(values.type):
         values = values.flatten()
     return values
-
-
-def _quantiles(pool: Pool, names: list[str]) -> dict[str, list[float]]:
-    if not names:
-        return {}
-    spread = np.linspace(0, len(pool) - 1, min(len(pool), SAMPLE)).astype(np.int64)
-    sample = pool.take(spread, names)
-    return {name: pc.quantile(sample[name], list(QUANTILES)).to_pylist() for name in names}
