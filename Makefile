@@ -75,21 +75,24 @@ venv:
 	echo "mlvajra_al needs Python 3.11, 3.12 or 3.13, but found $${seen:-none that runs} (looked for: $(or $(PYTHON),$(PYTHONS))); install one and choose it, for example: make run PYTHON=python3.12" >&2; \
 	exit 1
 
-# What was installed is remembered by content, so that nothing is asked of a registry until a lock changes.
+# What was installed is remembered by content, so that nothing is asked of a registry until it changes.
+PACKAGE = cmp -s pyproject.toml $(VENV)/.package || { \
+	$(PIP) install --quiet --no-deps -e . && cp pyproject.toml $(VENV)/.package; }
+
 runtime: venv
-	@cat requirements.txt pyproject.toml | cmp -s - $(VENV)/.runtime || { set -e; \
-		echo "Installing the locked dependencies into $(VENV): once, about a minute on a fast line."; \
+	@cmp -s requirements.txt $(VENV)/.runtime || { set -e; \
+		echo "Installing the locked dependencies into $(VENV), once: this takes a minute or two."; \
 		$(PIP) install --quiet -r requirements.txt; \
-		$(PIP) install --quiet --no-deps -e .; \
-		cat requirements.txt pyproject.toml > $(VENV)/.runtime; }
+		cp requirements.txt $(VENV)/.runtime; }
+	@$(PACKAGE)
 
 dev: venv
-	@cat requirements-dev.txt pyproject.toml | cmp -s - $(VENV)/.dev || { set -e; \
-		echo "Installing the locked dependencies and the tools of development into $(VENV): once."; \
+	@cmp -s requirements-dev.txt $(VENV)/.dev || { set -e; \
+		echo "Installing the locked dependencies and the tools of development into $(VENV), once."; \
 		$(PIP) install --quiet -r requirements-dev.txt; \
-		$(PIP) install --quiet --no-deps -e .; \
-		cat requirements.txt pyproject.toml > $(VENV)/.runtime; \
-		cat requirements-dev.txt pyproject.toml > $(VENV)/.dev; }
+		cp requirements.txt $(VENV)/.runtime; \
+		cp requirements-dev.txt $(VENV)/.dev; }
+	@$(PACKAGE)
 
 # What the tests need from the machine: a browser must be there; without PostgreSQL its tests are skipped.
 machine:
