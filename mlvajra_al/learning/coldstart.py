@@ -20,6 +20,8 @@ SAMPLED = 20_000
 """Rows looked at in a larger pool; more would cost time and change little."""
 DIMENSIONS = 64
 NEIGHBOURS = 20
+DENSEST = 500
+"""Rows of a cluster, the nearest to its centre, that are compared with each other."""
 
 
 def first_batch(
@@ -71,7 +73,7 @@ def first_batch(
     Z = compact(X, rng=rng)
     typical = kind == "typiclust" or (kind == "auto" and not sparse.issparse(X))
     labels, distances = cluster(Z, n, rng=rng)
-    worth = _typicality(Z, labels) if typical else -distances
+    worth = _typicality(Z, labels, distances) if typical else -distances
     return rows[_one_each(labels, worth, n)]
 
 
@@ -161,16 +163,19 @@ def _unit(Z: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(Z / np.where(length > 0, length, 1), dtype=np.float32)
 
 
-def _typicality(Z: NDArray[np.float32], labels: NDArray[np.intp]) -> NDArray[np.float64]:
+def _typicality(
+    Z: NDArray[np.float32], labels: NDArray[np.intp], distances: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the inverse of the mean distance to the nearest rows of the same cluster."""
     out = np.zeros(len(Z))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
+        members = members[np.argsort(distances[members], kind="stable")][:DENSEST]
         k = min(NEIGHBOURS, len(members) - 1)
         if k > 0:
             near = NearestNeighbors(n_neighbors=k + 1, n_jobs=1).fit(Z[members])
-            distances, _ = near.kneighbors(Z[members])
-            out[members] = 1 / np.maximum(distances[:, 1:].mean(axis=1), 1e-9)
+            apart, _ = near.kneighbors(Z[members])
+            out[members] = 1 / np.maximum(apart[:, 1:].mean(axis=1), 1e-9)
     return out
 
 

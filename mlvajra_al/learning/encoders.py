@@ -57,7 +57,8 @@ class Terms(TfidfVectorizer):  # type: ignore[misc]
         except ValueError:
             every = TfidfVectorizer(**{**self.get_params(), "vocabulary": [NO_WORDS]})
             every.fit(documents)
-        self.vocabulary_, self.fixed_vocabulary_ = every.vocabulary_, True
+        self.vocabulary_: dict[str, int] = every.vocabulary_
+        self.fixed_vocabulary_ = True
         self._tfidf = every._tfidf
         return self.transform(documents)
 

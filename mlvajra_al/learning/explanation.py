@@ -243,7 +243,27 @@ def explain_samples(
     >>> why.label, why.features, bool(abs(why.base + sum(why.values) - why.output) < 1e-9)
     ('b', ('size', 'age'), True)
     """
-    parts = contributions(model, X, mean)
+    return attributions(contributions(model, X, mean), X, names, units=units, shown=shown)
+
+
+def attributions(
+    parts: Sequence[Contributions],
+    X: Any,
+    names: Sequence[str],
+    *,
+    units: Units | None = None,
+    shown: int = SHOWN,
+) -> tuple[tuple[Attribution, ...], ...]:
+    """Put contributions that are already there into records, per sample one for each part.
+
+    Examples
+    --------
+    >>> part = Contributions("b", 0.5, np.array([[2.0, -1.0]]), np.zeros(1), np.array([1.5]),
+    ...                      "log-odds")
+    >>> ((why,),) = attributions([part], np.array([[7.0, 3.0]]), ("size", "age"), shown=1)
+    >>> why.features, why.data, why.other
+    (('size',), ('7',), -1.0)
+    """
     return tuple(
         tuple(_attribution(part, X, i, names=names, units=units, shown=shown) for part in parts)
         for i in range(X.shape[0])
