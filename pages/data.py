@@ -68,7 +68,7 @@ def imports_view(person: Person, project: Project | None) -> None:
         return
     job = watched(f"import:{project.name}", done="The import is done")
     if job is not None and job.state == "done":
-        st.success(plain(imported(job.result or {})), icon=":material/check:")
+        st.success(f"Imported: {plain(job_words(job))}", icon=":material/check:")
     where = st.segmented_control(
         "Into", ["This project", "A new project"], default="This project", required=True,
         label_visibility="collapsed", key="into",
@@ -78,16 +78,6 @@ def imports_view(person: Person, project: Project | None) -> None:
     else:
         new_project(person)
     shards_table(project)
-
-
-def imported(result: dict[str, Any]) -> str:
-    """Say what an import did."""
-    counts = [
-        f"{value:,} {name.replace('_', ' ')}"
-        for name, value in result.items()
-        if isinstance(value, int) and value
-    ]
-    return "Imported: " + (", ".join(counts) or "nothing new") + "."
 
 
 def shards_table(project: Project) -> None:
@@ -229,10 +219,12 @@ def guidelines_view(person: Person, project: Project) -> None:
     """Draw the guidelines to edit, and how annotators see them."""
     left, right = st.columns(2)
     with left:
+        st.caption("In markdown")
         text = st.text_area(
-            "Guidelines, in markdown",
+            "Guidelines",
             project.guidelines,
             height=420,
+            label_visibility="collapsed",
             key=f"guidelines:{project.id}",
             placeholder="What each label means, with examples and the hard cases.",
         )

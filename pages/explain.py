@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -22,6 +23,7 @@ from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.watching import OVER, await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
     act,
@@ -37,7 +39,6 @@ project = current_project(person)
 SHOWN = 15
 FEW_LABELS = 6
 TALL = 380
-MOST_PIXELS = 24
 Labels = dict[str, Label]
 
 
@@ -86,17 +87,17 @@ def version_view(person: Person, project: Project, number: int) -> None:
         ensure(person, project, number, "")
         return
     labels = {label.name: label for label in project.labels}
-    names = list(explanation.importances) or list(explanation.image)
+    if explanation.image:
+        image_importance(explanation, labels)
+        return
+    names = list(explanation.importances)
     label = choose_label(labels, names, key="global-label", first=names[-1])
     display = plain(labels[label].display if label in labels else label)
     st.caption(
         f"From {explanation.n} samples of the pool. A weight above zero speaks for "
         f"**{display}**, one below against it."
     )
-    if explanation.image.get(label):
-        image_importance(explanation, labels)
-    else:
-        feature_importance(explanation, label)
+    feature_importance(explanation, label)
 
 
 def feature_importance(explanation: GlobalExplanation, label: str) -> None:
@@ -129,6 +130,10 @@ def feature_importance(explanation: GlobalExplanation, label: str) -> None:
 
 def image_importance(explanation: GlobalExplanation, labels: Labels) -> None:
     """Draw which pixels matter for each label."""
+    st.caption(
+        f"How much each pixel matters for each label: its mean absolute weight over "
+        f"{explanation.n} samples of the pool."
+    )
     with st.grid("auto", min_column_width=170):
         for place, (name, weights) in enumerate(explanation.image.items()):
             with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
@@ -154,8 +159,8 @@ def sample_view(person: Person, project: Project, number: int) -> None:
 
 def choose_sample(project: Project) -> str | None:
     """Draw the ways to a sample and return its key."""
-    ways = ["Recent answers", "Asked next", "By key"]
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    ways = ["Answered", "Asked next", "By key"]
+    left, right = st.columns([2, 3], vertical_alignment="center")
     with left:
         way = st.segmented_control(
             "Find", ways, default=ways[0], required=True, key="way", label_visibility="collapsed"
@@ -200,49 +205,101 @@ def waiting(project: Project) -> dict[str, str]:
     return {item.sample_key: text for item, text in zip(ranked, words, strict=True)}
 
 
-def reasons(project: Project, explanation: SampleExplanation, card: dict[str, Any] | None) -> None:
+def reasons(
+    project: Project, explanation: SampleExplanation, card: dict[str, Any], *, narrow: bool = False
+) -> None:
     """Draw an answer, its probabilities, and the reasons in the form that fits the data."""
     labels = {label.name: label for label in project.labels}
-    shown = labels[explanation.label].display if explanation.label in labels else explanation.label
+    pixels = next((b["pixels"] for b in card["blocks"] if b["kind"] == "image"), None)
+    beside = explanation.words or explanation.image
+    if narrow:
+        answer_box(explanation, labels)
+        told(explanation, pixels)
+        waterfall_box(explanation, labels)
+        return
     left, right = st.columns([1, 2])
-    with left, st.container(border=True, height="stretch"):
-        st.caption("Answer")
-        st.markdown(f"### {plain(shown)}")
+    with left:
+        answer_box(explanation, labels)
+        if explanation.image:
+            told(explanation, pixels)
+    with right:
+        if not beside or explanation.image:
+            waterfall_box(explanation, labels)
+        else:
+            told(explanation, pixels)
+    if beside and not explanation.image:
+        waterfall_box(explanation, labels)
+
+
+def answer_box(explanation: SampleExplanation, labels: Labels) -> None:
+    """Draw the answer and the probability of each label."""
+    with st.container(border=True):
+        st.caption(f"Version {explanation.version} answers")
+        st.markdown(f"### {plain(display(labels, explanation.label))}")
         charts.show(
             charts.probabilities(explanation.probabilities, labels),
             key="probabilities",
             alt="Probability of each label",
         )
-        pictures(explanation, card)
-    with right, st.container(border=True, height="stretch"):
+
+
+def display(labels: Labels, name: str) -> str:
+    """Return what a label is shown as."""
+    return labels[name].display if name in labels else name
+
+
+def waterfall_box(explanation: SampleExplanation, labels: Labels) -> None:
+    """Draw how the features add up to the answer."""
+    with st.container(border=True):
         attribution = choose_attribution(explanation, labels)
-        if explanation.words and attribution.label == explanation.label:
-            highlighted(explanation.words)
-        title = labels[attribution.label].display if attribution.label in labels else ""
-        st.markdown(f"**What speaks for and against {plain(title or attribution.label)}**")
+        st.markdown(f"**What speaks for and against {plain(display(labels, attribution.label))}**")
         charts.show(charts.waterfall(attribution), key="waterfall", alt="Waterfall of weights")
+        st.caption(
+            f"From the base, {attribution.base:.3g}, to this sample, {attribution.output:.3g} "
+            f"({attribution.scale}). Red raises it, blue lowers it."
+        )
 
 
 def choose_attribution(explanation: SampleExplanation, labels: Labels) -> Attribution:
     """Draw the choice of the label to explain, the answer first."""
+    if len(explanation.attributions) == 1:
+        return towards(explanation.attributions[0], explanation.label)
     found = {item.label: item for item in explanation.attributions}
     name = choose_label(labels, list(found), key="sample-label", first=explanation.label)
     return found[name]
 
 
-def pictures(explanation: SampleExplanation, card: dict[str, Any] | None) -> None:
-    """Draw the image under its weights."""
+def towards(attribution: Attribution, label: str) -> Attribution:
+    """Turn the attribution of one of two labels into that of `label`."""
+    if attribution.label == label:
+        return attribution
+    total = 1.0 if attribution.scale == "probability" else 0.0
+    return replace(
+        attribution,
+        label=label,
+        base=total - attribution.base,
+        output=total - attribution.output,
+        values=tuple(-value for value in attribution.values),
+        other=-attribution.other,
+    )
+
+
+def told(explanation: SampleExplanation, pixels: Any) -> None:
+    """Draw the sample itself with its weights: marked words, coloured pixels."""
+    if explanation.words:
+        highlighted(explanation.words)
     if not explanation.image:
         return
-    blocks = (card or {}).get("blocks", [])
-    pixels = next((block["pixels"] for block in blocks if block["kind"] == "image"), None)
-    figure = (
-        charts.heat_over(pixels, explanation.image)
-        if pixels and len(pixels) == len(explanation.image)
-        else charts.heat_map([[abs(w) for w in row] for row in explanation.image])
-    )
-    charts.show(figure, key="heat", alt="Weight of each pixel")
-    st.caption("Red speaks for the answer, blue against it.")
+    with st.container(border=True, horizontal_alignment="center"):
+        same = pixels and len(pixels) == len(explanation.image)
+        plain_heat = [[abs(weight) for weight in row] for row in explanation.image]
+        figure = (
+            charts.heat_over(pixels, explanation.image, size=220)
+            if same
+            else charts.heat_map(plain_heat, size=220)
+        )
+        charts.show(figure, key="heat", alt="Weight of each pixel")
+        st.caption("Red speaks for the answer, blue against it.")
 
 
 def highlighted(words: Sequence[tuple[str, float]]) -> None:
@@ -271,7 +328,7 @@ def _marked(text: str, strength: float) -> str:
 def try_it(person: Person, project: Project, number: int) -> None:
     """Draw a form for a sample that is not in the pool, and what the version says of it."""
     place = f"try:{project.id}:{number}"
-    left, right = st.columns([2, 3])
+    left, right = st.columns(2)
     with left:
         row = typed(project)
         if row is not None:
@@ -312,88 +369,12 @@ def answered(project: Project, answers: Sequence[overview.Answered], row: dict[s
         return
     answer = answers[0]
     if answer.explanation is not None:
-        reasons(project, answer.explanation, overview.card_of(store(), project.name, row))
+        card = overview.card_of(store(), project.name, row)
+        reasons(project, answer.explanation, card, narrow=True)
         return
     st.markdown(f"### {plain(answer.label)}")
     labels = {label.name: label for label in project.labels}
     charts.show(charts.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
-
-
-def typed(project: Project) -> dict[str, Any] | None:
-    """Draw the form for the input columns; return the row once it is sent."""
-    columns = [column for column in project.recipe.columns if column.kind != "ignored"]
-    start = beginning_row(project)
-    row: dict[str, Any] = {}
-    with st.form(f"try:{project.id}", border=True):
-        for column in columns:
-            if column.kind == "text":
-                tall = 260 if len(columns) == 1 or column is columns[-1] else 80
-                row[column.name] = st.text_area(plain(column.name), height=tall)
-            elif column.kind == "image":
-                row[column.name] = pixels_form(column.name, start.get(column.name))
-        cells = [column.name for column in columns if column.kind not in ("text", "image")]
-        if cells:
-            row |= cells_form(project, cells, start)
-        sent = st.form_submit_button("Ask", type="primary", icon=":material/psychology:")
-    return row if sent else None
-
-
-def beginning_row(project: Project) -> dict[str, Any]:
-    """Return a sample of the pool for the form to start from, where there is one."""
-    items = overview.next_asked(store(), project.name, limit=1)
-    return overview.sample(store(), project.name, items[0].sample_key).row if items else {}
-
-
-def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dict[str, Any]:
-    """Draw a row as a table of columns and values."""
-    kinds = {column.name: column.kind for column in project.recipe.columns}
-    given = [start.get(name) for name in names]
-    edited = st.data_editor(
-        pd.DataFrame(
-            {"Column": names, "Value": ["" if value is None else str(value) for value in given]}
-        ),
-        disabled=["Column"],
-        hide_index=True,
-        height=min(460, 40 + 35 * len(names)),
-        key=f"cells:{project.id}",
-        alt="Values of the row",
-    )
-    values = dict(zip(edited["Column"], edited["Value"], strict=True))
-    return {name: cell(values[name], kinds[name]) for name in names}
-
-
-def cell(text: Any, kind: str) -> Any:
-    """Return what was typed into a cell as a value of the column's kind."""
-    words = "" if text is None else str(text).strip()
-    if not words:
-        return None
-    if kind == "boolean":
-        return words.lower() in ("true", "yes", "1")
-    if kind == "numeric":
-        try:
-            return float(words)
-        except ValueError:
-            return words
-    return words
-
-
-def pixels_form(name: str, start: Any) -> list[list[float]]:
-    """Draw a small image as a table of numbers."""
-    rows = [list(row) for row in start] if start and isinstance(start[0], list) else []
-    if not rows and start:
-        side = math.isqrt(len(start))
-        rows = [list(start[at : at + side]) for at in range(0, side * side, side)]
-    if len(rows) > MOST_PIXELS:
-        st.caption("The image is too large to type; this asks about a sample of the pool.")
-        return rows
-    st.caption(f"{plain(name)}: change the numbers of a sample's pixels")
-    edited = st.data_editor(
-        pd.DataFrame(rows, columns=[str(place) for place in range(len(rows[0]) if rows else 0)]),
-        hide_index=True,
-        key=f"pixels:{name}",
-        alt="Pixels",
-    )
-    return [[float(value) for value in row] for row in edited.to_numpy().tolist()]
 
 
 def draw(person: Person, project: Project) -> None:

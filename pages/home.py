@@ -52,11 +52,12 @@ def project_card(project: Project) -> None:
     """Draw one project to choose from."""
     icon, word = kind_of(project)
     rows = sum(shard.rows for shard in overview.imports(store(), project.name))
-    names = " or ".join(plain(label.display) for label in project.labels[:4])
-    more = f" and {len(project.labels) - 4} more" if len(project.labels) > 4 else ""
+    names = " or ".join(plain(label.display) for label in project.labels)
+    if len(project.labels) > 3:
+        names = plural(len(project.labels), "label")
     with st.container(border=True, height="stretch"):
         st.markdown(f"{icon} **{plain(project.name)}**")
-        st.caption(f"{rows:,} {word}: {names}{more}" if rows else f"{names}{more}; importing")
+        st.caption(f"{rows:,} {word}: {names}" if rows else f"{names}; no samples yet")
         st.space("stretch")
         if st.button("Open", key=f"open:{project.name}", width="stretch"):
             go_to_project(project.name)
@@ -106,7 +107,11 @@ def next_steps(
 def label_button(state: Progress) -> None:
     """Draw the button to the labelling card, or say that nothing is left."""
     if not state.left:
-        st.caption("Every sample has an answer, or data is still being imported.")
+        st.caption(
+            "The samples are being imported."
+            if state.loop_state == "preparing"
+            else "Every sample has an answer, or none has been imported yet."
+        )
         return
     words = "Continue labelling" if state.mine else "Start labelling"
     if st.button(words, type="primary", icon=":material/edit:", width="stretch"):
@@ -140,6 +145,9 @@ def version_link(project: Project, state: Progress, rows: tuple[versions.Version
     elif verdict.better:
         words = f"Version {state.version} is better: promote it"
         page_link("versions", words, icon=":material/workspace_premium:")
+    else:
+        words = f"Version {state.version} is not shown to be better yet"
+        page_link("versions", words, icon=":material/balance:")
 
 
 @st.fragment(run_every=3)
@@ -159,10 +167,10 @@ def loop_card(person: Person, project: Project) -> None:
     else:
         pulse = f":red[●] Worker last seen {ago(seen)}"
     st.caption(pulse)
-    if state.version != st.session_state.get("home_version", state.version):
-        st.session_state["home_version"] = state.version
+    seen_now = (project.id, state.version, state.loop_state == "preparing")
+    if st.session_state.setdefault("home_seen", seen_now) != seen_now:
+        st.session_state["home_seen"] = seen_now
         st.rerun(scope="app")
-    st.session_state["home_version"] = state.version
 
 
 def champion_card(state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:

@@ -26,6 +26,7 @@ from mlvajra_al.web.widgets import (
     measure_words,
     plain,
     plural,
+    shorten,
     value_of,
 )
 
@@ -34,6 +35,7 @@ project = current_project(person)
 
 MODES = {"full": "full fit", "warm_start": "warm start", "partial_fit": "partial fit"}
 Rows = tuple[VersionRow, ...]
+FEW_LABELS = 4
 
 
 def headline(row: VersionRow) -> Measure | None:
@@ -65,9 +67,7 @@ def table(rows: Rows) -> int:
                 if row.is_champion
                 else f"{row.version.number}",
                 "measure": m.value if (m := headline(row)) else None,
-                "95% interval": (
-                    interval_of(m).removesuffix(" needed") if m else "not measured yet"
-                ),
+                "95% interval": shorten(interval_of(m), 34) if m else "not measured yet",
                 "Labels": row.version.n_labels,
                 "Mode": MODES[row.version.mode],
                 "Parent": row.version.parent,
@@ -86,10 +86,19 @@ def table(rows: Rows) -> int:
         key=f"versions:{project.id}:{len(rows)}",
         column_config={
             "measure": st.column_config.ProgressColumn(
-                measure.name if measure else "Measure", format="%.3f", min_value=0, max_value=1
+                measure.name if measure else "Measure",
+                format="%.3f",
+                min_value=0,
+                max_value=1,
+                width=115,
             ),
-            "Parent": st.column_config.NumberColumn(format="%d"),
-            "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            "Version": st.column_config.TextColumn(width=70),
+            "95% interval": st.column_config.TextColumn(width=190),
+            "Labels": st.column_config.NumberColumn(width=60),
+            "Mode": st.column_config.TextColumn(width=90),
+            "Parent": st.column_config.NumberColumn(format="%d", width=60),
+            "Took": st.column_config.TextColumn(width=60),
+            "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
         },
         alt="Versions, newest first; choose a row to see its report",
     )
@@ -191,10 +200,12 @@ def figures(project: Project, report: Report) -> None:
     evaluation = report.evaluation
     if not evaluation.n:
         return
-    with st.grid(3, min_column_width=240):
-        with st.container(border=True, height="stretch"):
-            st.markdown("**Confusion** :gray[rows are true]")
-            charts.show(charts.confusion(report, names), key="confusion", alt="Confusion matrix")
+    few = len(evaluation.labels) <= FEW_LABELS
+    if not few:
+        confusion(report, names)
+    with st.grid(3 if few else 2, min_column_width=240):
+        if few:
+            confusion(report, names)
         for title, curves, figure in (
             ("Precision and recall", evaluation.precision_recall, charts.precision_recall),
             ("Calibration", evaluation.calibration, charts.calibration),
@@ -205,6 +216,13 @@ def figures(project: Project, report: Report) -> None:
                     charts.show(figure(curves, labels), key=title, alt=title)
                 else:
                     st.caption("Too few holdout labels to draw: it takes 20, and 5 of a label.")
+
+
+def confusion(report: Report, names: dict[str, str]) -> None:
+    """Draw the confusion matrix."""
+    with st.container(border=True, height="stretch"):
+        st.markdown("**Confusion** :gray[rows are true]")
+        charts.show(charts.confusion(report, names), key="confusion", alt="Confusion matrix")
 
 
 def comparison(person: Person, project: Project, rows: Rows) -> None:
@@ -252,6 +270,10 @@ def verdict_view(verdict: Verdict) -> None:
         st.success(plain(words), icon=":material/trending_up:")
     else:
         st.info(plain(words), icon=":material/balance:")
+    st.caption(
+        "Judged strictly: over fifty retrains of a project, at most one in twenty projects ever "
+        "promotes a version that is no better."
+    )
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**On the same {verdict.n} holdout samples**")

@@ -23,9 +23,16 @@ MUTED = "#7c8096"
 GRID = "rgba(128, 128, 128, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
 SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.75)"]]
-DIVERGING = [[0.0, AGAINST], [0.5, "rgba(128, 128, 128, 0.12)"], [1.0, FOR]]
+DIVERGING = [
+    [0.0, "rgba(59, 130, 246, 0.9)"],
+    [0.5, "rgba(128, 128, 128, 0)"],
+    [1.0, "rgba(229, 72, 77, 0.9)"],
+]
+INK = [[0.0, "rgba(128, 128, 128, 0.06)"], [1.0, "rgba(128, 128, 128, 0.8)"]]
 LOW_TO_HIGH = [[0.0, "#3b82f6"], [0.5, "#a855f7"], [1.0, "#e5484d"]]
 CONFIG: dict[str, Any] = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False}
+PRESENT = "in the text"
+"""What an explanation says of a word that is there; too plain to repeat on every row."""
 ROW = 26
 NAME_LENGTH = 30
 Grid = Sequence[Sequence[float]]
@@ -377,7 +384,7 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
         features.append("everything else")
         values.append(rest)
     names = [
-        f"{feature} = {given}" if given else feature
+        feature if given in ("", PRESENT) else f"{feature} = {given}"
         for feature, given in zip(features, data, strict=False)
     ]
     starts = [attribution.base]
@@ -397,9 +404,8 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
     )
     made = figure(
         bars,
-        height=ROW * len(values) + 84,
+        height=ROW * len(values) + 56,
         yaxis=_rows(names),
-        xaxis_title=f"{attribution.base:.3g} to {attribution.output:.3g} ({attribution.scale})",
         xaxis_range=_room([*starts, attribution.output]),
         bargap=0.25,
     )
@@ -410,7 +416,7 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
 
 def _room(values: Sequence[float]) -> list[float]:
     """Return a range with room for the numbers written beside bars."""
-    margin = (max(values) - min(values)) * 0.18 or 0.1
+    margin = (max(values) - min(values)) * 0.3 or 0.1
     return [min(values) - margin, max(values) + margin]
 
 
@@ -463,16 +469,16 @@ def heat_map(weights: Grid, *, size: int = 260) -> go.Figure:
 
 
 def image(pixels: Grid, *, size: int = 260) -> go.Figure:
-    """Draw an image of numbers from 0 to 1 as grey."""
+    """Draw an image of numbers from 0 to 1, the higher the deeper."""
     trace = go.Heatmap(
-        z=[list(row) for row in pixels], colorscale="Greys_r", zmin=0, zmax=1, showscale=False,
+        z=[list(row) for row in pixels], colorscale=INK, zmin=0, zmax=1, showscale=False,
         hoverinfo="skip",
     )  # fmt: skip
     return _square(trace, size=size)
 
 
 def heat_over(pixels: Grid, weights: Grid, *, size: int = 260) -> go.Figure:
-    """Draw signed weights over a grey image: red speaks for the label, blue against it."""
+    """Draw signed weights over an image: red speaks for the label, blue against it."""
     largest = max((abs(value) for row in weights for value in row), default=0.0) or 1.0
     made = image(pixels, size=size)
     made.add_trace(
@@ -481,7 +487,6 @@ def heat_over(pixels: Grid, weights: Grid, *, size: int = 260) -> go.Figure:
             colorscale=DIVERGING,
             zmin=-largest,
             zmax=largest,
-            opacity=0.65,
             showscale=False,
             hovertemplate="<b>%{z:+.3g}</b><extra></extra>",
         )

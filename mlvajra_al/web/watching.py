@@ -13,7 +13,7 @@ from mlvajra_al.web.widgets import plain, sentence
 OVER = ("done", "failed", "cancelled")
 KINDS = {
     "ingest": "Import",
-    "prepare": "Read the pool",
+    "prepare": "Prepare",
     "retrain": "Retrain",
     "evaluate": "Evaluate",
     "explain": "Explain",
@@ -46,6 +46,8 @@ def job_words(job: Job) -> str:
         return "Waits for the worker."
     if job.state == "done" and (job.result or {}).get("version"):
         return f"Version {(job.result or {})['version']}."
+    if job.state == "done":
+        return str((job.result or {}).get("message", ""))
     return job.message
 
 

@@ -1,0 +1,97 @@
+"""A form for one sample that is not in the pool: texts, a row of cells, a small image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Project
+from mlvajra_al.services import overview
+from mlvajra_al.web.context import store
+from mlvajra_al.web.widgets import plain
+
+MOST_PIXELS = 24
+
+
+def typed(project: Project) -> dict[str, Any] | None:
+    """Draw the form for the input columns; return the row once it is sent."""
+    columns = [column for column in project.recipe.columns if column.kind != "ignored"]
+    start = beginning_row(project)
+    row: dict[str, Any] = {}
+    with st.form(f"try:{project.id}", border=True):
+        for column in columns:
+            if column.kind == "text":
+                tall = 260 if len(columns) == 1 or column is columns[-1] else 80
+                row[column.name] = st.text_area(plain(column.name), height=tall)
+            elif column.kind == "image":
+                row[column.name] = pixels_form(column.name, start.get(column.name))
+        cells = [column.name for column in columns if column.kind not in ("text", "image")]
+        if cells:
+            row |= cells_form(project, cells, start)
+        sent = st.form_submit_button("Ask", type="primary", icon=":material/psychology:")
+    return row if sent else None
+
+
+def beginning_row(project: Project) -> dict[str, Any]:
+    """Return a sample of the pool for the form to start from, where there is one."""
+    items = overview.next_asked(store(), project.name, limit=1)
+    return overview.sample(store(), project.name, items[0].sample_key).row if items else {}
+
+
+def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dict[str, Any]:
+    """Draw a row as a table of columns and values."""
+    kinds = {column.name: column.kind for column in project.recipe.columns}
+    given = [start.get(name) for name in names]
+    edited = st.data_editor(
+        pd.DataFrame(
+            {"Column": names, "Value": ["" if value is None else str(value) for value in given]}
+        ),
+        disabled=["Column"],
+        hide_index=True,
+        height=min(460, 40 + 35 * len(names)),
+        key=f"cells:{project.id}",
+        alt="Values of the row",
+    )
+    values = dict(zip(edited["Column"], edited["Value"], strict=True))
+    return {name: cell(values[name], kinds[name]) for name in names}
+
+
+def cell(text: Any, kind: str) -> Any:
+    """Return what was typed into a cell as a value of the column's kind."""
+    words = "" if text is None else str(text).strip()
+    if not words:
+        return None
+    if kind == "boolean":
+        return words.lower() in ("true", "yes", "1")
+    if kind == "numeric":
+        try:
+            return float(words)
+        except ValueError:
+            return words
+    return words
+
+
+def pixels_form(name: str, start: Any) -> list[list[float]]:
+    """Draw a small image as a table of numbers."""
+    rows = [list(row) for row in start] if start and isinstance(start[0], list) else []
+    if not rows and start:
+        side = math.isqrt(len(start))
+        rows = [list(start[at : at + side]) for at in range(0, side * side, side)]
+    if len(rows) > MOST_PIXELS:
+        st.caption("The image is too large to type; this asks about a sample of the pool.")
+        return rows
+    st.caption(f"{plain(name)}: change the numbers of a sample's pixels")
+    edited = st.data_editor(
+        pd.DataFrame(rows, columns=[str(place) for place in range(len(rows[0]) if rows else 0)]),
+        hide_index=True,
+        column_config={
+            str(place): st.column_config.NumberColumn(width=38)
+            for place in range(len(rows[0]) if rows else 0)
+        },
+        key=f"pixels:{name}",
+        alt="Pixels",
+    )
+    return [[float(value) for value in row] for row in edited.to_numpy().tolist()]
