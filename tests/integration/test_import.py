@@ -521,3 +521,36 @@ def test_the_brightest_pixel_of_a_pool_is_known(
     with store.read() as connection:
         found = projects.statistics(connection, project.id)
     assert found["columns"] == {"pixels": {"min": 0.0, "max": 16.0, "missing": 0}}
+
+
+def test_many_labels_are_stored_in_parts_and_a_killed_import_says_the_rest(
+    store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingesting, "LABELS_AT_ONCE", 7)
+    project = a_project(store, key_column="id")
+    job = queue(store, admin, mails(tmp_path / "a.parquet", range(60)), "label")
+    tell = telling(store, job)
+
+    def dying(progress: float, message: str = "") -> None:
+        if progress > 0.95:
+            raise SystemExit
+        tell(progress, message)
+
+    dying.clock, dying.check, dying.settle = tell.clock, tell.check, tell.settle  # type: ignore
+    with pytest.raises(SystemExit):
+        ingest(store, job, dying)  # type: ignore[arg-type]
+    with store.read() as connection:
+        partly = events.total(connection, project.id)
+        assert jobs.get(connection, job.id).state == "running"
+    assert 7 <= partly < 40
+    assert partly % 7 == 0
+    result = do(store, job)
+    assert (result["labels_added"], result["labels_known"]) == (40 - partly, partly)
+    with store.read() as connection:
+        assert events.counts(connection, project.id) == {
+            ("answer", "ham"): 20,
+            ("answer", "spam"): 20,
+        }
+        waiting = ranking.waiting(connection, project.id)
+        waiting += ranking.waiting(connection, project.id, holdout=True)
+    assert waiting == 20

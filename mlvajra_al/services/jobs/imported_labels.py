@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
-from mlvajra_al.services.labelling import retrain_if_due
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import people, projects, ranking
 from mlvajra_al.store.annotations import Filter
@@ -30,6 +29,21 @@ class Imported:
     column: str
     keys: pa.Array
     labels: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Answers to be stored, and how many labels are known as they are."""
+
+    source: str
+    column: str
+    answers: tuple[Answer, ...]
+    known: int
+
+    def parts(self, size: int) -> list[Pending]:
+        """Cut into parts of `size` answers; at least one, maybe empty."""
+        starts = range(0, max(len(self.answers), 1), size)
+        return [replace(self, answers=self.answers[at : at + size]) for at in starts]
 
 
 def collect(
@@ -72,36 +86,39 @@ def _unknown(source: str, column: str, unknown: list[str], names: Sequence[str])
     )
 
 
+def pending(connection: Connection, project: Project, labels: Imported, job: Job) -> Pending:
+    """Return what of these labels has not been said yet; a repeated job says the rest."""
+    try:
+        said = _said(connection, project, people.by_name(connection, _name(labels.column))[0])
+    except NotFound:
+        said = {}
+    every = _answers(labels, job)
+    fresh = []
+    for answer in every:
+        before = said.get(answer.sample_key)
+        if before is None:
+            fresh.append(answer)
+        elif before[1] != answer.label:
+            fresh.append(replace(answer, supersedes=before[0]))
+    return Pending(labels.source, labels.column, tuple(fresh), known=len(every) - len(fresh))
+
+
 def record(
-    connection: Connection,
-    project: Project,
-    pool: Pool,
-    *,
-    labels: Imported,
-    job: Job,
-    now: datetime,
-) -> dict[str, int]:
-    """Store one answer per sample that has none of this column yet, or another one now."""
+    connection: Connection, project: Project, pool: Pool, *, labels: Pending, now: datetime
+) -> None:
+    """Store these answers and do not ask again what they answer."""
     person = _person(connection, labels.column, now)
-    said = _said(connection, project, person)
-    every = _answers(pool, labels, job)
-    fresh = [
-        replace(
-            answer, supersedes=said[answer.sample_key][0] if answer.sample_key in said else None
-        )
-        for answer in every
-        if said.get(answer.sample_key, ("", None))[1] != answer.label
-    ]
-    if fresh:
-        _close_slots(connection, project, pool, answers=fresh, person=person)
-        _append(connection, project, pool, answers=fresh, said_by=(person, labels.source), now=now)
-        retrain_if_due(connection, project, count=len(fresh), now=now)
-    return {"labels_added": len(fresh), "labels_known": len(every) - len(fresh)}
+    _close_slots(connection, project, pool, answers=labels.answers, person=person)
+    _append(connection, project, pool, labels=labels, person=person, now=now)
+
+
+def _name(column: str) -> str:
+    return f"import: {column}"[:80]
 
 
 def _person(connection: Connection, column: str, now: datetime) -> Person:
     """Return the person who stands for a column of labels; nobody can sign in as them."""
-    name = f"import: {column}"[:80]
+    name = _name(column)
     try:
         return people.by_name(connection, name)[0]
     except NotFound:
@@ -118,7 +135,7 @@ def _said(
     return {event.sample_key: (event.event_id, event.label) for event in history}
 
 
-def _answers(pool: Pool, labels: Imported, job: Job) -> list[Answer]:
+def _answers(labels: Imported, job: Job) -> list[Answer]:
     """Return one answer per sample: of copies with different labels, the first."""
     keys = labels.keys.to_pylist()
     values = labels.labels.to_pylist()
@@ -136,11 +153,11 @@ def _append(
     project: Project,
     pool: Pool,
     *,
-    answers: Sequence[Answer],
-    said_by: tuple[Person, str],
+    labels: Pending,
+    person: Person,
     now: datetime,
 ) -> None:
-    person, source = said_by
+    answers = labels.answers
     positions = pool.positions([answer.sample_key for answer in answers])
     held = pool.holdout(project.holdout_threshold)[positions]
     seq = projects.next_seq(connection, project.id, count=len(answers))
@@ -162,7 +179,7 @@ def _append(
             created_at=now,
             late=False,
             adjudicates=False,
-            source=source[:200],
+            source=labels.source[:200],
             why=None,
         )
         for at, (answer, position) in enumerate(zip(answers, positions.tolist(), strict=True))

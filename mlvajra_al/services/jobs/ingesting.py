@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Column, ColumnKind, Job, Project, Schema
 from mlvajra_al.services import filling, importing
 from mlvajra_al.services.jobs import imported_labels
+from mlvajra_al.services.jobs.imported_labels import Pending
 from mlvajra_al.services.jobs.pool_statistics import summarise
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.services.labelling import open_project, project_pool
+from mlvajra_al.services.labelling import open_project, project_pool, retrain_if_due
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import jobs, projects, shards, staging
 from mlvajra_al.store.database import Connection, Store
@@ -27,6 +29,7 @@ from mlvajra_al.store.shards import Pool
 from mlvajra_al.store.staging import Plan, Staged
 
 MAX_HOLDOUT = 20_000
+LABELS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,12 @@ def ingest(store: Store, job: Job, tell: Tell) -> Result:
             at=now,
             place=reading.place,
         )
-        labels = _labels(project, reading, job)
+        labels = _labels(store, project, reading, job)
         project = replace(project, holdout_threshold=_threshold(project, pool, staged))
         after = Pool(folder, (*pool.shards, *staging.commit(staged, folder)))
         tell(0.9, "Summarising the columns")
         outcome = Outcome(project, reading, staged, after, summarise(after), labels)
-        result = store.write(lambda connection: _register(connection, outcome, job, tell))
+        result = _write(store, outcome, job, tell)
         staging.sweep(folder, after.shards)
     importing.sweep_uploads(store, now=now)
     return result
@@ -147,14 +150,19 @@ def _telling(reading: Reading, tell: Tell) -> Iterator[pa.RecordBatch]:
         tell(0.8 * min(done / total, 1) if total else 0.0, f"{done:,}{of} rows read")
 
 
-def _labels(project: Project, reading: Reading, job: Job) -> imported_labels.Imported | None:
+def _labels(store: Store, project: Project, reading: Reading, job: Job) -> Pending | None:
     column = job.payload.get("labels_from")
     if column is None:
         return None
-    names = [label.name for label in project.labels]
-    return imported_labels.collect(
-        reading.batches(), str(column), plan=reading.plan, names=names, place=reading.place
+    found = imported_labels.collect(
+        reading.batches(),
+        str(column),
+        plan=reading.plan,
+        names=[label.name for label in project.labels],
+        place=reading.place,
     )
+    with store.read() as connection:
+        return imported_labels.pending(connection, project, found, job)
 
 
 def _threshold(project: Project, pool: Pool, staged: Staged) -> float:
@@ -181,31 +189,68 @@ class Outcome:
     staged: Staged
     pool: Pool
     statistics: dict[str, Any]
-    labels: imported_labels.Imported | None
+    labels: Pending | None
 
 
-def _register(connection: Connection, outcome: Outcome, job: Job, tell: Tell) -> Result:
-    """Write it all and end the job, in one transaction."""
-    project, pool, now = outcome.project, outcome.pool, tell.clock()
+def _write(store: Store, outcome: Outcome, job: Job, tell: Tell) -> Result:
+    """Write everything in one transaction, but many labels in several.
+
+    Each holds the database for a moment only, so that people can label meanwhile; the job
+    ends with the last one, and one that is repeated says only what is still missing.
+    """
+    parts = outcome.labels.parts(LABELS_AT_ONCE) if outcome.labels else []
+    rest, result = parts[1:], _result(outcome)
+
+    def register(connection: Connection) -> None:
+        _register(connection, outcome, parts[0] if parts else None, job=job, tell=tell)
+        if not rest:
+            _settle(connection, outcome, result, tell)
+
+    store.write(register)
+    for number, part in enumerate(rest, start=1):
+        tell(0.9 + 0.1 * number / (len(rest) + 1), "Storing labels")
+        store.write(partial(_add_labels, outcome=outcome, part=part, tell=tell))
+    if rest:
+        store.write(lambda connection: _settle(connection, outcome, result, tell))
+    return result
+
+
+def _register(
+    connection: Connection, outcome: Outcome, labels: Pending | None, *, job: Job, tell: Tell
+) -> None:
+    project, now = outcome.project, tell.clock()
     tell.check(connection)
     projects.add_shards(connection, outcome.staged.shards)
     projects.set_holdout_threshold(connection, project.id, project.holdout_threshold)
     projects.set_statistics(connection, project.id, outcome.statistics)
-    counts: dict[str, int] = {}
-    if outcome.labels is not None:
-        counts = imported_labels.record(
-            connection, project, pool, labels=outcome.labels, job=job, now=now
-        )
-    filling.fill(connection, project, pool, rng=np.random.default_rng([project.seed, job.id]))
+    if labels is not None:
+        _add_labels(connection, outcome=outcome, part=labels, tell=tell)
+    rng = np.random.default_rng([project.seed, job.id])
+    filling.fill(connection, project, outcome.pool, rng=rng)
     if outcome.staged.shards:
         jobs.enqueue(connection, project.id, "prepare", payload={}, now=now, dedupe="prepare")
-    result = _result(outcome, counts)
+
+
+def _add_labels(connection: Connection, *, outcome: Outcome, part: Pending, tell: Tell) -> None:
+    tell.check(connection)
+    if part.answers:
+        imported_labels.record(
+            connection, outcome.project, outcome.pool, labels=part, now=tell.clock()
+        )
+
+
+def _settle(connection: Connection, outcome: Outcome, result: Result, tell: Tell) -> None:
+    added = len(outcome.labels.answers) if outcome.labels else 0
+    if added:
+        retrain_if_due(connection, outcome.project, count=added, now=tell.clock())
     tell.settle(connection, result)
-    return result
 
 
-def _result(outcome: Outcome, counts: dict[str, int]) -> Result:
-    staged = outcome.staged
+def _result(outcome: Outcome) -> Result:
+    staged, labels = outcome.staged, outcome.labels
+    counts = {}
+    if labels is not None:
+        counts = {"labels_added": len(labels.answers), "labels_known": labels.known}
     return {
         "source": outcome.reading.plan.source,
         "samples": len(outcome.pool),
