@@ -47,6 +47,9 @@ class Server:
     home: Path
     environment: dict[str, str]
     port: int = 0
+    command: tuple[str | Path, ...] = (MLVAJRA, "run")
+    folder: Path | None = None
+    patience_s: float = START_SECONDS
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -85,8 +88,9 @@ class Server:
         environment |= {"MLVAJRA_HOME": str(self.home), "MLVAJRA_PORT": str(self.port)}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [MLVAJRA, "run"],
+                self.command,
                 env=environment,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -97,14 +101,14 @@ class Server:
     def wait_until_ready(self) -> None:
         """Return when /readyz says yes; fail with the log when it does not in time."""
         assert self.process is not None
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.patience_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 pytest.fail(f"the server ended with {self.process.returncode}")
             if _answers(f"{self.url}/readyz"):
                 return
             time.sleep(0.1)
-        pytest.fail(f"the server was not ready after {START_SECONDS} s")
+        pytest.fail(f"the server was not ready after {self.patience_s} s")
 
     def stop(self) -> int:
         """Stop as Ctrl-C does and return the exit code; nothing it started is left."""
@@ -199,10 +203,11 @@ Starter = Callable[..., Server]
 def _starter(config: pytest.Config, folder: Path) -> Iterator[Starter]:
     started: list[Server] = []
 
-    def start(**environment: str) -> Server:
-        home = folder / f"server{len(started)}" / "workspace"
-        home.mkdir(parents=True)
-        server = Server(home, environment)
+    def start(server: Server | None = None, **environment: str) -> Server:
+        if server is None:
+            home = folder / f"server{len(started)}" / "workspace"
+            home.mkdir(parents=True)
+            server = Server(home, environment)
         started.append(server)
         config.stash[SERVERS].append(server)
         server.start()
