@@ -34,6 +34,8 @@ class Terms(TfidfVectorizer):  # type: ignore[misc]
     [[0.0], [0.0]]
     """
 
+    vocabulary_: dict[str, int]
+
     def fit(self, raw_documents: Iterable[str], y: Any = None) -> Self:
         """Learn vocabulary and inverse document frequencies."""
         self.fit_transform(raw_documents)
@@ -57,7 +59,7 @@ class Terms(TfidfVectorizer):  # type: ignore[misc]
         except ValueError:
             every = TfidfVectorizer(**{**self.get_params(), "vocabulary": [NO_WORDS]})
             every.fit(documents)
-        self.vocabulary_: dict[str, int] = every.vocabulary_
+        self.vocabulary_ = every.vocabulary_
         self.fixed_vocabulary_ = True
         self._tfidf = every._tfidf
         return self.transform(documents)

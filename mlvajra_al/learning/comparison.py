@@ -1,0 +1,171 @@
+"""Which of two models is better on the same samples, and how much error may be spent on asking.
+
+References
+----------
+.. [1] Q. McNemar, "Note on the sampling error of the difference between correlated
+   proportions or percentages", Psychometrika 12(2), 1947.
+.. [2] K. K. G. Lan and D. L. DeMets, "Discrete sequential boundaries for clinical trials",
+   Biometrika 70(3), 1983.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
+
+from mlvajra_al.learning.intervals import (
+    FEWEST,
+    Floats,
+    bounded,
+    checked,
+    posterior,
+    too_few,
+    unknown,
+)
+from mlvajra_al.learning.metrics import f1, macro_f1, rarer
+from mlvajra_al.records import Measure, Verdict
+
+RETRAINS, ERROR = 50, 0.05
+
+
+def compare(
+    y_true: ArrayLike,
+    champion_proba: ArrayLike,
+    challenger_proba: ArrayLike,
+    labels: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    alpha: float,
+    champion: int,
+    challenger: int,
+) -> Verdict:
+    """Say whether the challenger is better than the champion on the same samples.
+
+    It is if it is right where the champion is wrong so much more often than the other way
+    round that chance would do it with probability at most `alpha` (exact one-sided McNemar
+    test), and the headline measure does not fall. The difference's interval is a paired
+    posterior.
+
+    Parameters
+    ----------
+    y_true : array-like of str, shape (n_samples,)
+    champion_proba, challenger_proba : array-like of shape (n_samples, n_labels)
+    labels : sequence of str
+    rng : numpy.random.Generator
+    alpha : float
+        Error allowed to this comparison, see `spending`.
+    champion, challenger : int
+        Version numbers, for the words.
+
+    Returns
+    -------
+    Verdict
+
+    Examples
+    --------
+    >>> y = ["ham"] * 60 + ["spam"] * 40
+    >>> old = [[0.9, 0.1]] * 75 + [[0.1, 0.9]] * 25
+    >>> new = [[0.9, 0.1]] * 61 + [[0.1, 0.9]] * 39
+    >>> verdict = compare(y, old, new, ["ham", "spam"], rng=np.random.default_rng(0),
+    ...                   alpha=spending(1), champion=1, challenger=2)
+    >>> verdict.better, verdict.only_challenger_right, verdict.only_champion_right
+    (True, 14, 0)
+    """
+    truth, old = checked(y_true, champion_proba, labels)
+    _, new = checked(y_true, challenger_proba, labels)
+    support = np.bincount(truth, minlength=len(labels))
+    metric = "macro F1" if len(labels) != 2 else f"F1 ({labels[rarer(support)]})"
+    note = too_few(support, labels, of=range(len(labels)) if len(truth) >= FEWEST else [])
+    guesses = (old.argmax(axis=1), new.argmax(axis=1)) if len(truth) else (truth, truth)
+    wins = int(np.sum((guesses[1] == truth) & (guesses[0] != truth)))
+    losses = int(np.sum((guesses[0] == truth) & (guesses[1] != truth)))
+    values: tuple[float | None, float | None] = (None, None)
+    difference, p_value, better = unknown(metric, len(truth), note), None, False
+    if not note:
+        values, difference = _paired(metric, truth, guesses, len(labels), rng=rng)
+        p_value = float(binom.sf(wins - 1, wins + losses, 0.5))
+        better = p_value <= alpha and (difference.value or 0.0) >= 0
+    worse = not note and float(binom.sf(losses - 1, wins + losses, 0.5)) <= alpha
+    return Verdict(
+        champion=champion,
+        challenger=challenger,
+        n=len(truth),
+        metric=metric,
+        champion_value=values[0],
+        challenger_value=values[1],
+        difference=difference,
+        only_champion_right=losses,
+        only_challenger_right=wins,
+        p_value=p_value,
+        better=better,
+        advice=note or _advice((champion, challenger), (losses, wins), better=better, worse=worse),
+    )
+
+
+def _paired(
+    metric: str,
+    truth: NDArray[np.intp],
+    guesses: tuple[NDArray[np.intp], NDArray[np.intp]],
+    k: int,
+    *,
+    rng: np.random.Generator,
+) -> tuple[tuple[float, float], Measure]:
+    """Draw both models' confusion from one posterior over (truth, old answer, new answer)."""
+    flat = (truth * k + guesses[0]) * k + guesses[1]
+    cells = np.arange(k**3) if k <= 5 else np.unique(flat)
+    counts = np.bincount(flat, minlength=k**3)[cells]
+    shares = posterior(counts, 2 / k**3, rng=rng)
+    place = rarer(np.bincount(truth, minlength=k)) if k == 2 else None
+    true, old, new = cells // k**2, cells // k % k, cells % k
+    drawn = [_score(shares, true * k + guess, k, place) for guess in (old, new)]
+    exact = [_score(counts[None, :], true * k + guess, k, place)[0] for guess in (old, new)]
+    values = (float(exact[0]), float(exact[1]))
+    return values, bounded(metric, values[1] - values[0], drawn[1] - drawn[0], len(truth))
+
+
+def _score(shares: NDArray[Any], into: NDArray[Any], k: int, place: int | None) -> Floats:
+    confusion = np.zeros((k * k, len(shares)))
+    np.add.at(confusion, into, shares.T)
+    tables = confusion.T.reshape(-1, k, k)
+    return macro_f1(tables) if place is None else f1(tables)[:, place]
+
+
+def _advice(versions: tuple[int, int], right: tuple[int, int], *, better: bool, worse: bool) -> str:
+    champion, challenger = versions
+    counts = (
+        f"version {challenger} is right on {right[1]} samples where version {champion} is wrong, "
+        f"and wrong on {right[0]} where it is right"
+    )
+    if better:
+        return f"promote version {challenger}: {counts}"
+    if worse:
+        return f"keep version {champion}: {counts}"
+    return f"too close to say: {counts}; keep version {champion} until there are more answers"
+
+
+def spending(k: int) -> float:
+    """Return the error that the comparison after the k-th retrain may spend.
+
+    Equal shares of 5% over 50 retrains: whatever the dependence between the tests, a project
+    promotes an equal challenger with probability at most 5%. Later comparisons spend nothing,
+    so that a person decides.
+
+    Parameters
+    ----------
+    k : int
+        Which comparison of the project this is, from 1.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> spending(1), round(sum(spending(k) for k in range(1, 1000)), 9)
+    (0.001, 0.05)
+    """
+    return ERROR / RETRAINS if 1 <= k <= RETRAINS else 0.0
