@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
@@ -66,7 +67,8 @@ def run_once(store: Store, worker: str, *, clock: Clock = utc_now) -> Job | None
 def _do(store: Store, job: Job, tell: Tell) -> None:
     log.info("%s %d: started", job.kind, job.id)
     try:
-        result = HANDLERS[job.kind](store, job, tell)
+        with threadpool_limits(1):  # the other cores belong to the people who label
+            result = HANDLERS[job.kind](store, job, tell)
     except Cancelled:
         log.info("%s %d: cancelled or taken over", job.kind, job.id)
     except Stop:
