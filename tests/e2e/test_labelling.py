@@ -1,0 +1,286 @@
+"""Labelling with the keyboard: one key, one answer, for the sample on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.desk import Desk, a_person, emails
+
+Sit = Callable[..., Desk]
+
+
+@pytest.fixture
+def sit(context: BrowserContext, server: Any, sign_in: Callable[..., None]) -> Sit:
+    """Sit a new person down at a project's card."""
+
+    def sit_down(project: str = "spam") -> Desk:
+        page = context.new_page()
+        person = a_person(server)
+        sign_in(page, server, person)
+        return Desk(page, server, person, project).open()
+
+    return sit_down
+
+
+def test_every_key_of_a_burst_labels_the_sample_on_the_screen(sit: Sit) -> None:
+    desk = sit()
+    desk.burst("121122121221112212121122121212")
+    desk.wait_until_saved()
+    met = [press for press in desk.pressed() if press["sample"]]
+    stored = desk.stored()
+    assert len(met) >= 25, "the buffer keeps up with sixteen keys a second"
+    assert [event["sample_key"] for event in stored] == [press["sample"] for press in met]
+    labels = {"1": "ham", "2": "spam"}
+    assert [event["label"] for event in stored] == [labels[press["key"]] for press in met]
+    known = emails()
+    for press, event in zip(met, stored, strict=True):
+        email = known[event["sample_key"]]
+        title, text = email["subject"] or "(no title)", email["body"] or "(empty)"
+        assert (press["title"], press["text"][:300]) == (title, text[:300])
+
+
+def test_undo_brings_the_card_back_and_the_next_answer_supersedes(sit: Sit) -> None:
+    desk = sit()
+    first, second = desk.press("1", "2")
+    desk.page.keyboard.press("u")
+    desk.wait_for_card()
+    assert desk.sample == second
+    expect(desk.card.locator(".said")).to_contain_text("You had said")
+    expect(desk.card.locator('.label[data-label="spam"]')).to_have_attribute("aria-pressed", "true")
+    desk.press("1")
+    desk.wait_until_saved()
+    events = desk.stored()
+    assert [(e["sample_key"], e["action"], e["label"]) for e in events] == [
+        (first, "answer", "ham"),
+        (second, "answer", "spam"),
+        (second, "retract", None),
+        (second, "answer", "ham"),
+    ]
+    assert [e["supersedes"] for e in events[1:]] == [
+        None,
+        events[1]["event_id"],
+        events[2]["event_id"],
+    ]
+    assert not any(e["late"] for e in events)
+
+
+def test_backspace_undoes_several_answers_one_by_one(sit: Sit) -> None:
+    desk = sit()
+    met = desk.press("1", "1", "2")
+    for sample in reversed(met):
+        desk.page.keyboard.press("Backspace")
+        desk.wait_for_card()
+        assert desk.sample == sample
+    assert desk.press("2", "2", "1") == met
+    desk.wait_until_saved()
+    final = {e["sample_key"]: e["label"] for e in desk.stored()}
+    assert [final[sample] for sample in met] == ["spam", "spam", "ham"]
+
+
+def test_a_skipped_sample_makes_room_and_a_flag_carries_its_comment(sit: Sit) -> None:
+    desk = sit()
+    (skipped,) = desk.press("s")
+    (flagged,) = desk.press("f")
+    desk.page.keyboard.type("1 or 2? u tell me")
+    assert desk.sample == flagged, "keys go into the comment"
+    desk.page.keyboard.press("Enter")
+    desk.wait_for_card()
+    assert desk.sample not in (skipped, flagged)
+    desk.wait_until_saved()
+    said = [(e["sample_key"], e["action"], e["label"], e["comment"]) for e in desk.stored()]
+    assert said == [
+        (skipped, "skip", None, ""),
+        (flagged, "flag", None, "1 or 2? u tell me"),
+    ]
+
+
+def test_escape_leaves_the_flag_and_the_shortcuts_without_an_answer(sit: Sit) -> None:
+    desk = sit()
+    (sample,) = desk.press("f")
+    desk.page.keyboard.press("Escape")
+    expect(desk.card.locator(".flag")).to_be_hidden()
+    desk.page.keyboard.press("?")
+    expect(desk.card.get_by_role("dialog", name="Shortcuts")).to_be_visible()
+    desk.page.keyboard.press("1")
+    desk.page.keyboard.press("Escape")
+    expect(desk.card.get_by_role("dialog", name="Shortcuts")).to_be_hidden()
+    assert desk.sample == sample
+    assert desk.stored() == []
+
+
+def test_keys_with_modifiers_on_repeat_or_in_a_field_answer_nothing(sit: Sit) -> None:
+    desk = sit()
+    sample = desk.sample
+    for chord in ("Control+1", "Alt+1", "Meta+1", "Shift+S"):
+        desk.page.keyboard.press(chord)
+    picker = desk.page.get_by_role("combobox").first
+    picker.focus()
+    desk.page.keyboard.press("1")
+    desk.page.keyboard.press("Escape")
+    desk.page.locator("body").evaluate("() => document.activeElement.blur()")
+    assert desk.sample == sample
+    desk.page.keyboard.down("1")
+    for _ in range(5):
+        desk.page.keyboard.down("1")
+    desk.page.keyboard.up("1")
+    desk.wait_until_saved()
+    assert len(desk.stored()) == 1, "a key held down is one answer"
+
+
+def test_a_double_click_records_one_annotation(sit: Sit) -> None:
+    desk = sit()
+    sample = desk.sample
+    desk.card.locator('.label[data-label="ham"]').dblclick()
+    desk.wait_until_saved()
+    assert [e["sample_key"] for e in desk.stored()] == [sample]
+    desk.card.locator('.label[data-label="spam"]').click()
+    desk.wait_until_saved()
+    assert [e["label"] for e in desk.stored()] == ["ham", "spam"]
+
+
+def test_buttons_stay_in_their_place_whatever_the_sample(sit: Sit) -> None:
+    desk = sit()
+    button = desk.card.locator('.label[data-label="spam"]')
+    places = []
+    for key in "121212":
+        places.append(button.bounding_box())
+        desk.press(key)
+    assert len({str(place) for place in places}) == 1
+    place = places[0]
+    assert place is not None and place["y"] + place["height"] < 800, "without scrolling"
+
+
+def test_a_row_of_numbers_shows_each_with_the_pools_range(sit: Sit) -> None:
+    desk = sit("tumours")
+    rows = desk.card.locator(".row")
+    assert rows.count() == 30
+    expect(rows.first).to_contain_text("mean radius")
+    expect(rows.first.locator(".range")).to_have_attribute("title", "6.981 to 28.11 in the pool")
+    body = desk.card.locator(".body")
+    assert body.evaluate("body => body.scrollHeight - body.clientHeight") <= 2, "all at a glance"
+
+
+def test_an_image_of_eight_by_eight_pixels_is_large_and_crisp(sit: Sit) -> None:
+    desk = sit("digits")
+    canvas = desk.card.locator("canvas")
+    box = canvas.bounding_box()
+    assert box is not None and min(box["width"], box["height"]) >= 200
+    drawn = canvas.evaluate("c => [c.width, c.height, getComputedStyle(c).imageRendering]")
+    assert drawn == [8, 8, "pixelated"]
+    bright = canvas.evaluate("c => Math.max(...c.getContext('2d').getImageData(0, 0, 8, 8).data)")
+    assert bright == 255
+    assert desk.card.locator(".label").count() == 10
+
+
+def test_the_rail_counts_what_was_said_and_what_is_missing_for_a_retrain(sit: Sit) -> None:
+    desk = sit()
+    rail = desk.card.locator(".rail")
+    meter = rail.get_by_role("progressbar")
+    before = int(meter.get_attribute("aria-valuenow") or 0)
+    desk.press("1", "1", "2")
+    desk.wait_until_saved()
+    expect(rail).to_contain_text("Your answers3")
+    expect(meter).to_have_attribute("aria-valuenow", str((before + 3) % 20))
+
+
+def test_a_new_version_exchanges_what_nobody_has_seen(sit: Sit) -> None:
+    desk = sit("tumours")
+    waiting = desk.card.locator(".rail .loop")
+    desk.press(*"12" * 10)
+    shown = desk.sample
+    expect(waiting).to_contain_text("until the next retrain", timeout=60_000)
+    expect(desk.notices.filter(has_text="it chooses what comes next")).to_be_visible(timeout=30_000)
+    assert desk.sample == shown, "the card under the reader's eyes stays"
+    met = desk.press("1", "2", "1")
+    desk.wait_until_saved()
+    versions = {
+        row["sample_key"]: row["version"]
+        for row in desk.server.client().get("/projects/tumours/annotations?limit=5000").json()
+        for row in [{"sample_key": row["sample_key"], "version": (row["why"] or {}).get("version")}]
+    }
+    assert shown == met[0]
+    assert any(versions[sample] is not None for sample in met[1:])
+
+
+def test_leaving_the_page_gives_the_claims_back_and_keeps_the_answers(sit: Sit) -> None:
+    desk = sit()
+    desk.press("1", "2")
+    assert desk.held() > 0
+    desk.page.get_by_role("link", name="Home").click()
+    desk.page.wait_for_url("**/")
+    desk.page.wait_for_timeout(500)
+    assert desk.held() == 0
+    assert len(desk.stored()) == 2
+    assert (
+        desk.page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('mlvajra'))") == []
+    )
+
+
+def test_my_answers_are_found_changed_and_taken_back(
+    sit: Sit, settled: Callable[[Page], None]
+) -> None:
+    desk = sit()
+    first, second = desk.press("1", "2")
+    desk.wait_until_saved()
+    page = desk.page
+    page.get_by_text("My answers", exact=True).click()
+    settled(page)
+    page.get_by_label("Search").fill(emails()[first]["body"][5:25].split("\n")[0].strip() or first)
+    page.keyboard.press("Enter")
+    row = page.get_by_role("button", name="Take back")
+    expect(row.first).to_be_visible()
+    page.get_by_label("Search").fill(second)
+    page.keyboard.press("Enter")
+    expect(row).to_have_count(1)
+    row.click()
+    expect(page.get_by_text("Nothing here")).to_be_visible()
+    events = desk.stored()
+    assert (events[-1]["sample_key"], events[-1]["action"]) == (second, "retract")
+    assert events[-1]["supersedes"] == events[1]["event_id"]
+    page.get_by_label("Search").fill(first)
+    page.keyboard.press("Enter")
+    expect(row).to_have_count(1)
+    page.get_by_role("combobox", name="Label").click()
+    page.get_by_role("option", name="Spam").click()
+    expect(page.get_by_text("Changed.")).to_be_visible()
+    assert (desk.stored()[-1]["sample_key"], desk.stored()[-1]["label"]) == (first, "spam")
+
+
+def test_a_reviewer_settles_what_was_flagged(
+    sit: Sit, context: BrowserContext, sign_in: Callable[..., None], settled: Callable[[Page], None]
+) -> None:
+    desk = sit("digits")
+    (flagged,) = desk.press("f")
+    desk.page.keyboard.type("a one or a seven")
+    desk.page.keyboard.press("Enter")
+    desk.wait_until_saved()
+    reviewer = a_person(desk.server, "reviewer")
+    context.clear_cookies()
+    page = context.new_page()
+    sign_in(page, desk.server, reviewer)
+    page.goto(f"{desk.server.url}/review?project=digits")
+    settled(page)
+    expect(page.get_by_text("a one or a seven")).to_be_visible()
+    expect(page.locator("canvas")).to_be_visible()
+    page.get_by_role("button", name="7", exact=True).click()
+    expect(page.get_by_text("Nothing to review")).to_be_visible()
+    decided = Desk(page, desk.server, reviewer, "digits").stored()
+    assert [(e["sample_key"], e["label"]) for e in decided] == [(flagged, "7")]
+
+
+def test_a_narrow_window_keeps_labels_in_reach(sit: Sit) -> None:
+    desk = sit()
+    desk.page.set_viewport_size({"width": 400, "height": 760})
+    desk.page.reload()
+    desk.wait_for_card()
+    for name in ("ham", "spam"):
+        box = desk.card.locator(f'.label[data-label="{name}"]').bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 400
+        assert box["y"] + box["height"] <= 760
+    desk.card.locator('.label[data-label="spam"]').click()
+    desk.wait_until_saved()
+    assert len(desk.stored()) == 1

@@ -1,0 +1,284 @@
+"""Nothing that was answered is lost, sent twice, or sent as somebody else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.desk import Desk, a_person, database, kill_web
+
+Sit = Callable[..., Desk]
+STATUS_MS = 20_000
+
+
+@pytest.fixture
+def sit(context: BrowserContext, server: Any, sign_in: Callable[..., None]) -> Sit:
+    """Sit a new person down at a project's card."""
+
+    def sit_down(project: str = "spam") -> Desk:
+        page = context.new_page()
+        person = a_person(server)
+        sign_in(page, server, person)
+        return Desk(page, server, person, project).open()
+
+    return sit_down
+
+
+def kept(page: Page) -> dict[str, Any]:
+    """Return what lies in the browser's storage for us."""
+    found: dict[str, Any] = page.evaluate(
+        """() => Object.fromEntries(Object.entries(localStorage)
+            .filter(([key]) => key.startsWith("mlvajra-outbox/"))
+            .map(([key, value]) => [key, JSON.parse(value)]))"""
+    )
+    return found
+
+
+def test_a_server_killed_in_the_middle_of_a_burst_loses_nothing_and_doubles_nothing(
+    sit: Sit,
+) -> None:
+    desk = sit()
+    desk.burst("121212")
+    kill_web(desk.server)
+    desk.burst("12121212")
+    desk.server.wait_until_ready()
+    desk.wait_until_saved()
+    desk.burst("1212", pause_ms=150)
+    kill_web(desk.server)
+    desk.server.wait_until_ready()
+    desk.wait_until_saved()
+    met = [press["sample"] for press in desk.pressed() if press["sample"]]
+    stored = desk.stored()
+    assert len(met) >= 10
+    assert [event["sample_key"] for event in stored] == met
+    labels = {"1": "ham", "2": "spam"}
+    pressed = [labels[press["key"]] for press in desk.pressed() if press["sample"]]
+    assert [event["label"] for event in stored] == pressed
+
+
+def test_answers_given_offline_are_said_to_wait_and_arrive_in_order(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit()
+    met = desk.press("1")
+    desk.wait_until_saved()
+    context.set_offline(True)
+    met += desk.press("2", "1", "2")
+    expect(desk.status).to_contain_text("Offline (3 waiting", timeout=STATUS_MS)
+    assert len(desk.stored()) == 1
+    context.set_offline(False)
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == met
+    assert kept(desk.page) == {}
+
+
+def test_a_tab_closed_with_unsent_answers_is_taken_over_by_the_next_one(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit()
+    context.set_offline(True)
+    met = desk.press("1", "2", "1")
+    expect(desk.status).to_contain_text("3 waiting", timeout=STATUS_MS)
+    desk.page.close()
+    context.set_offline(False)
+    assert desk.stored() == []
+    again = Desk(context.new_page(), desk.server, desk.person).open()
+    again.wait_until_saved()
+    assert [event["sample_key"] for event in again.stored()] == met
+    assert kept(again.page) == {}
+
+
+def test_a_reload_keeps_what_was_not_sent(sit: Sit, context: BrowserContext) -> None:
+    desk = sit()
+    desk.page.route("**/annotations", lambda route: route.abort())
+    met = desk.press("1", "2")
+    expect(desk.status).to_contain_text("2 waiting", timeout=STATUS_MS)
+    desk.page.unroute("**/annotations")
+    desk.page.reload()
+    desk.wait_for_card()
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == met
+
+
+def test_two_tabs_of_one_person_send_their_own_answers_once(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit()
+    other = Desk(context.new_page(), desk.server, desk.person).open()
+    posts: Counter[str] = Counter()
+
+    def note(request: Any) -> None:
+        if request.method == "POST" and request.url.endswith("/annotations"):
+            posts.update(answer["event_id"] for answer in request.post_data_json)
+
+    context.on("request", note)
+    context.set_offline(True)
+    desk.page.bring_to_front()
+    met = desk.press("1", "2", "1")
+    other.page.bring_to_front()
+    met += other.press("2", "1", "2")
+    expect(other.status).to_contain_text("3 waiting", timeout=STATUS_MS)
+    assert len(kept(desk.page)) == 2, "each tab has an outbox of its own"
+    posts.clear()
+    context.set_offline(False)
+    desk.wait_until_saved()
+    other.wait_until_saved()
+    assert len(set(met)) == 6, "the tabs showed different samples"
+    assert sorted(event["sample_key"] for event in desk.stored()) == sorted(met)
+    assert set(posts.values()) == {1}, "no tab sent the other's answers"
+
+
+def test_another_person_signing_in_elsewhere_gets_none_of_my_answers(
+    sit: Sit, context: BrowserContext, sign_in: Callable[..., None]
+) -> None:
+    desk = sit()
+    mine = desk.press("1")
+    desk.wait_until_saved()
+    other = a_person(desk.server)
+    tab = context.new_page()
+    context.clear_cookies()
+    sign_in(tab, desk.server, other)
+    mine += desk.press("2", "1")
+    expect(desk.status).to_contain_text(f"belong to {desk.person}", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text(other)
+    assert len(desk.stored()) == 1
+    assert Desk(tab, desk.server, other).stored() == []
+    their = Desk(tab, desk.server, other).open()
+    expect(their.notices).to_contain_text([f"2 answers of {desk.person} wait"])
+    context.clear_cookies()
+    sign_in(tab, desk.server, desk.person)
+    desk.page.bring_to_front()
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == mine
+    assert their.stored() == []
+
+
+def test_a_session_revoked_in_a_burst_says_so_and_keeps_the_answers(
+    sit: Sit, context: BrowserContext, sign_in: Callable[..., None]
+) -> None:
+    desk = sit()
+    desk.burst("121")
+    with database(desk.server) as connection:
+        connection.execute(
+            "UPDATE session SET revoked_at = '2026-01-01 00:00:00.000000' "
+            "WHERE person_id = (SELECT id FROM person WHERE name = ?)",
+            (desk.person,),
+        )
+    desk.burst("212")
+    expect(desk.status).to_contain_text("Signed out; your", timeout=STATUS_MS)
+    expect(desk.card.get_by_role("link", name="Sign in again")).to_be_visible()
+    met = [press["sample"] for press in desk.pressed() if press["sample"]]
+    assert len(desk.stored()) < len(met)
+    sign_in(context.new_page(), desk.server, desk.person)
+    desk.page.bring_to_front()
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == met
+
+
+def test_a_refused_answer_is_shown_with_the_reason_and_takes_no_other_with_it(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit("digits")
+    with database(desk.server) as connection:
+        connection.execute(
+            "DELETE FROM label WHERE name = '9' AND "
+            "project_id = (SELECT id FROM project WHERE name = 'digits')"
+        )
+    context.set_offline(True)
+    met = desk.press("1", "9", "2")
+    context.set_offline(False)
+    refused = desk.notices.filter(has_text="Not accepted")
+    expect(refused).to_contain_text("'9' is not a label of this project", timeout=STATUS_MS)
+    expect(desk.status).to_have_text("1 answer not accepted: see the notice")
+    assert [event["sample_key"] for event in desk.stored()] == [met[0], met[2]]
+    desk.page.reload()
+    desk.wait_for_card()
+    expect(refused).to_be_visible()
+    refused.get_by_role("button", name="Discard").click()
+    expect(refused).to_have_count(0)
+    expect(desk.status).to_have_text("All saved")
+    assert kept(desk.page) == {}
+
+
+def test_an_answer_after_its_lease_is_saved_and_said_to_be_late(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit()
+    context.set_offline(True)
+    sample = desk.sample
+    with database(desk.server) as connection:
+        connection.execute("UPDATE slot SET lease_until = '2026-01-01 00:00:00.000000'")
+    quicker = a_person(desk.server)
+    with desk.server.client(quicker) as client:
+        answer = {"sample_key": sample, "action": "answer", "label": "ham", "event_id": sample}
+        claims = {
+            c["sample_key"]: c for c in client.post("/projects/spam/claims", json={"n": 20}).json()
+        }
+        answer["claim_id"] = claims[sample]["claim_id"]
+        assert client.post("/projects/spam/annotations", json=[answer]).status_code == 201
+    desk.press("2")
+    context.set_offline(False)
+    notice = desk.notices.filter(has_text="somebody else had answered meanwhile")
+    expect(notice).to_be_visible(timeout=STATUS_MS)
+    assert [(e["sample_key"], e["late"]) for e in desk.stored()] == [(sample, 1)]
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_still_sends(
+    context: BrowserContext, server: Any, sign_in: Callable[..., None]
+) -> None:
+    context.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
+    )
+    page, person = context.new_page(), a_person(server)
+    sign_in(page, server, person)
+    desk = Desk(page, server, person).open()
+    context.set_offline(True)
+    met = desk.press("1", "2")
+    expect(desk.notices.filter(has_text="cannot keep answers on disk")).to_be_visible()
+    expect(desk.status).to_contain_text("leave it open", timeout=STATUS_MS)
+    context.set_offline(False)
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == met
+
+
+def test_the_card_says_that_it_is_offline_at_the_start_and_recovers(sit: Sit) -> None:
+    desk = sit()
+    page = desk.page
+    page.route("**/claims*", lambda route: route.abort())
+    page.route("**/claims/heartbeat", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")
+    desk.wait_for_card()
+    desk.press("1")
+    desk.wait_until_saved()
+
+
+def test_where_nothing_is_left_for_a_person_the_card_says_why(sit: Sit) -> None:
+    desk = sit("tumours")
+    of_project = "project_id = (SELECT id FROM project WHERE name = 'tumours')"
+    with database(desk.server) as connection:
+        connection.execute(f"UPDATE slot SET done = 1 WHERE {of_project}")  # noqa: S608
+    desk.page.reload()
+    expect(desk.card.get_by_role("heading", name="All done for you")).to_be_visible()
+    before = len(desk.stored())
+    desk.burst("12s")
+    assert len(desk.stored()) == before
+
+
+def test_a_project_archived_meanwhile_takes_the_answers_and_asks_no_more(sit: Sit) -> None:
+    desk = sit()
+    with database(desk.server) as connection:
+        connection.execute("UPDATE project SET archived_at = created_at WHERE name = 'spam'")
+    met = desk.press(*"121212")
+    expect(desk.card.get_by_role("heading", name="Not open for labelling")).to_be_visible()
+    expect(desk.card.locator(".end")).to_contain_text("archived")
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == met
+    with database(desk.server) as connection:
+        connection.execute("UPDATE project SET archived_at = NULL WHERE name = 'spam'")
+    desk.wait_for_card()
