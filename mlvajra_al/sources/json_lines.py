@@ -34,8 +34,6 @@ def read(location: Location, request: Request) -> Iterator[Rows]:
                 objects, places = [], []
         if objects:
             yield _flush(location.name, objects, places, first=first, request=request)
-        elif first == 0:
-            raise BadSource(location.name, "is empty", "choose a file with rows")
 
 
 def count(location: Location) -> None:

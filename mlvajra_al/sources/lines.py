@@ -79,15 +79,16 @@ def _undecodable(location: Location, encoding: str) -> BadSource:
         return BadSource(
             location.name, "starts as UTF-16 but is not", "save the file again as UTF-8"
         )
+    where = "it"
     with location.open() as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                found = f"line {number:,}, byte {error.start + 1:,} (0x{line[error.start]:02X})"
-                return BadSource(
-                    location.name,
-                    f"{found} is not UTF-8",
-                    "save the file as UTF-8 (in Excel: 'CSV UTF-8')",
-                )
-    return BadSource(location.name, "is not UTF-8", "save the file as UTF-8")
+                where = f"line {number:,}, byte {error.start + 1:,} (0x{line[error.start]:02X})"
+                break
+    return BadSource(
+        location.name,
+        f"{where} is not UTF-8",
+        "save the file as UTF-8 (in Excel: 'CSV UTF-8')",
+    )

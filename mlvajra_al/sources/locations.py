@@ -109,7 +109,7 @@ def detect(location: Location) -> str:
     """
     with location.open() as file:
         head = file.read(512)
-    if not head:
+    if not head.strip():
         raise BadSource(location.name, "is empty", "choose a file with rows")
     for magic, what, remedy in FOREIGN:
         if head.startswith(magic):

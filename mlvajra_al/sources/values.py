@@ -221,7 +221,7 @@ def _image(values: pa.Array) -> pa.Array:
     outer = pc.list_value_length(values)
     rows, widths = values.flatten(), None
     if is_list(rows.type):
-        widths, rows = pc.list_value_length(rows), rows.flatten()
+        widths, rows = pc.list_value_length(rows).fill_null(0), rows.flatten()
     if is_list(rows.type):
         raise Misfit(0, "is an image of more than two levels", "give one grey value per pixel")
     height, width = _shape(values, outer, widths)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from mlvajra_al.errors import BadSource
 from mlvajra_al.records import Column, Schema
+from mlvajra_al.sources import lines
 from mlvajra_al.sources.catalogue import inspect, read_batches
 
 
@@ -134,6 +136,52 @@ BAD = {
         b'{"a": 1.5}\n{"a": Infinity}\n',
         "x.jsonl: line 2, column 'a': is infinite; replace it by a number",
     ),
+    "NaN in a line that is broken too": (
+        "x.jsonl",
+        b'{"a": NaN\n',
+        "x.jsonl: line 1 is not JSON (",
+    ),
+    "a file of JSON that holds blank lines only": (
+        "x.jsonl",
+        b"\n \n",
+        "x.jsonl: is empty; choose",
+    ),
+    "a JSON list over several lines": (
+        "x.json",
+        b'[\n{"a": 1},\n{"a": 2}\n]\n',
+        "x.json: holds one JSON list; save it as JSON Lines",
+    ),
+    "half a character of UTF-16": (
+        "x.csv",
+        "a,b\n1,2\n".encode("utf-16")[:-1],
+        "x.csv: starts as UTF-16 but is not; save the file again as UTF-8",
+    ),
+    "a character cut off at the end": (
+        "x.csv",
+        b"a,b\n1,caf\xc3",
+        "x.csv: line 2, byte 6 (0xC3) is not UTF-8",
+    ),
+    "an image with a missing row": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], null]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size",
+    ),
+    "an image with a missing pixel": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, null], [3, 4]]}\n',
+        "x.jsonl: line 2, column 'a': has a pixel that is no number",
+    ),
+    "an image in colour": (
+        "x.jsonl",
+        b'{"a": [[[1, 2, 3], [4, 5, 6]]]}\n',
+        "x.jsonl: line 1, column 'a': is an image of more than two levels; give one grey",
+    ),
+    "an empty image": ("x.jsonl", b'{"a": [[]]}\n', "x.jsonl: line 1, column 'a': is an empty"),
+    "images written as text that do not parse": (
+        "x.csv",
+        b'y,a\n1,"[[1, 2]"\n2,"[[1, 2]]"\n',
+        "x.csv: line 2, column 'a': holds lists that are not all numbers; write [[0, 1], ",
+    ),
     "a NUL in JSON": (
         "x.jsonl",
         b'{"a": "x\\u0000y"}\n',
@@ -220,6 +268,39 @@ def test_a_value_that_does_not_fit_its_column_is_shown(
     with pytest.raises(BadSource) as caught:
         list(read_batches(str(path), schema=schema))
     assert f"x.csv: line 32, column 'a': {problem}; correct it, or choose" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "problem"),
+    [
+        ([[1, 2]], "text", "holds a nested value; write it as text"),
+        ([timedelta(1)], "numeric", "holds duration[us], not numbers; choose another kind"),
+        ([1.5], "image", "holds double, not an image; write each image as rows of numbers"),
+    ],
+)
+def test_a_kind_that_a_column_cannot_be_is_refused(
+    values: list[object], kind: str, problem: str
+) -> None:
+    schema = Schema((Column("a", kind),), None, None, (), "table")  # type: ignore[arg-type]
+    table = pa.table({"a": pa.array(values)})
+    with pytest.raises(BadSource) as caught:
+        list(read_batches(table, schema=schema))
+    assert f"table: row 1, column 'a': {problem}" in str(caught.value)
+
+
+def test_a_table_without_rows_is_refused() -> None:
+    with pytest.raises(BadSource, match="table: has columns but no rows"):
+        inspect(pa.table({"a": pa.array([], pa.int64())}))
+
+
+def test_a_line_that_never_ends_is_no_text_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST", 1_000)
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"a": "' + "x" * 2_000 + '"}\n')
+    with pytest.raises(BadSource, match="x.jsonl: line 1 is longer than 1,000 characters; check"):
+        inspect(str(path))
 
 
 def test_a_missing_file_a_folder_and_an_unknown_place_are_told_apart(tmp_path: Path) -> None:

@@ -190,3 +190,16 @@ def test_a_location_is_named_as_the_person_knows_it() -> None:
     assert name_of("s3://bucket/folder/my%20mail.csv?version=2") == "my mail.csv"
     assert name_of("/home/ada/mail.csv") == "mail.csv"
     assert name_of(pa.table({})) == "table"
+
+
+def test_numbers_beyond_what_a_column_of_integers_holds_are_read_as_floats(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{{"a": {2**70}, "b": {2**60}}}\n\n{{"a": 1, "b": 0.5}}\n')
+    assert [row["a"] for row in rows_of(path)] == [float(2**70), 1.0]
+    assert [row["b"] for row in rows_of(path)] == [float(2**60), 0.5]
+
+
+def test_yes_and_no_may_be_read_as_numbers() -> None:
+    schema = Schema((Column("a", "numeric"),), None, None, (), "table")
+    (batch,) = read_batches(pa.table({"a": [True, False, None]}), schema=schema)
+    assert batch.column("a").to_pylist() == [1.0, 0.0, None]
