@@ -197,11 +197,9 @@ def test_a_new_version_exchanges_what_nobody_has_seen(sit: Sit) -> None:
     assert desk.sample == shown, "the card under the reader's eyes stays"
     met = desk.press("1", "2", "1")
     desk.wait_until_saved()
-    versions = {
-        row["sample_key"]: row["version"]
-        for row in desk.server.client().get("/projects/tumours/annotations?limit=5000").json()
-        for row in [{"sample_key": row["sample_key"], "version": (row["why"] or {}).get("version")}]
-    }
+    with desk.server.client() as client:
+        events = client.get("/projects/tumours/annotations?limit=5000").json()
+    versions = {event["sample_key"]: (event["why"] or {}).get("version") for event in events}
     assert shown == met[0]
     assert any(versions[sample] is not None for sample in met[1:])
 

@@ -125,7 +125,7 @@ Object.assign(LabellingCard.prototype, {
 
   // A new version ranks the pool anew: what nobody has seen yet makes room for better questions.
   async exchange(version) {
-    this.notice(`Version ${version} is ready: it chooses what comes next.`);
+    this.notice(`Version ${version} is ready: it chooses what comes next.`, "version");
     const stale = this.buffer.slice(1).filter((claim) => claim.claim_id && !claim.before);
     if (!stale.length || this.fetching) return;
     this.fetching = true;

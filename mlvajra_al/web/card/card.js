@@ -328,8 +328,9 @@ class LabellingCard {
     }
   }
 
-  notice(words) {
-    const node = el("p", { class: "notice" }, words);
+  notice(words, about = words) {
+    this.notices.querySelectorAll("[data-about]").forEach((old) => old.dataset.about === about && old.remove());
+    const node = el("p", { class: "notice", "data-about": about }, words);
     this.notices.append(node);
     setTimeout(() => node.remove(), NOTICE_MS);
   }

@@ -1,0 +1,230 @@
+"""Flags and differing answers wait for a reviewer; what is decided wins, and is never undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from mlvajra_al.errors import Invalid, NotAllowed
+from mlvajra_al.records import Person, Policy, Project
+from mlvajra_al.services import answers, labelling, reviewing
+from mlvajra_al.services.answers import Wanted
+from mlvajra_al.services.reviewing import Decision
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store.database import Store
+from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
+
+
+def say(
+    store: Store, person: Person, key: str, label: str | None = "ham", **how: str
+) -> labelling.Recorded:
+    action = how.get("action", "answer")
+    answer = an_answer(key, label, action=action, comment=how.get("comment", ""))  # type: ignore[arg-type]
+    (recorded,) = labelling.record(store, person, "spam", answers=[answer], now=NOW, lease=LEASE)
+    return recorded
+
+
+def waiting(store: Store, reviewer: Person) -> list[str]:
+    cases = reviewing.cases(store, reviewer, "spam", limit=50)
+    assert len(cases) == reviewing.waiting(store, reviewer, "spam")
+    return [case.sample_key for case in cases]
+
+
+def decide(store: Store, reviewer: Person, decision: Decision) -> labelling.Recorded:
+    return reviewing.decide(
+        store, reviewer, "spam", decision=decision, now=NOW + timedelta(minutes=1), lease=LEASE
+    )
+
+
+def gold(store: Store, project: Project) -> dict[str, str]:
+    with store.read() as connection:
+        pool, _ = labelling.gold(connection, project)
+    return {item.sample_key: item.label for item in pool}
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    made = a_project(store, policy=Policy(overlap=2, holdout_rate=0.0))
+    rank(store, made, 6)
+    return made
+
+
+@pytest.fixture
+def ada(store: Store, project: Project) -> Person:
+    return a_person(store, "Ada")
+
+
+@pytest.fixture
+def bob(store: Store, project: Project) -> Person:
+    return a_person(store, "Bob")
+
+
+@pytest.fixture
+def rita(store: Store, project: Project) -> Person:
+    return a_person(store, "Rita", role="reviewer")
+
+
+def test_flags_and_differing_answers_wait_longest_first(
+    store: Store, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p0")
+    say(store, ada, "p1", None, action="flag", comment="is this one mail or two?")
+    say(store, ada, "p2", "ham")
+    say(store, bob, "p2", "spam")
+    say(store, bob, "p0", "ham")
+    assert waiting(store, rita) == ["p1", "p2"]
+    flagged, differing = reviewing.cases(store, rita, "spam", limit=50)
+    assert flagged.said[0].comment == "is this one mail or two?"
+    assert not flagged.answered
+    assert [(event.person, event.label) for event in differing.said] == [
+        ("Ada", "ham"),
+        ("Bob", "spam"),
+    ]
+    assert flagged.card["blocks"][0]["text"] == "text number 1"
+
+
+def test_a_flag_taken_back_and_answers_brought_into_line_wait_no_more(
+    store: Store, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p1", None, action="flag")
+    say(store, ada, "p2", "ham")
+    say(store, bob, "p2", "spam")
+    say(store, ada, "p1", None, action="retract")
+    say(store, bob, "p2", "ham")
+    assert waiting(store, rita) == []
+
+
+def test_a_decision_is_an_event_of_the_reviewer_and_wins(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", "ham")
+    say(store, bob, "p2", "spam")
+    assert "p2" not in gold(store, project)
+    decide(store, rita, Decision("p2", "label", "spam", "an offer"))
+    assert waiting(store, rita) == []
+    assert gold(store, project)["p2"] == "spam"
+    with store.read() as connection:
+        log = events.of_sample(connection, project.id, "p2")
+    assert [(e.person, e.label, e.adjudicates) for e in log] == [
+        ("Ada", "ham", False),
+        ("Bob", "spam", False),
+        ("Rita", "spam", True),
+    ]
+
+
+def test_a_reviewer_who_corrects_a_decision_still_decides(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", "ham")
+    say(store, bob, "p2", "ham")
+    decide(store, rita, Decision("p2", "label", "spam"))
+    say(store, rita, "p2", "ham")
+    assert gold(store, project)["p2"] == "ham"
+    with store.read() as connection:
+        assert events.of_sample(connection, project.id, "p2")[-1].adjudicates
+    say(store, rita, "p2", None, action="retract")
+    assert gold(store, project)["p2"] == "ham", "the others' answers count again"
+
+
+def test_a_decision_that_is_left_closes_the_case_until_somebody_speaks_again(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p1", None, action="flag")
+    decide(store, rita, Decision("p1", "leave", comment="empty mail"))
+    assert waiting(store, rita) == []
+    assert "p1" not in gold(store, project)
+    say(store, bob, "p1", None, action="flag")
+    assert waiting(store, rita) == ["p1"]
+
+
+def test_asking_somebody_else_opens_the_sample_for_those_who_said_nothing(
+    store: Store, ada: Person, bob: Person, rita: Person
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def claimed(person: Person) -> list[str]:
+        found = labelling.claim(
+            store, person, "spam", n=6, now=NOW + timedelta(hours=1), lease=LEASE, rng=rng
+        )
+        return [claim.sample_key for claim in found]
+
+    say(store, ada, "p0", None, action="flag")
+    say(store, bob, "p0", None, action="flag")
+    decide(store, rita, Decision("p0", "ask_again"))
+    assert waiting(store, rita) == []
+    assert "p0" in claimed(a_person(store, "Cleo"))
+    assert "p0" not in claimed(ada)
+
+
+def test_only_a_reviewer_decides(store: Store, ada: Person) -> None:
+    say(store, ada, "p0", None, action="flag")
+    with pytest.raises(NotAllowed):
+        reviewing.cases(store, ada, "spam", limit=5)
+    with pytest.raises(NotAllowed):
+        decide(store, ada, Decision("p0", "label", "ham"))
+    with pytest.raises(NotAllowed):
+        reviewing.waiting(store, ada, "spam")
+
+
+def test_a_decision_needs_a_label_of_the_set_and_leaves_no_trace_without(
+    store: Store, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p0", None, action="flag")
+    with pytest.raises(Invalid, match="eggs"):
+        decide(store, rita, Decision("p0", "label", "eggs"))
+    with pytest.raises(Invalid):
+        decide(store, rita, Decision("p0", "label"))
+    assert waiting(store, rita) == ["p0"]
+
+
+def test_my_answers_are_the_newest_of_each_sample_and_only_mine(
+    store: Store, ada: Person, bob: Person
+) -> None:
+    for key in ("p0", "p1", "p2", "p3"):
+        say(store, ada, key)
+    say(store, bob, "p4")
+    say(store, ada, "p1", "spam")
+    say(store, ada, "p2", None, action="retract")
+    said = answers.mine(store, ada, "spam", wanted=Wanted(), limit=10)
+    assert [(s.annotation.sample_key, s.annotation.label) for s in said] == [
+        ("p1", "spam"),
+        ("p3", "ham"),
+        ("p0", "ham"),
+    ]
+    assert said[0].beginning == "text number 1"
+
+
+def test_my_answers_are_searched_filtered_and_paged(store: Store, ada: Person) -> None:
+    for key, label in (("p0", "ham"), ("p1", "spam"), ("p2", "ham"), ("p3", "spam")):
+        say(store, ada, key, label)
+    say(store, ada, "p4", None, action="flag", comment="Odd thing")
+
+    def keys(wanted: Wanted, limit: int = 10) -> list[str]:
+        found = answers.mine(store, ada, "spam", wanted=wanted, limit=limit)
+        return [said.annotation.sample_key for said in found]
+
+    assert keys(Wanted(label="spam", action="answer")) == ["p3", "p1"]
+    assert keys(Wanted(action="flag")) == ["p4"]
+    assert keys(Wanted(text="NUMBER 2")) == ["p2"]
+    assert keys(Wanted(text="odd")) == ["p4"]
+    assert keys(Wanted(text="p3")) == ["p3"]
+    first = answers.mine(store, ada, "spam", wanted=Wanted(), limit=2)
+    assert keys(Wanted(before=first[-1].annotation.seq)) == ["p2", "p1", "p0"]
+
+
+def test_a_change_supersedes_and_a_retraction_gives_the_sample_back(
+    store: Store, project: Project, ada: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    (said,) = answers.mine(store, ada, "spam", wanted=Wanted(), limit=1)
+    answers.change(store, ada, "spam", before=said.annotation, label="spam", at=(NOW, LEASE))
+    (said,) = answers.mine(store, ada, "spam", wanted=Wanted(), limit=1)
+    assert said.annotation.label == "spam"
+    answers.change(store, ada, "spam", before=said.annotation, label=None, at=(NOW, LEASE))
+    assert answers.mine(store, ada, "spam", wanted=Wanted(), limit=1) == ()
+    with store.read() as connection:
+        log = events.of_sample(connection, project.id, "p0")
+    assert [event.action for event in log] == ["answer", "answer", "retract"]
+    assert [event.supersedes for event in log] == [None, log[0].event_id, log[1].event_id]
