@@ -20,12 +20,12 @@ from sqlalchemy import (
     delete,
     false,
     func,
-    insert,
     or_,
     select,
     union,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlvajra_al.records import Claim, Ranked, Why
@@ -317,7 +317,9 @@ def _insert(
         for slot_no in range(overlap)
     ]
     if rows:
-        connection.execute(insert(slot), rows)
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        # Somebody may be refilling the same pool at this moment.
+        connection.execute(dialect.insert(slot).on_conflict_do_nothing(), rows)
 
 
 def known_positions(connection: Connection, project_id: int) -> set[int]:
@@ -353,6 +355,8 @@ def replace(
             slot.c.project_id == project_id,
             slot.c.holdout.is_(False),
             WAITING,
+            # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
+            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
             ~touched.exists(),
         )
     )
