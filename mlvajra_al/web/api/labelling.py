@@ -94,8 +94,7 @@ def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> Respons
 def _shown(project: str, claimed: tuple[Claim, ...]) -> list[dict[str, Any]]:
     if not claimed:
         return []
-    found = projects.get(store(), project)
-    drawn = cards.cards_for(store(), project, claims=claimed)
+    found, drawn = history.shown(store(), project, claimed)
     return [
         {
             "claim_id": item.id,

@@ -1,0 +1,115 @@
+"""Our routes behind our gate, in this process, on a real workspace, over real HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from mlvajra_al.records import Person, Role
+from mlvajra_al.services import people
+from mlvajra_al.store.database import Store
+from mlvajra_al.web import context, edge
+from mlvajra_al.web.api.answers import Json
+
+PASSWORD = "correct horse battery staple"
+
+
+async def _echo(request: Request) -> Response:
+    return Json({"headers": request.headers.items()})
+
+
+async def _socket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_json({"session": websocket.headers.get("x-mlv-session")})
+    await websocket.close()
+
+
+@dataclass
+class Web:
+    """What a test of the edge needs: the store, people, browsers."""
+
+    store: Store
+    host: str
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where the routes answer."""
+        return f"http://{self.host}"
+
+    def browser(self) -> httpx.Client:
+        """Return a client with its own cookies, which follows no redirects by itself."""
+        client = httpx.Client(base_url=self.url, timeout=30)
+        self.clients.append(client)
+        return client
+
+    def person(self, name: str, role: Role = "annotator") -> Person:
+        """Store a person with a password."""
+        return people.add(
+            self.store, None, name=name, role=role, password=PASSWORD, now=context.now()
+        )
+
+    def signed_in(self, name: str, role: Role = "annotator") -> httpx.Client:
+        """Return the browser of a new person who has signed in by the form."""
+        self.person(name, role)
+        browser = self.browser()
+        answer = browser.post("/account/login", data={"name": name, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    def program(self, name: str, role: Role = "annotator") -> httpx.Client:
+        """Return the client of a new person's program, with a bearer token."""
+        self.person(name, role)
+        token = people.create_token(self.store, None, name=name, purpose="test", now=context.now())
+        client = self.browser()
+        client.headers["Authorization"] = f"Bearer {token}"
+        return client
+
+
+def _application() -> Starlette:
+    ours = [
+        *edge.routes(),
+        Route("/echo", _echo, methods=["GET", "POST"]),
+        WebSocketRoute("/_stcore/stream", _socket),
+    ]
+    return Starlette(routes=ours, middleware=edge.middleware())
+
+
+@pytest.fixture
+def web(workspace: Path) -> Iterator[Web]:
+    """The web edge on an empty SQLite workspace."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            _application(),
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    running = Web(context.store(), f"127.0.0.1:{listening.getsockname()[1]}")
+    thread.start()
+    while not server.started:
+        time.sleep(0.001)
+    yield running
+    for client in running.clients:
+        client.close()
+    server.should_exit = True
+    thread.join()
+    context.close()
