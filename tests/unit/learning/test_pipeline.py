@@ -54,6 +54,20 @@ def test_tables_and_rows_give_the_same_frame() -> None:
     assert to_frame(table, recipe()).equals(to_frame(ROWS, recipe()))
 
 
+def test_numbers_taken_as_words_keep_their_spelling() -> None:
+    table = pa.table({"colour": pa.array([1, 2, None], pa.int64())})
+    assert to_frame(table, recipe("colour"))["colour"].tolist() == ["1", "2", MISSING]
+
+
+def test_numbers_of_a_table_are_read_like_those_of_rows() -> None:
+    numbers = [1.5, None, math.inf, -1e300]
+    table = pa.table({"size": pa.array(numbers)})
+    rows = [{"size": number} for number in numbers]
+    assert to_frame(table, recipe("size")).equals(to_frame(rows, recipe("size")))
+    whole = pa.table({"size": pa.array([3, None], pa.int64())})
+    assert to_frame(whole, recipe("size"))["size"].dtype == "float64"
+
+
 def test_what_is_missing_has_a_form_per_kind() -> None:
     frame = to_frame([dict.fromkeys(KINDS), ROWS[0]], recipe())
     row = frame.iloc[0]
