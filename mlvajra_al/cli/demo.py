@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlvajra_al.cli.workspace import POLL_SECONDS, a_worker, now, opened, operator, progress
+from mlvajra_al.cli.workspace import (
+    POLL_SECONDS,
+    Helper,
+    helper,
+    now,
+    opened,
+    operator,
+    progress,
+)
 from mlvajra_al.errors import Setup
 
 if TYPE_CHECKING:
@@ -75,19 +83,22 @@ def annotate(
 
     plan = demo.Plan(labels, error_rate)
     rng = np.random.default_rng(seed)
-    with opened() as store, a_worker(store, needed=wait), progress(unit="answers") as bar:
+    with opened() as store, helper(store) as worker, progress(unit="answers") as bar:
         task = bar.add_task("answering", total=labels)
         who = demo.annotator(store, person, now=now())
-        _settle(store, project, wait=wait)
+        if wait:
+            _settle(worker, project)
         for done in demo.annotate(store, who, project, plan=plan, rng=rng, clock=now):
             bar.update(task, completed=done)
-            _settle(store, project, wait=wait)
+            if wait:
+                _settle(worker, project)
     sys.stderr.write(f"{person} gave {labels:,} answers in {project}\n")
 
 
-def _settle(store: Store, project: str, *, wait: bool) -> None:
-    """Wait until the loop has nothing to do."""
+def _settle(worker: Helper, project: str) -> None:
+    """Wait until the loop has nothing to do that would change the ranking."""
     from mlvajra_al.services import demo
 
-    while wait and demo.busy(store, project):
+    while demo.busy(worker.store, project):
+        worker.look()
         time.sleep(POLL_SECONDS)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlvajra_al.errors import MlvajraError, NotFound
+from mlvajra_al.errors import MlvajraError, NotFound, Setup
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -88,31 +89,65 @@ def progress(*, unit: str = "") -> Progress:
     )
 
 
-@contextmanager
-def a_worker(store: Store, *, needed: bool = True) -> Iterator[None]:
-    """Make sure that a worker is alive: the running one, or one of our own meanwhile."""
-    from mlvajra_al.services import overview
+class Helper:
+    """A worker of our own for as long as nobody else runs one; its words go to a log file."""
 
-    alive, _, _ = overview.worker_seen(store, now=now())
-    if alive or not needed:
-        yield
-        return
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlvajra_al.cli.leash", "mlvajra_al.worker"],
-        stdin=subprocess.PIPE,
-        stdout=sys.stderr,
-        stderr=None,
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def look(self) -> None:
+        """Make sure that a worker is alive.
+
+        Raises
+        ------
+        Setup
+            If the one started here cannot run.
+        """
+        from mlvajra_al.services import overview
+
+        if self.process is not None:
+            if self.process.poll() is not None:
+                raise Setup(f"the worker ended by itself; see why in {self._log}")
+        elif not overview.worker_seen(self.store, now=now())[0]:
+            self._start()
+
+    @property
+    def _log(self) -> Path:
+        return self.store.home / "worker.log"
+
+    def _start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mlvajra_al.cli.leash", "mlvajra_al.worker"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stop(self) -> None:
+        """End the worker that was started here."""
+        if self.process is None:
+            return
+        self.process.terminate()
         try:
-            process.wait(timeout=10)
+            self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
+
+@contextmanager
+def helper(store: Store) -> Iterator[Helper]:
+    """Yield a helper whose worker ends with the block."""
+    made = Helper(store)
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 def finished(store: Store, job: Job) -> Job:
@@ -125,17 +160,13 @@ def finished(store: Store, job: Job) -> Job:
     """
     from mlvajra_al.services import training
 
-    with a_worker(store), progress() as bar:
+    with helper(store) as worker, progress() as bar:
         task = bar.add_task(job.kind, total=1.0)
         while job.state in ("queued", "running"):
+            worker.look()
             time.sleep(POLL_SECONDS)
             job = training.job(store, job.id)
             bar.update(task, completed=job.progress, description=job.message or job.kind)
     if job.state != "done":
         raise JobFailed(job)
     return job
-
-
-def result(job: Job) -> dict[str, Any]:
-    """Return what a finished job left."""
-    return job.result or {}
