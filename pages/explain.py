@@ -305,13 +305,16 @@ def told(explanation: SampleExplanation, pixels: Any) -> None:
 def highlighted(words: Sequence[tuple[str, float]]) -> None:
     """Draw a text with its words marked by weight; every piece is escaped."""
     largest = max((abs(weight) for _, weight in words), default=0.0) or 1.0
-    with st.container(height=TALL, border=True):
+    with st.container(border=True):
         st.html(
-            '<div style="white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6">'
+            f'<div style="max-height: {TALL}px; overflow: auto; white-space: pre-wrap; '
+            'overflow-wrap: anywhere; line-height: 1.6">'
             + "".join(_marked(text, weight / largest) for text, weight in words)
             + "</div>"
         )
-    st.caption("Red words speak for the answer, blue ones against it; the stronger, the deeper.")
+        st.caption(
+            "Red words speak for the answer, blue ones against it; the stronger, the deeper."
+        )
 
 
 def _marked(text: str, strength: float) -> str:

@@ -440,7 +440,7 @@ def probabilities(chances: dict[str, float], labels: dict[str, Label]) -> go.Fig
         bars,
         height=ROW * len(ordered) + 36,
         yaxis=_rows([labels[name].display if name in labels else name for name, _ in ordered]),
-        xaxis={"visible": False, "range": [0, 1.15]},
+        xaxis={"visible": False, "range": [0, 1.32]},
     )
 
 

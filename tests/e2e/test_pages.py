@@ -1,0 +1,235 @@
+"""Every page as an admin sees it, in a real browser, with a project that has versions."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+Settled = Callable[[Page], None]
+PATIENCE = 20_000
+WITH_VERSIONS = "tumours"
+WITHOUT_ANSWERS = "digits"
+
+
+def _versions(server: Any, project: str) -> list[dict[str, Any]]:
+    found = server.run("versions", project, "--json")
+    return list(json.loads(found.stdout)) if found.returncode == 0 else []
+
+
+def _until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.3)
+    pytest.fail(f"waited {seconds} s for {what}")
+
+
+@pytest.fixture(scope="module")
+def learnt(server: Any) -> Any:
+    """A server whose project of tables has answers and at least two versions."""
+
+    def answered() -> bool:
+        given = server.run("demo", "annotate", WITH_VERSIONS, "--labels", "60")
+        return bool(given.returncode == 0)
+
+    _until(answered, "the demo's import")
+    _until(lambda: len(_versions(server, WITH_VERSIONS)) >= 2, "two versions")
+    return server
+
+
+@pytest.fixture
+def opened(
+    learnt: Any, page: Page, sign_in: Callable[..., None], settled: Settled
+) -> Callable[..., Page]:
+    """Open a page as admin: ``opened("versions")``, or of another project."""
+    sign_in(page, learnt)
+
+    def open_page(name: str, project: str = WITH_VERSIONS) -> Page:
+        path = "" if name == "home" else name
+        page.goto(f"{learnt.url}/{path}?project={project}")
+        settled(page)
+        return page
+
+    return open_page
+
+
+def _no_errors(page: Page) -> None:
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+
+
+def _shown(page: Page, words: str) -> Locator:
+    return page.get_by_test_id("stMain").get_by_text(words).first
+
+
+def _tab(page: Page, name: str, settled: Settled) -> None:
+    page.get_by_role("tab", name=name).click()
+    settled(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "contents"),
+    [
+        ("home", ["The loop", "Worker running", "Champion", "Answers per label"]),
+        ("train", ["Retrain now", "Learning curve", "Jobs"]),
+        ("versions", ["Report of version", "holdout", "Per label"]),
+        ("explain", ["How much each feature matters", "How it matters"]),
+        ("data", ["Imported so far", "Choose a file"]),
+        ("admin", ["Add a person", "Invite a person"]),
+    ],
+)
+def test_a_page_shows_what_it_is_for_and_no_error(
+    opened: Callable[..., Page], name: str, contents: list[str]
+) -> None:
+    page = opened(name)
+    for words in contents:
+        expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+    _no_errors(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("home", "Start here"),
+        ("train", "Nothing measured yet"),
+        ("versions", "No version yet"),
+        ("explain", "No version to explain yet"),
+    ],
+)
+def test_a_project_without_answers_says_what_is_missing(
+    opened: Callable[..., Page], name: str, words: str
+) -> None:
+    page = opened(name, WITHOUT_ANSWERS)
+    expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+    _no_errors(page)
+
+
+@pytest.mark.parametrize(
+    ("tab", "words"),
+    [
+        ("Columns", "Columns the model sees"),
+        ("Labels", "Save the labels"),
+        ("Guidelines", "As annotators see them"),
+        ("Export", "Gold labels"),
+        ("Archive", "nothing is deleted"),
+    ],
+)
+def test_every_part_of_the_data_page_opens(
+    opened: Callable[..., Page], settled: Settled, tab: str, words: str
+) -> None:
+    page = opened("data")
+    _tab(page, tab, settled)
+    expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+    _no_errors(page)
+
+
+def test_two_versions_are_compared_and_the_verdict_is_in_words(
+    opened: Callable[..., Page], settled: Settled
+) -> None:
+    page = opened("versions")
+    _tab(page, "Compare", settled)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(_shown(page, "On the same")).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, re.compile("too few to say|Too close|Promote|Keep"))).to_be_visible()
+    _no_errors(page)
+
+
+def test_promoting_and_rolling_back_touches_no_annotation(
+    learnt: Any, opened: Callable[..., Page]
+) -> None:
+    champion = next(item["number"] for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
+    page = opened("versions")
+    page.get_by_role("button", name=re.compile(r"Promote version \d+")).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("No label is touched")).to_be_visible(timeout=PATIENCE)
+    dialog.get_by_role("button", name="Promote", exact=True).click()
+    expect(_shown(page, "is the champion now")).to_be_visible(timeout=PATIENCE)
+    promoted = next(item for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
+    assert promoted["number"] != champion
+    page.get_by_role("button", name=f"Roll back to version {champion}").click()
+    dialog.get_by_role("button", name="Roll back", exact=True).click()
+    said = _shown(page, "is the champion again")
+    expect(said).to_be_visible(timeout=PATIENCE)
+    counts = re.search(r"before: ([\d,]+), after: ([\d,]+)", said.inner_text())
+    assert counts is not None
+    assert counts[1] == counts[2]
+    back = next(item for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
+    assert back["number"] == champion
+
+
+def test_a_retrain_is_watched_until_its_version_is_there(
+    learnt: Any, opened: Callable[..., Page], settled: Settled
+) -> None:
+    before = len(_versions(learnt, WITH_VERSIONS))
+    page = opened("train")
+    page.get_by_text("Full fit", exact=True).click()
+    settled(page)
+    page.get_by_role("button", name="Start", exact=True).click()
+    _until(lambda: len(_versions(learnt, WITH_VERSIONS)) > before, "the new version")
+    expect(_shown(page, "Nothing is running")).to_be_visible(timeout=PATIENCE)
+    newest = _versions(learnt, WITH_VERSIONS)[-1]
+    assert newest["mode"] == "full"
+    _no_errors(page)
+
+
+def test_a_sample_of_the_pool_is_explained(opened: Callable[..., Page], settled: Settled) -> None:
+    page = opened("explain")
+    _tab(page, "A sample", settled)
+    expect(_shown(page, "What speaks for and against")).to_be_visible(timeout=PATIENCE)
+    _no_errors(page)
+
+
+def test_a_typed_row_is_answered_with_reasons(
+    opened: Callable[..., Page], settled: Settled
+) -> None:
+    page = opened("explain")
+    _tab(page, "Try it", settled)
+    page.get_by_role("button", name="Ask").click()
+    expect(_shown(page, re.compile(r"Version \d+ answers"))).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, "What speaks for and against")).to_be_visible()
+    _no_errors(page)
+
+
+def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
+    learnt: Any, opened: Callable[..., Page], settled: Settled, tmp_path: Path
+) -> None:
+    source = tmp_path / "reviews.csv"
+    rows = [f'{n},"<img src=x onerror=alert(1)> good **{n}**",good' for n in range(30)]
+    source.write_text("id,text,verdict\n" + "\n".join([*rows, "30,bad,bad"]) + "\n")
+    page = opened("data")
+    alerts: list[str] = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    page.get_by_text("A new project").click()
+    settled(page)
+    page.locator("input[type=file]").set_input_files(source)
+    expect(_shown(page, "31 rows")).to_be_visible(timeout=PATIENCE)
+    page.get_by_label("Labels, one per line").fill("good\nbad")
+    page.get_by_label("Labels, one per line").press("Control+Enter")
+    settled(page)
+    page.get_by_role("button", name="Create and import").click()
+    expect(_shown(page, "31 samples")).to_be_visible(timeout=PATIENCE)
+    listed = json.loads(learnt.run("project", "list", "--json").stdout)
+    assert "reviews" in {item["name"] for item in listed}
+    assert alerts == []
+    _no_errors(page)
+
+
+def test_a_file_that_is_not_what_it_says_gets_one_sentence(
+    opened: Callable[..., Page], settled: Settled, tmp_path: Path
+) -> None:
+    source = tmp_path / "broken.parquet"
+    source.write_bytes(b"this is no parquet file")
+    page = opened("data")
+    page.locator("input[type=file]").set_input_files(source)
+    error = page.get_by_test_id("stAlertContentError")
+    expect(error).to_be_visible(timeout=PATIENCE)
+    assert "broken.parquet" in error.inner_text()
+    assert error.inner_text().strip().endswith(".")
