@@ -201,6 +201,7 @@ def warm_up() -> None:
 def main() -> None:
     """Run a worker on the workspace that the settings name."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         chosen = settings()
         store = Store.open(chosen.url, chosen.home)
