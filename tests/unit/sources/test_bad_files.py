@@ -32,8 +32,8 @@ def read_everything(path: Path) -> int:
 BAD = {
     "a byte that is not UTF-8": (
         "mail.csv",
-        "id,text\n1,fine\n2,caf\xe9\n".encode("latin-1"),
-        "mail.csv: line 3, byte 6 (0xE9) is not UTF-8; save the file as UTF-8",
+        "id,text\n1,fine\n2,Zo\xeb\n".encode("latin-1"),
+        "mail.csv: line 3, byte 5 (0xEB) is not UTF-8; save the file as UTF-8",
     ),
     "a row with too many fields, after one with a line break inside": (
         "mail.csv",
@@ -158,8 +158,8 @@ BAD = {
     ),
     "a character cut off at the end": (
         "x.csv",
-        b"a,b\n1,caf\xc3",
-        "x.csv: line 2, byte 6 (0xC3) is not UTF-8",
+        b"a,b\n1,Zo\xc3",
+        "x.csv: line 2, byte 5 (0xC3) is not UTF-8",
     ),
     "an image with a missing row": (
         "x.jsonl",
