@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib
 import logging
@@ -80,8 +81,6 @@ def check_loop() -> None:
             "uvloop and httptools are not installed, and without them every answer waits 40 ms; "
             "run: pip install 'streamlit[performance]'"
         )
-    import asyncio
-
     loop = type(asyncio.get_running_loop())
     if not loop.__module__.startswith("uvloop"):
         raise Setup(
@@ -90,13 +89,14 @@ def check_loop() -> None:
 
 
 def on_script_error(error: Exception) -> bool:
-    """Show a calm sentence with a number; the traceback goes to the log under that number."""
+    """Show a calm sentence with a number; the log has the traceback beside that number."""
     if isinstance(error, MlvajraError):
         text = str(error)
         st.error(text[:1].upper() + text[1:] + ".")
         return True
     number = secrets.token_hex(4)
-    log.error("error %s in a page", number, exc_info=error)
+    # Streamlit itself logs the traceback, just before this line.
+    log.error("error %s in a page: %r", number, error)
     st.error(
         f"Something went wrong on this page; what you saved is safe. Reload the page, and if it "
         f"happens again tell an admin the number {number}."
@@ -108,6 +108,9 @@ def serve(app: ASGIApp) -> None:
     """Run the app at the address and port of the settings until it is stopped."""
     try:
         current = settings()
+        _open()
+        sys.stdout.write(f"Open http://{current.host}:{current.port}{_first_path()}\n")
+        sys.stdout.flush()
         uvicorn.run(
             app,
             host=current.host,
@@ -116,8 +119,15 @@ def serve(app: ASGIApp) -> None:
             http="httptools",
             ws="websockets-sansio",
             access_log=False,
+            server_header=False,
             log_level="warning",
             timeout_graceful_shutdown=5,
         )
     except MlvajraError as error:
         sys.exit(f"mlvajra: {error}")
+
+
+def _first_path() -> str:
+    if not people.needs_setup(context.store()):
+        return "/"
+    return f"/account/setup?token={people.setup_link(context.store(), context.now())}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from streamlit import config
 
 from mlvajra_al.config import settings
+from mlvajra_al.errors import Setup
 
 SESSION_HEADER = "x-mlv-session"
 """Set by our gate only; arrives in scripts as ``st.user.session``."""
@@ -21,6 +23,7 @@ OPTIONS: dict[str, Any] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "global.developmentMode": False,
+    "logger.enableRich": False,
     "logger.hideWelcomeMessage": True,
     "runner.magicEnabled": False,
     "server.allowRunOnSave": False,
@@ -64,7 +67,14 @@ OPTIONS: dict[str, Any] = {
 
 
 def apply() -> None:
-    """Set Streamlit's options, now and whenever Streamlit reads its files again."""
+    """Set Streamlit's options, now and whenever Streamlit reads its files again.
+
+    This is the first thing any way to start does, so it ends the process where a setting is bad.
+    """
+    try:
+        settings()
+    except Setup as error:
+        sys.exit(f"mlvajra: {error}")
     config.on_config_parsed(_set, force_connect=True)
     config.get_config_options()
     _set()

@@ -35,6 +35,29 @@ SECTIONS: dict[str, tuple[tuple[str, str, Role], ...]] = {
     ),
 }
 
+STYLE = """<style>
+.mlv-account {
+  display: flex; align-items: center; gap: 8px; margin: 4px 0 0; padding-top: 14px;
+  border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); font-size: .9rem;
+}
+.mlv-account a { flex: 1; min-width: 0; color: inherit; text-decoration: none; line-height: 1.3; }
+.mlv-account b { display: block; overflow: hidden; text-overflow: ellipsis; font-weight: 600; }
+.mlv-account small { opacity: .65; font-size: .8rem; }
+.mlv-account a:hover small { text-decoration: underline; }
+.mlv-account button {
+  padding: 5px 12px; font: inherit; font-size: .85rem; color: inherit; cursor: pointer;
+  background: transparent; border-radius: 8px;
+  border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
+}
+.mlv-account button:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
+</style>"""
+ACCOUNT = (
+    '<form class="mlv-account" method="post" action="/account/logout">'
+    '<a href="/account/password" target="_self" title="Change your password">'
+    "<b>{name}</b><small>{role} · password</small></a>"
+    '<button type="submit">Sign out</button></form>'
+)
+
 
 def main() -> None:
     """Draw the frame and run the chosen page."""
@@ -63,11 +86,8 @@ def _menu(person: Person) -> dict[str, list[st.Page]]:
 
 def _account(person: Person) -> None:
     with st.sidebar:
-        st.html(
-            f'<form method="post" action="/account/logout">'
-            f'<a href="/account/password" target="_self">{escape(person.name)}</a> '
-            f"<button>Sign out</button></form>"
-        )
+        st.html(STYLE + ACCOUNT.format(name=escape(person.name), role=person.role))
 
 
-main()
+if __name__ == "__main__":  # under Streamlit it is; an import draws nothing
+    main()
