@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import Invalid, PoolExhausted
 from mlvajra_al.learning.coldstart import SAMPLED, cluster, compact, first_batch
@@ -351,9 +352,11 @@ def _utilities(
     if plan.utility is None:
         return rng.random(len(candidates))
     out = np.empty(len(candidates), dtype=np.float64)
-    for start, rows in _chunks(X, candidates):
-        scores = plan.utility(probabilities(model, rows))
-        out[start : start + len(scores)] = scores
+    # the threads of boosted trees wait for each other busily, which starves whoever labels
+    with threadpool_limits(None if hasattr(model, "coef_") else 1):
+        for start, rows in _chunks(X, candidates):
+            scores = plan.utility(probabilities(model, rows))
+            out[start : start + len(scores)] = scores
     return np.nan_to_num(out, nan=0.0)
 
 
