@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS := python3.13 python3.12 python3.11 python3
 VERSION := import pip, sys; print("%d.%d" % sys.version_info[:2])
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+UV := uv==0.13.9
 LOCK := --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --quiet
 
 .DEFAULT_GOAL := help
@@ -75,21 +76,26 @@ venv:
 	echo "mlvajra_al needs Python 3.11, 3.12 or 3.13, but found $${seen:-none that runs} (looked for: $(or $(PYTHON),$(PYTHONS))); install one and choose it, for example: make run PYTHON=python3.12" >&2; \
 	exit 1
 
+# uv installs in seconds what takes pip a minute or two; where uv cannot reach a registry (one that only
+# pip is told of, say), pip does it.
+install = { $(PIP) install --quiet $(UV) && $(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1); } \
+	|| $(PIP) install --quiet $(1)
+
 # What was installed is remembered by content, so that nothing is asked of a registry until it changes.
 PACKAGE = cmp -s pyproject.toml $(VENV)/.package || { \
-	$(PIP) install --quiet --no-deps -e . && cp pyproject.toml $(VENV)/.package; }
+	{ $(call install,--no-deps -e .); } && cp pyproject.toml $(VENV)/.package; }
 
 runtime: venv
 	@cmp -s requirements.txt $(VENV)/.runtime || { set -e; \
-		echo "Installing the locked dependencies into $(VENV), once: this takes a minute or two."; \
-		$(PIP) install --quiet -r requirements.txt; \
+		echo "Installing the locked dependencies into $(VENV), once: this takes a minute."; \
+		$(call install,-r requirements.txt); \
 		cp requirements.txt $(VENV)/.runtime; }
 	@$(PACKAGE)
 
 dev: venv
 	@cmp -s requirements-dev.txt $(VENV)/.dev || { set -e; \
 		echo "Installing the locked dependencies and the tools of development into $(VENV), once."; \
-		$(PIP) install --quiet -r requirements-dev.txt; \
+		$(call install,-r requirements-dev.txt); \
 		cp requirements.txt $(VENV)/.runtime; \
 		cp requirements-dev.txt $(VENV)/.dev; }
 	@$(PACKAGE)

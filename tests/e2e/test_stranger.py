@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,8 @@ def kill_worker_in_a_fit(server: Any) -> None:
     """End the worker as a crash does, while it retrains."""
     running = "SELECT id FROM job WHERE kind = 'retrain' AND state = 'running'"
     wait_for("a fit", lambda: rows(server, running))
-    (worker,) = rows(server, "SELECT pid FROM process WHERE kind = 'worker' ORDER BY seen_at DESC")[
-        :1
-    ]
+    query = "SELECT pid FROM process WHERE kind = 'worker' ORDER BY seen_at DESC LIMIT 1"
+    (worker,) = rows(server, query)
     psutil.Process(worker["pid"]).kill()
 
 
@@ -112,8 +112,10 @@ def test_a_stranger_closes_the_loop(
     label(desk, 3, pause_ms=60)  # from the buffer, while nobody answers
     server.wait_until_ready()
     desk.wait_until_saved()
-    label(desk, 25)
-    kill_worker_in_a_fit(server)
+    with ThreadPoolExecutor(1) as beside:
+        killed = beside.submit(kill_worker_in_a_fit, server)
+        label(desk, 25)
+        killed.result()
     desk.wait_until_saved()
     wait_for("the second version", lambda: len(versions(server)) >= 2)
     label(desk, 20)
