@@ -21,6 +21,7 @@ from mlvajra_al.web.context import now, store
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
+WORD = re.compile(r"[a-z]+[ ,]")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
 
 
@@ -89,9 +90,10 @@ def shorten(text: object, limit: int = 80) -> str:
 
 
 def sentence(error: object) -> str:
-    """Return an error's text as a sentence."""
+    """Return an error's text as a sentence; one that begins with a file's name keeps it."""
     text = str(error).strip() or type(error).__name__
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+    begins = text[0].upper() if WORD.match(text) else text[0]
+    return begins + text[1:] + ("" if text[-1] in ".!?" else ".")
 
 
 @contextmanager

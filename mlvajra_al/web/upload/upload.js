@@ -13,7 +13,7 @@ function size(bytes) {
 function problemOf(request) {
   try {
     const { message } = JSON.parse(request.responseText).error;
-    return message[0].toUpperCase() + message.slice(1) + ".";
+    return message.replace(/^[a-z]+(?=[ ,])/, (word) => word[0].toUpperCase() + word.slice(1)) + ".";
   } catch {
     return `The file was not taken (${request.status || "no connection"}); try again.`;
   }

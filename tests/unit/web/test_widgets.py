@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from mlvajra_al.errors import NotFound
+from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Measure
 from mlvajra_al.web import widgets
 from mlvajra_al.web.context import now
@@ -32,6 +32,11 @@ def test_long_text_is_cut_at_a_word() -> None:
 def test_an_error_is_shown_as_a_sentence() -> None:
     assert widgets.sentence(NotFound("version", 7)).startswith("There is no version 7")
     assert widgets.sentence(NotFound("version", 7)).endswith(".")
+
+
+def test_an_error_that_begins_with_a_file_keeps_its_name() -> None:
+    error = BadSource("mine.csv", "is empty", "choose another")
+    assert widgets.sentence(error) == "mine.csv: is empty; choose another."
 
 
 def test_what_cannot_be_said_yet_says_how_much_is_missing() -> None:
