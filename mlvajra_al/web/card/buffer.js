@@ -15,7 +15,7 @@ Object.assign(LabellingCard.prototype, {
     if (this.dead) return this.release((result.data ?? []).map((claim) => claim.claim_id));
     if (result.status >= 200 && result.status < 300) this.take(result.data ?? []);
     else this.noClaims(result);
-    this.drawStatus();
+    this.changed();
   },
 
   take(claims) {
@@ -54,7 +54,7 @@ Object.assign(LabellingCard.prototype, {
   linked(link) {
     if (this.link === link) return;
     this.link = link;
-    this.drawStatus();
+    this.changed();
   },
 
   beatSoon() {
@@ -106,8 +106,7 @@ Object.assign(LabellingCard.prototype, {
       if (JSON.stringify(this.end) !== before) this.show();
     }
     if (this.buffer.length <= ENOUGH) this.fetchClaims();
-    this.drawStatus();
-    this.drawRail();
+    this.changed();
   },
 
   // A claim whose lease ran out while nobody looked belongs to somebody else now.

@@ -9,6 +9,7 @@ const DOUBLE_CLICK_MS = 350;
 const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
 const PACE_OVER = 20;
 const PAUSE_MS = 60000;
+const FLASH_MS = 120;
 
 class LabellingCard {
   constructor(root, data) {
@@ -30,7 +31,7 @@ class LabellingCard {
     this.dead = false;
     this.build();
     this.listen();
-    this.outbox.onChange = () => this.drawStatus();
+    this.outbox.onChange = () => this.changed();
     this.outbox.onSaved = (item, recorded) => this.saved(item, recorded);
     this.slow = setTimeout(() => this.show(), SLOW_MS);
     this.outbox.adopt();
@@ -44,7 +45,7 @@ class LabellingCard {
     this.said = el("p", { class: "said", hidden: true });
     this.body = el("div", { class: "body", tabindex: "0", role: "group", "aria-label": "The sample" });
     this.sheet = el("article", { class: "sheet" }, this.head, this.said, this.body, this.why);
-    this.status = el("p", { class: "status", role: "status", "aria-live": "polite" });
+    this.status = el("p", { class: "status" });
     this.signIn = el("a", { class: "sign-in", href: "/account/login", target: "_blank", rel: "noopener", hidden: true }, "Sign in again");
     this.notices = el("div", { class: "notices", "aria-live": "polite" });
     this.spoken = el("p", { class: "hearing", "aria-live": "polite" });
@@ -67,7 +68,7 @@ class LabellingCard {
     this.root.replaceChildren(el("div", { class: "frame" }, el("div", { class: "grid" }, main, this.rail.node)), this.overlay);
     this.fit();
     this.show();
-    this.drawStatus();
+    this.changed();
   }
 
   labelButton(label) {
@@ -198,11 +199,21 @@ class LabellingCard {
     this.buffer.shift();
     this.history.push({ claim, answer });
     if (this.history.length > 200) this.history.shift();
-    this.show();
     this.outbox.add(answer, { change, title: beginning(claim.card) });
-    this.keepPace();
+    this.show();
     this.flash(action, label);
-    if (this.buffer.length <= ENOUGH) this.fetchClaims();
+    this.keepPace();
+    this.send();
+  }
+
+  // The eye first, then the network.
+  send() {
+    this.drawStatus();
+    afterPaint(() => {
+      this.outbox.pump();
+      if (this.buffer.length <= ENOUGH) this.fetchClaims();
+      this.changed();
+    });
   }
 
   undo() {
@@ -219,10 +230,12 @@ class LabellingCard {
       this.outbox.add(retract, { change: changeOf("retract", null, answer), title: beginning(claim.card) });
     }
     this.moments.pop();
+    this.flag.hidden = true;
     this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before });
     this.show();
     this.say(`Undone: ${this.worded(answer)}`);
     setText(this.last, "Taken back. Answer again, or skip.");
+    this.send();
   }
 
   worded({ action, label }) {
@@ -232,8 +245,8 @@ class LabellingCard {
 
   flash(action, label) {
     const button = action === "answer" ? this.buttons.get(label) : action === "skip" ? this.skipButton : this.flagButton;
-    button.classList.remove("hit");
-    requestAnimationFrame(() => button.classList.add("hit"));
+    button.classList.add("hit");
+    setTimeout(() => button.classList.remove("hit"), FLASH_MS);
     const words = this.worded({ action, label });
     setText(this.last, `You said: ${words}`);
     this.say(`${words}. Next: ${this.buffer[0] ? beginning(this.buffer[0].card) : "waiting"}`);
@@ -276,8 +289,6 @@ class LabellingCard {
       if (this.buffer[0] !== claim) return;
       this.painted = claim;
       this.root.dataset.painted = claim.sample_key;
-      this.body.classList.toggle("long", this.body.scrollHeight > this.body.clientHeight + 2);
-      this.drawRail();
     });
   }
 
@@ -300,24 +311,43 @@ class LabellingCard {
     this.rail.draw(plus(this.counted, waiting.map((item) => item.local?.change)), this.pace());
   }
 
+  // Draw what changed beside the card, once per frame, after the card.
+  changed() {
+    this.drawStatus();
+    if (this.drawing) return;
+    this.drawing = true;
+    afterPaint(() => {
+      this.drawing = false;
+      if (this.dead) return;
+      this.drawKept();
+      this.drawRail();
+      this.hear();
+    });
+  }
+
   drawStatus() {
     const [kind, words] = statusOf(this.outbox, this.link);
-    this.status.dataset.kind = kind;
+    if (this.status.dataset.kind !== kind) this.status.dataset.kind = kind;
     setText(this.status, words);
-    const signedOut = this.link === "signed_out" || ["signed_out", "wrong_person"].includes(this.outbox.state);
-    this.signIn.hidden = !signedOut;
-    this.drawKept();
-    if (this.known) this.drawRail();
+    this.signIn.hidden = this.link !== "signed_out" && !["signed_out", "wrong_person"].includes(this.outbox.state);
+  }
+
+  // Tell those who hear when it turns bad or good again, not at every answer.
+  hear() {
+    const { kind } = this.status.dataset;
+    if (kind === "busy" || kind === this.lastHeard) return;
+    this.lastHeard = kind;
+    this.say(this.status.textContent);
   }
 
   // Answers that were refused stay until a person has read why; so does a browser that keeps none.
   drawKept() {
-    const kept = JSON.stringify([this.outbox.rejected.map((item) => item.answer.event_id), this.outbox.stored, this.outbox.others()]);
+    const kept = JSON.stringify([this.outbox.rejected.map((item) => item.answer.event_id), this.outbox.stored, this.outbox.waiting]);
     if (kept === this.keptBefore) return;
     this.keptBefore = kept;
     this.notices.querySelectorAll(".kept").forEach((node) => node.remove());
     if (!this.outbox.stored) this.notices.append(el("p", { class: "notice kept bad" }, "This browser cannot keep answers on disk (its storage is full or switched off). Leave this tab open until all is saved."));
-    for (const [person, n] of Object.entries(this.outbox.others())) {
+    for (const [person, n] of Object.entries(this.outbox.waiting)) {
       this.notices.append(el("p", { class: "notice kept" }, `${count(n, "answer")} of ${person} ${n === 1 ? "waits" : "wait"} in this browser until ${person} signs in here again.`));
     }
     for (const item of this.outbox.rejected.toReversed()) {

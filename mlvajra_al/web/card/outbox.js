@@ -88,6 +88,7 @@ class Outbox {
     this.failures = 0;
     this.timer = null;
     this.pumping = false;
+    this.waiting = {}; // answers of other people in this browser, by person
     this.onChange = () => {};
     this.onSaved = () => {};
     hold(this.key);
@@ -101,11 +102,10 @@ class Outbox {
   }
 
   // `answer` is what the server gets; `local` what the rail and the notices need until then.
+  // It is safe in the browser when this returns; `pump` sends it.
   add(answer, local) {
     this.items.push({ project: this.project, answer: { ...answer, person: this.person }, local });
     this.keep();
-    this.onChange();
-    if (this.state === "idle" || this.state === "sending") this.pump();
   }
 
   keep() {
@@ -138,6 +138,7 @@ class Outbox {
       }
       release();
     }
+    this.waiting = this.others();
     this.onChange();
     this.pump();
   }

@@ -62,11 +62,25 @@ function paintBlock(block, alone) {
 }
 
 function paintCard(head, body, card) {
+  if (body.scrollTop) body.scrollTop = 0; // while the old card is laid out: later it costs a layout
   head.replaceChildren(card.title === null ? "" : el("h2", { class: "title", dir: "auto" }, card.title || "(no title)"));
   head.hidden = card.title === null;
   const alone = card.blocks.length === 1;
   body.replaceChildren(...card.blocks.map((block) => paintBlock(block, alone)));
-  body.scrollTop = 0;
+}
+
+// When the browser has painted the next frame; soon in any case, because hidden tabs paint none.
+function afterPaint(run) {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    run();
+  };
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = once;
+  requestAnimationFrame(() => port2.postMessage(0));
+  setTimeout(once, 100);
 }
 
 // The first words of a card, for notices and for those who hear instead of see.

@@ -22,6 +22,11 @@ function statusOf(outbox, link) {
   return ["good", "All saved"];
 }
 
+function setShare(bar, share) {
+  const value = share.toFixed(3);
+  if (bar.style.getPropertyValue("--w") !== value) bar.style.setProperty("--w", value);
+}
+
 class Rail {
   constructor(labels) {
     this.bars = new Map();
@@ -56,13 +61,13 @@ class Rail {
     for (const [name, { number, bar }] of this.bars) {
       const n = state.counts[name] ?? 0;
       setText(number, n.toLocaleString("en"));
-      bar.style.setProperty("--w", n / most);
+      setShare(bar, n / most);
     }
     const busy = ["training", "queued", "preparing"].includes(state.loop_state);
     const every = state.retrain_every;
     const done = Math.max(0, every - state.until_retrain);
     this.meter.classList.toggle("busy", busy);
-    this.fill.style.setProperty("--w", busy ? 1 : done / every);
+    setShare(this.fill, busy ? 1 : done / every);
     this.meter.setAttribute("aria-valuemax", every);
     this.meter.setAttribute("aria-valuenow", done);
     this.loop.dataset.state = state.loop_state;
