@@ -1,0 +1,116 @@
+"""What the next version continues from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from mlvajra_al.records import Gold, Policy, Project, Promotion, Recipe, Revision, Version
+from mlvajra_al.services.jobs.lineage import Fit, Past, changed, next_fit, since_full
+from tests.factories import NOW, a_draft
+
+PROJECT: Project = replace(a_draft(), id=1, policy=Policy(full_every=3))
+REVISION = Revision(5, 1, PROJECT.recipe, "ab" * 32, 100, 10, NOW)
+
+
+def a_version(number: int, *, parent: int | None, mode: str = "warm_start") -> Version:
+    return Version(
+        project_id=1,
+        number=number,
+        parent=parent,
+        mode=mode,
+        revision_id=5,
+        estimator="cd" * 32,
+        n_labels=20,
+        label_counts={"ham": 10, "spam": 10},
+        label_seq=20 * number,
+        label_fingerprint="ef" * 32,
+        recipe=PROJECT.recipe,
+        seed=1,
+        shards=(),
+        libraries={},
+        cpu="",
+        duration_s=0.1,
+        trigger="",
+        created_at=NOW + timedelta(minutes=number),
+    )
+
+
+FIRST = a_version(1, parent=None, mode="full")
+SECOND = a_version(2, parent=1)
+
+
+def decide(
+    *versions: Version,
+    project: Project = PROJECT,
+    revision: Revision | None = REVISION,
+    moves: tuple[Promotion, ...] = (),
+    full: bool = False,
+    relabelled: bool = False,
+) -> Fit:
+    return next_fit(project, Past(versions, revision, moves), full=full, relabelled=relabelled)
+
+
+def a_move(version: int, previous: int | None, at: datetime) -> Promotion:
+    return Promotion(1, version, previous, "Ada", "", at)
+
+
+def test_the_first_version_has_no_parent() -> None:
+    assert decide() == Fit(None, None, "the first version")
+
+
+def test_an_increment_continues_from_the_newest_version() -> None:
+    assert decide(FIRST, SECOND) == Fit(2, SECOND, "")
+
+
+def test_a_full_fit_is_due_when_the_policy_says_so() -> None:
+    third = a_version(3, parent=2)
+    assert decide(FIRST, SECOND, third) == Fit(3, None, "every 3th fit is a full one")
+    assert since_full([FIRST, SECOND, third]) == 3
+    assert since_full([FIRST, SECOND, a_version(3, parent=2, mode="full")]) == 1
+
+
+def test_a_full_fit_on_request_keeps_its_parent() -> None:
+    assert decide(FIRST, full=True) == Fit(1, None, "a full fit was asked for")
+
+
+def test_a_changed_recipe_or_revision_starts_a_new_line() -> None:
+    other = replace(PROJECT, recipe=Recipe(PROJECT.recipe.columns, "sgd"))
+    assert decide(FIRST, project=other) == Fit(None, None, "the recipe was changed")
+    anew = replace(REVISION, id=6)
+    assert decide(FIRST, revision=anew) == Fit(None, None, "the pool was read anew")
+
+
+def test_after_a_rollback_one_fit_has_no_parent_and_the_next_has() -> None:
+    back = a_move(1, 2, NOW + timedelta(minutes=2, seconds=30))
+    moves = (a_move(1, None, NOW), a_move(2, 1, NOW + timedelta(minutes=2)), back)
+    assert decide(FIRST, SECOND, moves=moves) == Fit(None, None, "the champion was rolled back")
+    root = a_version(3, parent=None, mode="full")
+    assert decide(FIRST, SECOND, root, moves=moves) == Fit(3, root, "")
+
+
+def test_a_version_that_was_in_the_making_at_a_rollback_does_not_hide_it() -> None:
+    moves = (a_move(1, 2, NOW + timedelta(minutes=2, seconds=30)),)
+    late = a_version(3, parent=2)
+    assert decide(FIRST, SECOND, late, moves=moves).parent is None
+
+
+def test_a_promotion_forwards_starts_no_new_line() -> None:
+    moves = (a_move(2, 1, NOW + timedelta(hours=1)),)
+    assert decide(FIRST, SECOND, moves=moves).previous == SECOND
+
+
+def test_naive_bayes_cannot_unlearn_and_others_need_not() -> None:
+    bayes = Recipe(PROJECT.recipe.columns, "complement_nb")
+    project = replace(PROJECT, recipe=bayes)
+    first = replace(FIRST, recipe=bayes)
+    assert decide(first, project=project, relabelled=True).because == "answers were changed"
+    assert decide(first, project=project).previous == first
+    assert decide(FIRST, relabelled=True).previous == FIRST
+
+
+def test_a_label_that_is_gone_or_different_counts_as_changed() -> None:
+    before = [Gold("a", 1, "ham", 1), Gold("b", 2, "spam", 2)]
+    assert not changed(before, [*before, Gold("c", 3, "ham", 3)])
+    assert changed(before, before[:1])
+    assert changed(before, [before[0], Gold("b", 2, "ham", 4)])

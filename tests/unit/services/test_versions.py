@@ -1,0 +1,44 @@
+"""The champions one can roll back through."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from mlvajra_al.records import Promotion
+from mlvajra_al.services.versions import champions, explanation_name, rolled_back_at
+from tests.factories import NOW
+
+
+def moves(*numbers: int) -> list[Promotion]:
+    before = [None, *numbers][: len(numbers)]
+    return [
+        Promotion(1, number, previous, None, "", NOW + timedelta(minutes=place))
+        for place, (number, previous) in enumerate(zip(numbers, before, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ((), []),
+        ((1,), [1]),
+        ((1, 2, 5), [1, 2, 5]),
+        ((1, 2, 5, 2), [1, 2]),
+        ((1, 2, 5, 2, 1), [1]),
+        ((1, 2, 5, 2, 6), [1, 2, 6]),
+    ],
+)
+def test_going_back_forgets_the_champions_that_came_after(numbers, line) -> None:
+    assert champions(moves(*numbers)) == line
+
+
+def test_only_a_move_to_an_earlier_version_is_a_rollback() -> None:
+    assert rolled_back_at(moves(1, 2, 5)) is None
+    assert rolled_back_at(moves(1, 2, 5, 2, 6)) == NOW + timedelta(minutes=3)
+
+
+def test_the_name_of_an_explanation_fits_its_column_whatever_the_key() -> None:
+    assert len(explanation_name(123_456, "k" * 200)) <= 80
+    assert explanation_name(1, "a") != explanation_name(1, "b") != explanation_name(1)

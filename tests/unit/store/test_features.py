@@ -1,0 +1,94 @@
+"""Features are stored completely or not at all, and come back as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from mlvajra_al.errors import Damaged
+from mlvajra_al.store import features
+
+DENSE = np.arange(12, dtype=np.float32).reshape(6, 2)
+SPARSE = sparse.random_array(
+    (6, 5), density=0.4, format="csr", dtype=np.float32, rng=np.random.default_rng(0)
+)
+SPARSE = sparse.csr_matrix(SPARSE)
+
+
+def as_dense(matrix) -> np.ndarray:
+    return matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
+
+
+@pytest.mark.parametrize("matrix", [DENSE, SPARSE], ids=["dense", "sparse"])
+def test_batches_come_back_as_one_matrix(tmp_path: Path, matrix) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    assert features.load(place, rows=1) is None
+    assert features.append(place, [matrix[:4], matrix[4:]]) == 6
+    loaded = features.load(place, rows=6)
+    assert sparse.issparse(loaded) == sparse.issparse(matrix)
+    assert np.array_equal(as_dense(loaded), as_dense(matrix))
+
+
+@pytest.mark.parametrize("matrix", [DENSE, SPARSE], ids=["dense", "sparse"])
+def test_later_samples_are_added_behind(tmp_path: Path, matrix) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [matrix[:4]])
+    early = features.load(place, rows=4)
+    assert features.append(place, [matrix[4:]]) == 6
+    assert np.array_equal(as_dense(features.load(place, rows=6)), as_dense(matrix))
+    assert np.array_equal(as_dense(features.load(place, rows=4)), as_dense(matrix[:4]))
+    assert np.array_equal(as_dense(early), as_dense(matrix[:4])), "what was mapped stays"
+    assert [path.name for path in place.iterdir()] == ["6"]
+
+
+def test_a_row_without_any_term_is_kept(tmp_path: Path) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [sparse.csr_matrix((3, 5), dtype=np.float32)])
+    loaded = features.load(place, rows=3)
+    assert loaded is not None and loaded.shape == (3, 5) and loaded.nnz == 0
+
+
+def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path) -> None:
+    def batches():
+        yield DENSE
+        raise RuntimeError("the disk is full")
+
+    place = features.folder(tmp_path, 1, "abc")
+    with pytest.raises(RuntimeError):
+        features.append(place, batches())
+    assert list(place.iterdir()) == []
+    assert features.load(place, rows=1) is None
+
+
+def test_a_file_cut_short_is_damaged(tmp_path: Path) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [DENSE])
+    data = place / "6" / "data"
+    data.write_bytes(data.read_bytes()[:-4])
+    with pytest.raises(Damaged):
+        features.load(place, rows=6)
+
+
+def test_two_workers_may_store_the_same_features_at_once(tmp_path: Path) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+
+    def slower():
+        yield DENSE
+        features.append(place, [DENSE])
+
+    assert features.append(place, slower()) == 6
+    assert np.array_equal(features.load(place, rows=6), DENSE)
+    assert [path.name for path in place.iterdir()] == ["6"]
+
+
+def test_features_of_other_preprocessings_are_forgotten(tmp_path: Path) -> None:
+    old, new = (features.folder(tmp_path, 1, digest) for digest in ("old", "new"))
+    other = features.folder(tmp_path, 2, "old")
+    for place in (old, new, other):
+        features.append(place, [DENSE])
+    features.forget_others(new)
+    assert features.load(old, rows=6) is None
+    assert features.load(new, rows=6) is not None and features.load(other, rows=6) is not None
