@@ -11,7 +11,7 @@ from mlvajra_al.records import Person, Role
 from mlvajra_al.services import overview, people, projects
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.widgets import act, clock, empty, flash, flashed, local, plain
+from mlvajra_al.web.widgets import act, clock, empty, flash, flashed, local, plain, side_by_side
 
 person = require_role("admin")
 
@@ -177,7 +177,7 @@ def draw(person: Person) -> None:
             st.caption("Choose a row to change a role, reset a password or disable an account.")
         else:
             change_box(person, chosen)
-        left, right = st.columns(2)
+        left, right = side_by_side(2, at_least=300)
         with left:
             add_form(person)
         with right:

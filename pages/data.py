@@ -31,6 +31,7 @@ from mlvajra_al.web.widgets import (
     flashed,
     plain,
     shorten,
+    side_by_side,
     without_images,
 )
 
@@ -103,7 +104,7 @@ def shards_table(project: Project) -> None:
 def schema_view(person: Person, project: Project) -> None:
     """Draw the columns, the counts and the choices made at creation."""
     state = progress(store(), person, project.name, now=now())
-    left, right = st.columns([3, 2])
+    left, right = side_by_side(2, at_least=300)
     with left:
         st.markdown("**Columns the model sees**")
         st.dataframe(
@@ -217,7 +218,7 @@ def to_labels(frame: pd.DataFrame) -> tuple[Label, ...]:
 
 def guidelines_view(person: Person, project: Project) -> None:
     """Draw the guidelines to edit, and how annotators see them."""
-    left, right = st.columns(2)
+    left, right = side_by_side(2, at_least=300)
     with left:
         st.caption("In markdown")
         text = st.text_area(

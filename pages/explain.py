@@ -31,6 +31,7 @@ from mlvajra_al.web.widgets import (
     empty,
     errors_shown,
     plain,
+    side_by_side,
 )
 
 person = require_role("admin")
@@ -160,12 +161,10 @@ def sample_view(person: Person, project: Project, number: int) -> None:
 def choose_sample(project: Project) -> str | None:
     """Draw the ways to a sample and return its key."""
     ways = ["Answered", "Asked next", "By key"]
-    left, right = st.columns([2, 3], vertical_alignment="center")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="center"):
         way = st.segmented_control(
             "Find", ways, default=ways[0], required=True, key="way", label_visibility="collapsed"
         )
-    with right:
         if way == "By key":
             typed = st.text_input(
                 "Key",
@@ -217,12 +216,12 @@ def reasons(
         told(explanation, pixels)
         waterfall_box(explanation, labels)
         return
-    left, right = st.columns([1, 2])
-    with left:
+    grid = st.grid(3, min_column_width=200)
+    with grid.cell():
         answer_box(explanation, labels)
         if explanation.image:
             told(explanation, pixels)
-    with right:
+    with grid.cell(column_span=2):
         if not beside or explanation.image:
             waterfall_box(explanation, labels)
         else:
@@ -331,7 +330,7 @@ def _marked(text: str, strength: float) -> str:
 def try_it(person: Person, project: Project, number: int) -> None:
     """Draw a form for a sample that is not in the pool, and what the version says of it."""
     place = f"try:{project.id}:{number}"
-    left, right = st.columns(2)
+    left, right = side_by_side(2, at_least=340)
     with left:
         row = typed(project)
         if row is not None:

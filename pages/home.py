@@ -22,6 +22,7 @@ from mlvajra_al.web.widgets import (
     page_link,
     plain,
     plural,
+    side_by_side,
     value_of,
 )
 
@@ -221,7 +222,7 @@ def warnings(project: Project, state: Progress) -> None:
 
 def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
     """Draw the answers per label and per hour, and the learning curve."""
-    left, middle, right = st.columns(3)
+    left, middle, right = side_by_side(3, at_least=230)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**Answers per label** :gray[{state.answered:,} in all]")
         charts.show(
@@ -262,7 +263,7 @@ def draw(person: Person, project: Project) -> None:
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), project.name)
     warnings(project, state)
-    left, middle, right = st.columns(3)
+    left, middle, right = side_by_side(3, at_least=230)
     with left:
         next_steps(person, project, state, rows)
     with middle, st.container(border=True, height="stretch"):

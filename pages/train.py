@@ -26,6 +26,7 @@ from mlvajra_al.web.widgets import (
     flashed,
     plain,
     plural,
+    side_by_side,
 )
 
 person = require_role("admin")
@@ -278,7 +279,7 @@ def draw(person: Person, project: Project) -> None:
     rows = versions.listed(store(), project.name)
     work, settings = st.tabs([":material/model_training: Training", ":material/tune: Settings"])
     with work:
-        left, right = st.columns(2)
+        left, right = side_by_side(2, at_least=300)
         with left:
             start_box(person, project, rows)
         with right, st.container(border=True, height="stretch"):

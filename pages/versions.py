@@ -27,6 +27,7 @@ from mlvajra_al.web.widgets import (
     plain,
     plural,
     shorten,
+    side_by_side,
     value_of,
 )
 
@@ -231,19 +232,22 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
         empty("Nothing to compare yet", "It takes two versions.", icon=":material/compare_arrows:")
         return
     numbers = [row.version.number for row in rows[::-1]]
-    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom")
     first = project.champion if project.champion in numbers else numbers[-1]
-    with left:
-        champion = st.selectbox(
-            "Champion", numbers, index=numbers.index(first), format_func=lambda n: named(rows, n)
-        )
+    champion = row.selectbox(
+        "Champion",
+        numbers,
+        index=numbers.index(first),
+        format_func=lambda n: named(rows, n),
+        width=270,
+    )
     others = [number for number in numbers if number != champion]
-    with middle:
-        challenger = st.selectbox("Challenger", others, format_func=lambda n: named(rows, n))
+    challenger = row.selectbox(
+        "Challenger", others, format_func=lambda n: named(rows, n), width=270
+    )
     place = f"compare:{project.id}:{champion}:{challenger}"
-    with right:
-        if st.button("Compare", type="primary", width="stretch", key="compare"):
-            with_job(person, project, (champion, challenger), place)
+    if row.button("Compare", type="primary", key="compare"):
+        with_job(person, project, (champion, challenger), place)
     watched(place, done="Compared")
     verdict = verdict_on(project, champion, challenger)
     if verdict is None:
@@ -274,7 +278,7 @@ def verdict_view(verdict: Verdict) -> None:
         "Judged strictly: over fifty retrains of a project, at most one in twenty projects ever "
         "promotes a version that is no better."
     )
-    left, right = st.columns(2)
+    left, right = side_by_side(2, at_least=300)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**On the same {verdict.n} holdout samples**")
         st.table(

@@ -196,6 +196,12 @@ def measure_words(measure: Measure) -> str:
     return f"{value_of(measure)} ({interval})" if interval else value_of(measure)
 
 
+def side_by_side(count: int, *, at_least: int) -> list[Any]:
+    """Return cells that stand beside each other while each is `at_least` pixels wide."""
+    grid = st.grid(count, min_column_width=at_least)
+    return [grid.cell() for _ in range(count)]
+
+
 def empty(title: str, words: str, *, icon: str) -> None:
     """Draw an empty state: what is missing here, and how it comes to be."""
     with st.container(border=True, horizontal_alignment="center"):
