@@ -151,7 +151,7 @@ def require_role(role: Role = "annotator") -> Person:
     person = _signed_in()
     if person is None:
         st.warning("Your session has ended. What was shown as saved is saved.")
-        st.markdown(f"[Sign in again]({LOGIN})")
+        st.html(f'<a href="{LOGIN}" target="_self">Sign in again</a>')
         st.stop()
     if not people.may(person, role):
         st.warning(f"This page is for {role}s. Ask an admin if you need it.")

@@ -108,9 +108,9 @@ def serve(app: ASGIApp) -> None:
     """Run the app at the address and port of the settings until it is stopped."""
     try:
         current = settings()
-        _open()
-        sys.stdout.write(f"Open http://{current.host}:{current.port}{_first_path()}\n")
-        sys.stdout.flush()
+        if sys.stdout.isatty():  # under the supervisor, that says where to go
+            _open()
+            sys.stdout.write(f"Open http://{current.host}:{current.port}{_first_path()}\n")
         uvicorn.run(
             app,
             host=current.host,

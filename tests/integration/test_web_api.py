@@ -1,0 +1,297 @@
+"""The API from a new project to an export, on a real pool; with the worker's own turn."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from mlvajra_al import worker
+from mlvajra_al.services import people
+from mlvajra_al.web import context
+from tests.integration.conftest import Web
+
+LINES = "\n".join(
+    json.dumps({"id": f"m{n}", "body": f"message {n} about {'money' if n % 2 else 'lunch'}"})
+    for n in range(200)
+)
+NEW = {"name": "spam", "labels": ["ham", "spam"], "text": ["body"], "key_column": "id"}
+P = "/api/v1/projects/spam"
+
+
+def work(web: Web) -> None:
+    """Do the jobs that wait, as the worker does."""
+    while worker.run_once(web.store, "test") is not None:
+        pass
+
+
+@pytest.fixture
+def admin(web: Web) -> httpx.Client:
+    """An admin's program."""
+    return web.program("Ada", "admin")
+
+
+@pytest.fixture
+def annotator(web: Web, admin: httpx.Client) -> Iterator[httpx.Client]:
+    """An annotator's browser, with a project that has a pool."""
+    assert admin.post("/api/v1/projects", json=NEW).status_code == 201
+    assert admin.post(f"{P}/import?name=mails.jsonl", content=LINES.encode()).status_code == 202
+    work(web)
+    yield web.signed_in("Grace")
+
+
+def _answer(claim: dict[str, Any], label: str = "ham", **more: Any) -> dict[str, Any]:
+    return {
+        "event_id": str(uuid.uuid4()),
+        "claim_id": claim["claim_id"],
+        "sample_key": claim["sample_key"],
+        "action": "answer",
+        "label": label,
+    } | more
+
+
+def test_from_a_new_project_to_an_export(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    claims = annotator.post(f"{P}/claims", json={"n": 6}).json()
+    assert len({claim["sample_key"] for claim in claims}) == 6
+    assert {*claims[0]} == {"claim_id", "sample_key", "card", "lease_until", "why"}
+    [block] = claims[0]["card"]["blocks"]
+    assert block["kind"] == "text"
+    assert block["text"].startswith("message ")
+
+    stored = annotator.post(f"{P}/annotations", json=[_answer(claims[0], person="Grace")])
+    assert stored.status_code == 201
+    [recorded] = stored.json()
+    assert {*recorded} == {"event_id", "sample_key", "seq", "repeat", "late"}
+    assert (recorded["repeat"], recorded["late"]) == (False, False)
+
+    ids = [claim["claim_id"] for claim in claims]
+    beat = annotator.post(f"{P}/claims/heartbeat", json={"claims": ids}).json()
+    assert beat["held"] == ids[1:]
+    assert beat["counts"] == {"ham": 1, "spam": 0}
+    assert (beat["mine"], beat["answered"], beat["left"]) == (1, 1, 199)
+    assert (beat["until_retrain"], beat["retrain_every"]) == (19, 20)
+    assert (beat["version"], beat["champion"]) == (None, None)
+    assert beat["loop_state"] == "waiting"
+    assert beat["loop_message"]
+
+    assert annotator.request("DELETE", f"{P}/claims", json={"claims": ids[1:3]}).json() == {
+        "released": 2
+    }
+    assert annotator.delete(f"{P}/claims").json() == {"released": 3}
+
+    [event] = admin.get(f"{P}/annotations").json()
+    assert (event["person"], event["label"]) == ("Grace", "ham")
+    assert event["why"]["strategy"]
+    labels = admin.get(f"{P}/labels?format=jsonl")
+    assert labels.headers["content-disposition"].endswith("spam-labels.jsonl")
+    [line] = labels.text.splitlines()
+    assert json.loads(line)["key"] == claims[0]["sample_key"]
+
+
+def test_an_answer_sent_twice_is_stored_once_and_marked(annotator: httpx.Client) -> None:
+    [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+    answer = _answer(claim)
+
+    first, second = (annotator.post(f"{P}/annotations", json=[answer]).json()[0] for _ in "ab")
+
+    assert (first["repeat"], second["repeat"]) == (False, True)
+    assert first["seq"] == second["seq"]
+
+
+def test_an_answer_of_somebody_else_is_refused_and_not_stored(
+    admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+
+    answer = annotator.post(f"{P}/annotations", json=[_answer(claim, person="Ada")])
+
+    assert answer.status_code == 409
+    assert answer.json()["error"]["type"] == "WrongPerson"
+    assert answer.json()["error"]["detail"] == {"sent": "Ada", "signed_in": "Grace"}
+    assert admin.get(f"{P}/annotations").json() == []
+
+
+def test_skip_flag_correct_and_retract(annotator: httpx.Client) -> None:
+    first, second = annotator.post(f"{P}/claims", json={"n": 2}).json()
+    said = _answer(first, comment="odd\x00", elapsed_ms=812.4, client_time="2026-11-23T12:00:00Z")
+    events = [
+        said,
+        _answer(second, None, action="flag", comment="not an e-mail"),
+        _answer(first, "spam", supersedes=said["event_id"]),
+        _answer(first, None, action="retract", claim_id=None),
+    ]
+
+    answer = annotator.post(f"{P}/annotations", json=events)
+
+    assert answer.status_code == 201, answer.text
+    stored = annotator.get(f"{P}/annotations").json()
+    assert [event["action"] for event in stored] == ["answer", "flag", "answer", "retract"]
+    assert (stored[0]["elapsed_ms"], stored[0]["comment"]) == (812, "odd")
+    assert stored[2]["supersedes"] == said["event_id"]
+    assert [event["action"] for event in annotator.get(f"{P}/annotations?current=true").json()] == [
+        "flag",
+        "retract",
+    ]
+
+
+def test_annotations_come_in_pages_and_annotators_see_their_own_without_reasons(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    for client, label in ((annotator, "ham"), (admin, "spam"), (annotator, "spam")):
+        [claim] = client.post(f"{P}/claims", json={"n": 1}).json()
+        client.post(f"{P}/annotations", json=[_answer(claim, label)])
+
+    first = admin.get(f"{P}/annotations?limit=2").json()
+    rest = admin.get(f"{P}/annotations?limit=2&after={first[-1]['seq']}").json()
+    mine = annotator.get(f"{P}/annotations").json()
+
+    assert [event["seq"] for event in first + rest] == [1, 2, 3]
+    assert [event["seq"] for event in mine] == [1, 3]
+    assert {event["why"] for event in mine} == {None}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "kind"),
+    [
+        ("POST", "/api/v1/projects/nix/claims", None, 404, "NotFound"),
+        ("POST", f"{P}/claims", {"n": 0}, 422, "Invalid"),
+        ("POST", f"{P}/claims", {"n": "many"}, 422, "Invalid"),
+        ("POST", f"{P}/annotations", [], 422, "Invalid"),
+        ("POST", f"{P}/annotations", {"event_id": "x"}, 422, "Invalid"),
+        ("POST", f"{P}/jobs", {"kind": "retrain"}, 403, "NotAllowed"),
+        ("POST", f"{P}/jobs", {"kind": "dance"}, 422, "Invalid"),
+        ("POST", f"{P}/versions/1/promote", {}, 403, "NotAllowed"),
+        ("POST", f"{P}/rollback", {}, 403, "NotAllowed"),
+        ("GET", f"{P}/versions/9", None, 404, "NotFound"),
+        ("GET", f"{P}/versions/9/report", None, 404, "NotFound"),
+        ("GET", f"{P}/versions/9/explanation", None, 404, "NotFound"),
+        ("GET", f"{P}/labels", None, 403, "NotAllowed"),
+        ("GET", f"{P}/labels?format=xml", None, 422, "Invalid"),
+        ("GET", "/api/v1/jobs/99999", None, 404, "NotFound"),
+        ("POST", "/api/v1/projects", NEW, 403, "NotAllowed"),
+        ("POST", f"{P}/predict", {"rows": [{"body": "hi"}]}, 409, "Conflict"),
+        ("GET", "/api/v1/nowhere", None, 404, "NotFound"),
+        ("PUT", f"{P}/claims", {}, 405, "MethodNotAllowed"),
+        ("POST", f"{P}/import?name=x.csv", None, 403, "NotAllowed"),
+    ],
+)
+def test_errors_have_one_shape_and_the_right_status(
+    annotator: httpx.Client, method: str, path: str, body: Any, status: int, kind: str
+) -> None:
+    answer = annotator.request(method, path, json=body)
+
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert {*error} == {"type", "message", "detail"}
+    assert error["type"] == kind
+    assert error["message"]
+
+
+def test_an_unknown_error_tells_a_number_and_no_internals(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    with web.store.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE slot RENAME TO secret_internal_name")
+
+    answer = annotator.post(f"{P}/claims")
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["type"] == "Internal"
+    assert "secret_internal_name" not in answer.text
+    assert "sqlite" not in answer.text.lower()
+
+
+def test_a_file_may_come_as_a_form_too(web: Web, admin: httpx.Client) -> None:
+    admin.post("/api/v1/projects", json=NEW)
+
+    sent = admin.post(f"{P}/import", files={"file": ("mails.jsonl", LINES.encode())})
+    work(web)
+
+    job = admin.get(f"/api/v1/jobs/{sent.json()['id']}").json()
+    assert (job["state"], job["result"]["added"]) == ("done", 200)
+
+
+def test_an_upload_over_the_limit_is_refused_however_it_is_sent(
+    web: Web, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlvajra_al.config import settings
+
+    monkeypatch.setenv("MLVAJRA_MAX_UPLOAD_MB", "1")
+    settings.cache_clear()
+    admin.post("/api/v1/projects", json=NEW)
+    big = b"x" * (2 * 2**20)
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(32):
+            yield big[: 2**16]
+
+    answers = [
+        admin.post(f"{P}/import?name=big.csv", content=big),
+        admin.post(f"{P}/import?name=big.csv", content=pieces()),
+        admin.post(f"{P}/import", files={"file": ("big.csv", big)}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [413, 413, 413]
+    assert "mlvajra import" in answers[0].json()["error"]["message"]
+    assert not [*(web.store.home / "uploads").glob("*/*")]
+
+
+def test_a_file_without_a_name_is_refused(admin: httpx.Client) -> None:
+    admin.post("/api/v1/projects", json=NEW)
+
+    answer = admin.post(f"{P}/import", content=b"a,b\n1,2\n")
+
+    assert answer.status_code == 422
+    assert "add ?name=FILE" in answer.json()["error"]["message"]
+
+
+def test_a_project_takes_labels_with_keys_and_colours(admin: httpx.Client) -> None:
+    labels = [{"name": "ham", "display": "Ham!", "key": "h", "color": "#123456"}, "spam"]
+
+    made = admin.post("/api/v1/projects", json=NEW | {"labels": labels, "retrain_every": 5})
+
+    assert made.status_code == 201
+    [ham, spam] = made.json()["labels"]
+    assert (ham["display"], ham["key"], ham["color"]) == ("Ham!", "h", "#123456")
+    assert spam["name"] == "spam"
+    assert made.json()["policy"]["retrain_every"] == 5
+    assert not {"seed", "holdout_threshold"} & {*made.json()}
+    assert admin.get(P).json() == admin.get("/api/v1/projects").json()[0]
+
+
+def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Client) -> None:
+    description = admin.get("/api/openapi.json")
+    browser_page = admin.get("/api/docs").text
+
+    assert description.status_code == 200
+    for path in description.json()["paths"]:
+        assert f"/api/v1{path}" in browser_page
+    assert "<script" not in browser_page
+    assert "https://" not in browser_page
+
+
+def test_an_admin_asks_for_a_retrain_and_sees_and_cancels_the_job(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    asked = admin.post(f"{P}/jobs", json={"kind": "retrain", "mode": "full"})
+    assert asked.status_code == 202
+    job = asked.json()
+    assert (job["kind"], job["state"], job["person"]) == ("retrain", "queued", "Ada")
+
+    assert annotator.get(f"/api/v1/jobs/{job['id']}").status_code == 403
+    assert job["id"] in {item["id"] for item in admin.get(f"{P}/jobs").json()}
+    assert admin.delete(f"/api/v1/jobs/{job['id']}").json()["state"] == "cancelled"
+
+
+def test_a_new_password_set_by_an_admin_ends_api_tokens(web: Web, admin: httpx.Client) -> None:
+    assert admin.get("/api/v1/projects").status_code == 200
+
+    people.set_password(web.store, None, name="Ada", password="a new password", now=context.now())
+
+    assert admin.get("/api/v1/projects").status_code == 401
