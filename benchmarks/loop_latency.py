@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from mlvajra_al.records import Policy
@@ -36,13 +38,13 @@ GIVE_UP_S = 120
 
 
 @contextmanager
-def a_worker(home: Path) -> Iterator[None]:
+def a_worker(home: Path) -> Iterator[psutil.Process]:
     environment = os.environ | {"MLVAJRA_HOME": str(home), "MLVAJRA_DATABASE_URL": ""}
     process = subprocess.Popen(
         [sys.executable, "-m", "mlvajra_al.worker"], env=environment, stderr=subprocess.DEVNULL
     )
     try:
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
@@ -89,14 +91,20 @@ def timed_answers(rehearsal: Rehearsal, count: int) -> list[float]:
     return out
 
 
+def cpu_s(process: psutil.Process) -> float:
+    """Return the processor time a process has used: it does not mind who else is busy."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 def measure(rounds: int) -> dict[str, Any]:
-    latencies, at_rest, meanwhile = [], [], []
+    latencies, at_rest, meanwhile, used = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         store = Store.open(f"sqlite:///{home}/mlvajra.db", home)
         store.migrate()
         policy = Policy(retrain_every=EVERY)
-        with a_worker(home):
+        with a_worker(home) as process:
             rehearsal = Rehearsal.begin(store, spam(0, policy=policy), source=SPAM)
             started = time.perf_counter()
             until(lambda: resting(rehearsal))
@@ -104,8 +112,9 @@ def measure(rounds: int) -> dict[str, Any]:
             for _ in range(rounds):
                 number = newest(rehearsal) + 1
                 at_rest += timed_answers(rehearsal, EVERY)
-                started = time.perf_counter()
+                started, before = time.perf_counter(), cpu_s(process)
                 until(lambda number=number: serves(rehearsal, number))
+                used.append(cpu_s(process) - before)
                 latencies.append(time.perf_counter() - started)
                 until(lambda: resting(rehearsal))
             for _ in range(rounds // 2):
@@ -119,6 +128,7 @@ def measure(rounds: int) -> dict[str, Any]:
         "from_the_20th_answer_to_the_new_ranking_s": [round(value, 2) for value in latencies],
         "worst_s": round(max(latencies), 2),
         "budget_s": BUDGET_S,
+        "processor_s_of_the_worker": [round(value, 2) for value in used],
         "import_and_prepare_s": round(ready_s, 1),
         "answer_ms_while_the_worker_rests": _spread(at_rest),
         "answer_ms_while_it_trains": _spread(meanwhile),
