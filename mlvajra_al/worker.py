@@ -151,6 +151,8 @@ class Worker:
             while not self.stopping.is_set():
                 if not self._turn():
                     self.stopping.wait(POLL_S)
+        with self.store.begin() as connection:
+            jobs.forget_process(connection, self.name)
 
     def _turn(self) -> bool:
         self._interruptible = True

@@ -284,6 +284,11 @@ def forget_processes(connection: Connection, *, before: datetime) -> None:
     connection.execute(delete(process).where(process.c.seen_at < before))
 
 
+def forget_process(connection: Connection, name: str) -> None:
+    """Drop a process that has ended, so that nobody waits for it."""
+    connection.execute(delete(process).where(process.c.name == name))
+
+
 def last_seen(connection: Connection, kind: str) -> tuple[datetime, str] | None:
     """Return when a process of this kind was last seen and what it was doing."""
     query = (

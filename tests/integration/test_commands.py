@@ -3,13 +3,15 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mlvajra_al.cli.application import run
-from mlvajra_al.cli.workspace import OPERATOR, now, opened
-from mlvajra_al.services import people
+from mlvajra_al.cli.workspace import OPERATOR, helper, now, opened
+from mlvajra_al.services import overview, people
 
 
 def test_debug_is_understood_behind_the_command_too(
@@ -69,3 +71,135 @@ def signed_in(token: str) -> str | None:
     with opened() as store:
         person = people.by_token(store, token, kind="token", now=now())
     return person.name if person else None
+
+
+@pytest.fixture
+def mails(tmp_path: Path) -> Path:
+    """A small CSV file of two kinds of text, with their labels."""
+    lines = ["id,body,topic"]
+    for place in range(150):
+        topic = "pets" if place % 2 else "food"
+        words = "the cat and the dog sleep" if place % 2 else "bread and cheese and soup"
+        lines.append(f"m{place},{words} number {place},{topic}")
+    path = tmp_path / "mails.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def output(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Run a command that must succeed and return what it printed."""
+    capsys.readouterr()
+    code = run(words)
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    return captured.out
+
+
+@pytest.fixture
+def worker(workspace: Path) -> Iterator[None]:
+    """A worker on the workspace, as `mlvajra worker` starts it."""
+    with opened() as store, helper(store) as started:
+        started.look()
+        while not overview.worker_seen(store, now=now())[0]:
+            time.sleep(0.1)
+            started.look()
+        yield
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_project_goes_from_a_file_to_predictions_by_command(
+    workspace: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food", "--gold", "topic", "--seed", "1")
+    (project,) = json.loads(output(capsys, "project", "list", "--json"))
+    assert (project["name"], project["left"]) == ("topics", 150)
+
+    output(capsys, "import", "topics", "--source", str(mails))
+    output(capsys, "demo", "annotate", "topics", "--labels", "45", "--seed", "2")
+    found = json.loads(output(capsys, "versions", "topics", "--json"))
+    assert [version["number"] for version in found] == [1, 2]
+    assert [version["champion"] for version in found] == [True, False]
+    assert found[0]["parent"] is None
+    assert found[1]["parent"] == 1
+    assert found[1]["mode"] == "warm_start"
+    assert set(found[0]) == {
+        *("number", "created_at", "parent", "mode", "n_labels", "metrics", "champion")
+    }
+
+    trained = json.loads(output(capsys, "train", "topics", "--full", "--json"))
+    assert (trained["number"], trained["mode"]) == (3, "full")
+    assert "f1" in output(capsys, "report", "topics", "3")
+    assert json.loads(output(capsys, "report", "topics", "3", "--json"))["version"] == 3
+    explained = json.loads(output(capsys, "explain", "topics", "3", "--sample", "m1", "--json"))
+    assert explained["label"] == "pets"
+    assert "cheese" in output(capsys, "explain", "topics", "3")
+
+    output(capsys, "promote", "topics", "3", "--reason", "better")
+    assert run(["promote", "topics", "3"]) == 1
+    output(capsys, "rollback", "topics")
+    found = json.loads(output(capsys, "versions", "topics", "--json"))
+    assert [version["champion"] for version in found] == [True, False, False]
+
+    out = tmp_path / "answers.csv"
+    output(capsys, "predict", "topics", "--source", str(mails), "--version", "3", "--out", str(out))
+    lines = out.read_text().splitlines()
+    assert len(lines) == 151
+    assert lines[1].startswith('"m0","food",')
+    labels = output(capsys, "export", "topics", "--format", "jsonl").splitlines()
+    assert len(labels) == 45
+
+
+def test_labels_of_a_file_become_answers_of_a_named_source(
+    workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food", "--labels-from", "topic")
+    rows = output(capsys, "export", "topics", "--format", "jsonl").splitlines()
+    assert len(rows) == 150
+    assert {json.loads(row)["person"] for row in rows} == {"import: topic"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--text", "nothing"], "there is no column 'nothing'; choose from id, body, topic"),
+        (["--text", ""], "the model needs at least one input column"),
+        (["--columns", "id"], "looks like a name of samples"),
+        (["--text", "body", "--gold", "body"], "holds the answers"),
+        (["--text", "body", "--overlap", "0"], "overlap must be between 1 and 20"),
+        (["--text", "body", "--guidelines", "/no/such/file"], "/no/such/file: No such file"),
+    ],
+)
+def test_a_project_that_cannot_be_made_is_one_sentence_and_leaves_nothing(
+    workspace: Path,
+    mails: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    said: str,
+) -> None:
+    words = ["project", "create", "topics", "--source", str(mails), "--labels", "pets,food"]
+    assert run([*words, *options]) == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert json.loads(output(capsys, "project", "list", "--json")) == []
+
+
+def test_a_missing_file_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["project", "create", "x", "--source", "/no/such.csv", "--text", "a"]
+    assert run([*words, "--labels", "a,b"]) == 1
+    assert "such.csv: there is no such file" in capsys.readouterr().err
+
+
+def test_archived_projects_are_listed_on_request_only(
+    workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food")
+    output(capsys, "project", "archive", "topics")
+    assert json.loads(output(capsys, "project", "list", "--json")) == []
+    (project,) = json.loads(output(capsys, "project", "list", "--archived", "--json"))
+    assert project["archived"]
+    output(capsys, "project", "archive", "topics", "--undo")
+    assert len(json.loads(output(capsys, "project", "list", "--json"))) == 1
