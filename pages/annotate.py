@@ -46,8 +46,7 @@ def guidelines(project: Project) -> None:
     if not project.guidelines and not defined:
         return
     with st.expander("Guidelines", icon=":material/menu_book:"):
-        # An image would be fetched from wherever its address points: it becomes a link.
-        st.markdown(project.guidelines.replace("![", "["))
+        st.markdown(widgets.without_images(project.guidelines))
         for label in defined:
             st.markdown(f"**{widgets.plain(label.display)}**: {widgets.plain(label.definition)}")
 

@@ -23,6 +23,9 @@ PAGES = Path(__file__).resolve().parents[2] / "pages"
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
 WORD = re.compile(r"[a-z]+[ ,]")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
+ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+WORD_JOINER = "\u2060"
+"""Invisible; keeps Streamlit from making links of the addresses in somebody's data."""
 
 
 def current_project(person: Person) -> Project:
@@ -72,7 +75,8 @@ def api(project: str, *path: str) -> str:
 
 def plain(text: object) -> str:
     """Escape text so that markdown shows it as it is."""
-    return MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+    words = ADDRESS.sub(WORD_JOINER, " ".join(str(text).split()))
+    return MARKDOWN.sub(r"\\\1", words)
 
 
 def without_images(text: str) -> str:

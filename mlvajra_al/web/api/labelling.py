@@ -22,13 +22,31 @@ LONGEST_MS = 2**31 - 1
 MAX_ANSWERS = 1_000
 
 
-class Wanted(BaseModel):
+class Asked(BaseModel):
+    """What a page says about whom it was opened for."""
+
+    person: str | None = Field(
+        default=None, description="Who the page belongs to; another than the caller is refused"
+    )
+
+    def check(self, caller: Person) -> None:
+        """Refuse what a page of somebody else asks, left open in another tab.
+
+        Raises
+        ------
+        WrongPerson
+        """
+        if self.person is not None and self.person != caller.name:
+            raise WrongPerson(self.person, caller.name)
+
+
+class Wanted(Asked):
     """How many samples to hand out."""
 
     n: int = 6
 
 
-class Claims(BaseModel):
+class Claims(Asked):
     """Ids of claims."""
 
     claims: list[str] = Field(default=[], max_length=1_000)
@@ -79,11 +97,13 @@ class Sent(BaseModel):
 @router.post("/claims")
 def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> Response:
     """Hand out samples to label, each with its card, until their leases end."""
+    wanted = wanted or Wanted()
+    wanted.check(caller)
     claimed = labelling.claim(
         store(),
         caller,
         project,
-        n=(wanted or Wanted()).n,
+        n=wanted.n,
         now=now(),
         lease=lease(),
         rng=np.random.default_rng(),
@@ -122,8 +142,9 @@ def release(project: str, caller: Caller, given: Claims | None = None) -> Respon
 @router.post("/claims/heartbeat")
 def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Response:
     """Extend the leases of claims and return what the rail shows."""
-    at = now()
-    ids = [] if held is None else held.claims
+    at, held = now(), held or Claims()
+    held.check(caller)
+    ids = held.claims
     labelling.renew(store(), caller, project, claims=ids, until=at + lease())
     mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
     shown = rail(progress(store(), caller, project, now=at))

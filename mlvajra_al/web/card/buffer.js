@@ -29,8 +29,7 @@ Object.assign(LabellingCard.prototype, {
   },
 
   noClaims({ status, type, message }) {
-    if (status === 0) this.linked("offline");
-    else if (status === 401) this.linked("signed_out");
+    this.unlinked(status, type);
     if (this.buffer.length) return;
     const words = message ? `${message[0].toUpperCase()}${message.slice(1)}.` : "";
     if (status === 0) this.end = ["The server cannot be reached", "This page keeps trying. Answers you have given are kept in this browser."];
@@ -40,6 +39,12 @@ Object.assign(LabellingCard.prototype, {
     else if (status === 409 || status === 403) this.end = ["Not open for labelling", words];
     else this.end = ["The server has trouble", words || "This page keeps trying."];
     this.show();
+  },
+
+  unlinked(status, type) {
+    if (status === 0) this.linked("offline");
+    else if (status === 401) this.linked("signed_out");
+    else if (type === "WrongPerson") this.linked("wrong_person");
   },
 
   ending() {
@@ -81,9 +86,7 @@ Object.assign(LabellingCard.prototype, {
     this.beating = false;
     if (this.dead) return;
     if (result.status === 200) this.heard(result.data, { fresh: saves === this.saves, asked: claims, returned: returned && shown === this.buffer[0] });
-    else if (result.status === 0) this.linked("offline");
-    else if (result.status === 401) this.linked("signed_out");
-    if (result.status !== 200 && !this.buffer.length) this.noClaims(result);
+    else this.noClaims(result);
     again();
   },
 

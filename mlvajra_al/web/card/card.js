@@ -26,7 +26,7 @@ class LabellingCard {
     this.counted = { counts: {}, mine: 0, left: 0, until_retrain: 0, retrain_every: 20, version: null, champion: null, loop_state: "waiting", loop_message: "" };
     this.known = false;
     this.saves = 0;
-    this.link = "ok"; // ok | offline | signed_out
+    this.link = "ok"; // ok | offline | signed_out | wrong_person
     this.end = null; // [title, words] when there is no card to show
     this.dead = false;
     this.build();
@@ -329,7 +329,7 @@ class LabellingCard {
     const [kind, words] = statusOf(this.outbox, this.link);
     if (this.status.dataset.kind !== kind) this.status.dataset.kind = kind;
     setText(this.status, words);
-    this.signIn.hidden = this.link !== "signed_out" && !["signed_out", "wrong_person"].includes(this.outbox.state);
+    this.signIn.hidden = ![this.link, this.outbox.state].some((word) => word === "signed_out" || word === "wrong_person");
   }
 
   // Tell those who hear when it turns bad or good again, not at every answer.

@@ -9,6 +9,7 @@ function statusOf(outbox, link) {
   const waiting = outbox.items.length;
   const kept = outbox.stored ? "kept in this browser" : "kept in this tab only: leave it open";
   if (outbox.state === "wrong_person") return ["bad", outbox.reason || `Somebody else is signed in. Your ${count(waiting, "answer")} are ${kept}.`];
+  if (link === "wrong_person") return ["bad", `Somebody else is signed in here now. Sign in again as ${outbox.person}.`];
   if (outbox.state === "signed_out" || link === "signed_out") {
     const words = waiting ? `; your ${count(waiting, "answer")} ${waiting === 1 ? "is" : "are"} ${kept}` : "";
     return ["bad", `Signed out${words}.`];

@@ -90,3 +90,10 @@ def test_images_in_guidelines_become_links() -> None:
 def test_one_is_singular() -> None:
     assert widgets.plural(1, "answer") == "1 answer"
     assert widgets.plural(1_200, "answer") == "1,200 answers"
+
+
+def test_addresses_in_data_do_not_become_links() -> None:
+    for address in ("http://evil.example", "WWW.evil.example", "ada@evil.example"):
+        shown = widgets.plain(address).replace("\\", "")
+        assert shown != address
+        assert shown.replace(widgets.WORD_JOINER, "") == address
