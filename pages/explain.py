@@ -219,14 +219,12 @@ def reasons(
     grid = st.grid(3, min_column_width=200)
     with grid.cell():
         answer_box(explanation, labels)
-        if explanation.image:
-            told(explanation, pixels)
     with grid.cell(column_span=2):
-        if not beside or explanation.image:
-            waterfall_box(explanation, labels)
-        else:
+        if beside:
             told(explanation, pixels)
-    if beside and not explanation.image:
+        else:
+            waterfall_box(explanation, labels)
+    if beside:
         waterfall_box(explanation, labels)
 
 

@@ -50,6 +50,17 @@ def said(row: VersionRow) -> str:
     return "not measured yet" if measure is None else measure_words(measure)
 
 
+def brief_interval(measure: Measure) -> str:
+    """Return an interval, or what is missing for one, for the cell of a table."""
+    words = interval_of(measure).replace("too few to say: ", "too few: ").removesuffix(" needed")
+    return shorten(words, 28)
+
+
+def brief(measure: Measure) -> str:
+    """Return a measure with its interval for the cell of a table."""
+    return brief_interval(measure) if measure.value is None else measure_words(measure)
+
+
 def named(rows: Rows, number: int) -> str:
     """Return a version as the entry of a list."""
     row = next(row for row in rows if row.version.number == number)
@@ -68,7 +79,7 @@ def table(rows: Rows) -> int:
                 if row.is_champion
                 else f"{row.version.number}",
                 "measure": m.value if (m := headline(row)) else None,
-                "95% interval": shorten(interval_of(m), 34) if m else "not measured yet",
+                "95% interval": brief_interval(m) if m else "not measured yet",
                 "Labels": row.version.n_labels,
                 "Mode": MODES[row.version.mode],
                 "Parent": row.version.parent,
@@ -110,11 +121,10 @@ def table(rows: Rows) -> int:
 def report_view(person: Person, project: Project, row: VersionRow) -> None:
     """Draw the newest report of a version."""
     number = row.version.number
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    left.subheader(f"Report of version {number}" + (" ★" if row.is_champion else ""))
     place = f"evaluate:{project.id}:{number}"
-    with right:
-        if st.button("Measure again", width="stretch", key=place):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"Report of version {number}" + (" ★" if row.is_champion else ""))
+        if st.button("Measure again", key=place, help="On the holdout answers of today"):
             with_job(person, project, (number,), place)
     watched(place, done=f"Version {number} is measured")
     if row.report is None:
@@ -179,9 +189,9 @@ def per_label(project: Project, report: Report) -> None:
             {
                 "Label": names.get(item.label, item.label),
                 "Support": item.support,
-                "Precision": measure_words(item.precision),
-                "Recall": measure_words(item.recall),
-                "F1": measure_words(item.f1),
+                "Precision": brief(item.precision),
+                "Recall": brief(item.recall),
+                "F1": brief(item.f1),
             }
             for item in report.evaluation.per_label
         ]
