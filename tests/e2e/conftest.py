@@ -70,9 +70,11 @@ class Server:
     @property
     def setup_link(self) -> str:
         """The one-time link that the first start without a password prints."""
-        found = re.search(r"http://\S*/account/setup\S*", self.log)
-        assert found, "the server printed no setup link"
-        return found[0]
+        for _ in range(50):  # /readyz may answer just before the line is written
+            if found := re.search(r"http://\S*/account/setup\S*", self.log):
+                return found[0]
+            time.sleep(0.1)
+        return pytest.fail("the server printed no setup link")
 
     def processes(self) -> list[psutil.Process]:
         """Return the supervisor and everything it started, by pid."""
