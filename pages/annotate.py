@@ -15,7 +15,7 @@ PER_PAGE = 10
 ALL = "everything"
 SKIPPED, FLAGGED = "skipped", "flagged"
 ACTIONS: dict[str, Action] = {SKIPPED: "skip", FLAGGED: "flag"}
-ROOM = "<style>.stMainBlockContainer {padding-top: 3.25rem; padding-bottom: 2rem}</style>"
+ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 
 LOADED = 50
-ROOM = "<style>.stMainBlockContainer {padding-top: 3.25rem; padding-bottom: 2rem}</style>"
+ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
 
 
 def main() -> None:
