@@ -6,7 +6,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 VERSION := import pip, sys; print("%d.%d" % sys.version_info[:2])
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV := uv==0.13.9
-LOCK := --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate --quiet
+LOCK := --universal --python-version 3.11 --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -57,11 +57,13 @@ def copy_workspace(store: Store, folder: Path) -> Contents:
         with copy.read() as connection:
             _copy_shards(connection, store.home, folder)
             _copy_artefacts(connection, store.home, folder)
-            counts = [_count(connection, table) for table in (project, annotation, version)]
+            counted = [_count(connection, table) for table in (project, annotation, version)]
     finally:
         copy.close()
     _finish_sqlite(folder / DATABASE)
-    return Contents(*counts, *_sizes(folder))
+    files, size = _sizes(folder)
+    projects, annotations, versions = counted
+    return Contents(projects, annotations, versions, files, size)
 
 
 def _copy_sqlite(store: Store, path: Path) -> None:
