@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,28 +223,8 @@ def write(
         versions.lock(connection, project.id)
         revision = preparing.keep(connection, project, prepared, now=now)
         number = versions.next_number(connection, project.id)
-        trigger = str(job.payload.get("trigger", ""))
-        version = Version(
-            project_id=project.id,
-            number=number,
-            parent=fit.parent,
-            mode=thought.mode,
-            revision_id=revision.id,
-            estimator=thought.blob,
-            n_labels=len(seen.gold),
-            label_counts=dict(Counter(item.label for item in seen.gold)),
-            label_seq=seen.seq,
-            label_fingerprint=fingerprint(seen.gold),
-            recipe=prepared.recipe,
-            seed=thought.seed,
-            shards=tuple(shard.sha256 for shard in seen.pool.shards),
-            libraries=machine.libraries(),
-            cpu=machine.cpu(),
-            duration_s=thought.seconds,
-            trigger=trigger[:80],
-            created_at=now,
-        )
-        versions.add(connection, version)
+        facts = (number, revision.id, str(job.payload.get("trigger", "")), now)
+        versions.add(connection, _version(seen, thought, fit, facts=facts))
         added = seen.holdout.report(project, number, of=thought.evaluation, now=now)
         versions.add_report(connection, added)
         _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
@@ -255,6 +236,32 @@ def write(
         return result
 
     return store.write(operation)
+
+
+def _version(
+    seen: Snapshot, thought: Thought, fit: Fit, *, facts: tuple[int, int, str, datetime]
+) -> Version:
+    number, revision_id, trigger, now = facts
+    return Version(
+        project_id=seen.project.id,
+        number=number,
+        parent=fit.parent,
+        mode=thought.mode,
+        revision_id=revision_id,
+        estimator=thought.blob,
+        n_labels=len(seen.gold),
+        label_counts=dict(Counter(item.label for item in seen.gold)),
+        label_seq=seen.seq,
+        label_fingerprint=fingerprint(seen.gold),
+        recipe=seen.project.recipe,
+        seed=thought.seed,
+        shards=tuple(shard.sha256 for shard in seen.pool.shards),
+        libraries=machine.libraries(),
+        cpu=machine.cpu(),
+        duration_s=thought.seconds,
+        trigger=trigger[:80],
+        created_at=now,
+    )
 
 
 def _by(item: Ranked, number: int) -> Ranked:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlvajra_al.learning import evaluation, pipeline
-from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report, Version
+from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report
 from mlvajra_al.services.jobs import warm
 from mlvajra_al.store import versions
 from mlvajra_al.store.database import Connection
@@ -97,8 +97,3 @@ class Holdout:
         """Say what was measured of a version, and on what."""
         asked, answered, skipped = self.tally
         return Report(project.id, number, self.seq, asked, answered, skipped, of, now)
-
-
-def version_named(listed: Sequence[Version], number: int) -> Version:
-    """Return a version out of several."""
-    return next(version for version in listed if version.number == number)
