@@ -16,6 +16,7 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.label_rows import to_labels
 from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
 from mlvajra_al.web.watching import await_job, job_words, watched
@@ -178,7 +179,7 @@ def labels_view(person: Person, project: Project) -> None:
     if st.button("Save the labels", type="primary") and act(
         "Saved",
         lambda: projects.set_labels(
-            store(), person, project.name, labels=to_labels(edited), now=now()
+            store(), person, project.name, labels=to_labels(edited.to_dict("records")), now=now()
         ),
     ):
         flash("The label set is saved; open cards show it after a reload.")
@@ -190,30 +191,6 @@ def _chip(label: Label) -> str:
         f'border-radius: 6px; padding: 2px 10px; overflow-wrap: anywhere">'
         f"<b>{escape(label.key)}</b>&nbsp; {escape(label.display)}</span>"
     )
-
-
-def to_labels(frame: pd.DataFrame) -> tuple[Label, ...]:
-    """Return the edited rows as labels, with keys and colours filled in."""
-    rows = [
-        {name: "" if pd.isna(value) else str(value).strip() for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
-    rows = [row for row in rows if row["Stored as"]]
-    keys = [key for key in projects.KEYS if key not in {row["Key"] for row in rows}]
-    colors = [color for color in projects.PALETTE if color not in {r["Colour"] for r in rows}]
-    colors = colors or list(projects.PALETTE)
-    made = []
-    for place, row in enumerate(rows):
-        made.append(
-            Label(
-                name=row["Stored as"],
-                display=row["Shown as"] or row["Stored as"],
-                key=row["Key"].lower() or (keys.pop(0) if keys else ""),
-                color=row["Colour"] or colors[place % len(colors)],
-                definition=row["Definition"],
-            )
-        )
-    return tuple(made)
 
 
 def guidelines_view(person: Person, project: Project) -> None:

@@ -1,0 +1,34 @@
+"""What is typed into the label editor becomes a label set."""
+
+from __future__ import annotations
+
+import math
+
+from mlvajra_al.services.projects import PALETTE, check_labels
+from mlvajra_al.web.label_rows import to_labels
+
+
+def a_row(name: object, **cells: object) -> dict[str, object]:
+    empty = dict.fromkeys(("Shown as", "Key", "Colour", "Definition"))
+    return {"Stored as": name, **empty, **cells}
+
+
+HAM = a_row("ham", **{"Shown as": "Ham", "Key": "1", "Colour": PALETTE[0], "Definition": "fine"})
+
+
+def test_a_new_row_gets_a_key_and_a_colour_that_nobody_has() -> None:
+    ham, spam = to_labels([HAM, a_row("spam")])
+    assert (ham.key, ham.color, ham.definition) == ("1", PALETTE[0], "fine")
+    assert (spam.key, spam.color, spam.display) == ("2", PALETTE[1], "spam")
+    check_labels([ham, spam])
+
+
+def test_empty_rows_are_left_out_whatever_they_are_made_of() -> None:
+    rows = [HAM, a_row(None), a_row(math.nan), a_row("  ")]
+    assert [label.name for label in to_labels(rows)] == ["ham"]
+
+
+def test_many_new_labels_have_keys_of_their_own_and_share_colours_when_they_run_out() -> None:
+    labels = to_labels([a_row(f"label {place}") for place in range(20)])
+    assert len({label.key for label in labels}) == 20
+    check_labels(labels)
