@@ -181,23 +181,41 @@ def append(
         _record_one(store, connection, project, answer=answer, manner=manner) for answer in answers
     )
     fresh = {item.event_id for item in recorded if not item.repeat}
-    counted = sum(a.action == "answer" and a.event_id in fresh for a in answers)
-    if counted:
-        retrain_if_due(connection, project, count=counted, now=manner.now)
+    labels = [a.label for a in answers if a.label is not None and a.event_id in fresh]
+    if labels:
+        retrain_if_due(connection, project, labels=labels, now=manner.now)
     return recorded
 
 
-def retrain_if_due(connection: Connection, project: Project, *, count: int, now: datetime) -> None:
-    """Count new answers and queue a retrain once there are enough of them."""
-    due = projects.count_answers(connection, project.id, count=count)
-    if due < project.policy.retrain_every:
+def retrain_if_due(
+    connection: Connection, project: Project, *, labels: Sequence[str], now: datetime
+) -> None:
+    """Count new answers; queue a retrain once there are enough, or the label it waited for."""
+    due = projects.count_answers(connection, project.id, count=len(labels))
+    if due >= project.policy.retrain_every:
+        trigger = f"{due} new answers"
+    elif came := awaited_labels(connection, project).intersection(labels):
+        trigger = f"the first example of {min(came)}"
+    else:
         return
-    trigger = {"trigger": f"{due} new answers"}
     job_id = jobs.enqueue(
-        connection, project.id, "retrain", payload=trigger, now=now, dedupe="retrain"
+        connection,
+        project.id,
+        "retrain",
+        payload={"trigger": trigger},
+        now=now,
+        dedupe="retrain",
     )
     if job_id is not None:
         projects.reset_answers(connection, project.id)
+
+
+def awaited_labels(connection: Connection, project: Project) -> set[str]:
+    """Return the labels without which the last retrain could not make a first version."""
+    if project.champion is not None:
+        return set()
+    last = jobs.listed(connection, project.id, kinds=("retrain",), limit=1)
+    return set((last[0].result or {}).get("missing_labels", ())) if last else set()
 
 
 def check(project: Project, answer: Answer) -> None:

@@ -165,6 +165,23 @@ def test_the_answer_that_makes_a_retrain_due_queues_it_once(store: Store) -> Non
     assert [job.state for job in queued] == ["queued"]
 
 
+def test_the_label_a_retrain_waited_for_makes_the_next_one_due(store: Store) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=2))
+    ada = a_person(store)
+    rank(store, project, 4)
+    held = claim(store, ada, n=4)
+    record(store, ada, an_answer(held[0]), an_answer(held[1]))
+    with store.begin() as connection:
+        waited = jobs.claim(connection, worker="w", now=NOW, lease=LEASE)
+        assert waited is not None
+        result = {"missing_labels": ["spam"]}
+        jobs.finish(connection, waited.id, state="done", now=NOW, result=result)
+    record(store, ada, an_answer(held[2], "spam"))
+    with store.read() as connection:
+        (due, _) = jobs.listed(connection, project.id, kinds=("retrain",))
+    assert (due.state, due.payload["trigger"]) == ("queued", "the first example of spam")
+
+
 def test_skips_do_not_make_a_retrain_due(store: Store) -> None:
     project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=1))
     ada = a_person(store)

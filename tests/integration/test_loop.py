@@ -134,6 +134,21 @@ def test_the_whole_loop_from_import_to_roll_back(store: Store, tmp_path: Path) -
     assert (fourth.number, fourth.parent, fourth.mode) == (4, 3, "warm_start")
 
 
+def test_each_retrain_measures_the_champion_on_the_same_holdout(
+    light: Store, tmp_path: Path
+) -> None:
+    loop = begin(light, tmp_path)
+    loop.work()
+    for _ in range(3):
+        loop.answer(10)
+        loop.work()
+    reports = {row.version.number: row.report for row in versions.listed(light, "texts")}
+    assert set(reports) == {1, 2, 3}
+    assert reports[1] is not None and reports[3] is not None
+    assert reports[1].holdout_seq == reports[3].holdout_seq
+    assert reports[1].evaluation.n == reports[3].evaluation.n
+
+
 def test_tumours_are_learned_through_the_loop(store: Store, tmp_path: Path) -> None:
     loop = Rehearsal.begin(
         store, TUMOURS.project(worker.utc_now()), source=demo_files.write("tumours", tmp_path)

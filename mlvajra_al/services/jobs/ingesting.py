@@ -240,9 +240,10 @@ def _add_labels(connection: Connection, *, outcome: Outcome, part: Pending, tell
 
 
 def _settle(connection: Connection, outcome: Outcome, result: Result, tell: Tell) -> None:
-    added = len(outcome.labels.answers) if outcome.labels else 0
+    answers = outcome.labels.answers if outcome.labels else ()
+    added = [item.label for item in answers if item.label is not None]
     if added:
-        retrain_if_due(connection, outcome.project, count=added, now=tell.clock())
+        retrain_if_due(connection, outcome.project, labels=added, now=tell.clock())
     tell.settle(connection, result)
 
 

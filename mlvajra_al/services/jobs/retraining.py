@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,8 @@ class Thought:
     seconds: float
     linear: bool
     evaluation: Evaluation
+    champion: Evaluation | None
+    """Of the champion, on the same samples; None where there is none yet."""
     ranking: strategies.Ranking
     candidates: NDArray[np.int64]
 
@@ -167,9 +170,20 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
         seconds=0.0,
         linear=linear,
         evaluation=measured,
+        champion=measure_champion(store, seen),
         ranking=best,
         candidates=candidates,
     )
+
+
+def measure_champion(store: Store, seen: Snapshot) -> Evaluation | None:
+    """Measure the champion on today's holdout, so that its number is as fresh as the new one's."""
+    if seen.project.champion is None:
+        return None
+    with store.read() as connection:
+        scorer = scoring.scorer(store.home, connection, seen.project, seen.project.champion)
+    answers = scorer.at(seen.pool, seen.holdout.positions)
+    return seen.holdout.evaluate(answers, seen.project)
 
 
 def fit_seed(project: Project, seq: int) -> int:
@@ -225,8 +239,7 @@ def write(
         number = versions.next_number(connection, project.id)
         facts = (number, revision.id, str(job.payload.get("trigger", "")), now)
         versions.add(connection, _version(seen, thought, fit, facts=facts))
-        added = seen.holdout.report(project, number, of=thought.evaluation, now=now)
-        versions.add_report(connection, added)
+        _report(connection, seen, number, thought=thought, now=now)
         _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
         _first_champion(connection, project, number, tell=tell)
         if thought.linear:
@@ -262,6 +275,18 @@ def _version(
         trigger=trigger[:80],
         created_at=now,
     )
+
+
+def _report(
+    connection: Connection, seen: Snapshot, number: int, *, thought: Thought, now: datetime
+) -> None:
+    """Store what was measured of the new version, and of the champion beside it."""
+    measured = {number: thought.evaluation}
+    if seen.project.champion is not None and thought.champion is not None:
+        measured[seen.project.champion] = thought.champion
+    for of, evaluation in measured.items():
+        added = seen.holdout.report(seen.project, of, of=evaluation, now=now)
+        versions.add_report(connection, added)
 
 
 def _by(item: Ranked, number: int) -> Ranked:
