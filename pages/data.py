@@ -77,9 +77,9 @@ def imports_view(person: Person, project: Project | None) -> None:
     )  # fmt: skip
     if where == "This project":
         import_more(person, project)
+        shards_table(project)
     else:
         new_project(person)
-    shards_table(project)
 
 
 def shards_table(project: Project) -> None:
