@@ -13,7 +13,7 @@ from mlvajra_al.errors import Setup
 SESSION_HEADER = "x-mlv-session"
 """Set by our gate only; arrives in scripts as ``st.user.session``."""
 
-FONT = '"Inter", "Segoe UI", system-ui, -apple-system, "Helvetica Neue", Arial, sans-serif'
+FONT = "sans-serif"
 MONOSPACE = 'ui-monospace, "SFMono-Regular", Menlo, Consolas, "Liberation Mono", monospace'
 
 OPTIONS: dict[str, Any] = {
