@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
