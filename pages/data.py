@@ -73,7 +73,7 @@ def imports_view(person: Person, project: Project | None) -> None:
         st.success(f"Imported: {plain(job_words(job))}", icon=":material/check:")
     where = st.segmented_control(
         "Into", ["This project", "A new project"], default="This project", required=True,
-        label_visibility="collapsed", key="into",
+        label_visibility="collapsed", key=f"into:{project.id}",
     )  # fmt: skip
     if where == "This project":
         import_more(person, project)
