@@ -5,23 +5,17 @@ Where a function takes ``person: Person | None``, None is the operator at the co
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Literal
-
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 
 from mlvajra_al.errors import BadPassword, Conflict, Invalid, NotAllowed, NotFound, Throttled
 from mlvajra_al.records import Person, Role
+from mlvajra_al.services.credentials import digest, hash_of, matches, new_token
 from mlvajra_al.store import audit, people
 from mlvajra_al.store.database import Connection, Store
 
 RANK: dict[Role, int] = {"annotator": 0, "reviewer": 1, "admin": 2}
-PASSWORD_MIN, PASSWORD_MAX = 8, 1024
 NAME_MAX = 80
 ATTEMPTS = 10
 ATTEMPT_WINDOW = timedelta(minutes=5)
@@ -46,42 +40,6 @@ def may(person: Person, role: Role) -> bool:
     return RANK[person.role] >= RANK[role]
 
 
-def digest(token: str) -> str:
-    """Return what is stored of a token: its SHA-256."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def new_token() -> str:
-    """Return a random token of 256 bits."""
-    return secrets.token_urlsafe(32)
-
-
-@cache
-def _hasher() -> PasswordHasher:
-    return PasswordHasher()
-
-
-@cache
-def _nobody() -> str:
-    """Return a hash to check against for names nobody has, so that it takes as long."""
-    return _hasher().hash(new_token())
-
-
-def check_password(password: str) -> None:
-    """Refuse a password that is too short or absurdly long.
-
-    Raises
-    ------
-    BadPassword
-    """
-    if len(password) < PASSWORD_MIN:
-        raise BadPassword(
-            f"the password has {len(password)} characters; use at least {PASSWORD_MIN}"
-        )
-    if len(password) > PASSWORD_MAX:
-        raise BadPassword(f"the password is longer than {PASSWORD_MAX} characters; shorten it")
-
-
 def clean_name(name: str) -> str:
     """Return a person's name without the spaces around it.
 
@@ -94,18 +52,6 @@ def clean_name(name: str) -> str:
     if not 1 <= len(cleaned) <= NAME_MAX or not cleaned.isprintable():
         raise Invalid(f"a name has 1 to {NAME_MAX} printable characters; choose another")
     return cleaned
-
-
-def _hash_of(password: str) -> str:
-    check_password(password)
-    return _hasher().hash(password)
-
-
-def _matches(stored: str | None, password: str) -> bool:
-    try:
-        return _hasher().verify(stored or _nobody(), password) and stored is not None
-    except (Argon2Error, InvalidHashError):
-        return False
 
 
 def needs_setup(store: Store) -> bool:
@@ -183,7 +129,7 @@ def create_first_admin(
     Conflict
         If the link is used, expired or unknown, or there is an admin already.
     """
-    cleaned, password_hash = clean_name(name), _hash_of(password)
+    cleaned, password_hash = clean_name(name), hash_of(password)
 
     def operation(connection: Connection) -> Person:
         _require_no_admin(connection)
@@ -202,7 +148,7 @@ def join(store: Store, token: str, *, name: str, password: str, now: datetime) -
     Conflict
         If the link is used, expired or unknown, or the name is taken.
     """
-    cleaned, password_hash = clean_name(name), _hash_of(password)
+    cleaned, password_hash = clean_name(name), hash_of(password)
     return store.write(
         lambda connection: _take_up(
             connection, token, "invite", name=cleaned, password_hash=password_hash, now=now
@@ -231,7 +177,7 @@ def ensure_admin(store: Store, password: str, *, now: datetime) -> None:
     """Make the person `admin` with this password unless somebody can sign in as admin."""
     if not needs_setup(store):
         return
-    password_hash = _hash_of(password)
+    password_hash = hash_of(password)
 
     def operation(connection: Connection) -> None:
         if people.has_admin(connection):
@@ -260,7 +206,7 @@ def add(
     """
     _require_admin(person, "add people")
     cleaned = clean_name(name)
-    password_hash = None if password is None else _hash_of(password)
+    password_hash = None if password is None else hash_of(password)
 
     def operation(connection: Connection) -> Person:
         added = people.add(connection, cleaned, role=role, password_hash=password_hash, now=now)
@@ -284,9 +230,8 @@ def sign_in(store: Store, name: str, *, password: str, now: datetime, life: time
     """
     stored = store.write(lambda connection: _attempt(connection, name, now))
     person, password_hash = stored if stored is not None else (None, None)
-    _nobody()
-    matches = _matches(password_hash, password[: PASSWORD_MAX + 1])
-    if person is None or not matches or person.disabled_at is not None:
+    right = matches(password_hash, password)
+    if person is None or not right or person.disabled_at is not None:
         raise BadPassword("the name or the password is wrong; try again")
     token = new_token()
 
@@ -347,9 +292,9 @@ def change_password(
         If the old one is wrong or the new one too weak.
     """
     _, stored = store.write(lambda connection: _own_attempt(connection, person, now))
-    if not _matches(stored, old[: PASSWORD_MAX + 1]):
+    if not matches(stored, old):
         raise BadPassword("the present password is wrong; try again")
-    password_hash = _hash_of(new)
+    password_hash = hash_of(new)
 
     def operation(connection: Connection) -> None:
         people.forget_attempts(connection, person.name)
@@ -374,7 +319,7 @@ def set_password(
 ) -> Person:
     """Give somebody a new password and end their sessions."""
     _require_admin(person, "set other people's passwords")
-    password_hash = _hash_of(password)
+    password_hash = hash_of(password)
 
     def write(connection: Connection, target: Person) -> None:
         people.set_password(connection, target.id, password_hash)

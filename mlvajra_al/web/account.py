@@ -16,6 +16,7 @@ from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, MlvajraError
 from mlvajra_al.records import Person
 from mlvajra_al.services import people
+from mlvajra_al.services.credentials import PASSWORD_MIN
 from mlvajra_al.web import html
 from mlvajra_al.web.auth import COOKIE, LOGIN
 from mlvajra_al.web.context import now, session_life, store
@@ -245,7 +246,7 @@ def _form_page(
 
 
 def _new_password() -> str:
-    hint = f"At least {people.PASSWORD_MIN} characters."
+    hint = f"At least {PASSWORD_MIN} characters."
     return html.password_field(
         "password", "New password", complete="new-password", hint=hint
     ) + html.password_field("again", "The same again", complete="new-password")

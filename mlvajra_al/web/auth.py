@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlvajra_al.errors import MlvajraError, NotAllowed, NotSignedIn
 from mlvajra_al.records import Person, Role
-from mlvajra_al.services import people
+from mlvajra_al.services import credentials, people
 from mlvajra_al.web.api.answers import error_response
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.options import SESSION_HEADER
@@ -107,7 +107,7 @@ async def _caller(path: str, headers: Headers) -> tuple[Person | None, str | Non
 
 
 async def _known(token: str, kind: str) -> tuple[Person | None, str | None]:
-    session = people.digest(token)
+    session = credentials.digest(token)
     person = await run_in_threadpool(people.by_session, store(), session, kind=kind, now=now())
     return person, session if person is not None else None
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from mlvajra_al.services import people
+from mlvajra_al.services import credentials, people
 from mlvajra_al.web import context
 from tests.integration.conftest import PASSWORD, Web
 
@@ -73,7 +73,7 @@ def test_the_websocket_of_somebody_signed_in_carries_the_session(web: Web) -> No
 
     session = _session_of_websocket(web, browser, Origin=web.url, **forged)
 
-    assert session == people.digest(browser.cookies["mlv_session"])
+    assert session == credentials.digest(browser.cookies["mlv_session"])
 
 
 def test_trusted_headers_of_a_client_are_dropped(web: Web) -> None:
@@ -84,7 +84,7 @@ def test_trusted_headers_of_a_client_are_dropped(web: Web) -> None:
 
     assert "x-mlv-person" not in headers
     assert "x-mlv-anything" not in headers
-    assert headers["x-mlv-session"] == people.digest(browser.cookies["mlv_session"])
+    assert headers["x-mlv-session"] == credentials.digest(browser.cookies["mlv_session"])
 
 
 def test_forged_headers_without_a_session_open_nothing(web: Web) -> None:
@@ -109,7 +109,7 @@ def test_a_token_of_the_wrong_kind_opens_nothing(web: Web) -> None:
 
 def test_what_is_in_the_database_is_no_cookie(web: Web) -> None:
     browser = web.signed_in("Ada")
-    stored = people.digest(browser.cookies["mlv_session"])
+    stored = credentials.digest(browser.cookies["mlv_session"])
 
     answer = web.browser().get("/echo", headers={"Cookie": f"mlv_session={stored}"})
 
@@ -187,7 +187,7 @@ def test_a_disabled_account_is_out_at_once(web: Web) -> None:
 
 def test_a_session_ends_after_its_life(web: Web) -> None:
     browser = web.signed_in("Ada")
-    session = people.digest(browser.cookies["mlv_session"])
+    session = credentials.digest(browser.cookies["mlv_session"])
     ends = context.now() + context.session_life()
 
     def person_at(moment: timedelta) -> object:
