@@ -110,17 +110,7 @@ def draft_form(
         placeholder="ham\nspam",
         height=120,
     )
-    inputs = tuple(
-        column
-        for column in columns
-        if column.kind != "ignored" and column.name not in (key, source, group)
-    )
-    words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
-    st.caption(
-        f"The model sees {len(inputs)} columns: {words}{', …' if len(inputs) > 12 else ''}"
-        if inputs
-        else ":red[The model sees no column: say of at least one what it holds.]"
-    )
+    inputs = inputs_of(columns, (key, source, group))
     if st.button("Create and import", type="primary", icon=":material/upload_file:"):
 
         def create() -> None:
@@ -144,6 +134,20 @@ def draft_form(
         if act("The project is made", create):
             clear_upload("new")
             go_to_project(name.strip())
+
+
+def inputs_of(columns: tuple[Column, ...], taken: tuple[str | None, ...]) -> tuple[Column, ...]:
+    """Return what the model sees, and say it."""
+    inputs = tuple(
+        column for column in columns if column.kind != "ignored" and column.name not in taken
+    )
+    words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
+    st.caption(
+        f"The model sees {len(inputs)} columns: {words}{', …' if len(inputs) > 12 else ''}"
+        if inputs
+        else ":red[The model sees no column: say of at least one what it holds.]"
+    )
+    return inputs
 
 
 def pick(label: str, names: list[str], first: str | None, words: str) -> str | None:
