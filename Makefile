@@ -10,7 +10,7 @@ LOCK := --universal --python-version 3.11 --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check lint types contracts unit bench soak docs lock venv runtime dev machine
+.PHONY: help run test check lint types contracts unit bench soak docs screenshots lock venv runtime dev machine
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -52,6 +52,9 @@ soak: dev machine ## the long tests: hours of labelling in minutes, with kills
 
 docs: dev ## build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
+
+screenshots: dev machine ## retake the pictures in docs/images
+	$(BIN)/python docs/screenshots.py
 
 lock: venv ## resolve requirements.txt and requirements-dev.txt anew (UPGRADE=--upgrade for the newest)
 	@test -x $(VENV)/uv/bin/uv || { $(BIN)/python -m venv $(VENV)/uv && $(VENV)/uv/bin/python -m pip install -q uv; }
