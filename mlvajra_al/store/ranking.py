@@ -82,10 +82,13 @@ def _claiming(dialect: str) -> ReturningUpdate[Any]:
         sibling.c.annotator_id == person_id,
         sibling.c.id != slot.c.id,
     )
+    later = annotation.alias("later")
     answered = select(annotation.c.seq).where(
         annotation.c.project_id == project_id,
         annotation.c.sample_key == slot.c.sample_key,
         annotation.c.person_id == person_id,
+        annotation.c.action != "retract",
+        ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
     )
     wanted = (
         select(slot.c.id)
@@ -339,7 +342,8 @@ def replace(
 ) -> int:
     """Put a new ranking in the place of the waiting pool samples; return how many wait.
 
-    Samples that somebody holds or has answered keep their slots.
+    Samples that somebody holds or has spoken about keep their slots: what was skipped, taken
+    back or is to be asked again waits for the next person, and no ranking brings it anew.
     """
     busy = slot.alias("busy")
     touched = select(busy.c.id).where(
@@ -350,6 +354,9 @@ def replace(
             and_(busy.c.annotator_id.is_not(None), busy.c.lease_until >= now),
         ),
     )
+    spoken = select(annotation.c.seq).where(
+        annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key
+    )
     connection.execute(
         delete(slot).where(
             slot.c.project_id == project_id,
@@ -358,6 +365,7 @@ def replace(
             # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
             or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
             ~touched.exists(),
+            ~spoken.exists(),
         )
     )
     extend(connection, project_id, ranked, overlap=overlap)

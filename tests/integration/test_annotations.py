@@ -14,7 +14,7 @@ from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
 from mlvajra_al.services import labelling
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs
+from mlvajra_al.store import jobs, ranking
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
@@ -111,6 +111,29 @@ def test_a_skipped_sample_goes_to_somebody_else(store: Store) -> None:
     assert claim(store, ada) == ()
     assert [held.sample_key for held in claim(store, bob)] == [key]
     assert project.id
+
+
+def test_a_skipped_sample_waits_for_somebody_else_after_a_new_ranking(store: Store) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store), a_person(store, "Bob")
+    (key,) = rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0], action="skip"))
+    with store.begin() as connection:
+        ranking.replace(connection, project.id, [], overlap=1, now=NOW)
+    assert [held.sample_key for held in claim(store, bob)] == [key]
+
+
+def test_who_takes_an_answer_back_is_asked_again(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0]))
+    record(store, ada, an_answer(key, action="retract"))
+    later = NOW + LEASE + timedelta(seconds=1)
+    with store.begin() as connection:
+        ranking.replace(connection, project.id, [], overlap=1, now=later)
+    (held,) = claim(store, ada, now=later)
+    record(store, ada, an_answer(held, "spam"), now=later)
+    assert gold(store, project) == {key: "spam"}
 
 
 def test_an_answer_after_its_lease_is_stored_and_marked_late(store: Store) -> None:
