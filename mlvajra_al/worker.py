@@ -135,16 +135,18 @@ class Worker:
         self.stopping = threading.Event()
         self.started_at = clock()
         self._interruptible = False
+        self._thread: int | None = None
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """End soon: at once if a job is at hand, which goes back to the queue."""
+        """End soon; a signal ends the job at hand at once, and it goes back to the queue."""
         self.stopping.set()
-        if self._interruptible:
+        if self._interruptible and threading.get_ident() == self._thread:
             self._interruptible = False
             raise Stop
 
     def run_forever(self) -> None:
         """Do jobs as they come."""
+        self._thread = threading.get_ident()
         warm_up()
         self.report()
         with _every(REPORT_S, self.report):

@@ -5,6 +5,7 @@ Where a function takes ``person: Person | None``, None is the operator at the co
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -21,6 +22,7 @@ ATTEMPTS = 10
 ATTEMPT_WINDOW = timedelta(minutes=5)
 LINK_LIFE = timedelta(days=7)
 TOKEN_LIFE = timedelta(days=365)
+WRONG = "the name or the password is wrong; try again"
 Purpose = Literal["setup", "invite"]
 
 
@@ -41,17 +43,22 @@ def may(person: Person, role: Role) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """Return a person's name without the spaces around it.
+    """Return a person's name without the spaces around it, accents written in one way.
 
     Raises
     ------
     Invalid
         If nothing is left, it is too long or it cannot be printed.
     """
-    cleaned = name.strip()
+    cleaned = _written(name)
     if not 1 <= len(cleaned) <= NAME_MAX or not cleaned.isprintable():
         raise Invalid(f"a name has 1 to {NAME_MAX} printable characters; choose another")
     return cleaned
+
+
+def _written(name: str) -> str:
+    """Return a name in the one way it is stored, however it was typed."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def needs_setup(store: Store) -> bool:
@@ -228,11 +235,14 @@ def sign_in(store: Store, name: str, *, password: str, now: datetime, life: time
     BadPassword
         If the name or the password is wrong.
     """
+    name = _written(name)
+    if not name.isprintable():  # nobody is called that, and not every database could look it up
+        raise BadPassword(WRONG)
     stored = store.write(lambda connection: _attempt(connection, name, now))
     person, password_hash = stored if stored is not None else (None, None)
     right = matches(password_hash, password)
     if person is None or not right or person.disabled_at is not None:
-        raise BadPassword("the name or the password is wrong; try again")
+        raise BadPassword(WRONG)
     token = new_token()
 
     def operation(connection: Connection) -> None:

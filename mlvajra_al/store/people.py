@@ -39,7 +39,7 @@ def add(
     Conflict
         If the name is taken, in whatever case.
     """
-    taken = select(person.c.id).where(func.lower(person.c.name) == name.lower())
+    taken = select(person.c.id).where(func.lower(person.c.name) == func.lower(name))
     if connection.scalar(taken) is not None:
         raise Conflict(f"there is a person {name!r} already; choose another name")
     row = connection.execute(
@@ -60,7 +60,7 @@ def get(connection: Connection, person_id: int) -> Person:
 
 def by_name(connection: Connection, name: str) -> tuple[Person, str | None]:
     """Return a person by name, in whatever case, with the stored password hash."""
-    query = select(person).where(func.lower(person.c.name) == name.lower())
+    query = select(person).where(func.lower(person.c.name) == func.lower(name))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("person", name)
