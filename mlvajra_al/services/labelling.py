@@ -311,6 +311,10 @@ def _close_slot(
         return None, False
     if answer.claim_id is not None:
         claimed = ranking.finish(connection, answer.claim_id, person_id=person.id)
+        if claimed is not None and claimed.project_id != project.id:
+            raise Invalid(
+                f"claim {answer.claim_id} is for another project; claim again in this one"
+            )
         if claimed is not None and claimed.sample_key != answer.sample_key:
             raise Invalid(
                 f"claim {answer.claim_id} is for sample {claimed.sample_key!r}, "

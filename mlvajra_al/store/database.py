@@ -14,9 +14,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
-from mlvajra_al.errors import Setup
+from mlvajra_al.errors import Invalid, Setup
 
 __all__ = ["Connection", "Operation", "Store", "Writer"]
 
@@ -25,6 +25,16 @@ Operation = Callable[[Connection], T]
 
 BUSY_TIMEOUT_MS = 30_000
 GROUP_COMMIT = 32
+
+
+@contextmanager
+def _storable() -> Iterator[None]:
+    """Say as one of our errors that a value fits no database: half a character, NUL, too large."""
+    try:
+        yield
+    except (DataError, UnicodeEncodeError, OverflowError) as error:
+        why = str(error.orig if isinstance(error, DataError) else error).splitlines()[0]
+        raise Invalid(f"a value cannot be stored or looked up ({why}); correct it") from error
 
 
 def _lower(text: Any) -> Any:
@@ -114,7 +124,7 @@ class Writer(threading.Thread):
 
 def _attempt(connection: Connection, operation: Operation[T]) -> tuple[T | None, Exception | None]:
     try:
-        with connection.begin_nested():
+        with _storable(), connection.begin_nested():
             return operation(connection), None
     except Exception as error:  # handed to whoever asked, through the future
         return None, error
@@ -187,14 +197,14 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one snapshot and changes nothing."""
-        with self.engine.connect() as connection:
+        with _storable(), self.engine.connect() as connection:
             yield connection
             connection.rollback()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Yield a connection in a write transaction, committed at the end."""
-        with self.engine.connect() as plain:
+        with _storable(), self.engine.connect() as plain:
             connection = plain.execution_options(immediate=True)
             with connection.begin():
                 yield connection

@@ -177,6 +177,16 @@ def test_a_claim_cannot_be_used_for_another_sample(store: Store) -> None:
     assert log(store, project) == []
 
 
+def test_a_claim_cannot_be_used_in_another_project(store: Store) -> None:
+    project, other, ada = a_project(store), a_project(store, "other"), a_person(store)
+    rank(store, project, 1)
+    rank(store, other, 1)
+    (held,) = claim(store, ada)
+    with pytest.raises(Invalid, match="another project"):
+        labelling.record(store, ada, "other", answers=[an_answer(held)], now=NOW, lease=LEASE)
+    assert log(store, project) == log(store, other) == []
+
+
 def test_the_answer_that_makes_a_retrain_due_queues_it_once(store: Store) -> None:
     project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=3))
     ada = a_person(store)

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from mlvajra_al.errors import Setup
+from mlvajra_al.errors import Invalid, Setup
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata, person
 from tests.factories import NOW
@@ -111,3 +111,14 @@ def test_a_database_out_of_reach_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Setup, match="MLVAJRA_DATABASE_URL"):
         store.migrate()
     store.close()
+
+
+def test_half_a_character_is_refused_with_a_sentence(store: Store) -> None:
+    with pytest.raises(Invalid, match="cannot be stored"):
+        store.write(add_person("half \ud83d"))
+    with pytest.raises(Invalid, match="looked up"), store.read() as connection:
+        connection.scalar(select(person.c.id).where(person.c.name == "half \ud83d"))
+    store.start_writer()
+    with pytest.raises(Invalid, match="cannot be stored"):
+        store.write(add_person("half \ud83d"))
+    assert names(store) == set()

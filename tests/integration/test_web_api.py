@@ -193,6 +193,33 @@ def test_errors_have_one_shape_and_the_right_status(
     assert error["message"]
 
 
+def test_half_a_character_stops_no_answer(annotator: httpx.Client) -> None:
+    [one, two] = annotator.post(f"{P}/claims", json={"n": 2}).json()
+    annotator.headers["Content-Type"] = "application/json"
+    cut = json.dumps([_answer(one, comment="smile \ud83d")])
+    elsewhere = json.dumps([_answer(two) | {"sample_key": "\ud83d", "person": "\ud83d"}])
+    nowhere = json.dumps([_answer(two, claim_id=None) | {"sample_key": "\ud83d"}])
+
+    assert annotator.post(f"{P}/annotations", content=cut).status_code == 201
+    assert annotator.post(f"{P}/annotations", content=elsewhere).status_code == 409
+    assert annotator.post(f"{P}/annotations", content=nowhere).status_code == 422
+    assert annotator.get(f"{P}/annotations").json()[0]["comment"] == "smile ?"
+
+
+def test_annotators_cannot_find_out_from_a_version_what_is_held_out(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    for label in ("ham", "spam") * 3:
+        [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+        annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
+    admin.post(f"{P}/jobs", json={"kind": "retrain"})
+    work(web)
+
+    snapshot = {"label_fingerprint", "label_seq", "seed"}
+    assert snapshot <= {*admin.get(f"{P}/versions/1").json()}
+    assert not snapshot & {*annotator.get(f"{P}/versions/1").json()}
+
+
 def test_an_unknown_error_tells_a_number_and_no_internals(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:

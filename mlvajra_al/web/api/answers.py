@@ -29,9 +29,19 @@ def error_response(
 ) -> Response:
     """Return one of our errors with its status."""
     if detail is None:
-        detail = {name: value for name, value in vars(error).items() if _is_plain(value)}
-    body = {"error": {"type": type(error).__name__, "message": str(error), "detail": detail}}
+        told = {name: value for name, value in vars(error).items() if _is_plain(value)}
+        detail = {
+            n: _whole(value) if isinstance(value, str) else value for n, value in told.items()
+        }
+    body = {
+        "error": {"type": type(error).__name__, "message": _whole(str(error)), "detail": detail}
+    }
     return Json(body, status_code=error.status, headers=headers)
+
+
+def _whole(text: str) -> str:
+    """Return text with what is half a character replaced: JSON cannot carry it."""
+    return text.encode(errors="replace").decode()
 
 
 def _is_plain(value: object) -> bool:

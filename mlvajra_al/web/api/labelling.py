@@ -88,10 +88,15 @@ class Sent(BaseModel):
             label=self.label,
             claim_id=self.claim_id,
             supersedes=self.supersedes,
-            comment=self.comment.replace("\x00", ""),
+            comment=_whole(self.comment),
             elapsed_ms=None if self.elapsed_ms is None else int(min(self.elapsed_ms, LONGEST_MS)),
             client_time=self.client_time,
         )
+
+
+def _whole(text: str) -> str:
+    """Return text without what no database takes: NUL, and halves of characters cut in two."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 @router.post("/claims")

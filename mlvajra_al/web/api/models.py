@@ -183,12 +183,17 @@ def listed(project: str, _caller: Caller) -> Response:
 
 
 @router.get("/projects/{project}/versions/{number}")
-def get(project: str, number: int, _caller: Caller) -> Response:
-    """Return one version with all that is known about how it was made."""
+def get(project: str, number: int, caller: Caller) -> Response:
+    """Return one version with how it was made; annotators do not see the label snapshot.
+
+    From the fingerprint or the seed one could find out which of one's answers are held out.
+    """
     row = next((r for r in versions.listed(store(), project) if r.version.number == number), None)
     if row is None:
         raise NotFound("version", number)
-    made = ("label_seq", "label_fingerprint", "recipe", "seed", "shards", "libraries", "cpu")
+    made = ["recipe", "shards", "libraries", "cpu"]
+    if people.may(caller, "reviewer"):
+        made += ["label_seq", "label_fingerprint", "seed"]
     return Json(public_version(row) | {name: getattr(row.version, name) for name in made})
 
 
