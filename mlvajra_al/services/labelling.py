@@ -198,7 +198,7 @@ def retrain_if_due(
         trigger = f"the first example of {min(came)}"
     else:
         return
-    job_id = jobs.enqueue(
+    jobs.enqueue(
         connection,
         project.id,
         "retrain",
@@ -206,8 +206,8 @@ def retrain_if_due(
         now=now,
         dedupe="retrain",
     )
-    if job_id is not None:
-        projects.reset_answers(connection, project.id)
+    # One that waits already will see these answers too.
+    projects.reset_answers(connection, project.id)
 
 
 def awaited_labels(connection: Connection, project: Project) -> set[str]:

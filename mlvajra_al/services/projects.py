@@ -71,8 +71,12 @@ def check_labels(labels: Sequence[Label]) -> None:
             raise Invalid(f"the key {label.key!r} of {label.name!r} is taken; use one of {KEYS}")
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", label.color):
             raise Invalid(f"the colour {label.color!r} of {label.name!r} is not like '#2563eb'")
-        if not 1 <= len(label.name) <= 200 or not label.display.strip():
-            raise Invalid("a label needs a name of 1 to 200 characters and something to show")
+        if not all(_showable(text) for text in (label.name, label.display)):
+            raise Invalid("a label needs a name and something to show, of 1 to 200 characters each")
+
+
+def _showable(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= 200 and "\x00" not in text
 
 
 def check_policy(policy: Policy) -> None:

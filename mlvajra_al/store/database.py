@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
 
 from mlvajra_al.errors import Invalid, Setup
 
@@ -25,6 +25,7 @@ Operation = Callable[[Connection], T]
 
 BUSY_TIMEOUT_MS = 30_000
 GROUP_COMMIT = 32
+UNSTORABLE = (UnicodeEncodeError, OverflowError)
 
 
 @contextmanager
@@ -32,8 +33,11 @@ def _storable() -> Iterator[None]:
     """Say as one of our errors that a value fits no database: half a character, NUL, too large."""
     try:
         yield
-    except (DataError, UnicodeEncodeError, OverflowError) as error:
-        why = str(error.orig if isinstance(error, DataError) else error).splitlines()[0]
+    except (StatementError, *UNSTORABLE) as error:
+        cause = error.orig if isinstance(error, StatementError) else error
+        if not isinstance(error, DataError) and not isinstance(cause, UNSTORABLE):
+            raise
+        why = str(cause).splitlines()[0]
         raise Invalid(f"a value cannot be stored or looked up ({why}); correct it") from error
 
 

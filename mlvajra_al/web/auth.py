@@ -99,11 +99,15 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _caller(path: str, headers: Headers) -> tuple[Person | None, str | None]:
-    bearer = headers.get("authorization", "")
-    if bearer[:7].lower() == "bearer " and path.startswith(FOR_PROGRAMS):
-        return await _known(bearer[7:].strip(), "token")
+    if _by_bearer(path, headers):
+        return await _known(headers["authorization"][7:].strip(), "token")
     cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
     return await _known(cookie, "browser") if cookie else (None, None)
+
+
+def _by_bearer(path: str, headers: Headers) -> bool:
+    bearer = headers.get("authorization", "")[:7].lower() == "bearer "
+    return bearer and path.startswith(FOR_PROGRAMS)
 
 
 async def _known(token: str, kind: str) -> tuple[Person | None, str | None]:
@@ -114,8 +118,7 @@ async def _known(token: str, kind: str) -> tuple[Person | None, str | None]:
 
 def _refusal(scope: Scope, headers: Headers, person: Person | None) -> Response | None:
     path, method = scope["path"], scope.get("method", "WEBSOCKET")
-    by_bearer = "authorization" in headers and path.startswith(FOR_PROGRAMS)
-    if method not in SAFE and not by_bearer and not same_origin(headers):
+    if method not in SAFE and not _by_bearer(path, headers) and not same_origin(headers):
         return _refused(path, NotAllowed("send this", "a page of this app"))
     if person is not None or path in PUBLIC:
         return None

@@ -14,7 +14,7 @@ from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
 from mlvajra_al.services import labelling
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, ranking
+from mlvajra_al.store import jobs, projects, ranking
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
@@ -196,6 +196,16 @@ def test_the_answer_that_makes_a_retrain_due_queues_it_once(store: Store) -> Non
     with store.read() as connection:
         queued = jobs.listed(connection, project.id, kinds=("retrain",))
     assert [job.state for job in queued] == ["queued"]
+
+
+def test_answers_given_while_a_retrain_waits_are_its_own(store: Store) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=3))
+    ada = a_person(store)
+    rank(store, project, 7)
+    for held in claim(store, ada, n=7):
+        record(store, ada, an_answer(held))
+    with store.read() as connection:
+        assert projects.answers_since_retrain(connection, project.id) == 1
 
 
 def test_the_label_a_retrain_waited_for_makes_the_next_one_due(store: Store) -> None:

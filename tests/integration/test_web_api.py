@@ -169,6 +169,7 @@ def test_annotations_come_in_pages_and_annotators_see_their_own_without_reasons(
         ("POST", f"{P}/versions/1/promote", {}, 403, "NotAllowed"),
         ("POST", f"{P}/rollback", {}, 403, "NotAllowed"),
         ("GET", f"{P}/versions/9", None, 404, "NotFound"),
+        ("GET", f"{P}/versions/{10**30}", None, 404, "NotFound"),
         ("GET", f"{P}/versions/9/report", None, 404, "NotFound"),
         ("GET", f"{P}/versions/9/explanation", None, 404, "NotFound"),
         ("GET", f"{P}/labels", None, 403, "NotAllowed"),
@@ -204,6 +205,20 @@ def test_half_a_character_stops_no_answer(annotator: httpx.Client) -> None:
     assert annotator.post(f"{P}/annotations", content=elsewhere).status_code == 409
     assert annotator.post(f"{P}/annotations", content=nowhere).status_code == 422
     assert annotator.get(f"{P}/annotations").json()[0]["comment"] == "smile ?"
+
+
+def test_a_clock_at_the_end_of_time_is_refused(annotator: httpx.Client) -> None:
+    [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+    late = _answer(claim, client_time="9999-12-31T23:59:59-14:00")
+
+    assert annotator.post(f"{P}/annotations", json=[late]).status_code == 422
+
+
+@pytest.mark.parametrize("label", ["half\x00", {"name": "ham", "display": "h" * 201}])
+def test_a_label_that_cannot_be_stored_is_refused(admin: httpx.Client, label: Any) -> None:
+    made = admin.post("/api/v1/projects", json=NEW | {"labels": ["spam", label]})
+
+    assert made.status_code == 422
 
 
 def test_annotators_cannot_find_out_from_a_version_what_is_held_out(

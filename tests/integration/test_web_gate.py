@@ -143,6 +143,7 @@ def test_an_authorization_header_does_not_excuse_a_cookie_from_the_origin_check(
     sent = {"Origin": "http://evil.test", "Authorization": "Basic eDp5"}
 
     assert browser.post("/echo", headers=sent).status_code == 403
+    assert browser.post("/api/v1/projects/none/claims", headers=sent).status_code == 403
 
 
 def test_another_sites_form_cannot_sign_somebody_in(web: Web) -> None:

@@ -30,9 +30,7 @@ def error_response(
     """Return one of our errors with its status."""
     if detail is None:
         told = {name: value for name, value in vars(error).items() if _is_plain(value)}
-        detail = {
-            n: _whole(value) if isinstance(value, str) else value for n, value in told.items()
-        }
+        detail = {name: _sendable(value) for name, value in told.items()}
     body = {
         "error": {"type": type(error).__name__, "message": _whole(str(error)), "detail": detail}
     }
@@ -42,6 +40,12 @@ def error_response(
 def _whole(text: str) -> str:
     """Return text with what is half a character replaced: JSON cannot carry it."""
     return text.encode(errors="replace").decode()
+
+
+def _sendable(value: object) -> object:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return _whole(value) if isinstance(value, str) else value
 
 
 def _is_plain(value: object) -> bool:
