@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV := uv==0.13.9
 LOCK := --universal --python-version 3.11 --no-header --no-annotate --quiet
 
+WITHOUT_BROWSER := tests/unit tests/contract mlvajra_al README.md docs tests/integration
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test check lint types contracts unit bench soak docs screenshots lock venv runtime dev machine
@@ -21,7 +23,8 @@ run: runtime ## set up what is missing and open the app with its demo projects
 
 test: dev machine lint types contracts ## set up what is missing and run everything CI runs
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(WITHOUT_BROWSER)
+	$(BIN)/coverage run -m pytest tests/e2e
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered

@@ -113,11 +113,11 @@ class Server:
         pytest.fail(f"the server was not ready after {self.patience_s} s")
 
     def stop(self) -> int:
-        """Stop as Ctrl-C does and return the exit code; nothing it started is left."""
+        """Stop as Ctrl-C does, which reaches all processes of a terminal; return the exit code."""
         assert self.process is not None
         started = self.processes()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            os.killpg(self.process.pid, signal.SIGINT)
         try:
             return self.process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:

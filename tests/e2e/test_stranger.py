@@ -128,7 +128,9 @@ def test_a_stranger_closes_the_loop(
     for number in ("2", "3"):
         explanation_is_shown(page, server, settled, number)
     export_has_every_label(page, server, settled)
-    assert server.stop() == 0
+    started = server.processes()
+    server.stop()
+    assert not any(process.is_running() for process in started)
 
 
 def nothing_was_lost(desk: Desk) -> None:
