@@ -15,10 +15,10 @@ def _path(home: Path, digest: str) -> Path:
 
 
 def put(home: Path, blob: bytes) -> str:
-    """Store `blob` and return its SHA-256; storing the same bytes twice is free."""
+    """Store `blob` and return its SHA-256; storing the same bytes twice mends a damaged file."""
     digest = hashlib.sha256(blob).hexdigest()
     path = _path(home, digest)
-    if path.exists():
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
         return digest
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{digest}.{uuid4().hex}.partial")
@@ -43,9 +43,9 @@ def get(home: Path, digest: str) -> bytes:
     try:
         blob = path.read_bytes()
     except FileNotFoundError:
-        raise Damaged(str(path)) from None
+        raise Damaged(str(path.relative_to(home))) from None
     if hashlib.sha256(blob).hexdigest() != digest:
-        raise Damaged(str(path))
+        raise Damaged(str(path.relative_to(home)))
     return blob
 
 

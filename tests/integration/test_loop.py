@@ -504,6 +504,20 @@ def stored_champion(loop: Rehearsal) -> int | None:
     return project_services.get(loop.store, loop.project.name).champion
 
 
+def test_a_damaged_model_does_not_stop_the_loop(light: Store, tmp_path: Path) -> None:
+    loop = a_model(light, tmp_path)
+    (first,) = loop.versions()
+    file = light.home / "artefacts" / first.estimator[:2] / first.estimator
+    file.write_bytes(b"damaged")
+    warm.estimator.cache_clear()
+
+    loop.answer(10)
+    loop.work()
+
+    assert [version.mode for version in loop.versions()] == ["full", "full"]
+    assert said(loop) >= 30
+
+
 def test_an_answer_that_was_changed_is_learned_anew(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     with light.read() as connection:

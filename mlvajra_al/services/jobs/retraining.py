@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import learner, persistence, strategies
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.learning.rows import take
@@ -25,6 +28,8 @@ from mlvajra_al.store import annotations as events
 from mlvajra_al.store import artefacts, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
+
+log = logging.getLogger(__name__)
 
 HEAD = 500
 """Samples ranked by the model; random ones wait behind them."""
@@ -179,8 +184,12 @@ def measure_champion(store: Store, seen: Snapshot) -> Evaluation | None:
     """Measure the champion on today's holdout, so that its number is as fresh as the new one's."""
     if seen.project.champion is None:
         return None
-    with store.read() as connection:
-        scorer = scoring.scorer(store.home, connection, seen.project, seen.project.champion)
+    try:
+        with store.read() as connection:
+            scorer = scoring.scorer(store.home, connection, seen.project, seen.project.champion)
+    except Damaged as error:  # it must not keep the next version from being made
+        log.warning("the champion was not measured: %s", error)
+        return None
     answers = scorer.at(seen.pool, seen.holdout.positions)
     return seen.holdout.evaluate(answers, seen.project)
 
@@ -195,18 +204,26 @@ def train(
 ) -> learner.Trained:
     """Fit on the gold of the pool, continuing where `fit` says so; the same bits every time."""
     known = {item.position: item.label for item in seen.before}
-    previous = None
-    if fit.previous is not None:
-        previous = warm.estimator(store.home, fit.previous.estimator)
     return learner.train(
         seen.project.recipe.estimator,
         take(prepared.features, [item.position for item in seen.gold]),
         [item.label for item in seen.gold],
         seed=seed,
-        previous=previous,
+        previous=_previous(store, fit),
         new=np.array([known.get(item.position) != item.label for item in seen.gold]),
         labels=scoring.label_names(seen.project),
     )
+
+
+def _previous(store: Store, fit: Fit) -> Any | None:
+    """Return the model to continue from; None for a full fit, which a damaged one makes of it."""
+    if fit.previous is None:
+        return None
+    try:
+        return warm.estimator(store.home, fit.previous.estimator)
+    except Damaged as error:
+        log.warning("a full fit instead of an increment: %s", error)
+        return None
 
 
 def write(
