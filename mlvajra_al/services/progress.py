@@ -25,14 +25,14 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         state, message = loop_state(connection, project, until=until, now=now)
         pool = project_pool(store, connection, project)
         answered = sum(n for (action, _), n in counts.items() if action == "answer")
-        said = sum(n for (action, _), n in counts.items() if action != "retract")
+        closed = events.closed(connection, project.id, overlap=project.policy.overlap)
         return Progress(
             counts={label.name: counts.get(("answer", label.name), 0) for label in project.labels},
             answered=answered,
             skipped=counts.get(("skip", None), 0),
             flagged=counts.get(("flag", None), 0),
             mine=sum(n for (action, _), n in mine.items() if action == "answer"),
-            left=max(0, len(pool) - said),
+            left=max(0, len(pool) - closed),
             version=newest.number if newest else None,
             champion=project.champion,
             until_retrain=until,

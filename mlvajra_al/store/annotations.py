@@ -243,6 +243,21 @@ def counts(
     return {(row.action, row.label): row.n for row in connection.execute(query)}
 
 
+def closed(connection: Connection, project_id: int, *, overlap: int) -> int:
+    """Count the samples that `overlap` people have answered or flagged, as far as they stand."""
+    samples = (
+        select(annotation.c.sample_key)
+        .where(
+            annotation.c.project_id == project_id,
+            annotation.c.action.in_(("answer", "flag")),
+            _is_current(),
+        )
+        .group_by(annotation.c.sample_key)
+        .having(func.count() >= overlap)
+    )
+    return int(connection.scalar(select(func.count()).select_from(samples.subquery())) or 0)
+
+
 def holdout_tally(connection: Connection, project_id: int) -> tuple[int, int, int]:
     """Return how many holdout samples were asked about, answered and only skipped."""
     query = (

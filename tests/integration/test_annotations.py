@@ -13,6 +13,7 @@ import pytest
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
 from mlvajra_al.services import labelling
+from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, projects, ranking
 from mlvajra_al.store.database import Store
@@ -121,6 +122,19 @@ def test_a_skipped_sample_waits_for_somebody_else_after_a_new_ranking(store: Sto
     with store.begin() as connection:
         ranking.replace(connection, project.id, [], overlap=1, now=NOW)
     assert [held.sample_key for held in claim(store, bob)] == [key]
+
+
+def test_what_is_left_are_the_samples_that_still_want_an_answer(store: Store) -> None:
+    policy = Policy(overlap=2, holdout_rate=0.0)
+    project, ada, bob = a_project(store, policy=policy), a_person(store), a_person(store, "Bob")
+    keys = rank(store, project, 3)
+    for person in (ada, bob):
+        record(store, person, an_answer(keys[0]), an_answer(keys[1], action="skip"))
+    record(store, ada, an_answer(keys[2]))
+    assert progress(store, ada, "spam", now=NOW).left == 2
+    record(store, bob, an_answer(keys[1]), an_answer(keys[2]))
+    record(store, ada, an_answer(keys[1], action="flag"))
+    assert progress(store, ada, "spam", now=NOW).left == 0
 
 
 def test_who_takes_an_answer_back_is_asked_again(store: Store) -> None:

@@ -276,6 +276,20 @@ def test_labels_that_come_later_close_the_questions_and_changed_ones_supersede(
         assert events.total(connection, project.id) == 40
 
 
+def test_labels_may_come_in_a_column_that_the_pool_does_not_have(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, key_column="id")
+    bare, labelled = tmp_path / "bare.csv", tmp_path / "labelled.csv"
+    bare.write_text("id,body\n" + "".join(f"m{n},words {n}\n" for n in range(30)))
+    labelled.write_text("id,body,kind\n" + "".join(f"m{n},words {n},ham\n" for n in range(30)))
+    run(store, admin, bare)
+    result = run(store, admin, labelled, "kind")
+    assert (result["labels_added"], result["unused_columns"]) == (30, [])
+    with store.read() as connection:
+        assert events.counts(connection, project.id) == {("answer", "ham"): 30}
+
+
 def test_copies_with_labels_of_their_own_count_once(
     store: Store, admin: Person, tmp_path: Path
 ) -> None:

@@ -54,6 +54,13 @@ class Reading:
                 batch = batch.append_column(field, values)
             yield batch
 
+    def with_column(self, name: str) -> Reading:
+        """Return the same with a column that the pool need not have."""
+        if name in {column.name for column in self.schema.columns}:
+            return self
+        columns = (*self.schema.columns, Column(name, "ignored"))
+        return replace(self, schema=replace(self.schema, columns=columns))
+
     def place(self, row: int) -> str:
         """Say where a row stands."""
         return catalogue.place(self.uri, row)
@@ -126,7 +133,7 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
         schema=replace(found, columns=read),
         plan=plan,
         absent=tuple(Column(n, k) for n, k in kinds.items() if n not in {c.name for c in read}),
-        unused=tuple(sorted(there - set(kinds))),
+        unused=tuple(sorted(there - set(kinds) - {labels_from})),
     )
 
 
@@ -155,7 +162,7 @@ def _labels(store: Store, project: Project, reading: Reading, job: Job) -> Pendi
     if column is None:
         return None
     found = imported_labels.collect(
-        reading.batches(),
+        reading.with_column(str(column)).batches(),
         str(column),
         plan=reading.plan,
         names=[label.name for label in project.labels],

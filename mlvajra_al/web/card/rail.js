@@ -104,6 +104,6 @@ function changeOf(action, label, before) {
   const counts = {};
   if (before?.label) counts[before.label] = -1;
   if (action === "answer") counts[label] = (counts[label] ?? 0) + 1;
-  const said = Number(action !== "retract") - Number(Boolean(before));
-  return { counts, mine: Number(action === "answer") - Number(before?.action === "answer"), left: -said, until: action === "answer" ? -1 : 0 };
+  const closes = (what) => Number(what === "answer" || what === "flag");
+  return { counts, mine: Number(action === "answer") - Number(before?.action === "answer"), left: closes(before?.action) - closes(action), until: action === "answer" ? -1 : 0 };
 }
