@@ -88,6 +88,7 @@ def claim(
 
     def operation(connection: Connection) -> tuple[Claim, ...]:
         project = open_project(connection, project_name)
+        ranking.one_at_a_time(connection, project.id, person_id=person.id)
         claims: list[Claim] = []
         for _ in range(n):
             holdout = bool(rng.random() < project.policy.holdout_rate)
@@ -177,6 +178,7 @@ def append(
     manner: Manner,
 ) -> tuple[Recorded, ...]:
     """Store answers in the transaction of `connection`, and ask for a retrain when it is due."""
+    ranking.one_at_a_time(connection, project.id, person_id=manner.person.id)
     recorded = tuple(
         _record_one(store, connection, project, answer=answer, manner=manner) for answer in answers
     )

@@ -121,6 +121,15 @@ def _claiming(dialect: str) -> ReturningUpdate[Any]:
     )
 
 
+def one_at_a_time(connection: Connection, project_id: int, *, person_id: int) -> None:
+    """Let the tabs of one person wait for each other till the end of the transaction.
+
+    Without it two of them meet at a constraint and one fails; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(project_id, person_id)))
+
+
 def claim(
     connection: Connection,
     project_id: int,

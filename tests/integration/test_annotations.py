@@ -264,6 +264,25 @@ def test_order_of_numbers_is_order_of_commit(store: Store) -> None:
     assert sorted(seq for own in numbers for seq in own) == list(range(1, 61))
 
 
+def test_tabs_of_one_person_never_stand_in_each_others_way(store: Store) -> None:
+    policy = Policy(overlap=2, holdout_rate=0.0)
+    project, ada = a_project(store, policy=policy), a_person(store)
+    keys = rank(store, project, 40)
+    store.start_writer()
+
+    def tab(label: str) -> list[str]:
+        held = [one for _ in range(4) for one in claim(store, ada, n=5)]
+        for key in keys[:10]:
+            record(store, ada, an_answer(key, label))
+        return [one.sample_key for one in held]
+
+    with ThreadPoolExecutor(3) as pool:
+        handed = [key for keys in pool.map(tab, ("ham", "spam", "ham")) for key in keys]
+    assert len(handed) == len(set(handed))
+    assert len(log(store, project)) == 30
+    assert set(gold(store, project)) == set(keys[:10])
+
+
 def test_one_failing_write_takes_no_other_with_it(store: Store) -> None:
     project, ada = a_project(store), a_person(store)
     rank(store, project, 20)
