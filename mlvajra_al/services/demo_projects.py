@@ -86,8 +86,8 @@ measurements that cannot be right.
 DIGIT_GUIDELINES = """\
 Which digit was written here?
 
-The images are scans of handwriting reduced to 8 x 8 squares; more ink is darker. Squint, or move
-back a little: the shape is easier to see from further away.
+The images are scans of handwriting reduced to 8 x 8 squares; the more ink, the brighter. Squint, or
+move back a little: the shape is easier to see from further away.
 
 Digits that are often confused:
 

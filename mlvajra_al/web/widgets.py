@@ -201,9 +201,9 @@ def measure_words(measure: Measure) -> str:
 
 
 def side_by_side(count: int, *, at_least: int) -> list[Any]:
-    """Return cells that stand beside each other while each is `at_least` pixels wide."""
-    grid = st.grid(count, min_column_width=at_least)
-    return [grid.cell() for _ in range(count)]
+    """Return containers of one height, side by side while each is `at_least` pixels wide."""
+    with st.grid(count, min_column_width=at_least):
+        return [st.container(height="stretch") for _ in range(count)]
 
 
 def empty(title: str, words: str, *, icon: str) -> None:
