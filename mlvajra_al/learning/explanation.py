@@ -19,6 +19,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,9 @@ def _tree_parts(model: ClassifierMixin, X: Any) -> tuple[Contributions, ...]:
     )
 
 
+@lru_cache(maxsize=4)
 def _tree_explainer(model: ClassifierMixin) -> Any:
+    """Read a model's trees; remembered, because that takes longer than explaining a row."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap's own imports warn
         import shap
