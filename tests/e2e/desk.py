@@ -85,8 +85,8 @@ class Desk:
         met = []
         for key in keys:
             self.wait_for_card()
-            met.append(self.sample)
             self.page.keyboard.press(key)
+            met.append(self.pressed()[-1]["sample"])
         return met
 
     def burst(self, keys: str, *, pause_ms: int = 60) -> None:

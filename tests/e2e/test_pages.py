@@ -211,6 +211,7 @@ def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
     alerts: list[str] = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     page.get_by_text("A new project").click()
+    expect(_shown(page, "1. The data")).to_be_visible(timeout=PATIENCE)
     settled(page)
     page.locator("input[type=file]").set_input_files(source)
     expect(_shown(page, "31 rows")).to_be_visible(timeout=PATIENCE)
