@@ -44,9 +44,16 @@ def label(desk: Desk, count: int, *, pause_ms: int = 0) -> None:
     """Answer `count` cards as an expert would, from what is on the screen."""
     known = emails()
     for _ in range(count):
-        desk.wait_for_card()
-        desk.page.keyboard.press(KEYS[known[desk.sample]["label"]])
+        pressed = desk.pressed()
+        before = pressed[-1]["sample"] if pressed else ""
+        sample = wait_for("the next card", lambda before=before: next_card(desk, before))
+        desk.page.keyboard.press(KEYS[known[sample]["label"]])
         desk.page.wait_for_timeout(pause_ms)
+
+
+def next_card(desk: Desk, before: str) -> str:
+    """Return the sample on the screen once it is another than the last one answered."""
+    return "" if desk.sample == before else desk.sample
 
 
 def wait_for(what: str, condition: Callable[[], Any], *, seconds: float = 60) -> Any:
