@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: mlvajra report spam 3 --json")(report)
     app.command(epilog="Example: mlvajra promote spam 3 --reason 'better on spam'")(promote)
     app.command(epilog="Example: mlvajra rollback spam --reason 'too many false alarms'")(rollback)
-    app.command(epilog="Example: mlvajra explain spam 3 --sample easy-ham-1-00001")(explain)
+    app.command(epilog="Example: mlvajra explain spam 3 --sample b70ced841afe9e7f8f008d1d920d68c2")(explain)
     app.command(epilog="Example: mlvajra predict spam --source new.csv --out answers.csv")(predict)
 
 

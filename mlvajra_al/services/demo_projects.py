@@ -22,6 +22,7 @@ class Demo:
     policy: Policy
     guidelines: str
     seed: int
+    key: str | None = KEY
     title: str | None = None
 
     def project(self, now: datetime) -> Project:
@@ -30,7 +31,7 @@ class Demo:
         return replace(
             drafted,
             policy=self.policy,
-            key_column=KEY,
+            key_column=self.key,
             gold_column=GOLD,
             title_column=self.title,
             guidelines=self.guidelines,
@@ -124,6 +125,7 @@ SPAM = Demo(
     policy=Policy(),
     guidelines=SPAM_GUIDELINES,
     seed=2002,
+    key=None,  # its ids tell the answer: easy-ham-1-00001
     title="subject",
 )
 TUMOURS = Demo(

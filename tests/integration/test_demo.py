@@ -21,6 +21,7 @@ from mlvajra_al.store import jobs
 from mlvajra_al.store.database import Store
 from mlvajra_al.worker import run_once
 from tests.factories import NOW, a_person, a_project, rank
+from tests.rehearsal import SPAM as E_MAILS
 
 GOLD = ["ham", "spam"]
 
@@ -191,3 +192,12 @@ def test_the_gold_column_is_never_an_input() -> None:
         assert all(label.definition for label in project.labels)
         assert len(project.guidelines) > 400
         assert replace(project, seed=0) != project
+
+
+def test_no_key_of_a_demo_tells_the_answer(tmp_path: Path) -> None:
+    files = {name: demo_files.write(name, tmp_path) for name in demo_files.FILES}
+    for made in DEMOS.values():
+        table = pq.read_table(files.get(made.name, E_MAILS))
+        keys = table[made.key].to_pylist() if made.key else []
+        names = {label.name for label in made.labels if not label.name.isdigit()}
+        assert not [key for key in keys if any(name in key for name in names)]
