@@ -13,8 +13,8 @@ import streamlit as st
 from mlvajra_al.records import Label, Person, Project
 from mlvajra_al.services import overview, predicting, projects, training
 from mlvajra_al.services.progress import progress
-from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.label_rows import to_labels
 from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
@@ -122,8 +122,8 @@ def schema_view(person: Person, project: Project) -> None:
     with right:
         with st.container(border=True):
             st.markdown(f"**Answers** :gray[{state.answered:,}, {state.left:,} samples left]")
-            charts.show(
-                charts.label_counts(project.labels, state.counts), key="data-counts", alt="Counts"
+            look.show(
+                counts.label_counts(project.labels, state.counts), key="data-counts", alt="Counts"
             )
         st.table(
             {

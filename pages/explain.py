@@ -20,8 +20,8 @@ from mlvajra_al.records import (
     SampleExplanation,
 )
 from mlvajra_al.services import overview, predicting, versions
-from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.watching import OVER, await_job, awaited, follow, forget_job, job_words
@@ -110,10 +110,12 @@ def feature_importance(explanation: GlobalExplanation, label: str) -> None:
     with st.grid(2, min_column_width=380):
         with st.container(border=True, height="stretch"):
             st.markdown("**How much each feature matters**")
-            charts.show(charts.importance(features), key="importance", alt="Mean absolute weights")
+            look.show(
+                explanations.importance(features), key="importance", alt="Mean absolute weights"
+            )
         with st.container(border=True, height="stretch"):
             st.markdown("**How it matters** :gray[a dot per sample]")
-            charts.show(charts.beeswarm(features), key="beeswarm", alt="Beeswarm of weights")
+            look.show(explanations.beeswarm(features), key="beeswarm", alt="Beeswarm of weights")
     with st.expander(f"All {len(explanation.importances[label])} features as a table"):
         st.dataframe(
             pd.DataFrame(
@@ -139,8 +141,10 @@ def image_importance(explanation: GlobalExplanation, labels: Labels) -> None:
         for place, (name, weights) in enumerate(explanation.image.items()):
             with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
                 st.markdown(f"**{plain(labels[name].display if name in labels else name)}**")
-                charts.show(
-                    charts.heat_map(weights, size=150), key=f"heat:{place}", alt="Mean weights"
+                look.show(
+                    explanations.heat_map(weights, size=150),
+                    key=f"heat:{place}",
+                    alt="Mean weights",
                 )
 
 
@@ -233,8 +237,8 @@ def answer_box(explanation: SampleExplanation, labels: Labels) -> None:
     with st.container(border=True):
         st.caption(f"Version {explanation.version} answers")
         st.markdown(f"### {plain(display(labels, explanation.label))}")
-        charts.show(
-            charts.probabilities(explanation.probabilities, labels),
+        look.show(
+            explanations.probabilities(explanation.probabilities, labels),
             key="probabilities",
             alt="Probability of each label",
         )
@@ -250,7 +254,7 @@ def waterfall_box(explanation: SampleExplanation, labels: Labels) -> None:
     with st.container(border=True):
         attribution = choose_attribution(explanation, labels)
         st.markdown(f"**What speaks for and against {plain(display(labels, attribution.label))}**")
-        charts.show(charts.waterfall(attribution), key="waterfall", alt="Waterfall of weights")
+        look.show(explanations.waterfall(attribution), key="waterfall", alt="Waterfall of weights")
         st.caption(
             f"From the base, {attribution.base:.3g}, to this sample, {attribution.output:.3g} "
             f"({attribution.scale}). Red raises it, blue lowers it."
@@ -291,11 +295,11 @@ def told(explanation: SampleExplanation, pixels: Any) -> None:
         same = pixels and len(pixels) == len(explanation.image)
         plain_heat = [[abs(weight) for weight in row] for row in explanation.image]
         figure = (
-            charts.heat_over(pixels, explanation.image, size=220)
+            explanations.heat_over(pixels, explanation.image, size=220)
             if same
-            else charts.heat_map(plain_heat, size=220)
+            else explanations.heat_map(plain_heat, size=220)
         )
-        charts.show(figure, key="heat", alt="Weight of each pixel")
+        look.show(figure, key="heat", alt="Weight of each pixel")
         st.caption("Red speaks for the answer, blue against it.")
 
 
@@ -374,7 +378,7 @@ def answered(project: Project, answers: Sequence[overview.Answered], row: dict[s
         return
     st.markdown(f"### {plain(answer.label)}")
     labels = {label.name: label for label in project.labels}
-    charts.show(charts.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
+    look.show(explanations.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
 
 
 def draw(person: Person, project: Project) -> None:

@@ -8,8 +8,8 @@ from mlvajra_al.records import Person, Progress, Project
 from mlvajra_al.services import overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.projects import listed
-from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.widgets import (
     PAGES,
@@ -225,16 +225,16 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
     left, middle, right = side_by_side(3, at_least=230)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**Answers per label** :gray[{state.answered:,} in all]")
-        charts.show(
-            charts.label_counts(project.labels, state.counts),
+        look.show(
+            counts.label_counts(project.labels, state.counts),
             key="counts",
             alt="Answers per label",
         )
     with middle, st.container(border=True, height="stretch"):
         rate = overview.answer_rate(store(), project.name, now=now())
         st.markdown(f"**Labelling rate** :gray[{rate.last_hour:,} in the last hour]")
-        charts.show(
-            charts.rate([(local(at) or at, count) for at, count in rate.counts]),
+        look.show(
+            counts.rate([(local(at) or at, count) for at, count in rate.counts]),
             key="rate",
             alt="Answers over time",
         )
@@ -250,8 +250,8 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
         if len(points) < 2:
             st.caption("Appears with the second version that can be measured.")
         else:
-            charts.show(
-                charts.learning_curve(points, champion=state.champion, height=190),
+            look.show(
+                counts.learning_curve(points, champion=state.champion, height=190),
                 key="curve",
                 alt="Measure of each version against its number of labels",
             )

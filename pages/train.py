@@ -12,8 +12,8 @@ import streamlit as st
 from mlvajra_al.records import Column, Person, Project, Recipe
 from mlvajra_al.services import overview, projects, training, versions
 from mlvajra_al.services.progress import progress
-from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
 from mlvajra_al.web.widgets import (
@@ -116,8 +116,8 @@ def curve(project: Project, rows: tuple[versions.VersionRow, ...]) -> None:
             icon=":material/show_chart:",
         )
         return
-    charts.show(
-        charts.learning_curve(points, champion=project.champion),
+    look.show(
+        counts.learning_curve(points, champion=project.champion),
         key="curve",
         alt="Headline measure with its 95% interval against the number of labels",
     )

@@ -8,8 +8,8 @@ import streamlit as st
 from mlvajra_al.records import Label, Measure, Person, Project, Report, Verdict
 from mlvajra_al.services import overview, training, versions
 from mlvajra_al.services.versions import VersionRow
-from mlvajra_al.web import charts
 from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.watching import await_job, watched
 from mlvajra_al.web.widgets import (
@@ -218,13 +218,13 @@ def figures(project: Project, report: Report) -> None:
         if few:
             confusion(report, names)
         for title, curves, figure in (
-            ("Precision and recall", evaluation.precision_recall, charts.precision_recall),
-            ("Calibration", evaluation.calibration, charts.calibration),
+            ("Precision and recall", evaluation.precision_recall, reports.precision_recall),
+            ("Calibration", evaluation.calibration, reports.calibration),
         ):
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{title}**")
                 if curves:
-                    charts.show(figure(curves, labels), key=title, alt=title)
+                    look.show(figure(curves, labels), key=title, alt=title)
                 else:
                     st.caption("Too few holdout labels to draw: it takes 20, and 5 of a label.")
 
@@ -233,7 +233,7 @@ def confusion(report: Report, names: dict[str, str]) -> None:
     """Draw the confusion matrix."""
     with st.container(border=True, height="stretch"):
         st.markdown("**Confusion** :gray[rows are true]")
-        charts.show(charts.confusion(report, names), key="confusion", alt="Confusion matrix")
+        look.show(reports.confusion(report, names), key="confusion", alt="Confusion matrix")
 
 
 def comparison(person: Person, project: Project, rows: Rows) -> None:
@@ -311,7 +311,7 @@ def verdict_view(verdict: Verdict) -> None:
         else:
             st.markdown(f"### {verdict.difference.value:+.3f}")
             st.caption(plain(interval_of(verdict.difference)))
-            charts.show(charts.difference(verdict.difference), key="difference", alt="Difference")
+            look.show(reports.difference(verdict.difference), key="difference", alt="Difference")
 
 
 def figure_of(value: float | None) -> str:

@@ -1,0 +1,226 @@
+"""Charts of what a version looks at, and of why it answers as it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mlvajra_al.records import Attribution, FeatureImportance, Label
+from mlvajra_al.web.charts.look import AGAINST, FOR, MAIN, QUIET, ROW, SHADES, figure, rows, safe
+
+PRESENT = "in the text"
+"""What an explanation says of a word that is there; too plain to repeat on every row."""
+Grid = Sequence[Sequence[float]]
+DIVERGING = [
+    [0.0, "rgba(59, 130, 246, 0.9)"],
+    [0.5, "rgba(128, 128, 128, 0)"],
+    [1.0, "rgba(229, 72, 77, 0.9)"],
+]
+INK = [[0.0, "rgba(128, 128, 128, 0.06)"], [1.0, "rgba(128, 128, 128, 0.8)"]]
+LOW_TO_HIGH = [[0.0, "#3b82f6"], [0.5, "#a855f7"], [1.0, "#e5484d"]]
+
+
+def importance(features: Sequence[FeatureImportance], *, color: str = MAIN) -> go.Figure:
+    """Draw the mean absolute weight of each feature, strongest on top."""
+    bars = go.Bar(
+        x=[item.importance for item in features],
+        y=list(range(len(features))),
+        orientation="h",
+        marker={"color": color, "cornerradius": 3},
+        customdata=[safe(item.feature, 120) for item in features],
+        hovertemplate="%{customdata}<br><b>%{x:.4g}</b><extra></extra>",
+    )
+    return figure(
+        bars,
+        height=ROW * len(features) + 60,
+        yaxis=rows([item.feature for item in features]),
+        xaxis_title="Mean absolute weight",
+    )
+
+
+def spread(values: Sequence[float], *, bins: int = 60, step: float = 0.07) -> list[float]:
+    """Return a vertical offset per dot, so that dots of about the same value do not overlap."""
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    width = (high - low) / bins or 1.0
+    seen: dict[int, int] = {}
+    offsets = []
+    for value in values:
+        place = int((value - low) / width)
+        count = seen[place] = seen.get(place, 0) + 1
+        offsets.append((count // 2) * step * (1 if count % 2 else -1))
+    largest = max(abs(offset) for offset in offsets)
+    return [offset * min(1.0, 0.38 / largest) if largest else 0.0 for offset in offsets]
+
+
+def beeswarm(features: Sequence[FeatureImportance]) -> go.Figure:
+    """Draw a dot per background sample and feature: its weight across, its value in colour.
+
+    Samples where a feature has no weight (a word that is not there) are left out.
+    """
+    x: list[float] = []
+    y: list[float] = []
+    color: list[float] = []
+    names: list[str] = []
+    for row, item in enumerate(features):
+        felt = [(v, d) for v, d in zip(item.values, item.data, strict=True) if v]
+        values = [value for value, _ in felt]
+        x += values
+        y += [row + offset for offset in spread(values)]
+        color += [datum for _, datum in felt]
+        names += [safe(item.feature, 120)] * len(felt)
+    dots = go.Scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        customdata=names,
+        marker={
+            "size": 5,
+            "opacity": 0.8,
+            "color": color,
+            "colorscale": LOW_TO_HIGH,
+            "cmin": 0,
+            "cmax": 1,
+            "colorbar": {
+                "title": {"text": "Feature value", "side": "right"},
+                "tickvals": [0, 1],
+                "ticktext": ["low", "high"],
+                "thickness": 8,
+                "outlinewidth": 0,
+                "len": 0.8,
+            },
+        },
+        hovertemplate="%{customdata}<br>weight <b>%{x:.3g}</b><extra></extra>",
+    )
+    made = figure(
+        dots,
+        height=ROW * len(features) + 60,
+        yaxis=rows([item.feature for item in features]),
+        xaxis_title="Weight for the label",
+    )
+    made.add_vline(x=0, line={"color": QUIET, "width": 1})
+    return made
+
+
+def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
+    """Draw how features carry the output from the base to where it ends, strongest first."""
+    features = list(attribution.features[:limit])
+    values = list(attribution.values[:limit])
+    data = list(attribution.data[:limit]) + [""]
+    rest = sum(attribution.values[limit:]) + attribution.other
+    hidden = len(attribution.features) > limit or abs(rest) > 1e-9
+    if hidden:
+        features.append("everything else")
+        values.append(rest)
+    names = [
+        feature if given in ("", PRESENT) else f"{feature} = {given}"
+        for feature, given in zip(features, data, strict=False)
+    ]
+    starts = [attribution.base]
+    for value in values[:-1]:
+        starts.append(starts[-1] + value)
+    bars = go.Bar(
+        x=values,
+        y=list(range(len(values))),
+        base=starts,
+        orientation="h",
+        marker={"color": [FOR if value > 0 else AGAINST for value in values], "cornerradius": 2},
+        text=[f"{value:+.3g}" for value in values],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[safe(name, 160) for name in names],
+        hovertemplate="%{customdata}<br><b>%{text}</b><extra></extra>",
+    )
+    made = figure(
+        bars,
+        height=ROW * len(values) + 56,
+        yaxis=rows(names),
+        xaxis_range=_room([*starts, attribution.output]),
+        bargap=0.25,
+    )
+    made.add_vline(x=attribution.base, line={"color": QUIET, "dash": "dot", "width": 1})
+    made.add_vline(x=attribution.output, line={"color": QUIET, "width": 1})
+    return made
+
+
+def _room(values: Sequence[float]) -> list[float]:
+    """Return a range with room for the numbers written beside bars."""
+    margin = (max(values) - min(values)) * 0.3 or 0.1
+    return [min(values) - margin, max(values) + margin]
+
+
+def probabilities(chances: dict[str, float], labels: dict[str, Label]) -> go.Figure:
+    """Draw the probability of each label, likeliest on top."""
+    ordered = sorted(chances.items(), key=lambda pair: -pair[1])[:12]
+    bars = go.Bar(
+        x=[chance for _, chance in ordered],
+        y=list(range(len(ordered))),
+        orientation="h",
+        marker={
+            "color": [labels[name].color if name in labels else MAIN for name, _ in ordered],
+            "cornerradius": 3,
+        },
+        text=[f"{chance:.1%}" for _, chance in ordered],
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    return figure(
+        bars,
+        height=ROW * len(ordered) + 36,
+        yaxis=rows([labels[name].display if name in labels else name for name, _ in ordered]),
+        xaxis={"visible": False, "range": [0, 1.32]},
+    )
+
+
+def _square(trace: Any, *, size: int) -> go.Figure:
+    return figure(
+        trace,
+        height=size,
+        width=size,
+        xaxis={"visible": False, "constrain": "domain"},
+        yaxis={"visible": False, "scaleanchor": "x", "autorange": "reversed"},
+    )
+
+
+def heat_map(weights: Grid, *, size: int = 260) -> go.Figure:
+    """Draw a weight of zero or more per pixel."""
+    trace = go.Heatmap(
+        z=[list(row) for row in weights],
+        colorscale=SHADES,
+        zmin=0,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hovertemplate="<b>%{z:.3g}</b><extra></extra>",
+    )
+    return _square(trace, size=size)
+
+
+def image(pixels: Grid, *, size: int = 260) -> go.Figure:
+    """Draw an image of numbers from 0 to 1, the higher the deeper."""
+    trace = go.Heatmap(
+        z=[list(row) for row in pixels], colorscale=INK, zmin=0, zmax=1, showscale=False,
+        hoverinfo="skip",
+    )  # fmt: skip
+    return _square(trace, size=size)
+
+
+def heat_over(pixels: Grid, weights: Grid, *, size: int = 260) -> go.Figure:
+    """Draw signed weights over an image: red speaks for the label, blue against it."""
+    largest = max((abs(value) for row in weights for value in row), default=0.0) or 1.0
+    made = image(pixels, size=size)
+    made.add_trace(
+        go.Heatmap(
+            z=[list(row) for row in weights],
+            colorscale=DIVERGING,
+            zmin=-largest,
+            zmax=largest,
+            showscale=False,
+            hovertemplate="<b>%{z:+.3g}</b><extra></extra>",
+        )
+    )
+    return made

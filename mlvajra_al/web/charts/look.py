@@ -1,0 +1,65 @@
+"""The look of every chart, in light and dark; this room is the door to plotly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+FOR = "#e5484d"
+"""What speaks for a label, and what is worse."""
+AGAINST = "#3b82f6"
+MAIN = "#6366f1"
+SOFT = "rgba(99, 102, 241, 0.18)"
+QUIET = "rgba(128, 128, 128, 0.55)"
+GRID = "rgba(128, 128, 128, 0.18)"
+CLEAR = "rgba(0, 0, 0, 0)"
+SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.75)"]]
+CONFIG: dict[str, Any] = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False}
+ROW = 26
+NAME_LENGTH = 30
+
+
+def show(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Draw a figure, without plotly's logo and buttons."""
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, theme="streamlit")
+
+
+def safe(text: object, limit: int = NAME_LENGTH) -> str:
+    """Cut text that comes from data and escape it: plotly reads some HTML in labels."""
+    words = " ".join(str(text).split())
+    return escape(words if len(words) <= limit else words[: limit - 1] + "…")
+
+
+def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
+    """Return a figure in our look."""
+    made = go.Figure(list(traces))
+    made.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        showlegend=False,
+        dragmode=False,
+        hoverlabel={"namelength": -1},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        bargap=0.35,
+    )
+    made.update_xaxes(automargin=True, gridcolor=GRID, zeroline=False, fixedrange=True)
+    made.update_yaxes(automargin=True, gridcolor=GRID, zeroline=False, fixedrange=True)
+    made.update_layout(**layout)
+    return made
+
+
+def rows(names: Sequence[object]) -> dict[str, Any]:
+    """Return a y axis with one named row per entry, the first on top."""
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(names))),
+        "ticktext": [safe(name) + " " for name in names],
+        "range": [len(names) - 0.4, -0.6],
+        "showgrid": False,
+    }

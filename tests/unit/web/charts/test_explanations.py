@@ -1,0 +1,108 @@
+"""Charts of an explanation add up to what it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mlvajra_al.records import Attribution, FeatureImportance, Label
+from mlvajra_al.web.charts import explanations, look
+
+LABELS = (
+    Label("ham", "Ham", "1", "#2563eb"),
+    Label("spam", "Spam & <b>junk</b>", "2", "#d97706"),
+)
+BY_NAME = {label.name: label for label in LABELS}
+HOSTILE = "<b>bold</b> <a href='x'>link</a>"
+
+
+def an_attribution(**changes: object) -> Attribution:
+    made = Attribution(
+        label="spam",
+        base=-1.0,
+        output=2.0,
+        features=("body: viagra", HOSTILE),
+        values=(2.5, -0.5),
+        data=("in the text", "3.2"),
+        other=1.0,
+        scale="log-odds",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def test_a_waterfall_ends_where_the_output_is() -> None:
+    (bars,) = explanations.waterfall(an_attribution()).data
+    assert bars.base[0] == -1.0
+    assert bars.base[-1] + bars.x[-1] == pytest.approx(2.0)
+    assert list(bars.marker.color) == [look.FOR, look.AGAINST, look.FOR]
+
+
+def test_a_waterfall_sums_what_it_does_not_show() -> None:
+    many = an_attribution(features=tuple("abcdef"), values=(0.5,) * 6, data=("",) * 6, other=0.0)
+    (bars,) = explanations.waterfall(many, limit=2).data
+    assert list(bars.x) == [0.5, 0.5, 2.0]
+    assert bars.base[-1] + bars.x[-1] == pytest.approx(2.0)
+
+
+def test_a_waterfall_names_values_but_not_that_a_word_is_there() -> None:
+    drawn = explanations.waterfall(an_attribution())
+    assert drawn.layout.yaxis.ticktext[0] == "body: viagra "
+    assert drawn.data[0].customdata[1].endswith("= 3.2")
+    assert "<" not in drawn.data[0].customdata[1]
+
+
+def test_dots_of_a_beeswarm_do_not_leave_their_row() -> None:
+    offsets = explanations.spread([0.1] * 300 + [0.2])
+    assert max(map(abs, offsets)) <= 0.38
+    assert len(set(offsets[:300])) > 100
+    assert explanations.spread([]) == []
+
+
+def test_a_beeswarm_leaves_out_samples_where_a_feature_has_no_weight() -> None:
+    feature = FeatureImportance("x", 0.5, (0.0, 0.4, -0.6), (0.0, 0.5, 1.0))
+    (dots,) = explanations.beeswarm([feature]).data
+    assert list(dots.x) == [0.4, -0.6]
+    assert list(dots.marker.color) == [0.5, 1.0]
+
+
+def test_importance_rows_are_told_apart_even_if_their_names_are_cut_alike() -> None:
+    long = "the same beginning of a very long name "
+    features = [FeatureImportance(long + end, 1.0, (), ()) for end in "ab"]
+    (bars,) = explanations.importance(features).data
+    assert list(bars.y) == [0, 1]
+    assert bars.customdata[0] != bars.customdata[1]
+
+
+def test_probabilities_are_ordered_likeliest_first() -> None:
+    (bars,) = explanations.probabilities({"ham": 0.2, "spam": 0.8}, BY_NAME).data
+    assert list(bars.text) == ["80.0%", "20.0%"]
+    assert list(bars.marker.color) == ["#d97706", "#2563eb"]
+
+
+def test_weights_over_an_image_are_scaled_symmetrically() -> None:
+    _, heat = explanations.heat_over([[0.0, 1.0]], [[-0.5, 0.2]]).data
+    assert heat.zmin == -0.5
+    assert heat.zmax == 0.5
+
+
+def test_an_image_is_drawn_with_its_first_row_on_top() -> None:
+    assert explanations.image([[0.0, 1.0]]).layout.yaxis.autorange == "reversed"
+    (trace,) = explanations.heat_map([[0.0, 2.0]]).data
+    assert trace.zmin == 0
+
+
+def test_a_waterfall_that_shows_everything_has_no_row_for_the_rest() -> None:
+    drawn = explanations.waterfall(an_attribution(other=0.0, output=1.0))
+    assert len(drawn.data[0].y) == 2
+
+
+def test_a_label_that_is_gone_keeps_its_name_beside_its_probability() -> None:
+    drawn = explanations.probabilities({"gone": 1.0}, BY_NAME)
+    assert list(drawn.layout.yaxis.ticktext) == ["gone "]
+    assert list(drawn.data[0].marker.color) == [look.MAIN]
+
+
+def test_an_image_without_weights_can_be_drawn() -> None:
+    _, heat = explanations.heat_over([[0.0]], [[0.0]]).data
+    assert (heat.zmin, heat.zmax) == (-1.0, 1.0)

@@ -1,0 +1,67 @@
+"""Charts of a report say what the report says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from mlvajra_al.records import Curve, Evaluation, Label, Measure, Report
+from mlvajra_al.web.charts import reports
+
+LABELS = (
+    Label("ham", "Ham", "1", "#2563eb"),
+    Label("spam", "Spam & <b>junk</b>", "2", "#d97706"),
+)
+BY_NAME = {label.name: label for label in LABELS}
+
+
+def a_report(labels: tuple[str, ...] = ("ham", "spam")) -> Report:
+    evaluation = Evaluation(
+        n=10,
+        labels=labels,
+        headline=Measure("F1 (spam)", 0.9, 0.8, 0.95, 80),
+        measures=(),
+        per_label=(),
+        confusion=((6, 1), (0, 3)),
+        precision_recall=(),
+        calibration=(),
+    )
+    return Report(1, 4, 100, 12, 10, 2, evaluation, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_a_confusion_matrix_has_true_labels_as_rows_and_shows_counts() -> None:
+    heat, text = reports.confusion(a_report(), {"ham": "Ham"}).data
+    assert [list(row) for row in heat.z] == [[6 / 7, 1 / 7], [0.0, 1.0]]
+    shown = dict(zip(zip(text.x, text.y, strict=True), text.text, strict=True))
+    assert shown[(1, 0)] == "1"
+    assert shown[(0, 1)] == "0"
+    assert text.customdata[1][0] == "Ham"
+    assert text.customdata[1][1] == "spam"
+
+
+def test_a_label_without_samples_gives_an_empty_row_and_no_division_by_zero() -> None:
+    report = a_report()
+    empty = replace(report, evaluation=replace(report.evaluation, confusion=((6, 1), (0, 0))))
+    heat, _ = reports.confusion(empty, {}).data
+    assert list(heat.z[1]) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("draw", [reports.precision_recall, reports.calibration])
+def test_curves_have_the_colours_of_their_labels(draw: object) -> None:
+    curves = [Curve("spam", (0.0, 1.0), (1.0, 0.5), (3, 4)), Curve("gone", (0.0,), (1.0,))]
+    traces = draw(curves, BY_NAME).data[-2:]  # type: ignore[operator]
+    assert traces[0].line.color == "#d97706"
+    assert traces[1].name == "gone"
+
+
+def test_a_difference_is_centred_on_zero_and_coloured_by_its_interval() -> None:
+    better = reports.difference(Measure("F1", 0.05, 0.02, 0.08, 100))
+    worse = reports.difference(Measure("F1", -0.05, -0.08, -0.02, 100))
+    unsure = reports.difference(Measure("F1", 0.01, -0.02, 0.04, 100))
+    low, high = better.layout.xaxis.range
+    assert low == -high
+    colors = {drawn.data[0].marker.color for drawn in (better, worse, unsure)}
+    assert len(colors) == 3
+    assert better.data[0].error_x.array[0] == pytest.approx(0.03)
