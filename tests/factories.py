@@ -24,8 +24,9 @@ from mlvajra_al.records import (
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.store import people, projects, ranking
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.naming import Plan
 from mlvajra_al.store.shards import Pool, pool_folder
-from mlvajra_al.store.staging import Plan, commit, stage
+from mlvajra_al.store.staging import commit, stage
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)

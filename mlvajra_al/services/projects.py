@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Label, Person, Policy, Project, Recipe
+from mlvajra_al.services.overview import ESTIMATORS, STRATEGIES
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects
 from mlvajra_al.store.database import Connection, Store
@@ -29,6 +30,7 @@ PALETTE = (
     "#475569",
 )
 MAX_LABELS = len(KEYS)
+LONGEST_COLUMN = 200
 
 
 def make_labels(names: Sequence[str]) -> tuple[Label, ...]:
@@ -80,7 +82,7 @@ def _showable(text: str) -> bool:
 
 
 def check_policy(policy: Policy) -> None:
-    """Refuse a policy whose numbers cannot work.
+    """Refuse a policy whose numbers or whose strategy cannot work.
 
     Raises
     ------
@@ -95,6 +97,10 @@ def check_policy(policy: Policy) -> None:
     ):
         if not low <= value <= high:
             raise Invalid(f"{name} must be between {low} and {high} but is {value}; change it")
+    if policy.strategy not in STRATEGIES:
+        raise Invalid(
+            f"there is no query strategy {policy.strategy!r}; choose one of {', '.join(STRATEGIES)}"
+        )
 
 
 def draft(
@@ -140,6 +146,7 @@ def create(store: Store, person: Person, project: Project) -> Project:
     check_labels(project.labels)
     check_policy(project.policy)
     check_recipe(project)
+    check_columns(project)
 
     def operation(connection: Connection) -> Project:
         created = projects.create(connection, project)
@@ -150,7 +157,7 @@ def create(store: Store, person: Person, project: Project) -> Project:
 
 
 def check_recipe(project: Project) -> None:
-    """Refuse a recipe without input, or one that would see the answer.
+    """Refuse a recipe without input, of an unknown estimator, or one that would see the answer.
 
     Raises
     ------
@@ -163,6 +170,29 @@ def check_recipe(project: Project) -> None:
         raise Invalid(
             f"{project.gold_column!r} holds the answers, so it cannot be an input; leave it out"
         )
+    if project.recipe.estimator not in ESTIMATORS:
+        raise Invalid(
+            f"there is no estimator {project.recipe.estimator!r}; "
+            f"choose one of {', '.join(ESTIMATORS)}"
+        )
+
+
+def check_columns(project: Project) -> None:
+    """Refuse names of columns that one database would store and another would not.
+
+    Raises
+    ------
+    Invalid
+    """
+    named = (project.key_column, project.group_column, project.gold_column, project.title_column)
+    for name in (*named, *(column.name for column in project.recipe.columns)):
+        if name is not None and len(name) > LONGEST_COLUMN:
+            raise Invalid(
+                f"the column {name[:40]!r}… has a name of {len(name)} characters where at most "
+                f"{LONGEST_COLUMN} can be kept; rename it in the file"
+            )
+        if name is not None and "\x00" in name:
+            raise Invalid(f"the column {name!r} has a NUL in its name; rename it in the file")
 
 
 def get(store: Store, name: str) -> Project:
@@ -234,6 +264,7 @@ def set_recipe(
 
     def write(connection: Connection, project: Project) -> None:
         check_recipe(replace(project, recipe=recipe))
+        check_columns(replace(project, recipe=recipe))
         projects.set_recipe(connection, project.id, recipe)
         jobs.enqueue(
             connection,

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Job, JobKind, JobState
+from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.schema import job, person, process
 
 MAX_ATTEMPTS = 3
@@ -73,9 +73,7 @@ def enqueue(
         "person_id": person_id,
         "created_at": now,
     }
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(job).values(values).on_conflict_do_nothing().returning(job.c.id)
-    found = connection.scalar(statement)
+    found = connection.scalar(insert_once(connection, job).values(values).returning(job.c.id))
     return None if found is None else int(found)
 
 

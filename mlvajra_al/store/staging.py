@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,47 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, Conflict
 from mlvajra_al.records import Shard
 from mlvajra_al.store.artefacts import sync_folder
-from mlvajra_al.store.hashing import Hashes, hash_content, hash_keys, mix
-from mlvajra_al.store.shards import (
-    CONTENT,
-    CONTENT_COLUMNS,
-    DRAW,
-    KEY,
-    ORDER,
-    OURS,
-    SORTED,
-    SORTED_AT,
-    Pool,
-    Positions,
-    sha256_of,
-)
-
-HASH = OURS + "hash"
-LONGEST_KEY = 200
-SHARD_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the samples of one import are named and drawn.
-
-    `content` are the columns that make a sample what it is; without a key column their
-    hash names it, and without a group column it decides on which side of the holdout a
-    sample falls, so that copies fall on the same side.
-    """
-
-    project_id: int
-    source: str
-    seed: int
-    content: tuple[str, ...]
-    key_column: str | None = None
-    group_column: str | None = None
-    max_rows: int = 100_000
+from mlvajra_al.store.hashing import Hashes
+from mlvajra_al.store.naming import HASH, Plan, named
+from mlvajra_al.store.shard_writer import ShardWriter
+from mlvajra_al.store.shards import CONTENT, KEY, Pool, Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,73 +95,6 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class _Writer:
-    """Gathers new rows and writes a shard when there are enough of them."""
-
-    folder: Path
-    plan: Plan
-    at: datetime
-    number: int
-    start: int
-    pending: list[pa.RecordBatch] = field(default_factory=list)
-    shards: list[Shard] = field(default_factory=list)
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take new rows, cutting where a shard is full."""
-        while batch.num_rows:
-            room = self.plan.max_rows - sum(part.num_rows for part in self.pending)
-            self.pending.append(batch.slice(0, room))
-            batch = batch.slice(room)
-            full = sum(part.num_rows for part in self.pending) >= self.plan.max_rows
-            if full or sum(part.nbytes for part in self.pending) >= SHARD_BYTES:
-                self.flush()
-
-    def flush(self) -> None:
-        """Write what is pending as one shard."""
-        if not self.pending:
-            return
-        table = pa.Table.from_batches(self.pending).combine_chunks()
-        batch = _with_lookup(table.to_batches()[0])
-        digest = _write(self.folder, batch)
-        shard = Shard(
-            project_id=self.plan.project_id,
-            number=self.number,
-            start=self.start,
-            rows=batch.num_rows,
-            sha256=digest,
-            source=self.plan.source,
-            created_at=self.at,
-        )
-        self.shards.append(shard)
-        self.number, self.start = self.number + 1, self.start + batch.num_rows
-        self.pending.clear()
-
-
-def _with_lookup(batch: pa.RecordBatch) -> pa.RecordBatch:
-    hashes = batch.column(HASH).to_numpy()
-    order = np.argsort(hashes, kind="stable")
-    kept = batch.drop_columns([HASH])
-    schema = kept.schema.append(pa.field(SORTED, pa.uint64())).append(
-        pa.field(SORTED_AT, pa.int64())
-    )
-    arrays = [*kept.columns, pa.array(hashes[order]), pa.array(order.astype(np.int64))]
-    return pa.record_batch(arrays, schema=schema)
-
-
-def _write(folder: Path, batch: pa.RecordBatch) -> str:
-    """Write a shard under the name of its SHA-256 and return that."""
-    partial = folder / "partial"
-    with partial.open("wb") as file:
-        with pa.ipc.new_file(file, batch.schema) as writer:
-            writer.write_batch(batch)
-        file.flush()
-        os.fsync(file.fileno())
-    digest = sha256_of(partial)
-    partial.rename(folder / f"{digest}.arrow")
-    return digest
-
-
-@dataclass(slots=True)
 class _Counts:
     rows: int = 0
     known: int = 0
@@ -226,13 +124,13 @@ def stage(
     aside = folder / "staging"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    writer = _Writer(aside, plan, at, len(existing.shards), len(existing))
+    writer = ShardWriter(aside, plan, at, len(existing.shards), len(existing))
     seen, counts = _Seen(), _Counts()
     for batch in batches:
-        named = _named(batch, plan, counts.rows, place)
-        fresh = _new_rows(named, existing, plan, seen=seen, counts=counts, place=place)
+        rows = named(batch, plan, counts.rows, place)
+        fresh = _new_rows(rows, existing, plan, seen=seen, counts=counts, place=place)
         counts.rows += batch.num_rows
-        writer.add(_fitting(named.take(pa.array(fresh)), existing, plan))
+        writer.add(_fitting(rows.take(pa.array(fresh)), existing, plan))
     writer.flush()
     return Staged(
         folder=aside,
@@ -244,69 +142,8 @@ def stage(
     )
 
 
-def keys_of(
-    batch: pa.RecordBatch, plan: Plan, *, first: int, place: Callable[[int], str]
-) -> pa.Array:
-    """Return the key of each row, the first of which is row number `first` of the source."""
-    if plan.key_column is not None:
-        return _checked_keys(batch.column(plan.key_column), plan, first, place)
-    return _content_keys(hash_content(batch, plan.content))
-
-
-def _named(
-    batch: pa.RecordBatch, plan: Plan, first: int, place: Callable[[int], str]
-) -> pa.RecordBatch:
-    """Add key, draw, order and content hash to each row."""
-    digests = hash_content(batch, plan.content)
-    content = np.frombuffer(b"".join(digests), dtype="<u8")[::2].astype(np.uint64)
-    if plan.key_column is None:
-        keys = _content_keys(digests)
-    else:
-        keys = _checked_keys(batch.column(plan.key_column), plan, first, place)
-    draws = content if plan.group_column is None else _groups(batch.column(plan.group_column))
-    hashes = hash_keys(keys.to_pylist())
-    ours = (mix(draws, plan.seed), mix(hashes, plan.seed + 1), content, hashes)
-    fields = [pa.field(name, pa.uint64()) for name in (DRAW, ORDER, CONTENT, HASH)]
-    schema = pa.schema(
-        [*batch.schema, pa.field(KEY, pa.large_string()), *fields],
-        metadata={CONTENT_COLUMNS: json.dumps(plan.content)},
-    )
-    return pa.record_batch([*batch.columns, keys, *map(pa.array, ours)], schema=schema)
-
-
-def _content_keys(digests: Sequence[bytes]) -> pa.Array:
-    return pa.array([digest.hex() for digest in digests], pa.large_string())
-
-
-def _checked_keys(keys: pa.Array, plan: Plan, first: int, place: Callable[[int], str]) -> pa.Array:
-    keys = keys.cast(pa.large_string())
-    if keys.null_count:
-        at = place(first + int(pc.index(keys.is_null(), pa.scalar(True)).as_py()))
-        raise BadSource(
-            plan.source,
-            f"{at} has no key in column {plan.key_column!r}",
-            "fill it in, or choose another key column or none",
-        )
-    long = pc.greater(pc.utf8_length(keys), LONGEST_KEY)
-    if pc.any(long).as_py():
-        at = place(first + int(pc.index(long, pa.scalar(True)).as_py()))
-        raise BadSource(
-            plan.source,
-            f"{at} has a key of more than {LONGEST_KEY} characters",
-            "choose a shorter key column or none",
-        )
-    return keys
-
-
-def _groups(values: pa.Array) -> Hashes:
-    encoded = values.cast(pa.large_string()).fill_null("").dictionary_encode()
-    hashes = hash_keys(encoded.dictionary.to_pylist())
-    drawn: Hashes = hashes[encoded.indices.to_numpy(zero_copy_only=False)]
-    return drawn
-
-
 def _new_rows(
-    named: pa.RecordBatch,
+    rows: pa.RecordBatch,
     existing: Pool,
     plan: Plan,
     *,
@@ -315,8 +152,8 @@ def _new_rows(
     place: Callable[[int], str],
 ) -> Positions:
     """Return the rows of a batch that neither the pool nor this import has yet."""
-    keys = named.column(KEY)
-    hashes = named.column(HASH).to_numpy()
+    keys = rows.column(KEY)
+    hashes = rows.column(HASH).to_numpy()
     earlier = _earlier(hashes, seen, counts.rows)
     twice = np.flatnonzero(earlier >= 0)
     if len(twice) and plan.key_column is not None:
@@ -330,7 +167,7 @@ def _new_rows(
     known = existing.find(keys, hashes)
     fresh = (known < 0) & (earlier < 0)
     there = np.flatnonzero((known >= 0) & (earlier < 0))
-    now = named.column(CONTENT).to_numpy()[there]
+    now = rows.column(CONTENT).to_numpy()[there]
     counts.changed += int((existing.content_hashes(known[there]) != now).sum())
     counts.known += len(there)
     counts.copies += len(twice)

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Evaluation, Promotion, Recipe, Report, Revision, Version
 from mlvajra_al.store.codec import dump, load
+from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.schema import explanation, person, project, promotion, report, revision
 from mlvajra_al.store.schema import version as version_table
 
@@ -162,7 +162,7 @@ def add_report(connection: Connection, added: Report) -> None:
         "evaluation": dump(added.evaluation),
         "created_at": added.created_at,
     }
-    _insert_once(connection, report, values)
+    connection.execute(insert_once(connection, report), values)
 
 
 def latest_reports(connection: Connection, project_id: int) -> dict[int, Report]:
@@ -176,11 +176,6 @@ def reports(connection: Connection, project_id: int, number: int) -> tuple[Repor
     """Return a version's reports, oldest first."""
     query = select(report).where(report.c.project_id == project_id, report.c.version == number)
     return tuple(_report(row) for row in connection.execute(query.order_by(report.c.holdout_seq)))
-
-
-def _insert_once(connection: Connection, table: Any, values: dict[str, Any]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).values(values).on_conflict_do_nothing())
 
 
 def add_explanation(
@@ -200,7 +195,7 @@ def add_explanation(
         "body": dump(body),
         "created_at": now,
     }
-    _insert_once(connection, explanation, values)
+    connection.execute(insert_once(connection, explanation), values)
 
 
 def has_explanation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +115,61 @@ def test_a_policy_that_cannot_work_is_refused(store: Store) -> None:
     admin = a_person(store, role="admin")
     with pytest.raises(Invalid, match="holdout rate must be between"):
         services.set_policy(store, admin, "spam", policy=Policy(holdout_rate=1.5), now=NOW)
+
+
+LONG = "x" * 201
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key_column": LONG}, "a name of 201 characters where at most 200 can be kept"),
+        ({"group_column": LONG}, "a name of 201 characters"),
+        ({"gold_column": LONG}, "a name of 201 characters"),
+        ({"title_column": LONG}, "a name of 201 characters"),
+        ({"recipe": Recipe((Column(LONG, "text"),))}, "a name of 201 characters"),
+        ({"key_column": "i\x00d"}, "has a NUL in its name"),
+        ({"recipe": Recipe((Column("body", "ignored"),))}, "needs at least one input column"),
+        ({"recipe": Recipe((Column("body", "text"),), "oracle")}, "no estimator 'oracle'; choose"),
+        ({"policy": Policy(strategy="oracle")}, "no query strategy 'oracle'; choose one of auto"),
+        ({"policy": Policy(overlap=0)}, "overlap must be between 1 and 20 but is 0"),
+        ({"policy": Policy(retrain_every=0)}, "answers until a retrain must be between 1"),
+        ({"policy": Policy(full_every=1001)}, "until a full fit must be between 1 and 1000"),
+        ({"policy": Policy(holdout_share=0.91)}, "holdout share must be between 0.0 and 0.9"),
+    ],
+)
+def test_what_could_not_be_stored_or_run_is_refused_on_both_databases_alike(
+    store: Store, change: dict[str, Any], words: str
+) -> None:
+    admin = a_person(store, role="admin")
+    with pytest.raises(Invalid, match=words):
+        services.create(store, admin, replace(a_draft(), **change))
+    assert services.listed(store) == ()
+
+
+def test_names_of_two_hundred_characters_are_kept_whole(store: Store) -> None:
+    names = ["k" * 200, "g" * 200, "o" * 200, "t" * 200]
+    columns = dict(zip(("key", "group", "gold", "title"), names, strict=True))
+    drafted = replace(
+        a_draft(),
+        recipe=Recipe((Column("é" * 200, "text"),)),
+        **{f"{what}_column": name for what, name in columns.items()},
+    )
+    created = services.create(store, a_person(store, role="admin"), drafted)
+    assert services.get(store, "spam") == created == replace(drafted, id=created.id)
+
+
+def test_a_recipe_and_a_policy_are_checked_when_they_change_too(store: Store) -> None:
+    project, admin = a_project(store), a_person(store, role="admin")
+    with pytest.raises(Invalid, match="no query strategy"):
+        services.set_policy(store, admin, "spam", policy=Policy(strategy=""), now=NOW)
+    for recipe, words in (
+        (Recipe((Column(LONG, "text"),)), "201 characters"),
+        (Recipe(()), "at least one input"),
+    ):
+        with pytest.raises(Invalid, match=words):
+            services.set_recipe(store, admin, "spam", recipe=recipe, now=NOW)
+    assert services.get(store, "spam") == project
 
 
 def test_an_archived_project_is_hidden_and_loses_nothing(store: Store) -> None:

@@ -15,8 +15,8 @@ from mlvajra_al.store import annotations as events
 from mlvajra_al.store import people, projects, ranking
 from mlvajra_al.store.annotations import Filter
 from mlvajra_al.store.database import Connection
+from mlvajra_al.store.naming import Plan, keys_of
 from mlvajra_al.store.shards import Pool
-from mlvajra_al.store.staging import Plan, keys_of
 
 SHOWN = 5
 

@@ -25,8 +25,9 @@ from mlvajra_al.services.labelling import open_project, project_pool, retrain_if
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import jobs, projects, shards, staging
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.naming import Plan
 from mlvajra_al.store.shards import Pool
-from mlvajra_al.store.staging import Plan, Staged
+from mlvajra_al.store.staging import Staged
 
 MAX_HOLDOUT = 20_000
 LABELS_AT_ONCE = 2_000
@@ -85,7 +86,7 @@ def ingest(store: Store, job: Job, tell: Tell) -> Result:
     with staging.exclusive(folder):
         with store.read() as connection:
             project = projects.get(connection, job.project_id)
-            project = open_project(connection, project.name)
+            project = access.open_project(connection, None, project.name)
             pool = project_pool(store, connection, project)
         reading = plan_reading(project, pool, job)
         staged = staging.stage(
