@@ -24,7 +24,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from mlvajra_al.services import people, projects
 from mlvajra_al.store.database import Store
-from tests.e2e.conftest import FLAGS, PASSWORD, Server
+from tests.e2e.conftest import FLAGS, PASSWORD
+from tests.server import Server
 
 BUDGET = 1.5
 PAUSE_MS = 200
@@ -89,7 +90,7 @@ def prepare(server: Server) -> None:
     for name in ("ours", "bare"):
         people.add(store, None, name=name, role="annotator", password=PASSWORD, now=now)
     admin = people.get(store, "admin")
-    policy = replace(projects.get(store, "spam").policy, retrain_every=NEVER)
+    policy = replace(projects.get(store, None, "spam").policy, retrain_every=NEVER)
     projects.set_policy(store, admin, "spam", policy=policy, now=now)
     store.close()
 

@@ -222,7 +222,7 @@ def export_has_every_label(page: Page, server: Any, settled: Callable[[Page], No
 @pytest.fixture
 def a_server(tmp_path: Path) -> Callable[[Path], Any]:
     """Describe `make run` in a checkout, with nothing of ours in its environment."""
-    from tests.e2e.conftest import Server
+    from tests.server import Server
 
     def describe(checkout: Path) -> Any:
         home = checkout / "data" / "workspace"
