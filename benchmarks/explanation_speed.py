@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 from sklearn.datasets import load_digits
 
-from mlvajra_al.learning import explanation, learner
+from mlvajra_al.learning import attributions, explanation, training
 
 ESTIMATORS = ("logistic_regression", "sgd", "complement_nb", "random_forest")
 LABELLED, ROWS, BUDGET_MS = 300, 30, 50.0
@@ -25,13 +25,13 @@ def row_ms(estimator: str) -> float:
     X = (digits.data / 16).astype(np.float32)
     y = digits.target.astype(str)
     names = [f"pixel {place}" for place in range(X.shape[1])]
-    model = learner.train(estimator, X[:LABELLED], y[:LABELLED], seed=0).model
+    model = training.train(estimator, X[:LABELLED], y[:LABELLED], seed=0).model
     mean = explanation.mean_features(X)
     times = []
     for place in range(ROWS + 1):
         row = X[LABELLED + place : LABELLED + place + 1]
         start = time.perf_counter()
-        explanation.explain_samples(model, row, names, mean=mean)
+        attributions.explain_samples(model, row, names, mean=mean)
         times.append(1000 * (time.perf_counter() - start))
     return median(times[1:])
 

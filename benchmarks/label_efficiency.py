@@ -29,9 +29,10 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from mlvajra_al.errors import NotEnoughLabels
-from mlvajra_al.learning.learner import train
-from mlvajra_al.learning.pipeline import build_estimator, build_preprocessing, to_frame, transform
+from mlvajra_al.learning.frames import to_frame
+from mlvajra_al.learning.pipeline import build_estimator, build_preprocessing, transform
 from mlvajra_al.learning.strategies import STRATEGIES, rank
+from mlvajra_al.learning.training import train
 from mlvajra_al.records import Column, EstimatorName, Recipe
 
 ROOT = Path(__file__).resolve().parent.parent

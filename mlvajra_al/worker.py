@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
-from mlvajra_al.learning import learner, persistence
+from mlvajra_al.learning import persistence, training
 from mlvajra_al.records import Job
 from mlvajra_al.services.jobs.registry import HANDLERS
 from mlvajra_al.services.jobs.telling import Cancelled, Clock, Tell
@@ -198,7 +198,7 @@ def run_forever(store: Store, *, name: str | None = None) -> None:
 
 def warm_up() -> None:
     """Load what the first job would otherwise wait for."""
-    trained = learner.train("logistic_regression", np.eye(2), ["a", "b"], seed=0)
+    trained = training.train("logistic_regression", np.eye(2), ["a", "b"], seed=0)
     persistence.loads(persistence.dumps(trained.model))
 
 

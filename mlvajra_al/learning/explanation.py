@@ -17,7 +17,6 @@ References
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,32 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import NotAdditive
-from mlvajra_al.learning.overlays import highlight, pixels
-from mlvajra_al.learning.pipeline import Units
-from mlvajra_al.records import Attribution, FeatureImportance, GlobalExplanation
-
-__all__ = [
-    "Contributions",
-    "attributions",
-    "contributions",
-    "explain_globally",
-    "explain_samples",
-    "highlight",
-    "is_linear",
-    "mean_features",
-    "pixels",
-]
 
 Floats = NDArray[np.float64]
 
-SHOWN = 20
-GLOBAL_ROWS = 200
-GLOBAL_ROWS_OF_TREES = 60
 TOLERANCE = 1e-5
 
 
@@ -149,8 +129,16 @@ def _check_additive(total: Floats, output: Floats) -> None:
         raise NotAdditive(gap, TOLERANCE)
 
 
-def _weights(model: ClassifierMixin) -> tuple[Floats, Floats]:
-    """Return weights of shape (n_outputs, n_features) and intercepts in log-odds."""
+def weights_of(model: ClassifierMixin) -> tuple[Floats, Floats]:
+    """Return weights of shape (n_outputs, n_features) and intercepts in log-odds.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> weights, intercepts = weights_of(LogisticRegression().fit([[0.0], [1.0]], ["a", "b"]))
+    >>> weights.shape, intercepts.shape
+    ((1, 1), (1,))
+    """
     if isinstance(model, ComplementNB):
         W = np.asarray(model.feature_log_prob_, dtype=np.float64)
         if len(W) == 2:
@@ -160,8 +148,8 @@ def _weights(model: ClassifierMixin) -> tuple[Floats, Floats]:
 
 
 def _linear_parts(model: ClassifierMixin, X: Any, mean: Floats) -> tuple[Contributions, ...]:
-    W, intercepts = _weights(model)
-    labels = _output_labels(model)
+    W, intercepts = weights_of(model)
+    labels = output_labels(model)
     X = X.astype(np.float64)
     outputs = np.asarray(X @ W.T) + intercepts
     return tuple(
@@ -202,7 +190,7 @@ def _tree_parts(model: ClassifierMixin, X: Any) -> tuple[Contributions, ...]:
     scale, nothing = "probability" if forest else "log-odds", np.zeros(len(rows))
     return tuple(
         Contributions(label, float(bases[i]), values[:, :, i], nothing, outputs[:, i], scale)
-        for i, label in enumerate(_output_labels(model))
+        for i, label in enumerate(output_labels(model))
     )
 
 
@@ -215,189 +203,13 @@ def _tree_explainer(model: ClassifierMixin) -> Any:
     return shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
 
 
-def _output_labels(model: ClassifierMixin) -> list[str]:
+def output_labels(model: ClassifierMixin) -> list[str]:
+    """Return the labels that outputs are of: of two the second, of more each.
+
+    Examples
+    --------
+    >>> output_labels(ComplementNB().fit([[0.0], [1.0]], ["ham", "spam"]))
+    ['spam']
+    """
     labels = [str(label) for label in model.classes_]
     return labels[1:] if len(labels) == 2 else labels
-
-
-def explain_samples(
-    model: ClassifierMixin,
-    X: Any,
-    names: Sequence[str],
-    *,
-    mean: Floats,
-    units: Units | None = None,
-    shown: int = SHOWN,
-) -> tuple[tuple[Attribution, ...], ...]:
-    """Explain each sample: the strongest features, and what all others add.
-
-    Parameters
-    ----------
-    model : classifier made by `train`
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    names : sequence of str
-    mean : ndarray of shape (n_features,)
-        From `mean_features` of the pool.
-    units : Units, optional
-        To show values as they are in the data.
-    shown : int
-
-    Returns
-    -------
-    tuple of tuple of Attribution
-        Per sample one attribution for two labels, one per label for more.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
-    >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
-    >>> ((why,),) = explain_samples(model, X[3:], ("size", "age"), mean=mean_features(X))
-    >>> why.label, why.features, bool(abs(why.base + sum(why.values) - why.output) < 1e-9)
-    ('b', ('size', 'age'), True)
-    """
-    return attributions(contributions(model, X, mean), X, names, units=units, shown=shown)
-
-
-def attributions(
-    parts: Sequence[Contributions],
-    X: Any,
-    names: Sequence[str],
-    *,
-    units: Units | None = None,
-    shown: int = SHOWN,
-) -> tuple[tuple[Attribution, ...], ...]:
-    """Put contributions that are already there into records, per sample one for each part.
-
-    Examples
-    --------
-    >>> part = Contributions("b", 0.5, np.array([[2.0, -1.0]]), np.zeros(1), np.array([1.5]),
-    ...                      "log-odds")
-    >>> ((why,),) = attributions([part], np.array([[7.0, 3.0]]), ("size", "age"), shown=1)
-    >>> why.features, why.data, why.other
-    (('size',), ('7',), -1.0)
-    """
-    return tuple(
-        tuple(_attribution(part, X, i, names=names, units=units, shown=shown) for part in parts)
-        for i in range(X.shape[0])
-    )
-
-
-def _attribution(
-    part: Contributions,
-    X: Any,
-    number: int,
-    *,
-    names: Sequence[str],
-    units: Units | None,
-    shown: int,
-) -> Attribution:
-    features, values, data = _row(part.values, X, number)
-    strongest = np.lexsort((features, -np.abs(values)))[:shown]
-    strongest = strongest[values[strongest] != 0]
-    said = [
-        units.say(int(features[i]), float(data[i])) if units else f"{data[i]:.4g}"
-        for i in strongest
-    ]
-    return Attribution(
-        label=part.label,
-        base=part.base,
-        output=float(part.output[number]),
-        features=tuple(names[int(features[i])] for i in strongest),
-        values=tuple(float(values[i]) for i in strongest),
-        data=tuple(said),
-        other=float(part.output[number] - part.base - values[strongest].sum()),
-        scale=part.scale,
-    )
-
-
-def _row(values: Any, X: Any, number: int) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Return the features of one sample that have a value, with values and data."""
-    if sparse.issparse(values):
-        run = slice(values.indptr[number], values.indptr[number + 1])
-        return values.indices[run], values.data[run], X.data[run]
-    row = X[number].toarray()[0] if sparse.issparse(X) else X[number]
-    return np.arange(values.shape[1]), values[number], np.asarray(row)
-
-
-def explain_globally(
-    model: ClassifierMixin,
-    X: Any,
-    names: Sequence[str],
-    *,
-    version: int,
-    rng: np.random.Generator,
-    preprocessing: ColumnTransformer | None = None,
-    shown: int = SHOWN,
-) -> GlobalExplanation:
-    """Say what a model pays attention to over a sample of the pool.
-
-    Parameters
-    ----------
-    model : classifier made by `train`
-    X : ndarray or CSR matrix of shape (n_pool, n_features)
-    names : sequence of str
-    version : int
-    rng : numpy.random.Generator
-        Draws the samples that are looked at.
-    preprocessing : fitted ColumnTransformer, optional
-        To draw the importance of pixels.
-    shown : int
-
-    Returns
-    -------
-    GlobalExplanation
-        Per label the features with the largest mean absolute contribution.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
-    >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
-    >>> found = explain_globally(model, X, ("size", "age"), version=1,
-    ...                          rng=np.random.default_rng(0))
-    >>> found.labels, found.importances["b"][0].feature
-    (('b',), 'size')
-    """
-    size = min(X.shape[0], GLOBAL_ROWS if is_linear(model) else GLOBAL_ROWS_OF_TREES)
-    rows = X[np.sort(rng.choice(X.shape[0], size=size, replace=False))]
-    mean = mean_features(X)
-    importances, image = {}, {}
-    for part in contributions(model, rows, mean):
-        weight = _importance(part, rows, mean, model)
-        strongest = np.argsort(-weight, kind="stable")[:shown]
-        importances[part.label] = tuple(
-            _feature(int(i), part, rows, name=names[int(i)], importance=float(weight[i]))
-            for i in strongest
-            if weight[i] > 0
-        )
-        if preprocessing is not None and (grid := pixels(preprocessing, weight)):
-            image[part.label] = grid
-    return GlobalExplanation(version, size, tuple(importances), importances, image)
-
-
-def _importance(part: Contributions, X: Any, mean: Floats, model: ClassifierMixin) -> Floats:
-    """Return the mean absolute contribution of each feature, absent ones included."""
-    if not sparse.issparse(part.values):
-        return np.asarray(np.abs(part.values).mean(axis=0))
-    W, _ = _weights(model)
-    weights = W[_output_labels(model).index(part.label)]
-    size = X.shape[0]
-    present = np.bincount(part.values.indices, minlength=X.shape[1])
-    summed = np.bincount(part.values.indices, np.abs(part.values.data), minlength=X.shape[1])
-    return np.asarray((summed + (size - present) * np.abs(weights * mean)) / size)
-
-
-def _feature(
-    place: int, part: Contributions, X: Any, *, name: str, importance: float
-) -> FeatureImportance:
-    data, values = _column(X, place), _column(part.values, place)
-    low, high = float(data.min()), float(data.max())
-    scaled = (data - low) / (high - low) if high > low else np.zeros_like(data)
-    return FeatureImportance(name, importance, tuple(map(float, values)), tuple(map(float, scaled)))
-
-
-def _column(matrix: Any, place: int) -> Floats:
-    column = matrix[:, [place]]
-    dense = column.toarray() if sparse.issparse(column) else column
-    return np.asarray(dense, dtype=np.float64)[:, 0]

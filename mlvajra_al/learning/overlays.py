@@ -11,7 +11,7 @@ from sklearn.compose import ColumnTransformer
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.learning.encoders import Pixels, Terms
-from mlvajra_al.learning.pipeline import fitted_parts
+from mlvajra_al.learning.wording import fitted_parts
 
 Floats = NDArray[np.float64]
 Image = tuple[tuple[float, ...], ...]
@@ -40,7 +40,8 @@ def highlight(
 
     Examples
     --------
-    >>> from mlvajra_al.learning.pipeline import build_preprocessing, to_frame
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.learning.pipeline import build_preprocessing
     >>> from mlvajra_al.records import Column, Recipe
     >>> recipe = Recipe((Column("body", "text"),))
     >>> frame = to_frame([{"body": "cheap pills"}, {"body": "cheap pills"}], recipe)
@@ -105,7 +106,8 @@ def pixels(preprocessing: ColumnTransformer, weights: Floats) -> Image:
 
     Examples
     --------
-    >>> from mlvajra_al.learning.pipeline import build_preprocessing, to_frame
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.learning.pipeline import build_preprocessing
     >>> from mlvajra_al.records import Column, Recipe
     >>> recipe = Recipe((Column("scan", "image"),))
     >>> frame = to_frame([{"scan": [[0, 1], [2, 3]]}], recipe)

@@ -7,14 +7,10 @@ How a column is encoded depends on its kind and on what the estimator can digest
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
@@ -26,132 +22,14 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from mlvajra_al.errors import Invalid
 from mlvajra_al.learning.encoders import DateParts, Pixels, Terms
-from mlvajra_al.records import Column, ColumnKind, EstimatorName, Recipe
+from mlvajra_al.learning.frames import inputs
+from mlvajra_al.learning.wording import feature_names
+from mlvajra_al.records import ColumnKind, EstimatorName, Recipe
 
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
-
 TREES = ("random_forest", "hist_gradient_boosting")
 TOKEN = r"(?u)\b\w+\b|[!?$€£%]"  # noqa: S105  marks tell spam apart: F1 +0.004 at 160 labels
-MISSING = "(missing)"
-LARGEST = 1e30
-TRUE, FALSE = ("true", "yes", "y", "t", "on", "1"), ("false", "no", "n", "f", "off", "0")
-
-
-def inputs(recipe: Recipe) -> tuple[Column, ...]:
-    """Return the columns of a recipe that the model may see.
-
-    Examples
-    --------
-    >>> recipe = Recipe((Column("body", "text"), Column("id", "ignored")))
-    >>> [column.name for column in inputs(recipe)]
-    ['body']
-    """
-    columns = tuple(column for column in recipe.columns if column.kind != "ignored")
-    if not columns:
-        raise Invalid("the recipe has 0 input columns; choose at least one to learn from")
-    return columns
-
-
-def to_frame(table: pa.Table | Sequence[Mapping[str, Any]], recipe: Recipe) -> pd.DataFrame:
-    """Return the recipe's columns, in order, each in the form its kind is encoded from.
-
-    Parameters
-    ----------
-    table : pyarrow.Table or sequence of mappings
-        Samples; other columns are left out.
-    recipe : Recipe
-
-    Returns
-    -------
-    DataFrame of shape (n_samples, n_inputs)
-        Text without gaps; numbers and booleans as float64 with NaN for what is missing,
-        unreadable or infinite; categories as words; dates as datetime64; images as lists.
-
-    Raises
-    ------
-    Invalid
-        If a column of the recipe is not in the table.
-
-    Examples
-    --------
-    >>> recipe = Recipe((Column("body", "text"), Column("size", "numeric")))
-    >>> to_frame([{"body": "hello", "size": "12"}, {"body": None, "size": None}], recipe)
-        body  size
-    0  hello  12.0
-    1          NaN
-    """
-    columns = inputs(recipe)
-    have = set(table.column_names) if isinstance(table, pa.Table) else set().union(*table)
-    absent = [c.name for c in columns if c.name not in have]
-    if absent and len(table):
-        raise Invalid(
-            f"{len(absent)} of {len(columns)} input columns are not in the data: "
-            f"{', '.join(absent)}; add them or change the recipe"
-        )
-    values = {column.name: _SERIES[column.kind](_values(table, column)) for column in columns}
-    return pd.DataFrame(values, index=pd.RangeIndex(len(table)))
-
-
-def _values(table: pa.Table | Sequence[Mapping[str, Any]], column: Column) -> Any:
-    if not isinstance(table, pa.Table):
-        return [row.get(column.name) for row in table]
-    if column.name not in table.column_names:
-        return []
-    found = table[column.name]
-    if column.kind == "numeric" and _is_number(found.type):
-        return found.cast(pa.float64(), safe=False).to_numpy()  # 1,000,000 rows need no list
-    return found.to_pylist()
-
-
-def _is_number(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(type_) or pa.types.is_integer(type_))
-
-
-def _text(values: list[Any]) -> pd.Series:
-    return pd.Series(["" if _missing(v) else str(v) for v in values], dtype=object)
-
-
-def _numeric(values: Any) -> pd.Series:
-    if not isinstance(values, np.ndarray):
-        values = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
-    numbers = pd.Series(values).astype("float64").replace([np.inf, -np.inf], np.nan)
-    return numbers.clip(-LARGEST, LARGEST)
-
-
-def _categorical(values: list[Any]) -> pd.Series:
-    return pd.Series([MISSING if _missing(v) else str(v) for v in values], dtype=object)
-
-
-def _boolean(values: list[Any]) -> pd.Series:
-    known = dict.fromkeys(TRUE, 1.0) | dict.fromkeys(FALSE, 0.0)
-    words = (str(v).strip().lower().removesuffix(".0") for v in values)
-    return pd.Series([known.get(word, np.nan) for word in words], dtype="float64")
-
-
-def _date(values: list[Any]) -> pd.Series:
-    series = pd.Series(values, dtype=object)
-    dates = pd.to_datetime(series, errors="coerce", utc=True, format="mixed")
-    return dates.dt.tz_localize(None)
-
-
-def _image(values: list[Any]) -> pd.Series:
-    return pd.Series(values, dtype=object)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
-
-
-_SERIES = {
-    "text": _text,
-    "numeric": _numeric,
-    "categorical": _categorical,
-    "boolean": _boolean,
-    "date": _date,
-    "image": _image,
-}
 
 
 def build_preprocessing(recipe: Recipe) -> ColumnTransformer:
@@ -176,6 +54,8 @@ def build_preprocessing(recipe: Recipe) -> ColumnTransformer:
 
     Examples
     --------
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.records import Column
     >>> recipe = Recipe((Column("body", "text"), Column("size", "numeric")))
     >>> frame = to_frame([{"body": "a b", "size": 1}, {"body": "b c", "size": 3}], recipe)
     >>> preprocessing = build_preprocessing(recipe).fit(frame)
@@ -237,6 +117,8 @@ def transform(preprocessing: ColumnTransformer, frame: pd.DataFrame) -> Matrix:
 
     Examples
     --------
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.records import Column
     >>> recipe = Recipe((Column("size", "numeric"),))
     >>> frame = to_frame([{"size": 1}, {"size": 3}], recipe)
     >>> transform(build_preprocessing(recipe).fit(frame), frame).tolist()
@@ -252,113 +134,6 @@ def transform(preprocessing: ColumnTransformer, frame: pd.DataFrame) -> Matrix:
         csr.sort_indices()
         return csr
     return np.ascontiguousarray(out, dtype=np.float32)
-
-
-def feature_names(preprocessing: ColumnTransformer) -> tuple[str, ...]:
-    """Name the features of a fitted preprocessing as a person would.
-
-    Examples
-    --------
-    >>> recipe = Recipe((Column("colour", "categorical"),))
-    >>> rows = [{"colour": c} for c in ("red", "red", "blue", "blue", "gold", "pink")]
-    >>> feature_names(build_preprocessing(recipe).fit(to_frame(rows, recipe)))
-    ('colour = blue', 'colour = red', 'colour = other')
-    """
-    names: list[str] = []
-    for _, encoder, columns in fitted_parts(preprocessing):
-        names += _names(encoder, columns)
-    return tuple(names)
-
-
-def fitted_parts(preprocessing: ColumnTransformer) -> list[tuple[str, Any, Any]]:
-    """Return (name, encoder, columns) of the fitted parts, in the order of the features.
-
-    Examples
-    --------
-    >>> recipe = Recipe((Column("size", "numeric"),))
-    >>> fitted = build_preprocessing(recipe).fit(to_frame([{"size": 1}], recipe))
-    >>> [name for name, _, _ in fitted_parts(fitted)]
-    ['numeric']
-    """
-    return [part for part in preprocessing.transformers_ if part[0] != "remainder"]
-
-
-def _names(encoder: Any, columns: Any) -> list[str]:
-    if isinstance(encoder, Terms):
-        return [f"{columns}: {term}" for term in encoder.get_feature_names_out()]
-    if isinstance(encoder, (DateParts, Pixels)):
-        return [str(name) for name in encoder.get_feature_names_out()]
-    if isinstance(encoder, OneHotEncoder):
-        return [
-            f"{column} = {category}"
-            for column, number in zip(columns, range(len(columns)), strict=True)
-            for category in _categories(encoder, number)
-        ]
-    imputer = encoder[0] if isinstance(encoder, Pipeline) else encoder
-    gaps = imputer.indicator_.features_
-    return [*columns, *(f"{columns[int(gap)]} is missing" for gap in gaps)]
-
-
-def _categories(encoder: OneHotEncoder, number: int) -> list[str]:
-    rare = encoder.infrequent_categories_[number]
-    names = [str(c) for c in encoder.categories_[number] if rare is None or c not in rare]
-    return names if rare is None else [*names, "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """How to say a feature in the data's words: ``value = feature * scale + offset``.
-
-    `kinds` are "number", "term" or "flag".
-    """
-
-    offset: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    kinds: tuple[str, ...]
-
-    def say(self, feature: int, value: float) -> str:
-        """Return the value of a feature as a person would write it."""
-        if self.kinds[feature] == "term":
-            return "in the text" if value else "not in the text"
-        if self.kinds[feature] == "flag":
-            return "yes" if value * self.scale[feature] + self.offset[feature] > 0.5 else "no"
-        return f"{value * self.scale[feature] + self.offset[feature]:.4g}"
-
-
-def units(preprocessing: ColumnTransformer) -> Units:
-    """Return what turns the features of a fitted preprocessing back into words.
-
-    Examples
-    --------
-    >>> recipe = Recipe((Column("size", "numeric"),))
-    >>> rows = [{"size": 1}, {"size": 3}]
-    >>> units(build_preprocessing(recipe).fit(to_frame(rows, recipe))).say(0, 0.25)
-    '2.25'
-    """
-    parts = [_units(encoder, columns) for _, encoder, columns in fitted_parts(preprocessing)]
-    offset, scale, kinds = zip(*parts, strict=True)
-    return Units(np.concatenate(offset), np.concatenate(scale), tuple(chain(*kinds)))
-
-
-def _units(
-    encoder: Any, columns: Any
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    size = len(_names(encoder, columns))
-    offset, scale = np.zeros(size), np.ones(size)
-    if isinstance(encoder, Terms):
-        return offset, scale, ["term"] * size
-    if isinstance(encoder, Pixels):
-        return offset, scale * encoder.top_, ["number"] * size
-    if isinstance(encoder, DateParts):
-        scale[:2] = encoder.span_, 24
-        return offset, scale, ["number", "number", *["flag"] * (size - 2)]
-    if not isinstance(encoder, Pipeline):
-        return offset, scale, ["flag"] * size
-    if isinstance(encoder[-1], StandardScaler):
-        offset, scale = np.array(encoder[-1].mean_), np.array(encoder[-1].scale_)
-    if isinstance(encoder[-1], MinMaxScaler):
-        offset, scale = np.array(encoder[-1].data_min_), 1 / np.array(encoder[-1].scale_)
-    return offset, scale, ["number"] * len(columns) + ["flag"] * (size - len(columns))
 
 
 def build_estimator(name: EstimatorName, *, seed: int) -> ClassifierMixin:
@@ -398,6 +173,8 @@ def assemble(preprocessing: ColumnTransformer, estimator: ClassifierMixin) -> Pi
 
     Examples
     --------
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.records import Column
     >>> recipe = Recipe((Column("size", "numeric"),))
     >>> frame = to_frame([{"size": 1}, {"size": 3}], recipe)
     >>> preprocessing = build_preprocessing(recipe).fit(frame)

@@ -12,36 +12,24 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import Invalid, PoolExhausted
-from mlvajra_al.learning.coldstart import SAMPLED, cluster, compact, first_batch
 from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.selectors import (
+    Choice,
+    Positions,
+    Utilities,
+    cold_start,
+    highest,
+    spread,
+)
+from mlvajra_al.learning.utilities import entropy, least_confident, margin, probabilities
 
-Positions = NDArray[np.intp]
-Utilities = NDArray[np.float64]
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
+Selector = Callable[[Choice, int, np.random.Generator], Positions]
 
 CHUNK = 16_384
-SHORTLIST = 50
-DIVERSIFIED_BATCHES = 5
-"""Batches of a ranking that are spread out; by then the next version has arrived."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a selector chooses from: candidates are positions in `X`, utilities are theirs."""
-
-    X: Any
-    candidates: Positions
-    utilities: Utilities
-    batch_size: int
-
-
-Selector = Callable[[Choice, int, np.random.Generator], Positions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,138 +52,21 @@ class Ranking:
     why: str
 
 
-def least_confident(probabilities: NDArray[Any]) -> NDArray[Any]:
-    """Return one minus the probability of the likeliest label.
-
-    Examples
-    --------
-    >>> least_confident(np.array([[0.75, 0.25, 0.0]])).tolist()
-    [0.25]
-    """
-    return np.asarray(1 - probabilities.max(axis=1))
-
-
-def margin(probabilities: NDArray[Any]) -> NDArray[Any]:
-    """Return one minus the gap between the two likeliest labels.
-
-    References
-    ----------
-    .. [1] T. Scheffer, C. Decomain and S. Wrobel, "Active hidden Markov models for information
-       extraction", IDA 2001.
-
-    Examples
-    --------
-    >>> margin(np.array([[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]])).tolist()
-    [0.5, 1.0]
-    """
-    if probabilities.shape[1] == 2:
-        return np.asarray(1 - np.abs(probabilities[:, 0] - probabilities[:, 1]))
-    best, second = probabilities[:, 0], np.full(len(probabilities), -1, probabilities.dtype)
-    for column in probabilities.T[1:]:  # four times as fast as a partition of each row
-        second = np.maximum(second, np.minimum(best, column))
-        best = np.maximum(best, column)
-    return np.asarray(1 - (best - second))
-
-
-def entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
-    """Return the entropy of the labels in nats.
-
-    References
-    ----------
-    .. [1] B. Settles, "Active Learning Literature Survey", TR 1648, UW-Madison, 2009.
-
-    Examples
-    --------
-    >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3).tolist()
-    [0.693, 0.0]
-    """
-    positive = np.where(probabilities > 0, probabilities, 1)
-    return np.asarray(-(positive * np.log(positive)).sum(axis=1))
-
-
-def top(utilities: Utilities, n: int, rng: np.random.Generator) -> Positions:
-    """Return the places of the `n` highest utilities, highest first, ties drawn by `rng`.
-
-    Examples
-    --------
-    >>> top(np.array([0.1, 0.9, 0.5]), 2, np.random.default_rng(0)).tolist()
-    [1, 2]
-    """
-    n = min(n, len(utilities))
-    if n == 0:
-        return np.empty(0, dtype=np.intp)
-    least = np.partition(utilities, len(utilities) - n)[len(utilities) - n]
-    above, equal = np.flatnonzero(utilities > least), np.flatnonzero(utilities == least)
-    drawn = rng.choice(equal, size=n - len(above), replace=False)
-    chosen = rng.permutation(above) if len(np.unique(utilities[above])) < len(above) else above
-    chosen = chosen[np.argsort(-utilities[chosen], kind="stable")]
-    return np.concatenate([chosen, drawn])
-
-
-def _highest(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-    return top(choice.utilities, n, rng)
-
-
-def _spread(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-    """Cluster the most uncertain and take the most uncertain of each cluster, batch by batch.
-
-    After F. Zhdanov, "Diverse mini-batch Active Learning", arXiv:1901.05954, 2019, who takes
-    the one nearest to the centre.
-    """
-    size = choice.batch_size
-    rounds = min(-(-n // size), DIVERSIFIED_BATCHES) if size > 1 else 0
-    ranked = top(choice.utilities, max(n, (SHORTLIST + rounds) * size), rng)
-    shortlist = ranked[: (SHORTLIST + rounds) * size if rounds else 0]
-    Z = compact(take(choice.X, choice.candidates[shortlist]), rng=rng)
-    left, chosen = np.arange(len(shortlist)), []
-    for _ in range(rounds):
-        near = left[: SHORTLIST * size]
-        picked = near[_one_per_cluster(Z[near], choice.utilities[shortlist[near]], size, rng=rng)]
-        chosen.append(shortlist[picked])
-        left = np.setdiff1d(left, picked)
-    taken = np.concatenate([*chosen, np.empty(0, dtype=np.intp)])
-    rest = ranked[~np.isin(ranked, taken)]
-    return np.concatenate([taken, rest])[:n].astype(np.intp)
-
-
-def _one_per_cluster(
-    Z: NDArray[np.float32], utilities: Utilities, n: int, *, rng: np.random.Generator
-) -> Positions:
-    """Return the first row, the most uncertain, of each cluster; rows come sorted."""
-    if len(Z) <= n:
-        return np.arange(len(Z))
-    labels, _ = cluster(Z, n, rng=rng, weights=np.maximum(utilities, 1e-6))
-    _, first = np.unique(labels, return_index=True)
-    if len(first) < n:
-        others = np.setdiff1d(np.arange(len(Z)), first)
-        first = np.concatenate([first, others[: n - len(first)]])
-    return np.sort(first)
-
-
-def _cold_start(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-    size = min(choice.batch_size, n)
-    some = rng.permutation(len(choice.candidates))[: max(SAMPLED, 5 * size)]
-    some.sort()
-    first = some[first_batch(take(choice.X, choice.candidates[some]), size, rng=rng)]
-    others = np.setdiff1d(np.arange(len(choice.candidates)), first)
-    return np.concatenate([first, rng.permutation(others)[: n - len(first)]])
-
-
 STRATEGIES: dict[str, Strategy] = {
-    "random": Strategy(None, _highest, "nothing", "drawn at random"),
+    "random": Strategy(None, highest, "nothing", "drawn at random"),
     "cold_start": Strategy(
-        None, _cold_start, "features", "there is no model yet, and it stands for many like it"
+        None, cold_start, "features", "there is no model yet, and it stands for many like it"
     ),
     "least_confident": Strategy(
-        least_confident, _highest, "model", "the model is least sure of its answer"
+        least_confident, highest, "model", "the model is least sure of its answer"
     ),
     "margin": Strategy(
-        margin, _highest, "model", "the model hesitates between its two likeliest labels"
+        margin, highest, "model", "the model hesitates between its two likeliest labels"
     ),
-    "entropy": Strategy(entropy, _highest, "model", "the model's answer is spread over labels"),
+    "entropy": Strategy(entropy, highest, "model", "the model's answer is spread over labels"),
     "diversified_margin": Strategy(
         margin,
-        _spread,
+        spread,
         "model",
         "the model hesitates between its two likeliest labels, and it differs from the others",
     ),
@@ -260,6 +131,7 @@ def select_batch(
     Examples
     --------
     >>> X = np.array([[-3.0], [-0.1], [0.2], [4.0]])
+    >>> from sklearn.linear_model import LogisticRegression
     >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
     >>> select_batch(model, X, strategy="margin", batch_size=2, rng=np.random.default_rng(0),
     ...              labelled=[3]).tolist()
@@ -319,6 +191,7 @@ def rank(
     Examples
     --------
     >>> X = np.array([[-3.0], [-0.1], [0.3], [4.0]])
+    >>> from sklearn.linear_model import LogisticRegression
     >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
     >>> ranking = rank(model, X, np.array([0, 1, 3]), batch_size=1, n=2,
     ...                rng=np.random.default_rng(0))
@@ -371,43 +244,3 @@ def _chunks(X: Any, candidates: Positions) -> Iterator[tuple[int, Any]]:
 
 def _length(X: Any) -> int:
     return int(X.shape[0]) if hasattr(X, "shape") else len(X)
-
-
-def probabilities(model: Any, X: Any) -> NDArray[Any]:
-    """Return a probability per label, in float32 where the model is a logistic regression.
-
-    Models without ``predict_proba`` get a softmax of their decision values, which keeps their
-    order of confidence but is not calibrated.
-
-    Parameters
-    ----------
-    model : classifier
-    X : ndarray or sparse matrix of shape (n_samples, n_features)
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_labels)
-
-    Examples
-    --------
-    >>> model = LogisticRegression().fit([[-1.0], [1.0]], ["a", "b"])
-    >>> probabilities(model, np.array([[0.0]], dtype=np.float32)).tolist()
-    [[0.5, 0.5]]
-    """
-    if type(model) is LogisticRegression and getattr(X, "dtype", None) == np.float32:
-        weights, intercepts = (part.astype(np.float32) for part in (model.coef_, model.intercept_))
-        by_label = np.asarray(X @ weights.T).T if sparse.issparse(X) else weights @ X.T
-        return _as_probabilities(by_label + intercepts[:, None])
-    if hasattr(model, "predict_proba"):
-        return np.asarray(model.predict_proba(X))
-    decision = np.asarray(model.decision_function(X))
-    return _as_probabilities(decision.reshape(len(decision), -1).T)
-
-
-def _as_probabilities(decision: NDArray[Any]) -> NDArray[Any]:
-    """Return a row per sample of what comes as a row per label, which is quicker to compute."""
-    if len(decision) == 1:
-        positive = expit(decision[0])
-        return np.stack([1 - positive, positive]).T
-    shares = np.exp(decision - decision.max(axis=0))
-    return np.asarray((shares / shares.sum(axis=0)).T)

@@ -13,7 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.learning import explanation, pipeline
+from mlvajra_al.learning import attributions, explanation, frames, overlays, pipeline
+from mlvajra_al.learning.wording import Units
 from mlvajra_al.records import (
     GlobalExplanation,
     Job,
@@ -55,13 +56,13 @@ class Explainer:
     version: int
     scorer: Scorer
     names: tuple[str, ...]
-    units: pipeline.Units
+    units: Units
     background: Any
     mean: NDArray[np.float64]
 
     def globally(self, *, rng: np.random.Generator) -> GlobalExplanation:
         """Say what the version pays attention to."""
-        return explanation.explain_globally(
+        return attributions.explain_globally(
             self.scorer.estimator,
             self.background,
             self.names,
@@ -75,13 +76,13 @@ class Explainer:
     ) -> list[SampleExplanation]:
         """Say why the version answers as it does for each of some samples."""
         probabilities = self.scorer.probabilities(rows)
-        frame = pipeline.to_frame(rows, self.scorer.recipe)
+        frame = frames.to_frame(rows, self.scorer.recipe)
         X = pipeline.transform(self.scorer.preprocessing, frame)
         parts = explanation.contributions(self.scorer.estimator, X, self.mean)
-        attributions = explanation.explain_samples(
+        reasons = attributions.explain_samples(
             self.scorer.estimator, X, self.names, mean=self.mean, units=self.units
         )
-        texts = [c.name for c in pipeline.inputs(self.scorer.recipe) if c.kind == "text"]
+        texts = [c.name for c in frames.inputs(self.scorer.recipe) if c.kind == "text"]
         out = []
         for place, key in enumerate(keys):
             label = self.scorer.labels[int(probabilities[place].argmax())]
@@ -92,9 +93,9 @@ class Explainer:
                     sample_key=key,
                     label=label,
                     probabilities=named(self.scorer.labels, probabilities[place]),
-                    attributions=attributions[place],
+                    attributions=reasons[place],
                     words=self._words(frame.iloc[place], texts, weights),
-                    image=explanation.pixels(self.scorer.preprocessing, weights),
+                    image=overlays.pixels(self.scorer.preprocessing, weights),
                 )
             )
         return out
@@ -106,7 +107,7 @@ class Explainer:
         for name in texts:
             if pieces and row[name]:
                 pieces.append(("\n\n", 0.0))
-            pieces += explanation.highlight(row[name], name, self.scorer.preprocessing, weights)
+            pieces += overlays.highlight(row[name], name, self.scorer.preprocessing, weights)
         return tuple(pieces)
 
 
@@ -129,7 +130,7 @@ def explainer(store: Store, connection: Connection, project: Project, number: in
     """Load a version with what its explanations are relative to."""
     version = versions.get(connection, project.id, number)
     revision = versions.get_revision(connection, version.revision_id)
-    names, units = warm.wording(store.home, revision.preprocessing)
+    names, units = warm.names_and_units(store.home, revision.preprocessing)
     background, mean = _background(store.home, _against(connection, project, version, revision))
     return Explainer(
         version=number,
@@ -162,8 +163,8 @@ def _background(home: Path, of: Against) -> tuple[Any, NDArray[np.float64]]:
     free = np.flatnonzero(~pool.holdout(of.threshold))
     rng = np.random.default_rng(of.seed)
     chosen = np.sort(rng.choice(free, size=min(BACKGROUND, len(free)), replace=False))
-    columns = [column.name for column in pipeline.inputs(of.recipe)]
-    frame = pipeline.to_frame(pool.take(chosen, columns), of.recipe)
+    columns = [column.name for column in frames.inputs(of.recipe)]
+    frame = frames.to_frame(pool.take(chosen, columns), of.recipe)
     features = pipeline.transform(warm.preprocessing(home, of.digest), frame)
     return features, explanation.mean_features(features)
 

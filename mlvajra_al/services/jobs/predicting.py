@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from mlvajra_al.errors import BadSource, Invalid, NotFound
-from mlvajra_al.learning import pipeline
+from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, Job, Project, Recipe
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services.jobs import explaining
@@ -97,7 +97,7 @@ def check_rows(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> None:
     Invalid
     """
     for place, row in enumerate(rows, start=1):
-        columns = pipeline.inputs(recipe)
+        columns = frames.inputs(recipe)
         absent = [column.name for column in columns if column.name not in row]
         if absent:
             raise Invalid(
@@ -156,7 +156,7 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
             "add it, or choose a file of the same shape as the pool",
         )
     key = project.key_column if project.key_column in there else None
-    wanted = list(pipeline.inputs(ready.recipe))
+    wanted = list(frames.inputs(ready.recipe))
     if key is not None and key not in ready.columns:
         wanted.append(Column(key, "ignored"))
     done = 0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.learning import persistence, pipeline, strategies
+from mlvajra_al.learning import frames, persistence, pipeline, strategies
 from mlvajra_al.records import Job, Project, Ranked, Recipe, Revision, Version, Why
 from mlvajra_al.services import filling
 from mlvajra_al.services.jobs import warm
@@ -133,13 +133,13 @@ def _fit(store: Store, project: Project, pool: Pool, positions: Positions) -> st
     if len(positions) > most:
         rng = np.random.default_rng(project.seed)
         positions = np.sort(rng.choice(positions, size=most, replace=False))
-    frame = pipeline.to_frame(pool.take(positions, columns), project.recipe)
+    frame = frames.to_frame(pool.take(positions, columns), project.recipe)
     fitted = pipeline.build_preprocessing(project.recipe).fit(frame)
     return artefacts.put(store.home, persistence.dumps(fitted))
 
 
 def _columns(project: Project, pool: Pool) -> list[str]:
-    names = [column.name for column in pipeline.inputs(project.recipe)]
+    names = [column.name for column in frames.inputs(project.recipe)]
     absent = [name for name in names if name not in pool.columns]
     if absent:
         raise Invalid(
@@ -170,7 +170,7 @@ def _batches(
     for first in range(start, len(pool), BATCH_ROWS):
         tell(0.1 + 0.8 * first / len(pool), f"Read {first:,} of {len(pool):,} samples")
         rows = np.arange(first, min(first + BATCH_ROWS, len(pool)))
-        frame = pipeline.to_frame(pool.take(rows, columns), project.recipe)
+        frame = frames.to_frame(pool.take(rows, columns), project.recipe)
         yield pipeline.transform(fitted, frame)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import learner, persistence, strategies
+from mlvajra_al.learning import persistence, strategies, training
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Evaluation, Gold, Job, Project, Ranked, TrainingMode, Version
@@ -201,10 +201,10 @@ def fit_seed(project: Project, seq: int) -> int:
 
 def train(
     store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, seed: int
-) -> learner.Trained:
+) -> training.Trained:
     """Fit on the gold of the pool, continuing where `fit` says so; the same bits every time."""
     known = {item.position: item.label for item in seen.before}
-    return learner.train(
+    return training.train(
         seen.project.recipe.estimator,
         take(prepared.features, [item.position for item in seen.gold]),
         [item.label for item in seen.gold],

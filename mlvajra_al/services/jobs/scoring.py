@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlvajra_al.learning import evaluation, pipeline
+from mlvajra_al.learning import evaluation, frames, pipeline
 from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report
 from mlvajra_al.services.jobs import warm
 from mlvajra_al.store import versions
@@ -34,13 +34,13 @@ class Scorer:
     @property
     def columns(self) -> list[str]:
         """Names of the columns it looks at."""
-        return [column.name for column in pipeline.inputs(self.recipe)]
+        return [column.name for column in frames.inputs(self.recipe)]
 
     def probabilities(self, samples: pa.Table | Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Return a probability per sample and label, in the order of the label set."""
         if not len(samples):
             return np.empty((0, len(self.labels)))
-        frame = pipeline.to_frame(samples, self.recipe)
+        frame = frames.to_frame(samples, self.recipe)
         model = pipeline.assemble(self.preprocessing, self.estimator)
         return evaluation.aligned(model.predict_proba(frame), self.estimator.classes_, self.labels)
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mlvajra_al.learning import persistence, pipeline
+from mlvajra_al.learning import persistence, wording
+from mlvajra_al.learning.wording import Units
 from mlvajra_al.store import artefacts
 from mlvajra_al.store import features as stored
 
@@ -38,7 +39,7 @@ def forget_features() -> None:
 
 
 @lru_cache(maxsize=4)
-def wording(home: Path, digest: str) -> tuple[tuple[str, ...], pipeline.Units]:
+def names_and_units(home: Path, digest: str) -> tuple[tuple[str, ...], Units]:
     """Return the names of a preprocessing's features, and how to say their values."""
     fitted = preprocessing(home, digest)
-    return pipeline.feature_names(fitted), pipeline.units(fitted)
+    return wording.feature_names(fitted), wording.units(fitted)

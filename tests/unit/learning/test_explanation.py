@@ -10,22 +10,13 @@ from scipy import sparse
 
 from mlvajra_al.errors import Invalid, NotAdditive
 from mlvajra_al.learning import explanation
-from mlvajra_al.learning.explanation import (
-    contributions,
-    explain_globally,
-    explain_samples,
-    highlight,
-    mean_features,
-    pixels,
-)  # fmt: skip
-from mlvajra_al.learning.learner import train
-from mlvajra_al.learning.pipeline import (
-    build_preprocessing,
-    feature_names,
-    to_frame,
-    transform,
-    units,
-)  # fmt: skip
+from mlvajra_al.learning.attributions import explain_globally, explain_samples
+from mlvajra_al.learning.explanation import contributions, mean_features
+from mlvajra_al.learning.frames import to_frame
+from mlvajra_al.learning.overlays import highlight, pixels
+from mlvajra_al.learning.pipeline import build_preprocessing, transform
+from mlvajra_al.learning.training import train
+from mlvajra_al.learning.wording import feature_names, units
 from mlvajra_al.records import Column, EstimatorName, Recipe
 
 LINEAR: list[EstimatorName] = ["logistic_regression", "sgd", "complement_nb"]

@@ -14,9 +14,10 @@ from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps as skops_dumps
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.learning.learner import train
+from mlvajra_al.learning.frames import to_frame
 from mlvajra_al.learning.persistence import TRUSTED, dumps, loads
-from mlvajra_al.learning.pipeline import assemble, build_preprocessing, to_frame, transform
+from mlvajra_al.learning.pipeline import assemble, build_preprocessing, transform
+from mlvajra_al.learning.training import train
 from mlvajra_al.records import Column, EstimatorName, Recipe
 
 COLUMNS = (

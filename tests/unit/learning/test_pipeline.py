@@ -14,17 +14,10 @@ from sklearn.pipeline import Pipeline
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.learning.encoders import NO_WORDS, DateParts, Pixels, Terms
-from mlvajra_al.learning.learner import train
-from mlvajra_al.learning.pipeline import (
-    MISSING,
-    assemble,
-    build_preprocessing,
-    feature_names,
-    inputs,
-    to_frame,
-    transform,
-    units,
-)  # fmt: skip
+from mlvajra_al.learning.frames import MISSING, inputs, to_frame
+from mlvajra_al.learning.pipeline import assemble, build_preprocessing, transform
+from mlvajra_al.learning.training import train
+from mlvajra_al.learning.wording import feature_names, units
 from mlvajra_al.records import Column, EstimatorName, Recipe
 
 ESTIMATORS: list[EstimatorName] = [

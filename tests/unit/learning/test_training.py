@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import NotEnoughLabels
-from mlvajra_al.learning.learner import train
 from mlvajra_al.learning.pipeline import build_estimator
+from mlvajra_al.learning.training import train
 from mlvajra_al.records import EstimatorName
 
 ESTIMATORS: list[EstimatorName] = [

@@ -1,0 +1,212 @@
+"""Put contributions into words and records: of samples, and of a version as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import ClassifierMixin
+from sklearn.compose import ColumnTransformer
+
+from mlvajra_al.learning.explanation import (
+    Contributions,
+    Floats,
+    contributions,
+    is_linear,
+    mean_features,
+    output_labels,
+    weights_of,
+)
+from mlvajra_al.learning.overlays import pixels
+from mlvajra_al.learning.wording import Units
+from mlvajra_al.records import Attribution, FeatureImportance, GlobalExplanation
+
+SHOWN = 20
+GLOBAL_ROWS = 200
+GLOBAL_ROWS_OF_TREES = 60
+
+
+def explain_samples(
+    model: ClassifierMixin,
+    X: Any,
+    names: Sequence[str],
+    *,
+    mean: Floats,
+    units: Units | None = None,
+    shown: int = SHOWN,
+) -> tuple[tuple[Attribution, ...], ...]:
+    """Explain each sample: the strongest features, and what all others add.
+
+    Parameters
+    ----------
+    model : classifier made by `train`
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    names : sequence of str
+    mean : ndarray of shape (n_features,)
+        From `mean_features` of the pool.
+    units : Units, optional
+        To show values as they are in the data.
+    shown : int
+
+    Returns
+    -------
+    tuple of tuple of Attribution
+        Per sample one attribution for two labels, one per label for more.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+    >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
+    >>> ((why,),) = explain_samples(model, X[3:], ("size", "age"), mean=mean_features(X))
+    >>> why.label, why.features, bool(abs(why.base + sum(why.values) - why.output) < 1e-9)
+    ('b', ('size', 'age'), True)
+    """
+    return attributions(contributions(model, X, mean), X, names, units=units, shown=shown)
+
+
+def attributions(
+    parts: Sequence[Contributions],
+    X: Any,
+    names: Sequence[str],
+    *,
+    units: Units | None = None,
+    shown: int = SHOWN,
+) -> tuple[tuple[Attribution, ...], ...]:
+    """Put contributions that are already there into records, per sample one for each part.
+
+    Examples
+    --------
+    >>> part = Contributions("b", 0.5, np.array([[2.0, -1.0]]), np.zeros(1), np.array([1.5]),
+    ...                      "log-odds")
+    >>> ((why,),) = attributions([part], np.array([[7.0, 3.0]]), ("size", "age"), shown=1)
+    >>> why.features, why.data, why.other
+    (('size',), ('7',), -1.0)
+    """
+    return tuple(
+        tuple(_attribution(part, X, i, names=names, units=units, shown=shown) for part in parts)
+        for i in range(X.shape[0])
+    )
+
+
+def _attribution(
+    part: Contributions,
+    X: Any,
+    number: int,
+    *,
+    names: Sequence[str],
+    units: Units | None,
+    shown: int,
+) -> Attribution:
+    features, values, data = _row(part.values, X, number)
+    strongest = np.lexsort((features, -np.abs(values)))[:shown]
+    strongest = strongest[values[strongest] != 0]
+    said = [
+        units.say(int(features[i]), float(data[i])) if units else f"{data[i]:.4g}"
+        for i in strongest
+    ]
+    return Attribution(
+        label=part.label,
+        base=part.base,
+        output=float(part.output[number]),
+        features=tuple(names[int(features[i])] for i in strongest),
+        values=tuple(float(values[i]) for i in strongest),
+        data=tuple(said),
+        other=float(part.output[number] - part.base - values[strongest].sum()),
+        scale=part.scale,
+    )
+
+
+def _row(values: Any, X: Any, number: int) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Return the features of one sample that have a value, with values and data."""
+    if sparse.issparse(values):
+        run = slice(values.indptr[number], values.indptr[number + 1])
+        return values.indices[run], values.data[run], X.data[run]
+    row = X[number].toarray()[0] if sparse.issparse(X) else X[number]
+    return np.arange(values.shape[1]), values[number], np.asarray(row)
+
+
+def explain_globally(
+    model: ClassifierMixin,
+    X: Any,
+    names: Sequence[str],
+    *,
+    version: int,
+    rng: np.random.Generator,
+    preprocessing: ColumnTransformer | None = None,
+    shown: int = SHOWN,
+) -> GlobalExplanation:
+    """Say what a model pays attention to over a sample of the pool.
+
+    Parameters
+    ----------
+    model : classifier made by `train`
+    X : ndarray or CSR matrix of shape (n_pool, n_features)
+    names : sequence of str
+    version : int
+    rng : numpy.random.Generator
+        Draws the samples that are looked at.
+    preprocessing : fitted ColumnTransformer, optional
+        To draw the importance of pixels.
+    shown : int
+
+    Returns
+    -------
+    GlobalExplanation
+        Per label the features with the largest mean absolute contribution.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+    >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
+    >>> found = explain_globally(model, X, ("size", "age"), version=1,
+    ...                          rng=np.random.default_rng(0))
+    >>> found.labels, found.importances["b"][0].feature
+    (('b',), 'size')
+    """
+    size = min(X.shape[0], GLOBAL_ROWS if is_linear(model) else GLOBAL_ROWS_OF_TREES)
+    rows = X[np.sort(rng.choice(X.shape[0], size=size, replace=False))]
+    mean = mean_features(X)
+    importances, image = {}, {}
+    for part in contributions(model, rows, mean):
+        weight = _importance(part, rows, mean, model)
+        strongest = np.argsort(-weight, kind="stable")[:shown]
+        importances[part.label] = tuple(
+            _feature(int(i), part, rows, name=names[int(i)], importance=float(weight[i]))
+            for i in strongest
+            if weight[i] > 0
+        )
+        if preprocessing is not None and (grid := pixels(preprocessing, weight)):
+            image[part.label] = grid
+    return GlobalExplanation(version, size, tuple(importances), importances, image)
+
+
+def _importance(part: Contributions, X: Any, mean: Floats, model: ClassifierMixin) -> Floats:
+    """Return the mean absolute contribution of each feature, absent ones included."""
+    if not sparse.issparse(part.values):
+        return np.asarray(np.abs(part.values).mean(axis=0))
+    W, _ = weights_of(model)
+    weights = W[output_labels(model).index(part.label)]
+    size = X.shape[0]
+    present = np.bincount(part.values.indices, minlength=X.shape[1])
+    summed = np.bincount(part.values.indices, np.abs(part.values.data), minlength=X.shape[1])
+    return np.asarray((summed + (size - present) * np.abs(weights * mean)) / size)
+
+
+def _feature(
+    place: int, part: Contributions, X: Any, *, name: str, importance: float
+) -> FeatureImportance:
+    data, values = _column(X, place), _column(part.values, place)
+    low, high = float(data.min()), float(data.max())
+    scaled = (data - low) / (high - low) if high > low else np.zeros_like(data)
+    return FeatureImportance(name, importance, tuple(map(float, values)), tuple(map(float, scaled)))
+
+
+def _column(matrix: Any, place: int) -> Floats:
+    column = matrix[:, [place]]
+    dense = column.toarray() if sparse.issparse(column) else column
+    return np.asarray(dense, dtype=np.float64)[:, 0]

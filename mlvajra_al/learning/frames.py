@@ -1,0 +1,132 @@
+"""Samples as the recipe sees them: its columns, in order, each in the form it is encoded from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mlvajra_al.errors import Invalid
+from mlvajra_al.records import Column, Recipe
+
+MISSING = "(missing)"
+LARGEST = 1e30
+TRUE, FALSE = ("true", "yes", "y", "t", "on", "1"), ("false", "no", "n", "f", "off", "0")
+
+
+def inputs(recipe: Recipe) -> tuple[Column, ...]:
+    """Return the columns of a recipe that the model may see.
+
+    Examples
+    --------
+    >>> recipe = Recipe((Column("body", "text"), Column("id", "ignored")))
+    >>> [column.name for column in inputs(recipe)]
+    ['body']
+    """
+    columns = tuple(column for column in recipe.columns if column.kind != "ignored")
+    if not columns:
+        raise Invalid("the recipe has 0 input columns; choose at least one to learn from")
+    return columns
+
+
+def to_frame(table: pa.Table | Sequence[Mapping[str, Any]], recipe: Recipe) -> pd.DataFrame:
+    """Return the recipe's columns, in order, each in the form its kind is encoded from.
+
+    Parameters
+    ----------
+    table : pyarrow.Table or sequence of mappings
+        Samples; other columns are left out.
+    recipe : Recipe
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, n_inputs)
+        Text without gaps; numbers and booleans as float64 with NaN for what is missing,
+        unreadable or infinite; categories as words; dates as datetime64; images as lists.
+
+    Raises
+    ------
+    Invalid
+        If a column of the recipe is not in the table.
+
+    Examples
+    --------
+    >>> recipe = Recipe((Column("body", "text"), Column("size", "numeric")))
+    >>> to_frame([{"body": "hello", "size": "12"}, {"body": None, "size": None}], recipe)
+        body  size
+    0  hello  12.0
+    1          NaN
+    """
+    columns = inputs(recipe)
+    have = set(table.column_names) if isinstance(table, pa.Table) else set().union(*table)
+    absent = [c.name for c in columns if c.name not in have]
+    if absent and len(table):
+        raise Invalid(
+            f"{len(absent)} of {len(columns)} input columns are not in the data: "
+            f"{', '.join(absent)}; add them or change the recipe"
+        )
+    values = {column.name: _SERIES[column.kind](_values(table, column)) for column in columns}
+    return pd.DataFrame(values, index=pd.RangeIndex(len(table)))
+
+
+def _values(table: pa.Table | Sequence[Mapping[str, Any]], column: Column) -> Any:
+    if not isinstance(table, pa.Table):
+        return [row.get(column.name) for row in table]
+    if column.name not in table.column_names:
+        return []
+    found = table[column.name]
+    if column.kind == "numeric" and _is_number(found.type):
+        return found.cast(pa.float64(), safe=False).to_numpy()  # 1,000,000 rows need no list
+    return found.to_pylist()
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(type_) or pa.types.is_integer(type_))
+
+
+def _text(values: list[Any]) -> pd.Series:
+    return pd.Series(["" if _missing(v) else str(v) for v in values], dtype=object)
+
+
+def _numeric(values: Any) -> pd.Series:
+    if not isinstance(values, np.ndarray):
+        values = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
+    numbers = pd.Series(values).astype("float64").replace([np.inf, -np.inf], np.nan)
+    return numbers.clip(-LARGEST, LARGEST)
+
+
+def _categorical(values: list[Any]) -> pd.Series:
+    return pd.Series([MISSING if _missing(v) else str(v) for v in values], dtype=object)
+
+
+def _boolean(values: list[Any]) -> pd.Series:
+    known = dict.fromkeys(TRUE, 1.0) | dict.fromkeys(FALSE, 0.0)
+    words = (str(v).strip().lower().removesuffix(".0") for v in values)
+    return pd.Series([known.get(word, np.nan) for word in words], dtype="float64")
+
+
+def _date(values: list[Any]) -> pd.Series:
+    series = pd.Series(values, dtype=object)
+    dates = pd.to_datetime(series, errors="coerce", utc=True, format="mixed")
+    return dates.dt.tz_localize(None)
+
+
+def _image(values: list[Any]) -> pd.Series:
+    return pd.Series(values, dtype=object)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+
+
+_SERIES = {
+    "text": _text,
+    "numeric": _numeric,
+    "categorical": _categorical,
+    "boolean": _boolean,
+    "date": _date,
+    "image": _image,
+}

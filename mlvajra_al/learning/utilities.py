@@ -1,0 +1,100 @@
+"""How much a sample's label would teach: one number a sample, from the model's probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+
+def least_confident(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Return one minus the probability of the likeliest label.
+
+    Examples
+    --------
+    >>> least_confident(np.array([[0.75, 0.25, 0.0]])).tolist()
+    [0.25]
+    """
+    return np.asarray(1 - probabilities.max(axis=1))
+
+
+def margin(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Return one minus the gap between the two likeliest labels.
+
+    References
+    ----------
+    .. [1] T. Scheffer, C. Decomain and S. Wrobel, "Active hidden Markov models for information
+       extraction", IDA 2001.
+
+    Examples
+    --------
+    >>> margin(np.array([[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]])).tolist()
+    [0.5, 1.0]
+    """
+    if probabilities.shape[1] == 2:
+        return np.asarray(1 - np.abs(probabilities[:, 0] - probabilities[:, 1]))
+    best, second = probabilities[:, 0], np.full(len(probabilities), -1, probabilities.dtype)
+    for column in probabilities.T[1:]:  # four times as fast as a partition of each row
+        second = np.maximum(second, np.minimum(best, column))
+        best = np.maximum(best, column)
+    return np.asarray(1 - (best - second))
+
+
+def entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Return the entropy of the labels in nats.
+
+    References
+    ----------
+    .. [1] B. Settles, "Active Learning Literature Survey", TR 1648, UW-Madison, 2009.
+
+    Examples
+    --------
+    >>> entropy(np.array([[0.5, 0.5], [1.0, 0.0]])).round(3).tolist()
+    [0.693, 0.0]
+    """
+    positive = np.where(probabilities > 0, probabilities, 1)
+    return np.asarray(-(positive * np.log(positive)).sum(axis=1))
+
+
+def probabilities(model: Any, X: Any) -> NDArray[Any]:
+    """Return a probability per label, in float32 where the model is a logistic regression.
+
+    Models without ``predict_proba`` get a softmax of their decision values, which keeps their
+    order of confidence but is not calibrated.
+
+    Parameters
+    ----------
+    model : classifier
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+
+    Examples
+    --------
+    >>> model = LogisticRegression().fit([[-1.0], [1.0]], ["a", "b"])
+    >>> probabilities(model, np.array([[0.0]], dtype=np.float32)).tolist()
+    [[0.5, 0.5]]
+    """
+    if type(model) is LogisticRegression and getattr(X, "dtype", None) == np.float32:
+        weights, intercepts = (part.astype(np.float32) for part in (model.coef_, model.intercept_))
+        by_label = np.asarray(X @ weights.T).T if sparse.issparse(X) else weights @ X.T
+        return _as_probabilities(by_label + intercepts[:, None])
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X))
+    decision = np.asarray(model.decision_function(X))
+    return _as_probabilities(decision.reshape(len(decision), -1).T)
+
+
+def _as_probabilities(decision: NDArray[Any]) -> NDArray[Any]:
+    """Return a row per sample of what comes as a row per label, which is quicker to compute."""
+    if len(decision) == 1:
+        positive = expit(decision[0])
+        return np.stack([1 - positive, positive]).T
+    shares = np.exp(decision - decision.max(axis=0))
+    return np.asarray((shares / shares.sum(axis=0)).T)
