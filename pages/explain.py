@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
-from html import escape
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import (
-    Attribution,
-    GlobalExplanation,
-    Label,
     Person,
     Project,
-    SampleExplanation,
 )
 from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
+from mlvajra_al.web.views.importance import feature_importance, image_importance
+from mlvajra_al.web.views.names import by_name, choose_label, display
+from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import OVER, await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
     act,
@@ -36,27 +31,6 @@ from mlvajra_al.web.widgets import (
 
 person = require_role("admin")
 project = current_project(person)
-
-SHOWN = 15
-FEW_LABELS = 6
-TALL = 380
-Labels = dict[str, Label]
-
-
-def choose_label(labels: Labels, names: Sequence[str], *, key: str, first: str) -> str:
-    """Draw the choice of one of the labels an explanation has."""
-
-    def shown(name: str) -> str:
-        return labels[name].display if name in labels else name
-
-    if len(names) == 1:
-        return names[0]
-    start = first if first in names else names[0]
-    if len(names) <= FEW_LABELS:
-        return st.segmented_control(
-            "Label", names, format_func=shown, default=start, required=True, key=key
-        )
-    return st.selectbox("Label", names, index=names.index(start), format_func=shown, key=key)
 
 
 def ensure(person: Person, project: Project, number: int, sample_key: str) -> None:
@@ -87,65 +61,17 @@ def version_view(person: Person, project: Project, number: int) -> None:
     if explanation is None:
         ensure(person, project, number, "")
         return
-    labels = {label.name: label for label in project.labels}
+    labels = by_name(project)
     if explanation.image:
         image_importance(explanation, labels)
         return
     names = list(explanation.importances)
     label = choose_label(labels, names, key="global-label", first=names[-1])
-    display = plain(labels[label].display if label in labels else label)
     st.caption(
         f"From {explanation.n} samples of the pool. A weight above zero speaks for "
-        f"**{display}**, one below against it."
+        f"**{plain(display(labels, label))}**, one below against it."
     )
     feature_importance(explanation, label)
-
-
-def feature_importance(explanation: GlobalExplanation, label: str) -> None:
-    """Draw the importance of features and the beeswarm of one label."""
-    features = explanation.importances[label][:SHOWN]
-    if not features:
-        st.caption("No feature has a weight.")
-        return
-    with st.grid(2, min_column_width=380):
-        with st.container(border=True, height="stretch"):
-            st.markdown("**How much each feature matters**")
-            look.show(
-                explanations.importance(features), key="importance", alt="Mean absolute weights"
-            )
-        with st.container(border=True, height="stretch"):
-            st.markdown("**How it matters** :gray[a dot per sample]")
-            look.show(explanations.beeswarm(features), key="beeswarm", alt="Beeswarm of weights")
-    with st.expander(f"All {len(explanation.importances[label])} features as a table"):
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "Feature": [item.feature for item in explanation.importances[label]],
-                    "Mean absolute weight": [
-                        item.importance for item in explanation.importances[label]
-                    ],
-                }
-            ),
-            hide_index=True,
-            alt="Mean absolute weight of each feature",
-        )
-
-
-def image_importance(explanation: GlobalExplanation, labels: Labels) -> None:
-    """Draw which pixels matter for each label."""
-    st.caption(
-        f"How much each pixel matters for each label: its mean absolute weight over "
-        f"{explanation.n} samples of the pool."
-    )
-    with st.grid("auto", min_column_width=170):
-        for place, (name, weights) in enumerate(explanation.image.items()):
-            with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
-                st.markdown(f"**{plain(labels[name].display if name in labels else name)}**")
-                look.show(
-                    explanations.heat_map(weights, size=150),
-                    key=f"heat:{place}",
-                    alt="Mean weights",
-                )
 
 
 def sample_view(person: Person, project: Project, number: int) -> None:
@@ -208,127 +134,6 @@ def waiting(project: Project) -> dict[str, str]:
     return {item.sample_key: text for item, text in zip(ranked, words, strict=True)}
 
 
-def reasons(
-    project: Project, explanation: SampleExplanation, card: dict[str, Any], *, narrow: bool = False
-) -> None:
-    """Draw an answer, its probabilities, and the reasons in the form that fits the data."""
-    labels = {label.name: label for label in project.labels}
-    pixels = next((b["pixels"] for b in card["blocks"] if b["kind"] == "image"), None)
-    beside = explanation.words or explanation.image
-    if narrow:
-        answer_box(explanation, labels)
-        told(explanation, pixels)
-        waterfall_box(explanation, labels)
-        return
-    grid = st.grid(3, min_column_width=200)
-    with grid.cell():
-        answer_box(explanation, labels)
-    with grid.cell(column_span=2):
-        if beside:
-            told(explanation, pixels)
-        else:
-            waterfall_box(explanation, labels)
-    if beside:
-        waterfall_box(explanation, labels)
-
-
-def answer_box(explanation: SampleExplanation, labels: Labels) -> None:
-    """Draw the answer and the probability of each label."""
-    with st.container(border=True):
-        st.caption(f"Version {explanation.version} answers")
-        st.markdown(f"### {plain(display(labels, explanation.label))}")
-        look.show(
-            explanations.probabilities(explanation.probabilities, labels),
-            key="probabilities",
-            alt="Probability of each label",
-        )
-
-
-def display(labels: Labels, name: str) -> str:
-    """Return what a label is shown as."""
-    return labels[name].display if name in labels else name
-
-
-def waterfall_box(explanation: SampleExplanation, labels: Labels) -> None:
-    """Draw how the features add up to the answer."""
-    with st.container(border=True):
-        attribution = choose_attribution(explanation, labels)
-        st.markdown(f"**What speaks for and against {plain(display(labels, attribution.label))}**")
-        look.show(explanations.waterfall(attribution), key="waterfall", alt="Waterfall of weights")
-        st.caption(
-            f"From the base, {attribution.base:.3g}, to this sample, {attribution.output:.3g} "
-            f"({attribution.scale}). Red raises it, blue lowers it."
-        )
-
-
-def choose_attribution(explanation: SampleExplanation, labels: Labels) -> Attribution:
-    """Draw the choice of the label to explain, the answer first."""
-    if len(explanation.attributions) == 1:
-        return towards(explanation.attributions[0], explanation.label)
-    found = {item.label: item for item in explanation.attributions}
-    name = choose_label(labels, list(found), key="sample-label", first=explanation.label)
-    return found[name]
-
-
-def towards(attribution: Attribution, label: str) -> Attribution:
-    """Turn the attribution of one of two labels into that of `label`."""
-    if attribution.label == label:
-        return attribution
-    total = 1.0 if attribution.scale == "probability" else 0.0
-    return replace(
-        attribution,
-        label=label,
-        base=total - attribution.base,
-        output=total - attribution.output,
-        values=tuple(-value for value in attribution.values),
-        other=-attribution.other,
-    )
-
-
-def told(explanation: SampleExplanation, pixels: Any) -> None:
-    """Draw the sample itself with its weights: marked words, coloured pixels."""
-    if explanation.words:
-        highlighted(explanation.words)
-    if not explanation.image:
-        return
-    with st.container(border=True, horizontal_alignment="center"):
-        same = pixels and len(pixels) == len(explanation.image)
-        plain_heat = [[abs(weight) for weight in row] for row in explanation.image]
-        figure = (
-            explanations.heat_over(pixels, explanation.image, size=220)
-            if same
-            else explanations.heat_map(plain_heat, size=220)
-        )
-        look.show(figure, key="heat", alt="Weight of each pixel")
-        st.caption("Red speaks for the answer, blue against it.")
-
-
-def highlighted(words: Sequence[tuple[str, float]]) -> None:
-    """Draw a text with its words marked by weight; every piece is escaped."""
-    largest = max((abs(weight) for _, weight in words), default=0.0) or 1.0
-    with st.container(border=True):
-        st.html(
-            f'<div style="max-height: {TALL}px; overflow: auto; white-space: pre-wrap; '
-            'overflow-wrap: anywhere; line-height: 1.6">'
-            + "".join(_marked(text, weight / largest) for text, weight in words)
-            + "</div>"
-        )
-        st.caption(
-            "Red words speak for the answer, blue ones against it; the stronger, the deeper."
-        )
-
-
-def _marked(text: str, strength: float) -> str:
-    if abs(strength) < 0.02:
-        return escape(text)
-    color = "229, 72, 77" if strength > 0 else "59, 130, 246"
-    alpha = 0.12 + 0.5 * math.sqrt(abs(strength))
-    return (
-        f'<span style="background: rgba({color}, {alpha:.2f}); border-radius: 3px; '
-        f'padding: 0 2px">{escape(text)}</span>'
-    )
-
-
 def try_it(person: Person, project: Project, number: int) -> None:
     """Draw a form for a sample that is not in the pool, and what the version says of it."""
     place = f"try:{project.id}:{number}"
@@ -377,7 +182,7 @@ def answered(project: Project, answers: Sequence[overview.Answered], row: dict[s
         reasons(project, answer.explanation, card, narrow=True)
         return
     st.markdown(f"### {plain(answer.label)}")
-    labels = {label.name: label for label in project.labels}
+    labels = by_name(project)
     look.show(explanations.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
 
 

@@ -1,0 +1,110 @@
+"""Moving the champion: promote, roll back, and every move there was."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import overview, versions
+from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.widgets import act, clock, empty, flash
+
+
+@st.dialog("Promote a version")
+def promote(person: Person, project: Project, to: int) -> None:
+    """Ask before the champion moves."""
+    count = overview.annotation_count(store(), project.name)
+    now_is = f"version {project.champion}" if project.champion else "no version"
+    st.markdown(
+        f"**Version {to}** becomes the champion in place of {now_is}. From then on predictions, "
+        "*try it* and the API answer with it. What is asked next does not change."
+    )
+    st.caption(f"No label is touched: {count:,} annotations before, {count:,} after.")
+    reason = st.text_input("Why", placeholder="For the record", max_chars=300)
+    if st.button("Promote", type="primary", key="promote-yes", width="stretch"):
+        done = act(
+            "Promoted",
+            lambda: versions.promote(
+                store(),
+                person,
+                project.name,
+                number=to,
+                expected=project.champion,
+                reason=reason,
+                now=now(),
+            ),
+        )
+        if done:
+            flash(f"Version {to} is the champion now.")
+
+
+@st.dialog("Roll back")
+def roll_back(person: Person, project: Project, to: int) -> None:
+    """Ask before the champion goes back."""
+    before = overview.annotation_count(store(), project.name)
+    st.markdown(
+        f"**Version {to}** becomes the champion again in place of version {project.champion}. "
+        "Version, reports and explanations of both stay."
+    )
+    st.caption(
+        f"No label is touched: there are {before:,} annotations, and there will be {before:,}. "
+        "The next retrain is a full fit on all of them."
+    )
+    reason = st.text_input("Why", placeholder="For the record", max_chars=300)
+    if st.button("Roll back", type="primary", key="rollback-yes", width="stretch"):
+        done = act(
+            "Rolled back",
+            lambda: versions.rollback(store(), person, project.name, reason=reason, now=now()),
+        )
+        if done:
+            after = overview.annotation_count(store(), project.name)
+            flash(
+                f"Version {to} is the champion again. Annotations before: {before:,}, "
+                f"after: {after:,}."
+            )
+
+
+def actions(person: Person, project: Project, chosen: VersionRow) -> None:
+    """Draw the buttons that move the champion."""
+    line = versions.champions(versions.promotions(store(), project.name))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        number = chosen.version.number
+        if st.button(
+            f"Promote version {number}",
+            icon=":material/workspace_premium:",
+            disabled=chosen.is_champion,
+            help="It is the champion already" if chosen.is_champion else None,
+            key="promote",
+        ):
+            promote(person, project, number)
+        if st.button(
+            f"Roll back to version {line[-2]}" if len(line) > 1 else "Roll back",
+            icon=":material/undo:",
+            disabled=len(line) < 2,
+            help=None if len(line) > 1 else "There is no earlier champion",
+            key="rollback",
+        ):
+            roll_back(person, project, line[-2])
+
+
+def history(project: Project) -> None:
+    """Draw every move of the champion."""
+    moves = versions.promotions(store(), project.name)
+    if not moves:
+        empty("No champion yet", "Each promotion and rollback appears here.", icon="★")
+        return
+    frame = pd.DataFrame(
+        [
+            {
+                "When": clock(move.created_at),
+                "From": f"version {move.previous}" if move.previous else "none",
+                "To": f"version {move.version}",
+                "By": move.person or "the loop",
+                "Why": move.reason,
+            }
+            for move in reversed(moves)
+        ]
+    )
+    st.dataframe(frame, hide_index=True, alt="Promotions and rollbacks, newest first")

@@ -1,0 +1,47 @@
+"""Labels by what they are shown as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mlvajra_al.records import Label, Project
+from mlvajra_al.web.widgets import plain
+
+FEW_LABELS = 6
+Labels = dict[str, Label]
+
+
+def choose_label(labels: Labels, names: Sequence[str], *, key: str, first: str) -> str:
+    """Draw the choice of one of the labels an explanation has."""
+
+    if len(names) == 1:
+        return names[0]
+    start = first if first in names else names[0]
+    if len(names) > FEW_LABELS:
+        return st.selectbox(
+            "Label",
+            names,
+            index=names.index(start),
+            format_func=lambda name: display(labels, name),
+            key=key,
+        )
+    return st.segmented_control(
+        "Label",
+        names,
+        format_func=lambda name: plain(display(labels, name)),
+        default=start,
+        required=True,
+        key=key,
+    )
+
+
+def display(labels: Labels, name: str) -> str:
+    """Return what a label is shown as."""
+    return labels[name].display if name in labels else name
+
+
+def by_name(project: Project) -> Labels:
+    """Return the labels of a project by what they are stored as."""
+    return {label.name: label for label in project.labels}

@@ -1,0 +1,62 @@
+"""Predictions for the pool or a file, and those made before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import overview, predicting, training
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.watching import await_job, job_words, watched
+from mlvajra_al.web.widgets import FORMATS, act, ago, plain, shorten
+
+WRITTEN: list[predicting.Format] = ["csv", "parquet"]
+
+
+def predictions(person: Person, project: Project) -> None:
+    """Draw predictions for the pool or a file, and those made before."""
+    with st.container(border=True):
+        st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
+        place = f"predict:{project.id}"
+        kind = st.segmented_control(
+            "As", WRITTEN, format_func=FORMATS.__getitem__, default="csv",
+            required=True, key="predict-format",
+        )  # fmt: skip
+
+        def ask(**what: Any) -> Callable[[], None]:
+            return lambda: await_job(
+                place,
+                predicting.request(
+                    store(), person, project.name, file_format=kind, now=now(), **what
+                ),
+            )
+
+        if st.button("Predict the whole pool", icon=":material/play_arrow:"):
+            act("", ask(pool=True))
+        upload = upload_field(f"predict:{project.id}")
+        if upload is not None and st.button(
+            f"Predict {plain(shorten(upload.name, 40))}", icon=":material/play_arrow:"
+        ):
+            act("", ask(upload=str(overview.uploaded(store(), upload.id))))
+            clear_upload(f"predict:{project.id}")
+        watched(place, done="The predictions are ready")
+        ready(project)
+
+
+def ready(project: Project) -> None:
+    """Draw the files of predictions that are there."""
+    jobs = training.jobs_of(store(), project.name, kinds=("predict",), limit=50)
+    files = [job for job in jobs if job.state == "done" and (job.result or {}).get("file")][:5]
+    for job in files:
+        result = job.result or {}
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.link_button(
+                f"{result['rows']:,} predictions of version {result['version']}",
+                f"/api/v1/jobs/{job.id}/file",
+                icon=":material/download:",
+            )
+            st.caption(f"{ago(job.finished_at)} {plain(job_words(job))}")

@@ -1,0 +1,116 @@
+"""What a version is worth, measured: its numbers, each label, the figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Label, Measure, Project, Report
+from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.charts import look, reports
+from mlvajra_al.web.widgets import (
+    ago,
+    interval_of,
+    measure_words,
+    plain,
+    plural,
+    shorten,
+    value_of,
+)
+
+FEW_LABELS = 4
+
+
+def brief_interval(measure: Measure) -> str:
+    """Return an interval, or what is missing for one, for the cell of a table."""
+    words = interval_of(measure).replace("too few to say: ", "too few: ").removesuffix(" needed")
+    return shorten(words, 28)
+
+
+def brief(measure: Measure) -> str:
+    """Return a measure with its interval for the cell of a table."""
+    return brief_interval(measure) if measure.value is None else measure_words(measure)
+
+
+def evidence(row: VersionRow) -> None:
+    """Say what the report rests on, and what made the version."""
+    report = row.report
+    if report is None:
+        return
+    st.caption(
+        f"{plural(report.evaluation.n, 'holdout label')}, drawn at random and never trained on: "
+        f"{report.asked} asked, {report.answered} answered, {report.skipped} skipped. Measured "
+        f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}. "
+        f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}."
+    )
+
+
+def measures(report: Report) -> None:
+    """Draw the measures, each with its interval or with what is missing."""
+    evaluation = report.evaluation
+    rest = [item for item in evaluation.measures if item.name != evaluation.headline.name]
+    with st.grid(3, min_column_width=170):
+        for item in (evaluation.headline, *rest):
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                st.caption(plain(item.name))
+                if item.value is None:
+                    st.markdown("**too few to say**")
+                    st.caption(plain(item.note.removeprefix("too few to say: ")))
+                else:
+                    st.markdown(f"### {value_of(item)}")
+                    st.caption(plain(interval_of(item)))
+
+
+def per_label(project: Project, report: Report) -> None:
+    """Draw precision, recall and F1 of each label with intervals and support."""
+    names = {label.name: label.display for label in project.labels}
+    frame = pd.DataFrame(
+        [
+            {
+                "Label": names.get(item.label, item.label),
+                "Support": item.support,
+                "Precision": brief(item.precision),
+                "Recall": brief(item.recall),
+                "F1": brief(item.f1),
+            }
+            for item in report.evaluation.per_label
+        ]
+    )
+    st.markdown("**Per label** :gray[with 95% intervals]")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="Precision, recall and F1 of each label with 95% intervals",
+    )
+
+
+def figures(project: Project, report: Report) -> None:
+    """Draw confusion, precision against recall, and calibration."""
+    labels: dict[str, Label] = {label.name: label for label in project.labels}
+    names = {name: label.display for name, label in labels.items()}
+    evaluation = report.evaluation
+    if not evaluation.n:
+        return
+    few = len(evaluation.labels) <= FEW_LABELS
+    if not few:
+        confusion(report, names)
+    with st.grid(3 if few else 2, min_column_width=240):
+        if few:
+            confusion(report, names)
+        for title, curves, figure in (
+            ("Precision and recall", evaluation.precision_recall, reports.precision_recall),
+            ("Calibration", evaluation.calibration, reports.calibration),
+        ):
+            with st.container(border=True, height="stretch"):
+                st.markdown(f"**{title}**")
+                if curves:
+                    look.show(figure(curves, labels), key=title, alt=title)
+                else:
+                    st.caption("Too few holdout labels to draw: it takes 20, and 5 of a label.")
+
+
+def confusion(report: Report, names: dict[str, str]) -> None:
+    """Draw the confusion matrix."""
+    with st.container(border=True, height="stretch"):
+        st.markdown("**Confusion** :gray[rows are true]")
+        look.show(reports.confusion(report, names), key="confusion", alt="Confusion matrix")

@@ -1,0 +1,51 @@
+"""Which of two versions is better, in words and figures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Verdict
+from mlvajra_al.web.charts import look, reports
+from mlvajra_al.web.widgets import interval_of, measure_words, plain, side_by_side
+
+
+def verdict_view(verdict: Verdict) -> None:
+    """Draw a verdict: words, the pairs, the difference with its interval."""
+    words = verdict.advice[:1].upper() + verdict.advice[1:] + "."
+    if verdict.better:
+        st.success(plain(words), icon=":material/trending_up:")
+    else:
+        st.info(plain(words), icon=":material/balance:")
+    st.caption(
+        "Judged strictly: over fifty retrains of a project, at most one in twenty projects ever "
+        "promotes a version that is no better."
+    )
+    left, right = side_by_side(2, at_least=300)
+    with left, st.container(border=True, height="stretch"):
+        st.markdown(f"**On the same {verdict.n} holdout samples**")
+        st.table(
+            {
+                f"Version {verdict.champion}: {verdict.metric}": figure_of(verdict.champion_value),
+                f"Version {verdict.challenger}: {verdict.metric}": figure_of(
+                    verdict.challenger_value
+                ),
+                f"Only version {verdict.champion} right": str(verdict.only_champion_right),
+                f"Only version {verdict.challenger} right": str(verdict.only_challenger_right),
+                "Chance of such a lead by luck alone": figure_of(verdict.p_value),
+            },
+            border="horizontal",
+            alt="Paired comparison",
+        )
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Difference** :gray[with its 95% interval]")
+        if verdict.difference.value is None:
+            st.caption(plain(measure_words(verdict.difference)))
+        else:
+            st.markdown(f"### {verdict.difference.value:+.3f}")
+            st.caption(plain(interval_of(verdict.difference)))
+            look.show(reports.difference(verdict.difference), key="difference", alt="Difference")
+
+
+def figure_of(value: float | None) -> str:
+    """Return a number for a table."""
+    return "too few to say" if value is None else f"{value:.3f}"
