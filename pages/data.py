@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from html import escape
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Label, Person, Project
-from mlvajra_al.services import overview, predicting, projects, training
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import overview, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.label_rows import to_labels
 from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
-from mlvajra_al.web.watching import await_job, job_words, watched
+from mlvajra_al.web.views.label_editor import labels_view
+from mlvajra_al.web.views.predictions import predictions
+from mlvajra_al.web.watching import job_words, watched
 from mlvajra_al.web.widgets import (
     FORMATS,
     act,
@@ -31,14 +30,11 @@ from mlvajra_al.web.widgets import (
     flash,
     flashed,
     plain,
-    shorten,
     side_by_side,
     without_images,
 )
 
 person = require_role("admin")
-
-WRITTEN: list[predicting.Format] = ["csv", "parquet"]
 
 
 def import_more(person: Person, project: Project) -> None:
@@ -138,61 +134,6 @@ def schema_view(person: Person, project: Project) -> None:
         )
 
 
-def labels_view(person: Person, project: Project) -> None:
-    """Draw the label set to edit."""
-    st.html(
-        '<div style="display: flex; flex-wrap: wrap; gap: 8px">'
-        + "".join(_chip(label) for label in project.labels)
-        + "</div>"
-    )
-    edited = st.data_editor(
-        pd.DataFrame(
-            [
-                {
-                    "Stored as": label.name,
-                    "Shown as": label.display,
-                    "Key": label.key,
-                    "Colour": label.color,
-                    "Definition": label.definition,
-                }
-                for label in project.labels
-            ],
-            dtype="string",
-        ),
-        num_rows="dynamic",
-        hide_index=True,
-        key=f"labels:{project.id}:{hash(project.labels)}",
-        column_config={
-            "Stored as": st.column_config.TextColumn(required=True, max_chars=200),
-            "Key": st.column_config.TextColumn(max_chars=1, width="small"),
-            "Colour": st.column_config.TextColumn(
-                validate="^#[0-9a-fA-F]{6}$", width="small", help="Like #2563eb"
-            ),
-            "Definition": st.column_config.TextColumn(width="large", max_chars=2_000),
-        },
-        alt="The label set",
-    )
-    st.caption(
-        "Add a row for a new label; key and colour fill themselves in. What answers are stored "
-        "as stays: rename a label by what it is shown as. A label without answers can be removed."
-    )
-    if st.button("Save the labels", type="primary") and act(
-        "Saved",
-        lambda: projects.set_labels(
-            store(), person, project.name, labels=to_labels(edited.to_dict("records")), now=now()
-        ),
-    ):
-        flash("The label set is saved; open cards show it after a reload.")
-
-
-def _chip(label: Label) -> str:
-    return (
-        f'<span style="border: 1px solid {escape(label.color)}; border-left-width: 8px; '
-        f'border-radius: 6px; padding: 2px 10px; overflow-wrap: anywhere">'
-        f"<b>{escape(label.key)}</b>&nbsp; {escape(label.display)}</span>"
-    )
-
-
 def guidelines_view(person: Person, project: Project) -> None:
     """Draw the guidelines to edit, and how annotators see them."""
     left, right = side_by_side(2, at_least=300)
@@ -234,51 +175,6 @@ def export_view(person: Person, project: Project) -> None:
                     )
     st.caption("Streamed as they stand now. In CSV, text that looks like a formula is escaped.")
     predictions(person, project)
-
-
-def predictions(person: Person, project: Project) -> None:
-    """Draw predictions for the pool or a file, and those made before."""
-    with st.container(border=True):
-        st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
-        place = f"predict:{project.id}"
-        kind = st.segmented_control(
-            "As", WRITTEN, format_func=FORMATS.__getitem__, default="csv",
-            required=True, key="predict-format",
-        )  # fmt: skip
-
-        def ask(**what: Any) -> Callable[[], None]:
-            return lambda: await_job(
-                place,
-                predicting.request(
-                    store(), person, project.name, file_format=kind, now=now(), **what
-                ),
-            )
-
-        if st.button("Predict the whole pool", icon=":material/play_arrow:"):
-            act("", ask(pool=True))
-        upload = upload_field(f"predict:{project.id}")
-        if upload is not None and st.button(
-            f"Predict {plain(shorten(upload.name, 40))}", icon=":material/play_arrow:"
-        ):
-            act("", ask(upload=str(overview.uploaded(store(), upload.id))))
-            clear_upload(f"predict:{project.id}")
-        watched(place, done="The predictions are ready")
-        ready(project)
-
-
-def ready(project: Project) -> None:
-    """Draw the files of predictions that are there."""
-    jobs = training.jobs_of(store(), project.name, kinds=("predict",), limit=50)
-    files = [job for job in jobs if job.state == "done" and (job.result or {}).get("file")][:5]
-    for job in files:
-        result = job.result or {}
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.link_button(
-                f"{result['rows']:,} predictions of version {result['version']}",
-                f"/api/v1/jobs/{job.id}/file",
-                icon=":material/download:",
-            )
-            st.caption(f"{ago(job.finished_at)} {plain(job_words(job))}")
 
 
 def archive_view(person: Person, project: Project) -> None:
