@@ -92,6 +92,8 @@ class Project:
     last_seq: int
     created_at: datetime
     archived_at: datetime | None
+    restricted: bool = False
+    """Whether only members and admins may see it."""
 
     def label(self, name: str) -> Label:
         """Return the label stored as `name`."""
@@ -433,6 +435,16 @@ class Person:
     role: Role
     created_at: datetime
     disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who may see a restricted project."""
+
+    name: str
+    role: Role
+    added_at: datetime
+    added_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def audit_table(person: Person) -> None:
     if not entries:
         empty("Nothing yet", "Every privileged act appears here.", icon=":material/history:")
         return
-    names = {item.id: item.name for item in projects.listed(store(), archived=True)}
+    names = {item.id: item.name for item in projects.listed(store(), person, archived=True)}
     frame = pd.DataFrame(
         [
             {

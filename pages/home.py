@@ -273,10 +273,10 @@ def draw(person: Person, project: Project) -> None:
     if state.answered:
         figures(project, state, rows)
     else:
-        start_here(listed(store()), person)
+        start_here(listed(store(), person), person)
 
 
-chosen = chosen_project()
+chosen = chosen_project(person)
 if chosen is None:
     empty_home(person)
 else:

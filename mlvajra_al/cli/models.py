@@ -187,7 +187,7 @@ def promote(project: Name, number: Number, reason: Reason = "") -> None:
             operator(store),
             project,
             number=number,
-            expected=projects.get(store, project).champion,
+            expected=projects.get(store, None, project).champion,
             reason=reason,
             now=now(),
         )

@@ -176,7 +176,7 @@ def listed(
     with opened() as store:
         person = operator(store)
         rows = []
-        for project in projects.listed(store, archived=archived):
+        for project in projects.listed(store, person, archived=archived):
             state = progress.progress(store, person, project.name, now=now())
             rows.append(
                 {
@@ -215,7 +215,7 @@ def import_(
     from mlvajra_al.services import projects
 
     with opened() as store:
-        _import(store, projects.get(store, project), located(source), labels_from=labels_from)
+        _import(store, projects.get(store, None, project), located(source), labels_from=labels_from)
 
 
 def _import(store: Store, project: Project, place: str, *, labels_from: str | None) -> None:

@@ -165,7 +165,7 @@ def finished(store: Store, job: Job) -> Job:
         while job.state in ("queued", "running"):
             worker.look()
             time.sleep(POLL_SECONDS)
-            job = training.job(store, job.id)
+            job = training.job(store, None, job.id)
             bar.update(task, completed=job.progress, description=job.message or job.kind)
     if job.state != "done":
         raise JobFailed(job)

@@ -9,9 +9,8 @@ from itertools import islice
 from uuid import uuid4
 
 from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
-from mlvajra_al.services import cards, labelling
+from mlvajra_al.services import access, cards, labelling
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import projects
 from mlvajra_al.store.database import Connection, Store
 
 PAGE = 200
@@ -43,7 +42,7 @@ def mine(
     `wanted.text` is looked for in the sample, its key and the comment.
     """
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         found = _search(store, connection, project, person=person, wanted=wanted)
         return tuple(islice(found, limit))
 

@@ -27,12 +27,12 @@ LOOP: tuple[JobKind, ...] = ("ingest", "prepare", "retrain")
 
 def wanted(store: Store) -> bool:
     """Tell whether the workspace has no project yet."""
-    return not projects.listed(store, archived=True)
+    return not projects.listed(store, None, archived=True)
 
 
 def create(store: Store, person: Person, *, now: datetime) -> tuple[Project, ...]:
     """Make the demo projects that are missing, without their data, and return them."""
-    there = {project.name for project in projects.listed(store, archived=True)}
+    there = {project.name for project in projects.listed(store, None, archived=True)}
     return tuple(
         projects.create(store, person, demo.project(now))
         for demo in DEMOS.values()
@@ -114,7 +114,7 @@ def annotate(
             f"{plan.labels} labels at an error rate of {plan.error_rate:g} cannot be simulated; "
             "ask for at least 1 label and a rate from 0 to 1"
         )
-    project = projects.get(store, project_name)
+    project = projects.get(store, person, project_name)
     done = 0
     while done < plan.labels:
         claims = labelling.claim(

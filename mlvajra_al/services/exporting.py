@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Annotation, Gold, Person, Project
+from mlvajra_al.services import access
 from mlvajra_al.services.export_formats import FORMATS, Format
 from mlvajra_al.services.labelling import project_pool, resolve
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import exports, projects
+from mlvajra_al.store import exports
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.shards import Pool
 
@@ -80,7 +81,7 @@ def export(
             f"and one of {', '.join(FORMATS)}"
         )
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         pool = project_pool(store, connection, project)
     if what == "labels":
         schema, pages = _labels_schema(pool), _labels(store, project, pool)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Annotation, Claim, Person, Project
-from mlvajra_al.services import cards
+from mlvajra_al.services import access, cards
 from mlvajra_al.services.people import may
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import projects, ranking
@@ -41,7 +41,7 @@ def listed(
         after_seq=after, current=current, person_id=None if everything else person.id
     )
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         found = events.listed(connection, project.id, wanted, limit=limit)
     return found if everything else tuple(replace(event, why=None) for event in found)
 
@@ -49,7 +49,7 @@ def listed(
 def held(store: Store, person: Person, project_name: str, *, now: datetime) -> tuple[Claim, ...]:
     """Return the claims a person holds in a project."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return ranking.held(connection, project.id, person_id=person.id, now=now)
 
 

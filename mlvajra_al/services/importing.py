@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from mlvajra_al.errors import Invalid, TooLarge
 from mlvajra_al.records import Job, Person, Schema
-from mlvajra_al.services.labelling import open_project
+from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import audit, jobs, projects
@@ -35,6 +35,17 @@ def inspect_upload(uri: str | Path, *, preview: int = 20) -> Schema:
     return catalogue.inspect(str(uri), preview=preview)
 
 
+def require_importer(person: Person) -> None:
+    """Refuse who may not bring data in, before a byte of it is taken.
+
+    Raises
+    ------
+    NotAllowed
+        If the person is no admin.
+    """
+    require(person, "admin", "import data")
+
+
 async def save_upload(
     store: Store, person: Person, chunks: AsyncIterator[bytes], *, name: str, limit_mb: int
 ) -> Path:
@@ -47,7 +58,7 @@ async def save_upload(
     TooLarge
         As soon as there is more than the limit.
     """
-    require(person, "admin", "import data")
+    require_importer(person)
     path = store.home / "uploads" / uuid4().hex / safe_name(name)
     path.parent.mkdir(parents=True)
     try:
@@ -97,13 +108,13 @@ def start_import(
     Conflict
         If the project is archived.
     """
-    require(person, "admin", "import data")
+    require_importer(person)
     catalogue.format_of(str(uri))
     payload = {"uri": str(uri), "labels_from": labels_from}
     dedupe = "ingest " + sha256(str(uri).encode()).hexdigest()[:64]
 
     def operation(connection: Connection) -> Job:
-        project = open_project(connection, project_name)
+        project = access.open_project(connection, person, project_name)
         inputs = [column.name for column in project.recipe.columns if column.kind != "ignored"]
         if labels_from in inputs:
             raise Invalid(

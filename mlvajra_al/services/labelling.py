@@ -22,7 +22,7 @@ from mlvajra_al.records import (
     Recorded,
     Why,
 )
-from mlvajra_al.services import filling
+from mlvajra_al.services import access, filling
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, projects, ranking
 from mlvajra_al.store.database import Connection, Store
@@ -45,20 +45,6 @@ class Manner:
 def project_pool(store: Store, connection: Connection, project: Project) -> Pool:
     """Return the pool of a project as it stands in this transaction."""
     return open_pool(store.home, project.id, projects.shards(connection, project.id))
-
-
-def open_project(connection: Connection, name: str) -> Project:
-    """Return a project that may be worked on.
-
-    Raises
-    ------
-    Conflict
-        If it is archived.
-    """
-    project = projects.by_name(connection, name)
-    if project.archived_at is not None:
-        raise Conflict(f"the project {name!r} is archived; an admin can take it out of the archive")
-    return project
 
 
 def claim(
@@ -87,7 +73,7 @@ def claim(
         return found
 
     def operation(connection: Connection) -> tuple[Claim, ...]:
-        project = open_project(connection, project_name)
+        project = access.open_project(connection, person, project_name)
         ranking.one_at_a_time(connection, project.id, person_id=person.id)
         claims: list[Claim] = []
         for _ in range(n):
@@ -120,7 +106,7 @@ def release(store: Store, person: Person, project_name: str, *, claims: Sequence
     """Give claimed samples back."""
 
     def operation(connection: Connection) -> int:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return ranking.release(connection, project.id, person_id=person.id, claims=claims)
 
     return store.write(operation)
@@ -134,7 +120,7 @@ def renew(
         return 0
 
     def operation(connection: Connection) -> int:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return ranking.renew(
             connection, project.id, person_id=person.id, claims=claims, until=until
         )
@@ -162,7 +148,7 @@ def record(
     """
 
     def operation(connection: Connection) -> tuple[Recorded, ...]:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         manner = Manner(person, now, lease)
         return append(store, connection, project, answers=answers, manner=manner)
 

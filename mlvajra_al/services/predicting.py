@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import Job, Person, Project
-from mlvajra_al.services.labelling import open_project
+from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.store import jobs, versions
 from mlvajra_al.store.database import Connection, Store
@@ -53,7 +53,7 @@ def request(
     payload = _payload(rows, upload) | {"version": version, "format": file_format}
 
     def operation(connection: Connection) -> Job:
-        project = open_project(connection, project_name)
+        project = access.open_project(connection, person, project_name)
         chosen(connection, project, version)
         job_id = jobs.enqueue(
             connection, project.id, "predict", payload=payload, now=now, person_id=person.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from mlvajra_al.records import Job, Person, Progress, Project
+from mlvajra_al.services import access
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, projects, versions
@@ -16,7 +17,7 @@ WORKER_SILENT = timedelta(seconds=20)
 def progress(store: Store, person: Person, project_name: str, *, now: datetime) -> Progress:
     """Return counts and the state of the loop, as one person sees them."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         counts = events.counts(connection, project.id)
         mine = events.counts(connection, project.id, person_id=person.id)
         newest = versions.latest(connection, project.id)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Label, Person, Policy, Project, Recipe
+from mlvajra_al.services import access
 from mlvajra_al.services.overview import ESTIMATORS, STRATEGIES
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects
@@ -195,16 +196,16 @@ def check_columns(project: Project) -> None:
             raise Invalid(f"the column {name!r} has a NUL in its name; rename it in the file")
 
 
-def get(store: Store, name: str) -> Project:
-    """Return a project by name."""
+def get(store: Store, person: Person | None, name: str) -> Project:
+    """Return a project by name, if the person may see it."""
     with store.read() as connection:
-        return projects.by_name(connection, name)
+        return access.project(connection, person, name)
 
 
-def listed(store: Store, *, archived: bool = False) -> tuple[Project, ...]:
-    """Return the projects, archived ones only on request."""
+def listed(store: Store, person: Person | None, *, archived: bool = False) -> tuple[Project, ...]:
+    """Return the projects a person may see, archived ones only on request."""
     with store.read() as connection:
-        return projects.listed(connection, archived=archived)
+        return access.listed(connection, person, archived=archived)
 
 
 def set_labels(

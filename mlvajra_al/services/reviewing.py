@@ -8,11 +8,11 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
-from mlvajra_al.services import cards
+from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import projects, ranking, reviews
+from mlvajra_al.store import ranking, reviews
 from mlvajra_al.store.database import Connection, Store
 
 Outcome = Literal["label", "ask_again", "leave"]
@@ -48,14 +48,14 @@ def waiting(store: Store, person: Person, project_name: str) -> int:
     """Return how many samples wait for a reviewer."""
     require(person, "reviewer", "review")
     with store.read() as connection:
-        return reviews.count(connection, projects.by_name(connection, project_name).id)
+        return reviews.count(connection, access.project(connection, person, project_name).id)
 
 
 def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Case, ...]:
     """Return the samples that wait for a reviewer, longest waiting first."""
     require(person, "reviewer", "review")
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         found = reviews.waiting(connection, project.id, limit=limit)
         positions = [item.position for item in found]
         drawn = cards.cards_at(store, connection, project, positions=positions)
@@ -103,7 +103,7 @@ def decide(
     )
 
     def operation(connection: Connection) -> Recorded:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         if decision.outcome == "ask_again":
             _reopen(connection, project, decision.sample_key)
         manner = Manner(person, now, lease, adjudicates=True)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Job, JobKind, Person
-from mlvajra_al.services.labelling import open_project
+from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects
 from mlvajra_al.store.database import Connection, Store
@@ -27,7 +27,7 @@ def request_retrain(
         raise Invalid(f"{mode!r} is no way to retrain; use 'incremental' or 'full'")
 
     def operation(connection: Connection) -> Job:
-        project = open_project(connection, project_name)
+        project = access.open_project(connection, person, project_name)
         payload = {"trigger": f"asked for by {person.name}", "mode": mode}
         job_id = jobs.enqueue(
             connection,
@@ -65,10 +65,10 @@ def jobs_of(
         return jobs.listed(connection, project.id, kinds=kinds, limit=limit)
 
 
-def job(store: Store, job_id: int) -> Job:
+def job(store: Store, person: Person | None, job_id: int) -> Job:
     """Return one job as it stands."""
     with store.read() as connection:
-        return jobs.get(connection, job_id)
+        return access.job(connection, person, job_id)
 
 
 def cancel(store: Store, person: Person, job_id: int, *, now: datetime) -> Job:
@@ -81,7 +81,7 @@ def cancel(store: Store, person: Person, job_id: int, *, now: datetime) -> Job:
     """
 
     def operation(connection: Connection) -> Job:
-        found = jobs.get(connection, job_id)
+        found = access.job(connection, person, job_id)
         if found.person != person.name:
             require(person, "admin", "cancel somebody else's job")
         if found.state not in ("queued", "running"):

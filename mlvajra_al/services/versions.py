@@ -21,7 +21,8 @@ from mlvajra_al.records import (
     Verdict,
     Version,
 )
-from mlvajra_al.services.labelling import open_project, project_pool
+from mlvajra_al.services import access
+from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects, versions
 from mlvajra_al.store.codec import load
@@ -68,7 +69,7 @@ def request_evaluation(
         raise Invalid(f"evaluate one version, or two different ones, not {list(numbers)}")
 
     def operation(connection: Connection) -> Job:
-        project = _with_versions(connection, project_name, numbers)
+        project = _with_versions(connection, person, project_name, numbers)
         return _enqueue(
             connection,
             project,
@@ -107,7 +108,7 @@ def promote(
     require(person, "admin", "promote a version")
 
     def operation(connection: Connection) -> None:
-        project = _with_versions(connection, project_name, (number,))
+        project = _with_versions(connection, person, project_name, (number,))
         if project.champion == number:
             raise Conflict(f"version {number} is the champion already")
         move = _Move(expected, number, "version promoted", reason)
@@ -129,7 +130,7 @@ def rollback(store: Store, person: Person, project_name: str, *, reason: str, no
     require(person, "admin", "roll back")
 
     def operation(connection: Connection) -> int:
-        project = open_project(connection, project_name)
+        project = access.open_project(connection, person, project_name)
         line = champions(versions.promotions(connection, project.id))
         if len(line) < 2:
             raise Conflict("there is no earlier champion to roll back to; promote a version first")
@@ -178,7 +179,7 @@ def request_explanation(
     """Queue the explanation of a version, or of one sample by it; None if it is there already."""
 
     def operation(connection: Connection) -> Job | None:
-        project = _with_versions(connection, project_name, (number,))
+        project = _with_versions(connection, person, project_name, (number,))
         if versions.has_explanation(connection, project.id, number, sample_key=sample_key):
             return None
         if sample_key and project_pool(store, connection, project).positions([sample_key])[0] < 0:
@@ -260,8 +261,10 @@ def _named(number: int | None) -> str:
     return "none" if number is None else f"version {number}"
 
 
-def _with_versions(connection: Connection, name: str, numbers: Sequence[int]) -> Project:
-    project = open_project(connection, name)
+def _with_versions(
+    connection: Connection, person: Person, name: str, numbers: Sequence[int]
+) -> Project:
+    project = access.open_project(connection, person, name)
     for number in numbers:
         versions.get(connection, project.id, number)
     return project

@@ -57,6 +57,7 @@ def _project(connection: Connection, row: Row[Any]) -> Project:
         last_seq=row.last_seq,
         created_at=row.created_at,
         archived_at=row.archived_at,
+        restricted=row.restricted,
     )
 
 

@@ -88,6 +88,9 @@ session = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("seen_at", UtcDateTime),
+    Column("agent", String(200), nullable=False, server_default=""),
+    Column("scopes", String(80)),
 )
 
 invitation = Table(
@@ -100,6 +103,7 @@ invitation = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("used_at", UtcDateTime),
+    Column("invited_by", Id, ForeignKey("person.id")),
 )
 
 login_attempt = Table(
@@ -108,7 +112,28 @@ login_attempt = Table(
     Column("id", Id, primary_key=True),
     Column("name", String(80), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("address", String(64), nullable=False, server_default=""),
     Index("ix_login_attempt_name_at", "name", "at"),
+    Index("ix_login_attempt_address_at", "address", "at"),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("issuer", String(300), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("person_id", Id, ForeignKey("person.id"), nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("issuer", "subject"),
+)
+
+sign_in_flow = Table(
+    "sign_in_flow",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 project = Table(
@@ -131,6 +156,16 @@ project = Table(
     Column("answers_since_retrain", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("archived_at", UtcDateTime),
+    Column("restricted", Boolean, nullable=False, server_default=text("false")),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    _project(primary_key=True),
+    Column("person_id", Id, ForeignKey("person.id"), primary_key=True, index=True),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("added_by", Id, ForeignKey("person.id")),
 )
 
 label = Table(
@@ -246,6 +281,7 @@ revision = Table(
     Column("samples", BigInteger, nullable=False),
     Column("features", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("unknown_words", Float),
 )
 
 version = Table(
@@ -269,6 +305,7 @@ version = Table(
     Column("duration_s", Float, nullable=False),
     Column("trigger", String(80), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("because", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(["project_id", "parent"], ["version.project_id", "version.number"]),
 )
 
@@ -308,6 +345,30 @@ promotion = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     ForeignKeyConstraint(["project_id", "version"], ["version.project_id", "version.number"]),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    _project(primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("champion", Integer, nullable=False),
+    Column("challenger", Integer, nullable=False),
+    Column("holdout_seq", BigInteger, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("project_id", "champion", "challenger", "holdout_seq"),
+    ForeignKeyConstraint(["project_id", "champion"], ["version.project_id", "version.number"]),
+    ForeignKeyConstraint(["project_id", "challenger"], ["version.project_id", "version.number"]),
+)
+
+damage = Table(
+    "damage",
+    metadata,
+    _project(primary_key=True),
+    Column("path", String(300), primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("found_at", UtcDateTime, nullable=False),
 )
 
 job = Table(
@@ -363,4 +424,6 @@ audit = Table(
     Column("action", String(80), nullable=False),
     Column("project_id", Id, ForeignKey("project.id")),
     Column("detail", Text, nullable=False),
+    Index("ix_audit_person", "person_id", "id"),
+    Index("ix_audit_project", "project_id", "id"),
 )

@@ -65,7 +65,7 @@ def main() -> None:
     person = require_role()
     st.logo(str(STATIC / "logo.png"), size="large")
     page = st.navigation(_menu(person))
-    widgets.chosen_project()
+    widgets.chosen_project(person)
     _account(person)
     page.run()
 

@@ -67,7 +67,7 @@ def follow(job_id: int, *, done: str = "") -> None:
     @st.fragment(run_every=0.7)
     def watch() -> None:
         try:
-            job = training.job(store(), job_id)
+            job = training.job(store(), None, job_id)
         except NotFound:
             return
         job_line(job)
@@ -85,7 +85,7 @@ def awaited(place: str) -> Job | None:
     if job_id is None:
         return None
     try:
-        return training.job(store(), int(job_id))
+        return training.job(store(), None, int(job_id))
     except NotFound:
         return None
 

@@ -30,7 +30,7 @@ WORD_JOINER = "\u2060"
 
 def current_project(person: Person) -> Project:
     """Return the project chosen in the sidebar; say so and stop where there is none."""
-    chosen = chosen_project()
+    chosen = chosen_project(person)
     if chosen is not None:
         return chosen
     if person.role == "admin":
@@ -41,9 +41,9 @@ def current_project(person: Person) -> Project:
     st.stop()
 
 
-def chosen_project() -> Project | None:
+def chosen_project(person: Person) -> Project | None:
     """Draw the sidebar's picker and return the chosen project; None where there is none."""
-    found = {project.name: project for project in projects.listed(store())}
+    found = {project.name: project for project in projects.listed(store(), person)}
     if not found:
         return None
     if "next_project" in st.session_state:

@@ -76,7 +76,7 @@ def simulate(store: Store, labels: int, *, error_rate: float = 0.0, seed: int = 
 
 def answers(store: Store) -> list[tuple[int, str | None]]:
     with store.read() as connection:
-        found = events.history(connection, projects.get(store, "spam").id, events.Filter())
+        found = events.history(connection, projects.get(store, None, "spam").id, events.Filter())
         return [(item.position, item.label) for item in found if item.action == "answer"]
 
 
@@ -113,7 +113,7 @@ def test_claims_never_reach_past_the_next_retrain(store: Store, spam: list[str])
     assert {20, 40} <= set(steps)
     assert max(np.diff([0, *steps])) <= demo.CARDS
     with store.read() as connection:
-        project = projects.get(store, "spam")
+        project = projects.get(store, None, "spam")
         assert jobs.listed(connection, project.id, kinds=("retrain",))
 
 

@@ -252,7 +252,7 @@ def test_two_requests_make_one_retrain_and_the_fuller_one_wins(
         for mode in ("incremental", "full", "incremental")
     }
     assert len(ids) == 1
-    assert training.job(light, ids.pop()).payload["mode"] == "full"
+    assert training.job(light, None, ids.pop()).payload["mode"] == "full"
 
 
 def test_a_changed_recipe_starts_a_new_line(light: Store, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_cancelled_retrain_writes_nothing(store: Store, tmp_path: Path) -> Non
     with pytest.raises(Cancelled):
         HANDLERS["retrain"](store, job, tell)
     assert loop.versions() == []
-    assert training.job(store, job.id).state == "cancelled"
+    assert training.job(store, None, job.id).state == "cancelled"
 
 
 def test_a_worker_that_was_taken_over_writes_nothing(store: Store, tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_a_worker_that_was_taken_over_writes_nothing(store: Store, tmp_path: Pat
     with pytest.raises(Cancelled), store.begin() as connection:
         slow.settle(connection, {"version": 99})
     assert len(loop.versions()) == 1
-    assert training.job(store, job.id).result == later.result
+    assert training.job(store, None, job.id).result == later.result
 
 
 def test_a_job_that_fails_says_why_in_a_sentence(light: Store, tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_two_versions_are_compared_on_the_same_holdout(store: Store, tmp_path: P
         store, loop.admin, "texts", numbers=(1, newest), now=worker.utc_now()
     )
     loop.work()
-    verdict = versions.verdict(training.job(store, asked.id))
+    verdict = versions.verdict(training.job(store, None, asked.id))
     assert verdict is not None and (verdict.champion, verdict.challenger) == (1, newest)
     reports = [versions.report(store, "texts", n) for n in (1, newest)]
     assert reports[0] is not None and reports[1] is not None
@@ -431,7 +431,7 @@ def test_a_row_without_a_column_is_refused_with_its_name(light: Store, tmp_path:
         light, loop.admin, "texts", rows=[{"text": "win"}], now=worker.utc_now()
     )
     loop.work_once()
-    assert "row 1 has no 'body'" in (training.job(light, asked.id).error or "")
+    assert "row 1 has no 'body'" in (training.job(light, None, asked.id).error or "")
 
 
 def test_the_whole_pool_is_predicted_into_a_file(light: Store, tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_the_whole_pool_is_predicted_into_a_file(light: Store, tmp_path: Path) -
         light, loop.admin, "texts", pool=True, file_format="parquet", now=worker.utc_now()
     )
     loop.work()
-    job = training.job(light, asked.id)
+    job = training.job(light, None, asked.id)
     table = pq.read_table(predicting.result_path(light, job))
     assert table.num_rows == 300 and set(table["version"].to_pylist()) == {1}
     assert sorted(table["key"].to_pylist()) == sorted(f"t{n}" for n in range(300))
@@ -456,7 +456,7 @@ def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_p
         light, loop.admin, "texts", upload="u1/new.csv", now=worker.utc_now()
     )
     loop.work()
-    job = training.job(light, asked.id)
+    job = training.job(light, None, asked.id)
     assert job.result == {"file": f"predictions-{job.id}-version-1.csv", "rows": 2, "version": 1}
     lines = predicting.result_path(light, job).read_text().splitlines()
     assert lines[0].replace('"', "") == "key,label,probability,version"
@@ -469,7 +469,7 @@ def test_nothing_but_an_upload_can_be_named_as_one(light: Store, tmp_path: Path)
         light, loop.admin, "texts", upload="../light.db", now=worker.utc_now()
     )
     loop.work_once()
-    assert "there is no uploaded file" in (training.job(light, asked.id).error or "")
+    assert "there is no uploaded file" in (training.job(light, None, asked.id).error or "")
 
 
 def test_a_stale_promotion_is_a_conflict(store: Store, tmp_path: Path) -> None:
@@ -501,7 +501,7 @@ def test_annotators_may_neither_retrain_nor_promote_nor_roll_back(
 
 
 def stored_champion(loop: Rehearsal) -> int | None:
-    return project_services.get(loop.store, loop.project.name).champion
+    return project_services.get(loop.store, None, loop.project.name).champion
 
 
 def test_a_damaged_model_does_not_stop_the_loop(light: Store, tmp_path: Path) -> None:

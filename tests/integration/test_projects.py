@@ -33,7 +33,7 @@ def test_a_stored_project_is_what_was_drafted(store: Store) -> None:
     drafted = replace(a_draft(), guidelines="# Look", key_column="id", gold_column="label")
     created = services.create(store, admin, drafted)
     assert created == replace(drafted, id=created.id)
-    assert services.get(store, "spam") == created
+    assert services.get(store, None, "spam") == created
 
 
 def test_only_an_admin_creates_projects(store: Store) -> None:
@@ -78,7 +78,7 @@ def test_a_label_in_use_cannot_be_removed(store: Store) -> None:
     answer_one(store, admin, "ham")
     with pytest.raises(Conflict, match="'ham'"):
         services.set_labels(store, admin, "spam", labels=(project.labels[1], EGGS), now=NOW)
-    assert services.get(store, "spam").labels == project.labels
+    assert services.get(store, None, "spam").labels == project.labels
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_could_not_be_stored_or_run_is_refused_on_both_databases_alike(
     admin = a_person(store, role="admin")
     with pytest.raises(Invalid, match=words):
         services.create(store, admin, replace(a_draft(), **change))
-    assert services.listed(store) == ()
+    assert services.listed(store, None) == ()
 
 
 def test_names_of_two_hundred_characters_are_kept_whole(store: Store) -> None:
@@ -156,7 +156,7 @@ def test_names_of_two_hundred_characters_are_kept_whole(store: Store) -> None:
         **{f"{what}_column": name for what, name in columns.items()},
     )
     created = services.create(store, a_person(store, role="admin"), drafted)
-    assert services.get(store, "spam") == created == replace(drafted, id=created.id)
+    assert services.get(store, None, "spam") == created == replace(drafted, id=created.id)
 
 
 def test_a_recipe_and_a_policy_are_checked_when_they_change_too(store: Store) -> None:
@@ -169,7 +169,7 @@ def test_a_recipe_and_a_policy_are_checked_when_they_change_too(store: Store) ->
     ):
         with pytest.raises(Invalid, match=words):
             services.set_recipe(store, admin, "spam", recipe=recipe, now=NOW)
-    assert services.get(store, "spam") == project
+    assert services.get(store, None, "spam") == project
 
 
 def test_an_archived_project_is_hidden_and_loses_nothing(store: Store) -> None:
@@ -177,11 +177,11 @@ def test_an_archived_project_is_hidden_and_loses_nothing(store: Store) -> None:
     rank(store, project, 2)
     answer_one(store, admin)
     services.set_archived(store, admin, "spam", archived=True, now=NOW)
-    assert services.listed(store) == ()
+    assert services.listed(store, None) == ()
     with pytest.raises(Conflict, match="archived"):
         answer_one(store, admin)
     services.set_archived(store, admin, "spam", archived=False, now=NOW)
-    assert services.listed(store)[0].last_seq == 1
+    assert services.listed(store, None)[0].last_seq == 1
     answer_one(store, admin)
 
 
@@ -204,7 +204,7 @@ def test_privileged_acts_are_in_the_audit_trail(store: Store) -> None:
 
 def test_a_project_that_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(NotFound, match="'eggs'"):
-        services.get(store, "eggs")
+        services.get(store, None, "eggs")
 
 
 def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -> None:

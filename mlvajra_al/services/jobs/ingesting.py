@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Column, ColumnKind, Job, Project, Schema
-from mlvajra_al.services import filling, importing
+from mlvajra_al.services import access, filling, importing
 from mlvajra_al.services.jobs import imported_labels
 from mlvajra_al.services.jobs.imported_labels import Pending
 from mlvajra_al.services.jobs.pool_statistics import summarise
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.services.labelling import open_project, project_pool, retrain_if_due
+from mlvajra_al.services.labelling import project_pool, retrain_if_due
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import jobs, projects, shards, staging
 from mlvajra_al.store.database import Connection, Store

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from mlvajra_al.errors import MlvajraError
+from mlvajra_al.services import access
 from mlvajra_al.web.api import answers, docs, files, labelling, models, projects
+from mlvajra_al.web.context import store
 
 DESCRIPTION = """Everything the pages do, for programs.
 
@@ -49,13 +51,22 @@ def build() -> FastAPI:
         servers=[{"url": "/api/v1"}],
         redirect_slashes=False,
     )
-    for router in (projects.router, files.router, labelling.router, models.router):
-        api.include_router(router)
+    # The services of labelling look who asks by themselves, in the transaction they need anyway.
+    api.include_router(labelling.router)
+    for router in (projects.router, files.router, models.router):
+        api.include_router(router, dependencies=[Depends(_visible)])
     api.add_exception_handler(MlvajraError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _unknown)
     return api
+
+
+def _visible(request: Request) -> None:
+    """Answer for a project that the caller may not see as for one that does not exist."""
+    name, person = request.path_params.get("project"), request.scope["mlv.person"]
+    if name is not None and person is not None:
+        access.require_project(store(), person, name)
 
 
 async def _ours(_request: Request, error: Any) -> Response:

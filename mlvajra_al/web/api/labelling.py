@@ -153,7 +153,7 @@ def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Respo
     labelling.renew(store(), caller, project, claims=ids, until=at + lease())
     mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
     shown = rail(progress(store(), caller, project, now=at))
-    policy = projects.get(store(), project).policy
+    policy = projects.get(store(), caller, project).policy
     return Json(
         shown
         | {"retrain_every": policy.retrain_every, "held": [item for item in ids if item in mine]}

@@ -9,14 +9,13 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from mlvajra_al.config import settings
 from mlvajra_al.errors import NotAllowed, NotFound
 from mlvajra_al.records import Evaluation, Job
-from mlvajra_al.services import importing, people, predicting, projects, training, versions
+from mlvajra_al.services import people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
-from mlvajra_al.web.api.uploads import received
+from mlvajra_al.web.api.uploads import saved
 from mlvajra_al.web.context import now, store
 
 router = APIRouter(tags=["models"])
@@ -102,7 +101,7 @@ def job_file(job_id: int, caller: Caller) -> Response:
 
 
 def _readable(caller: Caller, job_id: int) -> Job:
-    job = training.job(store(), job_id)
+    job = training.job(store(), caller, job_id)
     if job.person != caller.name and not people.may(caller, "reviewer"):
         raise NotAllowed("see somebody else's job", "a reviewer")
     return job
@@ -139,9 +138,7 @@ async def predict_file(
     format: predicting.Format = "csv",
 ) -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body, and queue its predictions."""
-    limit = settings().max_upload_mb
-    async with received(request, name=name, limit_mb=limit) as (file_name, chunks):
-        path = await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
+    path = await saved(request, caller, name=name)
     job = await run_in_threadpool(
         predicting.request,
         store(),
@@ -234,7 +231,7 @@ def promote(project: str, number: int, caller: Caller, move: Move | None = None)
     """Make a version the champion, if the champion still is the one you `expected`."""
     move = move or Move()
     sent = "expected" in move.model_fields_set
-    expected = move.expected if sent else projects.get(store(), project).champion
+    expected = move.expected if sent else projects.get(store(), caller, project).champion
     versions.promote(
         store(),
         caller,

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from mlvajra_al.config import settings
 from mlvajra_al.records import (
     Column,
     ColumnKind,
@@ -28,7 +27,7 @@ from mlvajra_al.services.export_formats import MEDIA_TYPES, Format
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
 from mlvajra_al.web.api.models import public_job
-from mlvajra_al.web.api.uploads import received
+from mlvajra_al.web.api.uploads import saved
 from mlvajra_al.web.context import now, store
 
 router = APIRouter(tags=["projects"])
@@ -75,9 +74,9 @@ class NewProject(BaseModel):
 
 
 @router.get("/projects")
-def listed(_caller: Caller, archived: bool = False) -> Response:
+def listed(caller: Caller, archived: bool = False) -> Response:
     """Return the projects, archived ones only on request."""
-    return Json([public(item) for item in projects.listed(store(), archived=archived)])
+    return Json([public(item) for item in projects.listed(store(), caller, archived=archived)])
 
 
 @router.post("/projects", status_code=201)
@@ -127,9 +126,9 @@ def _overlay(label: Label, given: NewLabel) -> Label:
 
 
 @router.get("/projects/{project}")
-def get(project: str, _caller: Caller) -> Response:
+def get(project: str, caller: Caller) -> Response:
     """Return one project."""
-    return Json(public(projects.get(store(), project)))
+    return Json(public(projects.get(store(), caller, project)))
 
 
 def public(project: Project) -> dict[str, Any]:
@@ -147,9 +146,7 @@ async def import_file(
     labels_from: str | None = None,
 ) -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body, and queue its import."""
-    limit = settings().max_upload_mb
-    async with received(request, name=name, limit_mb=limit) as (file_name, chunks):
-        path = await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
+    path = await saved(request, caller, name=name)
     job = await run_in_threadpool(
         importing.start_import,
         store(),
