@@ -16,6 +16,8 @@
     ├── PoolExhausted            more samples asked for than are left
     ├── NotEnoughLabels          a fit needs examples of at least two labels
     ├── Damaged                  a file whose checksum does not match
+    ├── DiskFull                 no room left where something was to be written
+    ├── Unavailable              the database does not answer just now
     ├── NotAdditive              an explanation that does not sum to the model's output
     └── Setup                    the installation or its settings need attention
 """
@@ -154,12 +156,37 @@ class NotEnoughLabels(MlvajraError):
 class Damaged(MlvajraError):
     """A stored file does not match its checksum."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, remedy: str = "restore it from a backup") -> None:
         super().__init__(
-            f"{path} is damaged: its SHA-256 does not match the one recorded; "
-            "restore it from a backup"
+            f"{path} is damaged: its SHA-256 does not match the one recorded; {remedy}"
         )
-        self.path = path
+        self.path, self.remedy = path, remedy
+
+
+class DiskFull(MlvajraError):
+    """There is no room left where something was to be written."""
+
+    status = 507
+
+    def __init__(self, place: str, free: int) -> None:
+        super().__init__(
+            f"there is no room left on the disk of {place} ({free / 2**20:,.1f} MB are free); "
+            "make some and try again"
+        )
+        self.place, self.free = place, free
+
+
+class Unavailable(MlvajraError):
+    """The database does not answer just now; it may the next moment."""
+
+    status = 503
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the database cannot be used right now ({why}); nothing that was saved is lost: "
+            "try again in a moment"
+        )
+        self.why = why
 
 
 class NotAdditive(MlvajraError):

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from mlvajra_al.errors import Invalid, Setup
+from mlvajra_al.errors import Setup, Unavailable
+from mlvajra_al.store.presence import join
+from mlvajra_al.store.trouble import told, words
 
 __all__ = ["Connection", "Operation", "Store", "Writer"]
 
@@ -25,20 +27,6 @@ Operation = Callable[[Connection], T]
 
 BUSY_TIMEOUT_MS = 30_000
 GROUP_COMMIT = 32
-UNSTORABLE = (UnicodeEncodeError, OverflowError)
-
-
-@contextmanager
-def _storable() -> Iterator[None]:
-    """Say as one of our errors that a value fits no database: half a character, NUL, too large."""
-    try:
-        yield
-    except (StatementError, *UNSTORABLE) as error:
-        cause = error.orig if isinstance(error, StatementError) else error
-        if not isinstance(error, DataError) and not isinstance(cause, UNSTORABLE):
-            raise
-        why = str(cause).splitlines()[0]
-        raise Invalid(f"a value cannot be stored or looked up ({why}); correct it") from error
 
 
 def _lower(text: Any) -> Any:
@@ -72,9 +60,9 @@ class Writer(threading.Thread):
     answered only after the commit.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, home: Path) -> None:
         super().__init__(name="writer", daemon=True)
-        self._engine = engine
+        self._engine, self._home = engine, home
         self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
             queue.SimpleQueue()
         )
@@ -114,10 +102,10 @@ class Writer(threading.Thread):
                 connection = plain.execution_options(immediate=True)
                 with connection.begin():
                     for operation, future in group:
-                        outcomes.append((future, *_attempt(connection, operation)))
+                        outcomes.append((future, *_attempt(connection, operation, self._home)))
         except SQLAlchemyError as error:
             for _, future in group:
-                future.set_exception(error)
+                future.set_exception(words(error, self._home) or error)
             return
         for future, result, failure in outcomes:
             if failure is None:
@@ -126,9 +114,11 @@ class Writer(threading.Thread):
                 future.set_exception(failure)
 
 
-def _attempt(connection: Connection, operation: Operation[T]) -> tuple[T | None, Exception | None]:
+def _attempt(
+    connection: Connection, operation: Operation[T], home: Path
+) -> tuple[T | None, Exception | None]:
     try:
-        with _storable(), connection.begin_nested():
+        with told(home), connection.begin_nested():
             return operation(connection), None
     except Exception as error:  # handed to whoever asked, through the future
         return None, error
@@ -147,6 +137,7 @@ class Store:
     def __init__(self, engine: Engine, home: Path) -> None:
         self.engine, self.home = engine, home
         self._writer: Writer | None = None
+        self._presence: IO[bytes] | None = None
 
     @classmethod
     def open(cls, url: str, home: Path) -> Store:
@@ -155,7 +146,8 @@ class Store:
         Raises
         ------
         Setup
-            If the folder cannot be written or the URL is of no database we know.
+            If the folder cannot be written, is being restored, or the URL is of no database
+            we know.
         """
         parsed = make_url(url)
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
@@ -164,7 +156,8 @@ class Store:
                 "postgresql are supported; correct it"
             )
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            presence = join(home)
         except OSError as error:
             raise Setup(
                 f"the workspace {home} cannot be created ({error.strerror}); "
@@ -176,7 +169,9 @@ class Store:
         engine = create_engine(parsed, pool_size=20, max_overflow=40, pool_pre_ping=not sqlite)
         if sqlite:
             _prepare_sqlite(engine)
-        return cls(engine, home)
+        opened = cls(engine, home)
+        opened._presence = presence
+        return opened
 
     def migrate(self) -> None:
         """Bring the database to the newest schema.
@@ -192,23 +187,24 @@ class Store:
             with self.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-        except DBAPIError as error:
+        except (DBAPIError, Unavailable) as error:
+            found = error.__cause__ if isinstance(error, Unavailable) else error
             raise Setup(
                 f"the database {self.engine.url.render_as_string()} cannot be used: "
-                f"{error.orig}; check MLVAJRA_DATABASE_URL and MLVAJRA_HOME"
+                f"{getattr(found, 'orig', found)}; check MLVAJRA_DATABASE_URL and MLVAJRA_HOME"
             ) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one snapshot and changes nothing."""
-        with _storable(), self.engine.connect() as connection:
+        with told(self.home), self.engine.connect() as connection:
             yield connection
             connection.rollback()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Yield a connection in a write transaction, committed at the end."""
-        with _storable(), self.engine.connect() as plain:
+        with told(self.home), self.engine.connect() as plain:
             connection = plain.execution_options(immediate=True)
             with connection.begin():
                 yield connection
@@ -223,7 +219,7 @@ class Store:
     def start_writer(self) -> None:
         """Send all writes of this process through one thread (SQLite allows one writer)."""
         if self.engine.dialect.name == "sqlite" and self._writer is None:
-            self._writer = Writer(self.engine)
+            self._writer = Writer(self.engine, self.home)
             self._writer.start()
 
     def close(self) -> None:
@@ -232,3 +228,6 @@ class Store:
             self._writer.stop()
             self._writer = None
         self.engine.dispose()
+        if self._presence is not None:
+            self._presence.close()
+            self._presence = None
