@@ -232,6 +232,15 @@ slot = Table(
     ),
 )
 
+handed = Table(
+    "handed",
+    metadata,
+    _project(primary_key=True),
+    Column("person_id", Id, ForeignKey("person.id"), primary_key=True),
+    Column("sample_key", String(200), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 annotation = Table(
     "annotation",
     metadata,
