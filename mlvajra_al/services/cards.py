@@ -21,14 +21,6 @@ Row = Mapping[str, Any]
 Json = dict[str, Any]
 
 
-def cards_for(store: Store, project_name: str, *, claims: Sequence[Claim]) -> tuple[Json, ...]:
-    """Return the cards of claimed samples, in their order, read from the pool in one take."""
-    with store.read() as connection:
-        project = projects.by_name(connection, project_name)
-        positions = [claim.position for claim in claims]
-        return cards_at(store, connection, project, positions=positions)
-
-
 def cards_at(
     store: Store, connection: Connection, project: Project, *, positions: Sequence[int]
 ) -> tuple[Json, ...]:
@@ -104,13 +96,14 @@ def _text_block(name: str, value: Any) -> Json:
 
 
 def _image_block(name: str, value: Any, statistics: Mapping[str, Any]) -> Json:
+    """Return an image as numbers from 0 to 1, by the pool's range, so that all can be compared."""
     pixels = _square(value)
-    found = [v for line in pixels for v in line if math.isfinite(v)]
-    top = _number(_range(statistics, name)[1]) or max(found, default=1.0) or 1.0
-    scaled = [
-        [round(min(1.0, max(0.0, v / top)), 4) if math.isfinite(v) else 0.0 for v in line]
-        for line in pixels
-    ]
+    found = [pixel for line in pixels for pixel in line]
+    known = [_number(end) for end in _range(statistics, name)]
+    low = min(0.0, min(found, default=0.0) if known[0] is None else known[0])
+    high = max(found, default=1.0) if known[1] is None else known[1]
+    room = high - low or 1.0
+    scaled = [[round(min(1.0, max(0.0, (v - low) / room)), 4) for v in line] for line in pixels]
     return {"kind": "image", "name": name, "pixels": scaled}
 
 

@@ -17,7 +17,9 @@ import streamlit as st
 import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from mlvajra_al.config import settings
@@ -35,7 +37,14 @@ log = logging.getLogger("mlvajra")
 
 def routes() -> list[BaseRoute]:
     """Return every route of ours; Streamlit serves the rest."""
-    return [*account.routes(), *probes.routes(), *application.routes()]
+    home = Route("/home", _home)
+    return [home, *account.routes(), *probes.routes(), *application.routes()]
+
+
+async def _home(request: Request) -> Response:
+    """Send to the start page: Streamlit serves its first page there, and there only."""
+    query = request.url.query
+    return RedirectResponse("/" + (f"?{query}" if query else ""), status_code=307)
 
 
 def middleware() -> list[Middleware]:

@@ -72,12 +72,37 @@ def apply() -> None:
     This is the first thing any way to start does, so it ends the process where a setting is bad.
     """
     try:
-        settings()
+        check_address()
     except Setup as error:
         sys.exit(f"mlvajra: {error}")
     config.on_config_parsed(_set, force_connect=True)
     config.get_config_options()
     _set()
+
+
+def check_address() -> None:
+    """Refuse to be served elsewhere than our settings say.
+
+    "streamlit run" has opened its socket before it reads this, so it cannot be told any more.
+
+    Raises
+    ------
+    Setup
+    """
+    wanted = settings()
+    if getattr(config, "_server_mode", None) != "starlette-app":  # not by "streamlit run"
+        return
+    found = {
+        "host": config.get_option("server.address") or "every address",
+        "port": config.get_option("server.port"),
+    }
+    for name, value in found.items():
+        if value != getattr(wanted, name) and (name == "host" or name in wanted.model_fields_set):
+            raise Setup(
+                f"MLVAJRA_{name.upper()} is {getattr(wanted, name)}, but Streamlit listens on "
+                f"{value}; start it with: python app.py, or streamlit run app.py "
+                f"--server.address {wanted.host} --server.port {wanted.port}"
+            )
 
 
 def _set() -> None:

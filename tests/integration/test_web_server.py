@@ -34,9 +34,7 @@ WAYS = {
 @contextmanager
 def started(way: str, folder: Path, **environment: str) -> Iterator[str]:
     """Start the app in an unrelated folder; yield its address once it accepts connections."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     variables = {"MLVAJRA_HOME": str(folder / "workspace"), "MLVAJRA_PORT": str(port)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -56,6 +54,12 @@ def started(way: str, folder: Path, **environment: str) -> Iterator[str]:
             process.wait(timeout=30)
         finally:
             process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -88,7 +92,9 @@ def test_a_fresh_server_shows_a_stranger_no_page_however_it_is_started(
 
             form = {"name": "admin", "password": PASSWORD}
             assert stranger.post("/account/login", data=form).status_code == 303
-            assert "<title>Streamlit</title>" in stranger.get("/home").text
+            assert "<title>Streamlit</title>" in stranger.get("/").text
+            home = stranger.get("/home?project=spam")
+            assert (home.status_code, home.headers["location"]) == (307, "/?project=spam")
             assert stranger.get("/_stcore/health").status_code == 200
             config = stranger.get("/_stcore/host-config").json()
             assert config["allowedOrigins"] == []
@@ -107,6 +113,31 @@ def test_a_setting_that_cannot_be_used_ends_in_one_sentence(tmp_path: Path) -> N
     assert ended.returncode == 1
     assert "MLVAJRA_PORT cannot be used" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        ([], {"MLVAJRA_PORT": "8600"}, "MLVAJRA_PORT is 8600, but Streamlit listens on {port}"),
+        (["--server.address", "127.0.0.2"], {}, "MLVAJRA_HOST is 127.0.0.1, but Streamlit listens"),
+    ],
+)
+def test_streamlit_run_is_refused_elsewhere_than_the_settings_say(
+    tmp_path: Path, options: list[str], settings: dict[str, str], words: str
+) -> None:
+    port = str(_free_port())
+    ended = subprocess.run(
+        [word.replace("PORT", port) for word in WAYS["streamlit"]] + options,
+        cwd=tmp_path,
+        env=os.environ | {"MLVAJRA_HOME": str(tmp_path)} | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert words.format(port=port) in ended.stderr
+    assert "python app.py" in ended.stderr
 
 
 def test_without_uvloop_the_server_says_how_to_start_it(tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, TooLarge
+from mlvajra_al.records import Person
+from mlvajra_al.services import importing
+from mlvajra_al.web.context import store
 
 MB = 2**20
 PIECE = 2**20
@@ -17,19 +22,29 @@ ENVELOPE = 64 * 1024
 """What a form may weigh beside its file."""
 
 
-@asynccontextmanager
-async def received(
-    request: Request, *, name: str, limit_mb: int
-) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-    """Yield the name and the pieces of the one file that was sent.
+async def saved(request: Request, caller: Person, *, name: str) -> Path:
+    """Save the one file that was sent, and return its path.
 
     Raises
     ------
+    NotAllowed
+        Before anything is read, if the caller may not bring files in.
     TooLarge
         Before anything is read if the request says so itself, else as soon as it is.
     Invalid
         If there is no file, or nothing says what it is called.
     """
+    importing.require_importer(caller)
+    limit = settings().max_upload_mb
+    async with _received(request, name=name, limit_mb=limit) as (file_name, chunks):
+        return await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
+
+
+@asynccontextmanager
+async def _received(
+    request: Request, *, name: str, limit_mb: int
+) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    """Yield the name and the pieces of the one file that was sent."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_mb * MB + ENVELOPE:
         raise TooLarge(limit_mb)

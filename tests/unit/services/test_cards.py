@@ -128,6 +128,33 @@ def test_an_image_is_rows_of_brightness(value: Any) -> None:
     assert image["pixels"] == [[0.0, 0.5], [1.0, 0.25]]
 
 
+@pytest.mark.parametrize(
+    ("known", "pixels"),
+    [
+        ({"min": 0, "max": 16}, [[0.25, 0.125], [0.0, 1.0]]),
+        ({"min": 4, "max": 32}, [[0.125, 0.0625], [0.0, 0.5]]),
+        ({"min": -4.0, "max": 12.0}, [[0.5, 0.375], [0.25, 1.0]]),
+        ({"min": 0, "max": 0}, [[1.0, 1.0], [0.0, 1.0]]),
+    ],
+)
+def test_images_are_as_bright_as_they_are_beside_the_others_of_the_pool(
+    known: dict[str, float], pixels: list[list[float]]
+) -> None:
+    row = a_row(logo=[4, 2, 0, 16])
+    card = cards.card(a_mixed_project(), row, {"columns": {"logo": known}})
+    assert card["blocks"][1]["pixels"] == pixels
+
+
+def test_an_image_below_zero_is_not_black_where_the_pool_was_never_counted() -> None:
+    card = cards.card(a_mixed_project(), a_row(logo=[-1.0, 0.0, 1.0, -0.5]), {})
+    assert card["blocks"][1]["pixels"] == [[0.0, 0.5], [1.0, 0.25]]
+
+
+def test_pixels_that_are_no_square_are_one_row() -> None:
+    card = cards.card(a_mixed_project(), a_row(logo=[0, 1, 2]), {})
+    assert card["blocks"][1]["pixels"] == [[0.0, 0.5, 1.0]]
+
+
 @pytest.mark.parametrize("value", [None, []])
 def test_a_missing_image_has_no_pixels(value: Any) -> None:
     card = cards.card(a_mixed_project(), a_row(logo=value), {})
