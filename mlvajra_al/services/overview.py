@@ -24,9 +24,8 @@ from mlvajra_al.records import (
 from mlvajra_al.services import cards
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
-from mlvajra_al.services.progress import WORKER_SILENT
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, jobs, projects, ranking
+from mlvajra_al.store import audit, processes, projects, ranking
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
@@ -84,12 +83,14 @@ class Answered:
 
 
 def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None, str]:
-    """Return whether the worker is alive, when it was last seen, and what it was doing."""
+    """Return whether a worker is alive, when one was last seen, and what all of them do."""
     with store.read() as connection:
-        found = jobs.last_seen(connection, "worker")
+        found = processes.last_seen(connection, "worker")
+        living = processes.living(connection, "worker", now=now)
     if found is None:
         return False, None, ""
-    return now - found[0] <= WORKER_SILENT, found[0], found[1]
+    seen, doing = found
+    return bool(living), min(seen, now), "; ".join(filter(None, living)) if living else doing
 
 
 def answer_rate(store: Store, project_name: str, *, now: datetime) -> Rate:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mlvajra_al.records import Job, Person, Progress, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, projects, versions
+from mlvajra_al.store import jobs, processes, projects, versions
 from mlvajra_al.store.database import Connection, Store
-
-WORKER_SILENT = timedelta(seconds=20)
 
 
 def progress(store: Store, person: Person, project_name: str, *, now: datetime) -> Progress:
@@ -47,8 +45,7 @@ def loop_state(
 ) -> tuple[str, str]:
     """Say in one word and one sentence what the loop is doing."""
     active = jobs.listed(connection, project.id, states=("queued", "running"))
-    worker = jobs.last_seen(connection, "worker")
-    if active and (worker is None or now - worker[0] > WORKER_SILENT):
+    if active and not processes.living(connection, "worker", now=now):
         return "no_worker", "The worker is not running, so retraining waits. Tell an admin."
     by_kind = {(job.kind, job.state): job for job in active}
     if ("retrain", "running") in by_kind:

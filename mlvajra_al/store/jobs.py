@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, text, update
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Job, JobKind, JobState
+from mlvajra_al.store import processes
 from mlvajra_al.store.once import insert_once
-from mlvajra_al.store.schema import job, person, process
+from mlvajra_al.store.schema import job, person
 
 MAX_ATTEMPTS = 3
-EXCLUSIVE: tuple[JobKind, ...] = ("ingest", "prepare", "retrain")
-"""Jobs that change a pool or its versions: one at a time for each project."""
+CLASHES: dict[JobKind, tuple[JobKind, ...]] = {
+    "ingest": ("ingest", "prepare"),
+    "prepare": ("ingest", "prepare", "retrain"),
+    "retrain": ("prepare", "retrain"),
+}
+"""Jobs of one project that must not run at the same time; a retrain need not wait for an import."""
 PRIORITY: dict[JobKind, int] = {
     "retrain": 0,
     "predict": 1,
@@ -25,6 +29,10 @@ PRIORITY: dict[JobKind, int] = {
     "prepare": 3,
     "ingest": 4,
 }
+LONG = 3
+"""Jobs from this priority on may take minutes: they leave a worker free for the others."""
+TURN = 0x6D6C76
+"""Number of PostgreSQL's advisory lock under which workers claim, one after the other."""
 
 
 def _job(row: Row[Any]) -> Job:
@@ -67,7 +75,7 @@ def enqueue(
         "project_id": project_id,
         "kind": kind,
         "state": "queued",
-        "priority": PRIORITY[kind],
+        "priority": _priority(kind, payload),
         "payload": payload,
         "dedupe": dedupe,
         "person_id": person_id,
@@ -75,6 +83,11 @@ def enqueue(
     }
     found = connection.scalar(insert_once(connection, job).values(values).returning(job.c.id))
     return None if found is None else int(found)
+
+
+def _priority(kind: JobKind, payload: dict[str, Any]) -> int:
+    whole = kind == "predict" and "rows" not in payload
+    return PRIORITY["ingest"] if whole else PRIORITY[kind]
 
 
 def queued_id(connection: Connection, project_id: int, dedupe: str) -> int:
@@ -88,30 +101,68 @@ def queued_id(connection: Connection, project_id: int, dedupe: str) -> int:
     return int(found)
 
 
-def waiting(connection: Connection, *, now: datetime) -> bool:
+def waiting(
+    connection: Connection, *, now: datetime, lease: timedelta, takeover: bool = True
+) -> bool:
     """Tell cheaply whether there is anything to claim."""
-    return connection.scalar(select(job.c.id).where(_claimable(now)).limit(1)) is not None
+    some = _claimable(connection, now, lease, takeover=takeover).limit(1)
+    return connection.scalar(some) is not None
 
 
-def _claimable(now: datetime) -> ColumnElement[bool]:
-    """Select jobs that wait or whose worker has died; some only one at a time per project."""
-    other = job.alias("other")
-    busy = select(other.c.id).where(
+def _held(table: Any, now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """Tell whether a worker is at it; a lease that ends too late is from before a clock went back.
+
+    A worker that lives renews it at its next beat.
+    """
+    return and_(table.c.state == "running", table.c.lease_until.between(now, now + 2 * lease))
+
+
+def _claimable(
+    connection: Connection, now: datetime, lease: timedelta, *, takeover: bool
+) -> Select[Any]:
+    """Select jobs that wait or whose worker has died, the most urgent first.
+
+    Some run one at a time for each project. Long ones leave a worker free, if there are two.
+    """
+    other, long = job.alias("other"), job.alias("long")
+    clashes = or_(
+        *((job.c.kind == kind) & other.c.kind.in_(others) for kind, others in CLASHES.items())
+    )
+    clashing = select(other.c.id).where(
         other.c.project_id == job.c.project_id,
         other.c.id != job.c.id,
-        other.c.kind.in_(EXCLUSIVE),
-        other.c.state == "running",
-        other.c.lease_until >= now,
+        clashes,
+        _held(other, now, lease),
     )
-    free = job.c.kind.not_in(EXCLUSIVE) | ~busy.exists()
-    abandoned = (job.c.state == "running") & (job.c.lease_until < now)
-    return ((job.c.state == "queued") | abandoned) & free
+    busy = select(func.count()).where(long.c.priority >= LONG, _held(long, now, lease))
+    most = max(1, len(processes.living(connection, "worker", now=now)) - 1)
+    ready = job.c.state == "queued"
+    if takeover:
+        ready |= (job.c.state == "running") & ~_held(job, now, lease)
+    return (
+        select(job.c.id)
+        .where(
+            ready,
+            ~clashing.exists(),
+            (job.c.priority < LONG) | (busy.scalar_subquery() < most),
+        )
+        .order_by(job.c.priority, job.c.id)
+    )
 
 
-def claim(connection: Connection, *, worker: str, now: datetime, lease: timedelta) -> Job | None:
-    """Lease the most urgent job that waits or whose worker has died."""
-    query = select(job.c.id).where(_claimable(now)).order_by(job.c.priority, job.c.id).limit(1)
+def claim(
+    connection: Connection,
+    *,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    takeover: bool = True,
+) -> Job | None:
+    """Lease the most urgent job that waits or, with `takeover`, whose worker has died."""
+    query = _claimable(connection, now, lease, takeover=takeover).limit(1)
     if connection.dialect.name == "postgresql":
+        # Two who look at the same moment would both find that nothing runs yet.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
         query = query.with_for_update(of=job, skip_locked=True)
     job_id = connection.scalar(query)
     if job_id is None:
@@ -254,20 +305,6 @@ def listed(
     return tuple(_job(row) for row in connection.execute(query))
 
 
-def report_process(
-    connection: Connection, name: str, *, kind: str, started_at: datetime, now: datetime, doing: str
-) -> None:
-    """Say that a process is alive and what it does."""
-    statement = update(process).where(process.c.name == name).values(seen_at=now, doing=doing)
-    if connection.execute(statement).rowcount:
-        return
-    connection.execute(
-        insert(process).values(
-            name=name, kind=kind, pid=os.getpid(), started_at=started_at, seen_at=now, doing=doing
-        )
-    )
-
-
 def doing(connection: Connection, worker: str) -> str:
     """Say in a few words what a worker does; empty if nothing."""
     query = select(job.c.kind, job.c.message).where(
@@ -275,25 +312,3 @@ def doing(connection: Connection, worker: str) -> str:
     )
     row = connection.execute(query.limit(1)).one_or_none()
     return "" if row is None else f"{row.kind}: {row.message}" if row.message else str(row.kind)
-
-
-def forget_processes(connection: Connection, *, before: datetime) -> None:
-    """Drop processes that have not been seen since `before`."""
-    connection.execute(delete(process).where(process.c.seen_at < before))
-
-
-def forget_process(connection: Connection, name: str) -> None:
-    """Drop a process that has ended, so that nobody waits for it."""
-    connection.execute(delete(process).where(process.c.name == name))
-
-
-def last_seen(connection: Connection, kind: str) -> tuple[datetime, str] | None:
-    """Return when a process of this kind was last seen and what it was doing."""
-    query = (
-        select(process.c.seen_at, process.c.doing)
-        .where(process.c.kind == kind)
-        .order_by(process.c.seen_at.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else (row.seen_at, row.doing)

@@ -13,8 +13,7 @@ from mlvajra_al.errors import NotAllowed, NotFound
 from mlvajra_al.learning.strategies import STRATEGIES
 from mlvajra_al.records import EstimatorName, Job, SampleExplanation
 from mlvajra_al.services import labelling, overview, projects
-from mlvajra_al.services.progress import WORKER_SILENT
-from mlvajra_al.store import jobs
+from mlvajra_al.store import processes
 from mlvajra_al.store import projects as stored
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Store
@@ -45,11 +44,9 @@ def test_every_estimator_that_exists_is_described_and_no_other() -> None:
 def test_a_worker_is_alive_while_its_pulse_is_fresh(store: Store) -> None:
     assert overview.worker_seen(store, now=NOW) == (False, None, "")
     with store.begin() as connection:
-        jobs.report_process(
-            connection, "w1", kind="worker", started_at=NOW, now=NOW, doing="retrain"
-        )
-    assert overview.worker_seen(store, now=NOW + WORKER_SILENT) == (True, NOW, "retrain")
-    late = NOW + WORKER_SILENT + timedelta(seconds=1)
+        processes.report(connection, "w1", kind="worker", started_at=NOW, now=NOW, doing="retrain")
+    assert overview.worker_seen(store, now=NOW + processes.SILENT) == (True, NOW, "retrain")
+    late = NOW + processes.SILENT + timedelta(seconds=1)
     assert overview.worker_seen(store, now=late) == (False, NOW, "retrain")
 
 

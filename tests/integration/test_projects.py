@@ -13,7 +13,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Label, Policy, Recipe
 from mlvajra_al.services import labelling, progress
 from mlvajra_al.services import projects as services
-from mlvajra_al.store import audit, jobs
+from mlvajra_al.store import audit, jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_draft, a_person, a_project, an_answer, rank
 
@@ -221,7 +221,7 @@ def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -
     answer_one(store, ada, "spam")
     assert (rail().loop_state, rail().counts) == ("no_worker", {"ham": 1, "spam": 1})
     with store.begin() as connection:
-        jobs.report_process(connection, "w", kind="worker", started_at=NOW, now=NOW, doing="")
+        processes.report(connection, "w", kind="worker", started_at=NOW, now=NOW, doing="")
     assert rail().loop_state == "queued"
     with store.begin() as connection:
         job = jobs.claim(connection, worker="w", now=NOW, lease=timedelta(seconds=15))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from mlvajra_al import worker
 from mlvajra_al.records import JobKind
 from mlvajra_al.services.jobs.telling import Tell
-from mlvajra_al.store import jobs
+from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import NOW, a_project
 
@@ -34,7 +34,7 @@ def test_a_worker_is_seen_while_it_lives_and_ends_when_told(store: Store) -> Non
     seen = None
     while seen is None and time.monotonic() < deadline:
         with store.read() as connection:
-            seen = jobs.last_seen(connection, "worker")
+            seen = processes.last_seen(connection, "worker")
     running.stop()
     thread.join(timeout=20)
     assert not thread.is_alive()
@@ -50,7 +50,7 @@ def test_a_worker_says_what_it_does(store: Store) -> None:
     tell(0.5, "Reading 7 samples")
     worker.Worker(store, "w1").report()
     with store.read() as connection:
-        seen = jobs.last_seen(connection, "worker")
+        seen = processes.last_seen(connection, "worker")
         told = jobs.get(connection, job.id)
     assert seen is not None and seen[1] == "prepare: Reading 7 samples"
     assert (told.progress, told.message) == (0.5, "Reading 7 samples")
@@ -70,8 +70,9 @@ def test_jobs_that_change_a_pool_run_one_at_a_time_for_each_project(store: Store
     ]
     assert taken[3] is None
     with store.read() as connection:
-        assert not jobs.waiting(connection, now=NOW)
-        assert jobs.waiting(connection, now=NOW + worker.LEASE + timedelta(seconds=1))
+        assert not jobs.waiting(connection, now=NOW, lease=worker.LEASE)
+        late = NOW + worker.LEASE + timedelta(seconds=1)
+        assert jobs.waiting(connection, now=late, lease=worker.LEASE)
 
 
 def test_a_job_given_back_makes_way_for_one_like_it(store: Store) -> None:

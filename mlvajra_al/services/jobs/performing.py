@@ -1,0 +1,190 @@
+"""One turn of a worker: claim a job, do it, write how it ended.
+
+A database that is away or a disk that is full is nothing the job has done: the job waits and
+is done again, for as long as nobody else has taken it. An import says at once that there is no
+room, because a person waits for it and it would fill the disk again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from threadpoolctl import threadpool_limits
+
+from mlvajra_al.errors import DiskFull, MlvajraError, Unavailable
+from mlvajra_al.records import Job, JobKind
+from mlvajra_al.services.jobs.registry import HANDLERS
+from mlvajra_al.services.jobs.telling import Cancelled, Clock, Result, Tell
+from mlvajra_al.store import jobs
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.room import room
+
+LEASE = timedelta(seconds=15)
+BEAT_S = 3.0
+TROUBLE_S = 2.0
+PATIENT: tuple[JobKind, ...] = ("prepare", "retrain")
+"""Jobs of the loop: where there is no room they wait for it, since nobody would ask again."""
+
+Ending = Callable[[Connection], None]
+
+log = logging.getLogger("mlvajra_al.worker")
+
+
+class Stop(BaseException):
+    """The process was asked to end: the job at hand goes back to the queue."""
+
+
+def utc_now() -> datetime:
+    """Return the time, aware."""
+    return datetime.now(UTC)
+
+
+def run_once(
+    store: Store, worker: str, *, clock: Clock = utc_now, takeover: bool = True
+) -> Job | None:
+    """Do one job if one waits, and return it as it ended; None if there is none.
+
+    Without `takeover` jobs of workers that seem to be dead are left alone.
+    """
+    with store.read() as connection:
+        if not jobs.waiting(connection, now=clock(), lease=LEASE, takeover=takeover):
+            return None
+    with store.begin() as connection:
+        job = jobs.claim(connection, worker=worker, now=clock(), lease=LEASE, takeover=takeover)
+    if job is None:
+        return None
+    tell = Tell(store, job, worker=worker, clock=clock, lease=LEASE)
+    with every(BEAT_S, tell.beat):
+        try:
+            _insist(store, _ending(store, job, tell))
+        except Stop:
+            _give_back(store, job, tell)
+            raise
+    with store.read() as connection:
+        return jobs.get(connection, job.id)
+
+
+def _ending(store: Store, job: Job, tell: Tell) -> Ending:
+    """Do a job and return what is to be written about its end."""
+    log.info("%s %d: started", job.kind, job.id)
+    try:
+        result = _patiently(store, job, tell)
+    except Cancelled:
+        log.info("%s %d: cancelled or taken over", job.kind, job.id)
+        return lambda connection: None
+    except MlvajraError as error:
+        log.warning("%s %d: %s", job.kind, job.id, error)
+        return _failure(job, tell, str(error))
+    except Exception as error:  # the edge: whatever it was, the loop goes on
+        log.exception("%s %d failed", job.kind, job.id)
+        return _failure(job, tell, _calm(job, error))
+    log.info("%s %d: done", job.kind, job.id)
+    return _success(job, tell, result)
+
+
+def _patiently(store: Store, job: Job, tell: Tell) -> Result:
+    """Do a job, again and again while what it needs is away.
+
+    Raises
+    ------
+    Cancelled
+        If somebody else has the job by then.
+    """
+    while True:
+        try:
+            # The other cores belong to the people who label.
+            with threadpool_limits(1), room(store.home):
+                return HANDLERS[job.kind](store, job, tell)
+        except Unavailable as error:
+            _wait(job, tell, error)
+        except DiskFull as error:
+            if job.kind not in PATIENT:
+                raise
+            _wait(job, tell, error)
+
+
+def _wait(job: Job, tell: Tell, error: MlvajraError) -> None:
+    """Wait until the database answers again, and say there why the job has not gone on."""
+    said = False
+    while not said:
+        log.warning("%s %d waits: %s", job.kind, job.id, error)
+        time.sleep(TROUBLE_S)
+        try:
+            tell(0.0, f"Waiting: {error}")
+            said = True
+        except (Unavailable, DiskFull):
+            continue
+
+
+def _calm(job: Job, error: Exception) -> str:
+    return (
+        f"an unexpected problem ended this ({type(error).__name__}); nothing was changed. "
+        f"Try again; the worker's log has the details of {job.kind} {job.id}"
+    )
+
+
+def _failure(job: Job, tell: Tell, why: str) -> Ending:
+    def ending(connection: Connection) -> None:
+        if jobs.is_mine(connection, job.id, tell.worker):
+            jobs.finish(connection, job.id, state="failed", now=tell.clock(), error=why)
+
+    return ending
+
+
+def _success(job: Job, tell: Tell, result: Result) -> Ending:
+    """End a job whose handler wrote nothing; one that did has ended it by `settle`."""
+
+    def ending(connection: Connection) -> None:
+        if jobs.is_mine(connection, job.id, tell.worker):
+            jobs.finish(connection, job.id, state="done", now=tell.clock(), result=result)
+
+    return ending
+
+
+def _insist(store: Store, ending: Ending) -> None:
+    """Write how a job ended as soon as it can be written."""
+    while True:
+        try:
+            with store.begin() as connection:
+                ending(connection)
+        except (Unavailable, DiskFull) as error:
+            log.warning("the end of a job waits to be written: %s", error)
+            time.sleep(TROUBLE_S)
+        else:
+            return
+
+
+def _give_back(store: Store, job: Job, tell: Tell) -> None:
+    try:
+        with store.begin() as connection:
+            jobs.give_back(connection, job.id, worker=tell.worker, now=tell.clock())
+    except (Unavailable, DiskFull) as error:  # its lease runs out
+        log.warning("%s %d could not be given back: %s", job.kind, job.id, error)
+
+
+@contextmanager
+def every(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """Do something regularly in a thread of its own, and not a moment longer."""
+    done = threading.Event()
+
+    def loop() -> None:
+        while not done.wait(seconds):
+            try:
+                act()
+            except MlvajraError as error:
+                log.warning("could not say that this worker is alive: %s", error)
+            except Exception:  # the edge of a thread
+                log.exception("could not say that this worker is alive")
+
+    thread = threading.Thread(target=loop, name=f"every {seconds} s", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

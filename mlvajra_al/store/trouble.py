@@ -1,0 +1,84 @@
+"""What a database complains of, as errors that a person or a worker can do something about."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+    TimeoutError,
+)
+
+from mlvajra_al.errors import DiskFull, Invalid, MlvajraError, Unavailable
+from mlvajra_al.store.room import free_bytes, is_full
+
+UNSTORABLE = (UnicodeEncodeError, OverflowError)
+SQLITE_AWAY = {
+    sqlite3.SQLITE_BUSY: "another process has locked it",
+    sqlite3.SQLITE_LOCKED: "another process has locked it",
+    sqlite3.SQLITE_READONLY: "it can only be read",
+    sqlite3.SQLITE_IOERR: "its file cannot be read or written",
+    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
+    sqlite3.SQLITE_PROTOCOL: "another process has locked it",
+}
+POSTGRESQL_AWAY = {
+    "25006": "it can only be read",
+    "40001": "another process was at the same rows",
+    "40P01": "another process was at the same rows",
+    "53300": "all its connections are in use",
+}
+
+
+@contextmanager
+def told(home: Path) -> Iterator[None]:
+    """Say as one of our errors that a database is away or full, or that no value fits it.
+
+    Raises
+    ------
+    Unavailable
+    DiskFull
+    Invalid
+        If a value fits no database: half a character, NUL, too large.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, *UNSTORABLE) as error:
+        known = words(error, home)
+        if known is None:
+            raise
+        raise known from error
+
+
+def words(error: Exception, home: Path) -> MlvajraError | None:
+    """Return what to say instead of an error; None if it is a mistake of ours."""
+    if is_full(error):
+        return DiskFull(str(home), free_bytes(home))
+    away = why_away(error)
+    if away is not None:
+        return Unavailable(away)
+    cause = error.orig if isinstance(error, StatementError) else error
+    if isinstance(error, DataError) or isinstance(cause, UNSTORABLE):
+        why = str(cause).splitlines()[0]
+        return Invalid(f"a value cannot be stored or looked up ({why}); correct it")
+    return None
+
+
+def why_away(error: Exception) -> str | None:
+    """Return why a database cannot be used just now; None if that is not the trouble."""
+    if isinstance(error, TimeoutError):
+        return "all its connections are in use"
+    if not isinstance(error, DBAPIError):
+        return None
+    if isinstance(error.orig, sqlite3.Error):
+        return SQLITE_AWAY.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    gone = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    state = str(getattr(error.orig, "sqlstate", None))
+    return POSTGRESQL_AWAY.get(state, "it does not answer" if gone else None)
