@@ -363,10 +363,10 @@ verdict = Table(
     Column("number", Integer, primary_key=True),
     Column("champion", Integer, nullable=False),
     Column("challenger", Integer, nullable=False),
-    Column("holdout_seq", BigInteger, nullable=False),
+    Column("holdout", String(64), nullable=False),
     Column("body", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    UniqueConstraint("project_id", "champion", "challenger", "holdout_seq"),
+    UniqueConstraint("project_id", "champion", "challenger", "holdout"),
     ForeignKeyConstraint(["project_id", "champion"], ["version.project_id", "version.number"]),
     ForeignKeyConstraint(["project_id", "challenger"], ["version.project_id", "version.number"]),
 )

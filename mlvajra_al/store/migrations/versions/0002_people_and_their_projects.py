@@ -68,7 +68,7 @@ def _models() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("champion", sa.Integer(), nullable=False),
         sa.Column("challenger", sa.Integer(), nullable=False),
-        sa.Column("holdout_seq", sa.BigInteger(), nullable=False),
+        sa.Column("holdout", sa.String(64), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_verdict_project_id")),
@@ -87,8 +87,8 @@ def _models() -> None:
             "project_id",
             "champion",
             "challenger",
-            "holdout_seq",
-            name=op.f("uq_verdict_project_id_champion_challenger_holdout_seq"),
+            "holdout",
+            name=op.f("uq_verdict_project_id_champion_challenger_holdout"),
         ),
     )
     op.create_table(
