@@ -290,7 +290,6 @@ revision = Table(
     Column("samples", BigInteger, nullable=False),
     Column("features", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("unknown_words", Float),
 )
 
 version = Table(

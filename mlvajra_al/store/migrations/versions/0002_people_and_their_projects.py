@@ -58,8 +58,6 @@ def _people() -> None:
 
 
 def _models() -> None:
-    with op.batch_alter_table("revision") as batch:
-        batch.add_column(sa.Column("unknown_words", sa.Float(), nullable=True))
     with op.batch_alter_table("version") as batch:
         batch.add_column(sa.Column("because", sa.Text(), server_default="", nullable=False))
     op.create_table(
