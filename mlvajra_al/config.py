@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", description="PostgreSQL URL; empty for a SQLite file in the workspace"
     )
+    workers: int = Field(
+        default=2, ge=1, le=64, description="Workers that 'mlvajra run' starts beside the web"
+    )
     admin_password: SecretStr | None = Field(
         default=None,
         description="Creates the person 'admin' on first start instead of the setup link",
@@ -35,6 +38,9 @@ class Settings(BaseSettings):
     session_days: float = Field(default=14.0, gt=0, description="How long a sign-in lasts")
     secure_cookies: bool = Field(
         default=False, description="Set behind TLS: cookies only over HTTPS"
+    )
+    allowed_hosts: str = Field(
+        default="", description="Names this server answers to, with commas between them"
     )
     demo: bool = Field(default=True, description="Create the demo projects in an empty workspace")
 

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -27,27 +28,42 @@ def register(app: typer.Typer) -> None:
 
 
 def run() -> None:
-    """Open the app: web and worker, started again when they die; Ctrl-C stops both."""
+    """Open the app: web and workers, started again when they die; Ctrl-C stops them all."""
+    from mlvajra_al.cli.tenancy import tenancy
     from mlvajra_al.config import settings
 
     chosen = settings()
     app = app_file()
-    port = free_port(chosen.host, chosen.port)
-    os.environ["MLVAJRA_PORT"] = str(port)
-    first = prepare()
-    web = Child(Task("web", (str(app),)))
-    children = [web, Child(Task("worker", ("mlvajra_al.worker",)))]
-    if first["demo"]:
-        children.append(Child(Task("demo", ("mlvajra_al", "demo", "create"), restart=False)))
+    with tenancy(chosen.home) as place:
+        port = free_port(chosen.host, chosen.port)
+        os.environ["MLVAJRA_PORT"] = str(port)
+        first = prepare()
+        url = address(chosen.host, port)
+        place.note(url)
+        children = _children(app, chosen.workers, demo=bool(first["demo"]))
+        _tend(children, lambda: answers(chosen.host, port), line(url, first["path"]))
+
+
+def _children(app: Path, workers: int, *, demo: bool) -> list[Child]:
+    """Return what is to run, the web server first."""
+    names = ["worker", *(f"worker {number}" for number in range(2, workers + 1))]
+    tasks = [Task("web", (str(app),)), *(Task(name, ("mlvajra_al.worker",)) for name in names)]
+    if demo:
+        tasks.append(Task("demo", ("mlvajra_al", "demo", "create"), restart=False))
+    return [Child(task) for task in tasks]
+
+
+def _tend(children: list[Child], is_open: Callable[[], bool], greeting: str) -> None:
+    """Keep the children running until a signal; say where to go once the first one answers."""
     stopping = stop_on_signals()
-    opened = False
+    web, opened = children[0], False
     try:
         for child in children:
             child.start()
         while not stopping.wait(0.05):
-            if not opened and answers(chosen.host, port):
+            if not opened and is_open():
                 opened = True
-                typer.echo(line(address(chosen.host, port), first["path"]))
+                typer.echo(greeting)
             for child in children:
                 child.tend()
             if not opened and web.deaths >= HOPELESS:

@@ -42,7 +42,7 @@ def say(name: str, text: str) -> None:
     """Write one line to standard error, marked with who says it."""
     with _output:
         try:
-            sys.stderr.write(f"{name:<6} | {text}\n")
+            sys.stderr.write(f"{name:<8} | {text}\n")
             sys.stderr.flush()
         except OSError:  # nobody is reading any more; the processes must not stop for that
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
+    DisconnectionError,
     InterfaceError,
     OperationalError,
     SQLAlchemyError,
@@ -28,6 +29,8 @@ SQLITE_AWAY = {
     sqlite3.SQLITE_IOERR: "its file cannot be read or written",
     sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
     sqlite3.SQLITE_PROTOCOL: "another process has locked it",
+    sqlite3.SQLITE_CORRUPT: "its file is damaged; an admin should run 'mlvajra doctor'",
+    sqlite3.SQLITE_NOTADB: "its file is damaged; an admin should run 'mlvajra doctor'",
 }
 POSTGRESQL_AWAY = {
     "25006": "it can only be read",
@@ -75,6 +78,8 @@ def why_away(error: Exception) -> str | None:
     """Return why a database cannot be used just now; None if that is not the trouble."""
     if isinstance(error, TimeoutError):
         return "all its connections are in use"
+    if isinstance(error, DisconnectionError):
+        return "it does not answer"
     if not isinstance(error, DBAPIError):
         return None
     if isinstance(error.orig, sqlite3.Error):

@@ -62,8 +62,8 @@ def test_a_killed_child_is_started_again_and_says_so(
     eventually(lambda: child.tend() or starts(tmp_path) == 2)
     assert child.process.pid != first
     said = capsys.readouterr().err
-    assert "test   | ended by SIGKILL; starting it again in 0.2 s" in said
-    eventually(lambda: "test   | hello from the child" in said + capsys.readouterr().err)
+    assert "test     | ended by SIGKILL; starting it again in 0.2 s" in said
+    eventually(lambda: "test     | hello from the child" in said + capsys.readouterr().err)
 
 
 def test_a_child_that_dies_at_once_is_started_more_and_more_slowly(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_stopping_asks_first_and_kills_who_does_not_listen(
     def is_deaf() -> bool:
         nonlocal said
         said += capsys.readouterr().err
-        return "test   | deaf" in said
+        return "test     | deaf" in said
 
     eventually(is_deaf)
     stop([stubborn])
@@ -133,17 +133,17 @@ time.sleep(600)
 class App:
     """`mlvajra run` on a free port, in a workspace of its own."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
-        self.log = home.parent / "log"
+    def __init__(self, home: Path, log: str = "log", **environment: str) -> None:
+        self.log = home.parent / log
         self.environment = os.environ | {
             "MLVAJRA_HOME": str(home),
             "MLVAJRA_PORT": str(free_port()),
             "MLVAJRA_DEMO": "false",
         }
         self.environment |= environment
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [MLVAJRA, "run"], env=self.environment, stdout=log, stderr=log
+                [MLVAJRA, "run"], env=self.environment, stdout=sink, stderr=sink
             )
 
     @property
@@ -200,7 +200,7 @@ def test_run_prints_one_line_and_stops_cleanly(start: Callable[..., App]) -> Non
     assert lines[0].startswith("Open http://127.0.0.1:")
     assert "/account/setup?token=" in lines[0]
     children = app.children()
-    assert len(children) == 2
+    assert len(children) == 3
     asked = time.monotonic()
     app.process.send_signal(signal.SIGINT)
     assert app.process.wait(timeout=20) == 0
@@ -212,7 +212,7 @@ def test_run_prints_one_line_and_stops_cleanly(start: Callable[..., App]) -> Non
 def test_killed_processes_come_back_and_follow_a_killed_supervisor(
     start: Callable[..., App],
 ) -> None:
-    app = start(MLVAJRA_ADMIN_PASSWORD="correct horse")
+    app = start(MLVAJRA_ADMIN_PASSWORD="correct horse", MLVAJRA_WORKERS="1")
     eventually(app.open)
     eventually(app.ready)
     assert "setup" not in app.said
@@ -221,13 +221,26 @@ def test_killed_processes_come_back_and_follow_a_killed_supervisor(
         process.kill()
     eventually(lambda: len({*app.children()} - {*killed}) == 2)
     eventually(app.ready)
-    assert "web    | ended by SIGKILL" in app.said
-    assert "worker | ended by SIGKILL" in app.said
+    assert "web      | ended by SIGKILL" in app.said
+    assert "worker   | ended by SIGKILL" in app.said
     assert app.said.count("Open http") == 1
     left = app.children()
     app.process.kill()
     app.process.wait()
     assert psutil.wait_procs(left, timeout=15)[1] == []
+
+
+def test_a_second_on_the_same_workspace_is_told_where_the_first_answers(
+    start: Callable[..., App],
+) -> None:
+    first = start(MLVAJRA_WORKERS="1")
+    eventually(first.open)
+    url = f"http://127.0.0.1:{first.environment['MLVAJRA_PORT']}"
+    second = start(log="second")
+    assert second.process.wait(timeout=30) == 1
+    assert f"(process {first.process.pid}): open {url}, stop it first" in second.said
+    assert second.said.count("\n") == 1
+    assert first.ready()
 
 
 def test_a_taken_port_is_one_sentence(start: Callable[..., App]) -> None:
@@ -247,7 +260,7 @@ def test_a_taken_port_is_one_sentence(start: Callable[..., App]) -> None:
         ("MLVAJRA_PORT", "eighty", "the setting MLVAJRA_PORT cannot be used"),
         ("MLVAJRA_HOST", "no.such.host.invalid", "which is no address"),
         ("MLVAJRA_DATABASE_URL", "mysql://here/there", "only sqlite and postgresql"),
-        ("MLVAJRA_HOME", "/proc/nowhere", "cannot be created"),
+        ("MLVAJRA_HOME", "/proc/nowhere", "cannot be written"),
     ],
 )
 def test_a_setting_that_cannot_work_is_one_sentence(

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,8 +17,7 @@ from mlvajra_al.services.jobs import demo_files
 from mlvajra_al.store import jobs
 from mlvajra_al.store.database import Store
 from tests.rehearsal import Rehearsal
-
-PATIENCE_S = 60
+from tests.workers import PATIENCE_S, a_worker, wait_until
 
 
 def after_the_lease() -> datetime:
@@ -40,30 +33,6 @@ def loop(store: Store, tmp_path: Path) -> Rehearsal:
     loop.work()
     loop.answer(40)
     return loop
-
-
-@contextmanager
-def a_worker(loop: Rehearsal) -> Iterator[subprocess.Popen[bytes]]:
-    url = loop.store.engine.url.set(drivername=loop.store.engine.dialect.name)
-    environment = os.environ | {
-        "MLVAJRA_HOME": str(loop.store.home),
-        "MLVAJRA_DATABASE_URL": url.render_as_string(hide_password=False),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlvajra_al.worker"], env=environment, stderr=subprocess.PIPE
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
 
 
 def the_retrain(loop: Rehearsal) -> Job:
@@ -92,7 +61,7 @@ def assert_taken_over_once(loop: Rehearsal) -> None:
 
 def test_a_worker_killed_in_the_middle_of_a_fit_is_replaced(loop: Rehearsal) -> None:
     before = blobs(loop)
-    with a_worker(loop) as process:
+    with a_worker(loop.store) as process:
         wait_until(lambda: is_learning(loop))
         process.kill()
         process.wait()
@@ -104,7 +73,7 @@ def test_a_worker_killed_in_the_middle_of_a_fit_is_replaced(loop: Rehearsal) -> 
 
 def test_a_worker_killed_between_file_and_row_leaves_no_half_version(loop: Rehearsal) -> None:
     before = blobs(loop)
-    with a_worker(loop) as process:
+    with a_worker(loop.store) as process:
         wait_until(lambda: blobs(loop) != before)
         process.kill()
         process.wait()
@@ -115,7 +84,7 @@ def test_a_worker_killed_between_file_and_row_leaves_no_half_version(loop: Rehea
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_worker_told_to_end_gives_its_job_back_at_once(loop: Rehearsal) -> None:
-    with a_worker(loop) as process:
+    with a_worker(loop.store) as process:
         wait_until(lambda: is_learning(loop))
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=PATIENCE_S) == 0
