@@ -26,7 +26,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from mlvajra_al.records import Policy
-from mlvajra_al.services import labelling
+from mlvajra_al.services import claiming
 from mlvajra_al.store import jobs, versions
 from mlvajra_al.store.database import Store
 from tests.rehearsal import SPAM, Rehearsal, spam
@@ -74,8 +74,8 @@ def newest(rehearsal: Rehearsal) -> int:
 def serves(rehearsal: Rehearsal, number: int) -> bool:
     """Tell whether a pool sample claimed now is one the version asked for; gives it back."""
     claims = rehearsal.claim(6)
-    labelling.release(
-        rehearsal.store, rehearsal.admin, "spam", claims=[claim.id for claim in claims]
+    claiming.release(
+        rehearsal.store, rehearsal.admin, "spam", given=[claim.id for claim in claims]
     )
     return any(claim.why.version == number for claim in claims)
 

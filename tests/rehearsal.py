@@ -12,7 +12,7 @@ import numpy as np
 
 from mlvajra_al import worker
 from mlvajra_al.records import Answer, Claim, Job, Person, Policy, Project, Version
-from mlvajra_al.services import importing, labelling, projects
+from mlvajra_al.services import claiming, importing, labelling, projects
 from mlvajra_al.services.demo_projects import DEMOS
 from mlvajra_al.services.jobs import scoring
 from mlvajra_al.services.jobs.telling import Clock
@@ -65,7 +65,7 @@ class Rehearsal:
 
     def claim(self, count: int = CARDS) -> tuple[Claim, ...]:
         """Take the next samples."""
-        return labelling.claim(
+        return claiming.claim(
             self.store,
             self.admin,
             self.project.name,

@@ -12,7 +12,7 @@ import numpy as np
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound, PoolExhausted
 from mlvajra_al.records import Answer, Claim, Job, JobKind, Person, Project
-from mlvajra_al.services import importing, labelling, people, projects
+from mlvajra_al.services import claiming, importing, labelling, people, projects
 from mlvajra_al.services.demo_projects import DEMOS
 from mlvajra_al.store import jobs
 from mlvajra_al.store import projects as stored
@@ -117,7 +117,7 @@ def annotate(
     project = projects.get(store, person, project_name)
     done = 0
     while done < plan.labels:
-        claims = labelling.claim(
+        claims = claiming.claim(
             store,
             person,
             project_name,

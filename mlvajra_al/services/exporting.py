@@ -12,8 +12,9 @@ from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Annotation, Gold, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.export_formats import FORMATS, Format
-from mlvajra_al.services.labelling import project_pool, resolve
+from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
+from mlvajra_al.services.resolving import resolve
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import exports
 from mlvajra_al.store.database import Store

@@ -12,7 +12,7 @@ from mlvajra_al.records import Annotation, Claim, Person, Project
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.people import may
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import projects, ranking
+from mlvajra_al.store import claims, projects
 from mlvajra_al.store.database import Store
 
 PAGE_MAX = 5_000
@@ -50,7 +50,7 @@ def held(store: Store, person: Person, project_name: str, *, now: datetime) -> t
     """Return the claims a person holds in a project."""
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return ranking.held(connection, project.id, person_id=person.id, now=now)
+        return claims.held(connection, project.id, person_id=person.id, now=now)
 
 
 def shown(

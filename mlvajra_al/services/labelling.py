@@ -1,34 +1,27 @@
-"""The life of a label: claim, answer, correct, resolve; and what the rail says meanwhile."""
+"""Answers as they come in: each stored exactly once, corrections as new events."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-import numpy as np
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import (
     Annotation,
     Answer,
     Claim,
-    Gold,
     Person,
     Project,
     Recorded,
     Why,
 )
-from mlvajra_al.services import access, filling
+from mlvajra_al.services import access
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, projects, ranking
+from mlvajra_al.store import claims, jobs, projects, ranking
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, open_pool
 
-MAX_CLAIMS = 20
 MAX_COMMENT = 2_000
 
 
@@ -45,87 +38,6 @@ class Manner:
 def project_pool(store: Store, connection: Connection, project: Project) -> Pool:
     """Return the pool of a project as it stands in this transaction."""
     return open_pool(store.home, project.id, projects.shards(connection, project.id))
-
-
-def claim(
-    store: Store,
-    person: Person,
-    project_name: str,
-    *,
-    n: int,
-    now: datetime,
-    lease: timedelta,
-    rng: np.random.Generator,
-) -> tuple[Claim, ...]:
-    """Hand up to `n` samples to a person, holdout ones mixed in at the project's rate."""
-    if not 1 <= n <= MAX_CLAIMS:
-        raise Invalid(f"asked for {n} claims at once; ask for 1 to {MAX_CLAIMS}")
-
-    def attempt(connection: Connection, project: Project, holdout: bool) -> Claim | None:
-        return ranking.claim(
-            connection, project.id, person_id=person.id, holdout=holdout, now=now, lease=lease
-        )
-
-    def one(connection: Connection, project: Project, holdout: bool) -> Claim | None:
-        found = attempt(connection, project, holdout)
-        if found is None and refill(store, connection, project, holdout=holdout, rng=rng):
-            found = attempt(connection, project, holdout)
-        return found
-
-    def operation(connection: Connection) -> tuple[Claim, ...]:
-        project = access.open_project(connection, person, project_name)
-        ranking.one_at_a_time(connection, project.id, person_id=person.id)
-        claims: list[Claim] = []
-        for _ in range(n):
-            holdout = bool(rng.random() < project.policy.holdout_rate)
-            found = one(connection, project, holdout) or one(connection, project, not holdout)
-            if found is None:
-                break
-            claims.append(found)
-        return tuple(claims)
-
-    return store.write(operation)
-
-
-def refill(
-    store: Store,
-    connection: Connection,
-    project: Project,
-    *,
-    holdout: bool,
-    rng: np.random.Generator,
-) -> bool:
-    """Let random samples follow where a stream has run dry; False if none are left."""
-    pool = project_pool(store, connection, project)
-    if holdout:
-        return filling.fill_holdout(connection, project, pool) > 0
-    return filling.fill_pool(connection, project, pool, rng=rng) > 0
-
-
-def release(store: Store, person: Person, project_name: str, *, claims: Sequence[str]) -> int:
-    """Give claimed samples back."""
-
-    def operation(connection: Connection) -> int:
-        project = access.project(connection, person, project_name)
-        return ranking.release(connection, project.id, person_id=person.id, claims=claims)
-
-    return store.write(operation)
-
-
-def renew(
-    store: Store, person: Person, project_name: str, *, claims: Sequence[str], until: datetime
-) -> int:
-    """Extend leases; return how many are still held."""
-    if not claims:
-        return 0
-
-    def operation(connection: Connection) -> int:
-        project = access.project(connection, person, project_name)
-        return ranking.renew(
-            connection, project.id, person_id=person.id, claims=claims, until=until
-        )
-
-    return store.write(operation)
 
 
 def record(
@@ -164,7 +76,7 @@ def append(
     manner: Manner,
 ) -> tuple[Recorded, ...]:
     """Store answers in the transaction of `connection`, and ask for a retrain when it is due."""
-    ranking.one_at_a_time(connection, project.id, person_id=manner.person.id)
+    claims.one_at_a_time(connection, project.id, person_id=manner.person.id)
     recorded = tuple(
         _record_one(store, connection, project, answer=answer, manner=manner) for answer in answers
     )
@@ -270,7 +182,7 @@ def _record_one(
     )
     events.append(connection, [event], holdout=[holdout])
     if answer.action in ("skip", "retract"):
-        ranking.reopen(
+        claims.reopen(
             connection,
             project.id,
             sample_key=answer.sample_key,
@@ -298,7 +210,7 @@ def _close_slot(
     if answer.action == "retract":
         return None, False
     if answer.claim_id is not None:
-        claimed = ranking.finish(connection, answer.claim_id, person_id=person.id)
+        claimed = claims.finish(connection, answer.claim_id, person_id=person.id)
         if claimed is not None and claimed.project_id != project.id:
             raise Invalid(
                 f"claim {answer.claim_id} is for another project; claim again in this one"
@@ -310,7 +222,7 @@ def _close_slot(
             )
         if claimed is not None:
             return claimed, False
-    closed = ranking.finish_unclaimed(
+    closed = claims.finish_unclaimed(
         connection, project.id, sample_key=answer.sample_key, person_id=person.id, now=now
     )
     return closed, answer.claim_id is not None and before is None
@@ -336,50 +248,3 @@ def _placed(
         raise NotFound("sample", sample_key)
     why = before.why if before else None
     return position, why, bool(pool.holdout(project.holdout_threshold)[position])
-
-
-def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[Gold]]:
-    """Turn current answers into gold: ``(pool, holdout)``, in order of their events.
-
-    A reviewer's adjudication wins. With one answer wanted per sample the first counts; with
-    more, a strict majority does, and a sample without one has no gold until adjudicated.
-    """
-    by_sample: dict[int, list[Any]] = defaultdict(list)
-    for row in answers:
-        by_sample[row.position].append(row)
-    pool: list[Gold] = []
-    holdout: list[Gold] = []
-    for position, rows in by_sample.items():
-        chosen = _decide(rows, overlap)
-        if chosen is not None:
-            side = holdout if rows[0].holdout else pool
-            side.append(Gold(rows[0].sample_key, position, chosen.label, chosen.seq))
-    return pool, holdout
-
-
-def _decide(rows: list[Any], overlap: int) -> Any | None:
-    adjudicated = [row for row in rows if row.adjudicates]
-    if adjudicated:
-        return adjudicated[-1]
-    if overlap == 1:
-        return rows[0]
-    label, votes = Counter(row.label for row in rows).most_common(1)[0]
-    if votes * 2 <= len(rows):
-        return None
-    return next(row for row in rows if row.label == label)
-
-
-def fingerprint(gold: Iterable[Gold]) -> str:
-    """Return a SHA-256 of which samples have which label, whatever their order."""
-    digest = hashlib.sha256()
-    for item in sorted(gold, key=lambda g: g.position):
-        digest.update(f"{item.sample_key}\x1f{item.label}\x1e".encode())
-    return digest.hexdigest()
-
-
-def gold(
-    connection: Connection, project: Project, *, until_seq: int | None = None
-) -> tuple[list[Gold], list[Gold]]:
-    """Return the resolved labels of the pool and of the holdout, after event `until_seq`."""
-    rows = events.current_answers(connection, project.id, until_seq=until_seq)
-    return resolve(rows, overlap=project.policy.overlap)

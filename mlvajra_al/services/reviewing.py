@@ -12,7 +12,7 @@ from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import ranking, reviews
+from mlvajra_al.store import claims, reviews
 from mlvajra_al.store.database import Connection, Store
 
 Outcome = Literal["label", "ask_again", "leave"]
@@ -117,7 +117,7 @@ def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
     """Open the slots that flags have closed, to whoever has not spoken about the sample."""
     for event in _said(connection, project, sample_key):
         if event.action == "flag":
-            ranking.reopen(
+            claims.reopen(
                 connection,
                 project.id,
                 sample_key=sample_key,

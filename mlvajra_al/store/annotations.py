@@ -8,13 +8,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+)
 
-from mlvajra_al.records import Action, Annotation, Why
+from mlvajra_al.records import Action, Annotation
+from mlvajra_al.store.codec import why
+from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, person
 
 PAGE = 5_000
-later = annotation.alias("later")
+later, first = annotation.alias("later"), annotation.alias("first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +42,7 @@ class Filter:
     until_seq: int | None = None
 
 
-def _annotation(row: Row[Any]) -> Annotation:
-    why = None
-    if row.strategy is not None:
-        why = Why(
-            strategy=row.strategy,
-            utility=row.utility,
-            rank=row.rank,
-            version=row.version,
-            inclusion_probability=row.inclusion_probability,
-            holdout=row.holdout,
-        )
+def _annotation(row: Any) -> Annotation:
     return Annotation(
         seq=row.seq,
         event_id=row.event_id,
@@ -60,7 +61,7 @@ def _annotation(row: Row[Any]) -> Annotation:
         late=row.late,
         adjudicates=row.adjudicates,
         source=row.source,
-        why=why,
+        why=None if row.strategy is None else why(row),
     )
 
 
@@ -70,20 +71,63 @@ def _select() -> Select[Any]:
     )
 
 
-def _is_current() -> ColumnElement[bool]:
+def stands(until_seq: int | None = None) -> ColumnElement[bool]:
+    """Leave out what its person has superseded, as it was after event `until_seq`."""
     superseding = select(later.c.seq).where(later.c.supersedes == annotation.c.event_id)
+    if until_seq is not None:
+        superseding = superseding.where(later.c.seq <= until_seq)
     return ~superseding.exists()
 
 
-# Statements of the labelling path are built once: building takes longer than running them.
-BY_EVENT = _select().where(annotation.c.event_id == bindparam("event"))
-HEAD = _select().where(
-    annotation.c.project_id == bindparam("project"),
-    annotation.c.sample_key == bindparam("sample"),
-    annotation.c.person_id == bindparam("person"),
-    _is_current(),
+def _first_seq() -> ColumnElement[int]:
+    """Return when its person first answered about the sample: a correction keeps that turn."""
+    earliest = select(func.min(first.c.seq)).where(
+        first.c.project_id == annotation.c.project_id,
+        first.c.sample_key == annotation.c.sample_key,
+        first.c.person_id == annotation.c.person_id,
+        first.c.action == "answer",
+        first.c.seq <= annotation.c.seq,
+    )
+    untouched = annotation.c.supersedes.is_(None)
+    return case((untouched, annotation.c.seq), else_=earliest.scalar_subquery()).label("first_seq")
+
+
+def standing_answers(
+    project_id: int, *, until_seq: int | None = None, more: Sequence[ColumnElement[Any]] = ()
+) -> Select[Any]:
+    """Select the answers that count, as they stood after event `until_seq`.
+
+    Rows have ``sample_key, position, person_id, label, seq, first_seq, holdout, adjudicates``
+    and what `more` says.
+    """
+    query = select(
+        annotation.c.sample_key,
+        annotation.c.position,
+        annotation.c.person_id,
+        annotation.c.label,
+        annotation.c.seq,
+        _first_seq(),
+        annotation.c.holdout,
+        annotation.c.adjudicates,
+        *more,
+    ).where(
+        annotation.c.project_id == project_id,
+        annotation.c.action == "answer",
+        stands(until_seq),
+    )
+    return query if until_seq is None else query.where(annotation.c.seq <= until_seq)
+
+
+BY_EVENT = prepared(_select().where(annotation.c.event_id == bindparam("event")))
+HEAD = prepared(
+    _select().where(
+        annotation.c.project_id == bindparam("project"),
+        annotation.c.sample_key == bindparam("sample"),
+        annotation.c.person_id == bindparam("person"),
+        stands(),
+    )
 )
-APPEND = insert(annotation)
+APPEND = prepared(insert(annotation))
 
 
 def append(
@@ -120,13 +164,12 @@ def append(
         }
         for event, side in zip(events, holdout, strict=True)
     ]
-    if rows:
-        connection.execute(APPEND, rows)
+    APPEND.many(connection, rows)
 
 
 def by_event(connection: Connection, event_id: str) -> Annotation | None:
     """Return one event, whichever project it is in."""
-    row = connection.execute(BY_EVENT, {"event": event_id}).one_or_none()
+    row = BY_EVENT.one(connection, event=event_id)
     return None if row is None else _annotation(row)
 
 
@@ -134,8 +177,7 @@ def head(
     connection: Connection, project_id: int, *, sample_key: str, person_id: int
 ) -> Annotation | None:
     """Return what a person said last about a sample."""
-    asked = {"project": project_id, "sample": sample_key, "person": person_id}
-    row = connection.execute(HEAD, asked).one_or_none()
+    row = HEAD.one(connection, project=project_id, sample=sample_key, person=person_id)
     return None if row is None else _annotation(row)
 
 
@@ -155,7 +197,7 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
             | annotation.c.sample_key.icontains(wanted.text, autoescape=True)
         )
     if wanted.current:
-        query = query.where(_is_current())
+        query = query.where(stands())
     if wanted.until_seq is not None:
         query = query.where(annotation.c.seq <= wanted.until_seq)
     return query
@@ -192,32 +234,8 @@ def history(connection: Connection, project_id: int, wanted: Filter) -> Iterator
 def current_answers(
     connection: Connection, project_id: int, *, until_seq: int | None = None
 ) -> Iterator[Any]:
-    """Stream the answers that count, in order of `seq`, as they stood after event `until_seq`.
-
-    Rows have ``sample_key, position, person_id, label, seq, holdout, adjudicates``.
-    """
-    superseding = select(later.c.seq).where(later.c.supersedes == annotation.c.event_id)
-    if until_seq is not None:
-        superseding = superseding.where(later.c.seq <= until_seq)
-    query = (
-        select(
-            annotation.c.sample_key,
-            annotation.c.position,
-            annotation.c.person_id,
-            annotation.c.label,
-            annotation.c.seq,
-            annotation.c.holdout,
-            annotation.c.adjudicates,
-        )
-        .where(
-            annotation.c.project_id == project_id,
-            annotation.c.action == "answer",
-            ~superseding.exists(),
-        )
-        .order_by(annotation.c.seq)
-    )
-    if until_seq is not None:
-        query = query.where(annotation.c.seq <= until_seq)
+    """Stream the rows of `standing_answers` in order of `seq`."""
+    query = standing_answers(project_id, until_seq=until_seq).order_by(annotation.c.seq)
     yield from connection.execute(query)
 
 
@@ -235,7 +253,7 @@ def counts(
     """Count the current events by (action, label)."""
     query = (
         select(annotation.c.action, annotation.c.label, func.count().label("n"))
-        .where(annotation.c.project_id == project_id, _is_current())
+        .where(annotation.c.project_id == project_id, stands())
         .group_by(annotation.c.action, annotation.c.label)
     )
     if person_id is not None:
@@ -250,7 +268,7 @@ def closed(connection: Connection, project_id: int, *, overlap: int) -> int:
         .where(
             annotation.c.project_id == project_id,
             annotation.c.action.in_(("answer", "flag")),
-            _is_current(),
+            stands(),
         )
         .group_by(annotation.c.sample_key)
         .having(func.count() >= overlap)
@@ -265,7 +283,7 @@ def holdout_tally(connection: Connection, project_id: int) -> tuple[int, int, in
         .where(
             annotation.c.project_id == project_id,
             annotation.c.holdout.is_(True),
-            _is_current(),
+            stands(),
         )
         .distinct()
     )

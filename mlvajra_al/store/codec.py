@@ -1,10 +1,12 @@
-"""Frozen records to JSON columns and back."""
+"""Frozen records from columns, and to JSON columns and back."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+
+from mlvajra_al.records import Why
 
 T = TypeVar("T")
 
@@ -27,3 +29,15 @@ def load(kind: type[T], value: Any) -> T:
     """Turn plain JSON values back into a record."""
     loaded: T = _adapter(kind).validate_python(value)
     return loaded
+
+
+def why(row: Any) -> Why:
+    """Return why a sample is asked about, from a slot's or an annotation's columns."""
+    return Why(
+        strategy=row.strategy,
+        utility=row.utility,
+        rank=row.rank,
+        version=row.version,
+        inclusion_probability=row.inclusion_probability,
+        holdout=row.holdout,
+    )

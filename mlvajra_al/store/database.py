@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -14,19 +11,19 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from mlvajra_al.errors import Setup, Unavailable
+from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
-from mlvajra_al.store.trouble import told, words
+from mlvajra_al.store.trouble import told
+from mlvajra_al.store.writer import Operation, Writer
 
-__all__ = ["Connection", "Operation", "Store", "Writer"]
+__all__ = ["Connection", "Operation", "Store"]
 
 T = TypeVar("T")
-Operation = Callable[[Connection], T]
 
 BUSY_TIMEOUT_MS = 30_000
-GROUP_COMMIT = 32
 
 
 def _lower(text: Any) -> Any:
@@ -50,78 +47,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-class Writer(threading.Thread):
-    """One thread that commits the writes of a process in groups.
-
-    Each operation runs in a savepoint, so that one that fails takes no other with it, and is
-    answered only after the commit.
-    """
-
-    def __init__(self, engine: Engine, home: Path) -> None:
-        super().__init__(name="writer", daemon=True)
-        self._engine, self._home = engine, home
-        self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
-
-    def submit(self, operation: Operation[T]) -> Future[T]:
-        """Queue an operation; its future is done once it is committed."""
-        future: Future[T] = Future()
-        self._queue.put((operation, future))
-        return future
-
-    def stop(self) -> None:
-        """Finish what is queued and end the thread."""
-        self._queue.put(None)
-        self.join()
-
-    def run(self) -> None:
-        """Drain, write, commit, answer; until stopped."""
-        running = True
-        while running:
-            group: list[tuple[Operation[Any], Future[Any]]] = []
-            entry = self._queue.get()
-            while True:
-                if entry is None:
-                    running = False
-                    break
-                group.append(entry)
-                if len(group) == GROUP_COMMIT or self._queue.empty():
-                    break
-                entry = self._queue.get()
-            if group:
-                self._commit(group)
-
-    def _commit(self, group: list[tuple[Operation[Any], Future[Any]]]) -> None:
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
-        try:
-            with self._engine.connect() as plain:
-                connection = plain.execution_options(immediate=True)
-                with connection.begin():
-                    for operation, future in group:
-                        outcomes.append((future, *_attempt(connection, operation, self._home)))
-        except SQLAlchemyError as error:
-            for _, future in group:
-                future.set_exception(words(error, self._home) or error)
-            return
-        for future, result, failure in outcomes:
-            if failure is None:
-                future.set_result(result)
-            else:
-                future.set_exception(failure)
-
-
-def _attempt(
-    connection: Connection, operation: Operation[T], home: Path
-) -> tuple[T | None, Exception | None]:
-    try:
-        with told(home), connection.begin_nested():
-            return operation(connection), None
-    except Exception as error:  # handed to whoever asked, through the future
-        return None, error
+        execute(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 class Store:
@@ -198,8 +124,9 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one snapshot and changes nothing."""
         with told(self.home), self.engine.connect() as connection:
-            yield connection
-            connection.rollback()
+            with connection.begin() as snapshot:  # statements of the driver begin none
+                yield connection
+                snapshot.rollback()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

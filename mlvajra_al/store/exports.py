@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
+from mlvajra_al.store.annotations import standing_answers
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import annotation, person
 
@@ -37,29 +38,10 @@ def answers_by_sample(
 def _answers(
     connection: Connection, project_id: int, *, until_seq: int, after: str | None, limit: int
 ) -> list[Row[Any]]:
-    later = annotation.alias("later")
-    superseding = select(later.c.seq).where(
-        later.c.supersedes == annotation.c.event_id, later.c.seq <= until_seq
-    )
+    more = (annotation.c.created_at, person.c.name.label("person"))
     query = (
-        select(
-            annotation.c.sample_key,
-            annotation.c.position,
-            annotation.c.person_id,
-            annotation.c.label,
-            annotation.c.seq,
-            annotation.c.holdout,
-            annotation.c.adjudicates,
-            annotation.c.created_at,
-            person.c.name.label("person"),
-        )
+        standing_answers(project_id, until_seq=until_seq, more=more)
         .join(person, person.c.id == annotation.c.person_id)
-        .where(
-            annotation.c.project_id == project_id,
-            annotation.c.action == "answer",
-            annotation.c.seq <= until_seq,
-            ~superseding.exists(),
-        )
         .order_by(annotation.c.sample_key, annotation.c.seq)
         .limit(limit)
     )

@@ -10,5 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_once(connection: Connection, table: Table) -> Any:
     """Return an insert that leaves alone what stands in its way."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    return once(connection.dialect.name, table)
+
+
+def once(dialect: str, table: Table) -> Any:
+    """Return that insert for a kind of database."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
+from sqlalchemy import Connection, Select, func, select, union_all
 
+from mlvajra_al.store.annotations import stands
 from mlvajra_al.store.schema import annotation
 
 
@@ -21,14 +22,9 @@ class Waiting:
     seq: int
 
 
-def _current() -> ColumnElement[bool]:
-    newer = annotation.alias("newer")
-    return ~select(newer.c.seq).where(newer.c.supersedes == annotation.c.event_id).exists()
-
-
 def _concerned(project_id: int) -> Select[tuple[str, int, int]]:
     """Select flagged samples and samples with different answers, with the newest event."""
-    said = (annotation.c.project_id == project_id, _current())
+    said = (annotation.c.project_id == project_id, stands())
     columns = (
         annotation.c.sample_key,
         func.min(annotation.c.position).label("position"),

@@ -12,7 +12,7 @@ import pytest
 
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
-from mlvajra_al.services import labelling
+from mlvajra_al.services import claiming, labelling, resolving
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, projects, ranking
@@ -21,7 +21,7 @@ from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
 
 def claim(store: Store, person: Person, *, n: int = 1, now=NOW) -> tuple[Claim, ...]:
-    return labelling.claim(
+    return claiming.claim(
         store, person, "spam", n=n, now=now, lease=LEASE, rng=np.random.default_rng(0)
     )
 
@@ -37,7 +37,7 @@ def log(store: Store, project: Project) -> list[Annotation]:
 
 def gold(store: Store, project: Project) -> dict[str, str]:
     with store.read() as connection:
-        pool, holdout = labelling.gold(connection, project)
+        pool, holdout = resolving.gold(connection, project)
     return {item.sample_key: item.label for item in pool + holdout}
 
 
@@ -305,13 +305,13 @@ def test_one_failing_write_takes_no_other_with_it(store: Store) -> None:
 
 def test_an_adjudication_beats_what_annotators_said() -> None:
     rows = [a_row("ham", 1, person_id=1), a_row("spam", 2, person_id=2, adjudicates=True)]
-    pool, _ = labelling.resolve(rows, overlap=1)
+    pool, _ = resolving.resolve(rows, overlap=1)
     assert [item.label for item in pool] == ["spam"]
 
 
 def test_a_tie_between_two_annotators_has_no_gold() -> None:
     rows = [a_row("ham", 1, person_id=1), a_row("spam", 2, person_id=2)]
-    assert labelling.resolve(rows, overlap=2) == ([], [])
+    assert resolving.resolve(rows, overlap=2) == ([], [])
 
 
 def test_a_strict_majority_is_gold() -> None:
@@ -319,7 +319,7 @@ def test_a_strict_majority_is_gold() -> None:
         a_row(label, seq, person_id=seq)
         for seq, label in enumerate(["spam", "ham", "spam"], start=1)
     ]
-    pool, _ = labelling.resolve(rows, overlap=3)
+    pool, _ = resolving.resolve(rows, overlap=3)
     assert [(item.label, item.seq) for item in pool] == [("spam", 1)]
 
 
@@ -330,6 +330,7 @@ def a_row(label: str, seq: int, *, person_id: int, adjudicates: bool = False) ->
         person_id=person_id,
         label=label,
         seq=seq,
+        first_seq=seq,
         holdout=False,
         adjudicates=adjudicates,
     )

@@ -6,16 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from mlvajra_al.records import Claim, Policy, Ranked, Why
-from mlvajra_al.store import ranking
+from mlvajra_al.store import claims, ranking
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, rank
 
 
 def claim_one(store: Store, project_id: int, person_id: int, *, now=NOW, holdout=False):
     def operation(connection):
-        return ranking.claim(
-            connection, project_id, person_id=person_id, holdout=holdout, now=now, lease=LEASE
-        )
+        wish = claims.Wish(project_id, person_id, now, LEASE)
+        return claims.take(connection, wish, holdout=holdout)
 
     return store.write(operation)
 
@@ -34,14 +33,14 @@ def test_two_people_never_hold_the_same_sample(store: Store) -> None:
     keys = rank(store, project, 40)
 
     def work(person):
-        claims = []
+        taken = []
         while (found := claim_one(store, project.id, person.id)) is not None:
-            claims.append(found)
-        return claims
+            taken.append(found)
+        return taken
 
     store.start_writer()
     with ThreadPoolExecutor(4) as pool:
-        handed = [claim for claims in pool.map(work, crowd) for claim in claims]
+        handed = [claim for taken in pool.map(work, crowd) for claim in taken]
     assert sorted(claim.sample_key for claim in handed) == sorted(keys)
 
 
@@ -73,7 +72,7 @@ def test_a_renewed_lease_stays_with_its_person(store: Store) -> None:
     rank(store, project, 1)
     held = claim_one(store, project.id, ada.id)
     with store.begin() as connection:
-        renewed = ranking.renew(
+        renewed = claims.renew(
             connection, project.id, person_id=ada.id, claims=[held.id], until=NOW + 3 * LEASE
         )
     assert renewed == 1
@@ -86,10 +85,10 @@ def test_nobody_can_renew_or_release_what_another_person_holds(store: Store) -> 
     rank(store, project, 1)
     held = claim_one(store, project.id, ada.id)
     with store.begin() as connection:
-        assert not ranking.renew(
+        assert not claims.renew(
             connection, project.id, person_id=bob.id, claims=[held.id], until=NOW + 9 * LEASE
         )
-        assert not ranking.release(connection, project.id, person_id=bob.id, claims=[held.id])
+        assert not claims.release(connection, project.id, person_id=bob.id, claims=[held.id])
     assert claim_one(store, project.id, bob.id) is None
 
 
@@ -99,7 +98,7 @@ def test_a_released_sample_is_handed_out_again(store: Store) -> None:
     rank(store, project, 1)
     held = claim_one(store, project.id, ada.id)
     with store.begin() as connection:
-        assert ranking.release(connection, project.id, person_id=ada.id, claims=[held.id]) == 1
+        assert claims.release(connection, project.id, person_id=ada.id, claims=[held.id]) == 1
     assert claim_one(store, project.id, bob.id).sample_key == held.sample_key
 
 
@@ -108,9 +107,9 @@ def test_a_new_ranking_leaves_held_and_answered_samples_alone(store: Store) -> N
     rank(store, project, 5)
     held, answered = (claim_one(store, project.id, ada.id) for _ in range(2))
     with store.begin() as connection:
-        ranking.finish(connection, answered.id, person_id=ada.id)
+        claims.finish(connection, answered.id, person_id=ada.id)
         waiting = ranking.replace(connection, project.id, [], overlap=1, now=NOW)
-        still = ranking.held(connection, project.id, person_id=ada.id, now=NOW)
+        still = claims.held(connection, project.id, person_id=ada.id, now=NOW)
     assert waiting == 0
     assert [claim.sample_key for claim in still] == [held.sample_key]
 

@@ -18,7 +18,7 @@ import pytest
 
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.records import Column, Job, Person, Policy, Project, Recipe
-from mlvajra_al.services import importing, labelling
+from mlvajra_al.services import claiming, importing, labelling, resolving
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting
 from mlvajra_al.services.jobs.ingesting import ingest
@@ -106,7 +106,7 @@ def test_after_an_import_people_can_label_at_once(
         assert ranking.waiting(connection, project.id, holdout=True) == int(held.sum())
         waiting = jobs.listed(connection, project.id, states=("queued",))
     assert [job.kind for job in waiting] == ["prepare"]
-    claims = labelling.claim(
+    claims = claiming.claim(
         store, admin, "spam", n=6, now=NOW, lease=LEASE, rng=np.random.default_rng(1)
     )
     assert len(claims) == 6
@@ -234,7 +234,7 @@ def test_labels_of_a_source_become_answers_of_a_named_one(
     with store.read() as connection:
         said = list(events.history(connection, project.id, Filter()))
         person = people.by_name(connection, "import: label")[0]
-        gold, holdout = labelling.gold(connection, projects.by_name(connection, "spam"))
+        gold, holdout = resolving.gold(connection, projects.by_name(connection, "spam"))
         queued = {job.kind for job in jobs.listed(connection, project.id, states=("queued",))}
         known = ranking.waiting(connection, project.id)
         known += ranking.waiting(connection, project.id, holdout=True)
@@ -357,7 +357,7 @@ def test_an_import_is_queued_once_however_often_it_is_clicked(
     assert first.person == "Root"
     with store.read() as connection:
         assert len(jobs.listed(connection, project.id)) == 1
-        assert audit.latest(connection)[0].action == "import started"
+        assert audit.listed(connection, audit.Filter(), limit=1)[0].action == "import started"
 
 
 def test_only_admins_import_and_only_into_living_projects(

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from mlvajra_al.records import Ranked, Why
-from mlvajra_al.store import ranking
+from mlvajra_al.store import claims, ranking
 from mlvajra_al.store.database import Connection, Store
 from tests.factories import LEASE, NOW, a_person, a_project, rank
 
@@ -36,18 +36,17 @@ def test_a_sample_claimed_at_this_moment_keeps_its_slot(store: Store) -> None:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(in_another_process)
         with store.begin() as connection:
-            claim = ranking.claim(
-                connection, project.id, person_id=ada.id, holdout=False, now=NOW, lease=LEASE
-            )
+            wish = claims.Wish(project.id, ada.id, NOW, LEASE)
+            claim = claims.take(connection, wish, holdout=False)
             claimed.set()
             if arriving.wait(0.5):  # on SQLite it cannot even begin
                 time.sleep(0.5)  # PostgreSQL waits for the row now
         done.result(timeout=30)
     assert claim is not None
     with store.begin() as connection:
-        held = ranking.held(connection, project.id, person_id=ada.id, now=NOW)
+        held = claims.held(connection, project.id, person_id=ada.id, now=NOW)
         assert [item.id for item in held] == [claim.id]
-        assert ranking.finish(connection, claim.id, person_id=ada.id) is not None
+        assert claims.finish(connection, claim.id, person_id=ada.id) is not None
 
 
 def test_a_sample_ranked_twice_at_this_moment_waits_once(store: Store) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Label, Policy, Recipe
-from mlvajra_al.services import labelling, progress
+from mlvajra_al.services import claiming, labelling, progress
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
 from mlvajra_al.store.database import Store
@@ -21,7 +21,7 @@ EGGS = Label("eggs", "Eggs", "3", "#059669", "Neither")
 
 
 def answer_one(store: Store, person, label: str = "ham") -> str:
-    (held,) = labelling.claim(
+    (held,) = claiming.claim(
         store, person, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
     )
     labelling.record(store, person, "spam", answers=[an_answer(held, label)], now=NOW, lease=LEASE)
@@ -198,7 +198,7 @@ def test_privileged_acts_are_in_the_audit_trail(store: Store) -> None:
     admin = a_person(store, "Grace", role="admin")
     services.set_guidelines(store, admin, "spam", text="Look twice.", now=NOW)
     with store.read() as connection:
-        (entry,) = audit.latest(connection)
+        (entry,) = audit.listed(connection, audit.Filter(), limit=9)
     assert (entry.person, entry.action, entry.at) == ("Grace", "guidelines changed", NOW)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mlvajra_al.errors import Invalid, NotAllowed
 from mlvajra_al.records import Person, Policy, Project
-from mlvajra_al.services import answers, labelling, reviewing
+from mlvajra_al.services import answers, claiming, labelling, resolving, reviewing
 from mlvajra_al.services.answers import Wanted
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import annotations as events
@@ -40,7 +40,7 @@ def decide(store: Store, reviewer: Person, decision: Decision) -> labelling.Reco
 
 def gold(store: Store, project: Project) -> dict[str, str]:
     with store.read() as connection:
-        pool, _ = labelling.gold(connection, project)
+        pool, _ = resolving.gold(connection, project)
     return {item.sample_key: item.label for item in pool}
 
 
@@ -145,7 +145,7 @@ def test_asking_somebody_else_opens_the_sample_for_those_who_said_nothing(
     rng = np.random.default_rng(0)
 
     def claimed(person: Person) -> list[str]:
-        found = labelling.claim(
+        found = claiming.claim(
             store, person, "spam", n=6, now=NOW + timedelta(hours=1), lease=LEASE, rng=rng
         )
         return [claim.sample_key for claim in found]

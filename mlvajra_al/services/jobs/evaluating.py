@@ -12,7 +12,8 @@ from mlvajra_al.records import Job, Project, Verdict
 from mlvajra_al.services.jobs import scoring
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.services.labelling import gold, project_pool
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.services.resolving import gold
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import projects, versions
 from mlvajra_al.store.codec import dump

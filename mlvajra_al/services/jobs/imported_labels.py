@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import people, projects, ranking
+from mlvajra_al.store import claims, people, projects, ranking
 from mlvajra_al.store.annotations import Filter
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.naming import Plan, keys_of
@@ -199,4 +199,4 @@ def _close_slots(
     ranked = pool.keys(sorted(ranking.known_positions(connection, project.id)))
     labelled = {answer.sample_key for answer in answers if answer.supersedes is None}
     keys = [key for key in ranked if key in labelled]
-    ranking.finish_samples(connection, project.id, keys, person_id=person.id)
+    claims.finish_samples(connection, project.id, keys, person_id=person.id)

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,38 +15,22 @@ from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import persistence, strategies, training
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.learning.rows import take
-from mlvajra_al.records import Evaluation, Gold, Job, Project, Ranked, TrainingMode, Version
-from mlvajra_al.services.jobs import lineage, machine, preparing, scoring, warm
-from mlvajra_al.services.jobs.lineage import Fit, Past
-from mlvajra_al.services.jobs.preparing import Prepared
-from mlvajra_al.services.jobs.scoring import Holdout, Scorer
+from mlvajra_al.records import Evaluation, Job, Project, Ranked, TrainingMode, Version
+from mlvajra_al.services.jobs import lineage, machine, mending, preparing, revising, scoring, warm
+from mlvajra_al.services.jobs.lineage import Fit
+from mlvajra_al.services.jobs.revising import Prepared
+from mlvajra_al.services.jobs.scoring import Scorer
+from mlvajra_al.services.jobs.snapshots import Snapshot, missing_labels, nothing_new, snapshot
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.services.labelling import fingerprint, gold, project_pool
+from mlvajra_al.services.resolving import fingerprint
 from mlvajra_al.services.versions import explanation_name
-from mlvajra_al.store import annotations as events
-from mlvajra_al.store import artefacts, jobs, projects, ranking, versions
+from mlvajra_al.store import artefacts, jobs, ranking, versions
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import Pool
 
 log = logging.getLogger(__name__)
 
 HEAD = 500
 """Samples ranked by the model; random ones wait behind them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything a retrain looks at, read at once."""
-
-    project: Project
-    pool: Pool
-    past: Past
-    gold: tuple[Gold, ...]
-    before: tuple[Gold, ...]
-    """Gold the newest version was trained on, as far as it can be told today."""
-    holdout: Holdout
-    touched: NDArray[np.int64]
-    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,57 +58,22 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     missing = missing_labels(seen)
     if missing:
         return {"missing_labels": missing}
-    full = job.payload.get("mode") == "full"
-    fit = lineage.next_fit(
-        seen.project, seen.past, full=full, relabelled=lineage.changed(seen.before, seen.gold)
-    )
-    if fit.previous is not None and nothing_new(seen, fit.previous):
-        return _again(store, seen, fit.previous, tell=tell)
-    prepared = preparing.ready(
+    prepared = revising.ready(
         store, seen.project, seen.pool, revision=seen.past.revision, tell=tell
     )
+    if prepared.damaged is not None:
+        mending.react(store, seen.project.id, prepared.damaged, now=tell.clock())
+    full = job.payload.get("mode") == "full"
+    relabelled = lineage.changed(seen.before, seen.gold)
+    fit = lineage.next_fit(
+        seen.project, seen.past, full=full, relabelled=relabelled, reread=prepared.because
+    )
+    fit = _continuable(store, fit, now=tell.clock())
+    if fit.previous is not None and nothing_new(seen, fit.previous):
+        return _again(store, seen, fit.previous, tell=tell)
     thought = think(store, seen, prepared, fit=fit, tell=tell)
     thought = replace(thought, seconds=time.monotonic() - started)
     return write(store, seen, prepared, thought=thought, plan=(job, fit), tell=tell)
-
-
-def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
-    """Read what a retrain looks at."""
-    project = projects.get(connection, project_id)
-    listed = versions.listed(connection, project.id)
-    trained, held = gold(connection, project, until_seq=project.last_seq)
-    before = gold(connection, project, until_seq=listed[-1].label_seq)[0] if listed else []
-    return Snapshot(
-        project=project,
-        pool=project_pool(store, connection, project),
-        past=Past(
-            listed,
-            versions.latest_revision(connection, project.id),
-            versions.promotions(connection, project.id),
-        ),
-        gold=tuple(sorted(trained, key=lambda item: item.position)),
-        before=tuple(before),
-        holdout=Holdout(
-            tuple(held), events.holdout_tally(connection, project.id), project.last_seq
-        ),
-        touched=events.positions(connection, project.id),
-        seq=project.last_seq,
-    )
-
-
-def missing_labels(seen: Snapshot) -> list[str]:
-    """Return the labels without an example if there are fewer than two with one."""
-    known = {item.label for item in seen.gold}
-    if len(known) > 1:
-        return []
-    return [name for name in scoring.label_names(seen.project) if name not in known]
-
-
-def nothing_new(seen: Snapshot, newest: Version) -> bool:
-    """Tell whether the newest version has learned all there is already."""
-    return newest.label_fingerprint == fingerprint(seen.gold) and newest.shards == tuple(
-        shard.sha256 for shard in seen.pool.shards
-    )
 
 
 def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Result:
@@ -147,7 +95,8 @@ def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Resu
 
 def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: Tell) -> Thought:
     """Fit, evaluate and rank; nothing is written but the estimator's blob."""
-    tell(0.3, f"Learning from {len(seen.gold):,} labels")
+    anew = f" anew: {fit.because}" if fit.because and seen.past.versions else ""
+    tell(0.3, f"Learning from {len(seen.gold):,} labels{anew}")
     seed = fit_seed(seen.project, seen.seq)
     trained = train(store, seen, prepared, fit=fit, seed=seed)
     blob = artefacts.put(store.home, persistence.dumps(trained.model))
@@ -174,13 +123,13 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
         seconds=0.0,
         linear=linear,
         evaluation=measured,
-        champion=measure_champion(store, seen),
+        champion=measure_champion(store, seen, now=tell.clock()),
         ranking=best,
         candidates=candidates,
     )
 
 
-def measure_champion(store: Store, seen: Snapshot) -> Evaluation | None:
+def measure_champion(store: Store, seen: Snapshot, *, now: datetime) -> Evaluation | None:
     """Measure the champion on today's holdout, so that its number is as fresh as the new one's."""
     if seen.project.champion is None:
         return None
@@ -189,6 +138,7 @@ def measure_champion(store: Store, seen: Snapshot) -> Evaluation | None:
             scorer = scoring.scorer(store.home, connection, seen.project, seen.project.champion)
     except Damaged as error:  # it must not keep the next version from being made
         log.warning("the champion was not measured: %s", error)
+        mending.react(store, seen.project.id, error, now=now)
         return None
     answers = scorer.at(seen.pool, seen.holdout.positions)
     return seen.holdout.evaluate(answers, seen.project)
@@ -209,21 +159,26 @@ def train(
         take(prepared.features, [item.position for item in seen.gold]),
         [item.label for item in seen.gold],
         seed=seed,
-        previous=_previous(store, fit),
+        previous=None
+        if fit.previous is None
+        else warm.estimator(store.home, fit.previous.estimator),
         new=np.array([known.get(item.position) != item.label for item in seen.gold]),
         labels=scoring.label_names(seen.project),
     )
 
 
-def _previous(store: Store, fit: Fit) -> Any | None:
-    """Return the model to continue from; None for a full fit, which a damaged one makes of it."""
+def _continuable(store: Store, fit: Fit, *, now: datetime) -> Fit:
+    """Return how to fit; in full where the version to continue from is damaged."""
     if fit.previous is None:
-        return None
+        return fit
     try:
-        return warm.estimator(store.home, fit.previous.estimator)
+        warm.estimator(store.home, fit.previous.estimator)
     except Damaged as error:
         log.warning("a full fit instead of an increment: %s", error)
-        return None
+        mending.react(store, fit.previous.project_id, error, now=now)
+        number = fit.previous.number
+        return Fit(number, None, f"version {number}, to continue from, is damaged ({error.path})")
+    return fit
 
 
 def write(
@@ -251,13 +206,14 @@ def write(
         now = tell.clock()
         tell.check(connection)
         versions.lock(connection, project.id)
-        revision = preparing.keep(connection, project, prepared, now=now)
+        revision = revising.keep(connection, project, prepared, now=now)
         number = versions.next_number(connection, project.id)
         facts = (number, revision.id, str(job.payload.get("trigger", "")), now)
         versions.add(connection, _version(seen, thought, fit, facts=facts))
         _report(connection, seen, number, thought=thought, now=now)
         _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
         _first_champion(connection, project, number, tell=tell)
+        mending.replace_lost(store.home, connection, project.id, to=number, now=now)
         if thought.linear:
             _explain(connection, project, number, tell=tell)
         result = {"version": number, "mode": thought.mode, "because": fit.because}
@@ -290,6 +246,7 @@ def _version(
         duration_s=thought.seconds,
         trigger=trigger[:80],
         created_at=now,
+        because=fit.because,
     )
 
 

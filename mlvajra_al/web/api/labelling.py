@@ -10,11 +10,21 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import Response
 
 from mlvajra_al.errors import WrongPerson
-from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Progress
-from mlvajra_al.services import cards, history, labelling, projects
+from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Progress, Recorded
+from mlvajra_al.services import cards, claiming, history, labelling, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.shapes import (
+    HIDDEN_OF_ANNOTATION,
+    Beat,
+    HandedOut,
+    Released,
+    ShownAnnotation,
+    ShownProgress,
+    many,
+    shown,
+)
 from mlvajra_al.web.context import lease, now, store
 
 router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
@@ -99,12 +109,12 @@ def _whole(text: str) -> str:
     return text.replace("\x00", "").encode(errors="replace").decode()
 
 
-@router.post("/claims")
+@router.post("/claims", response_model=list[HandedOut])
 def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> Response:
     """Hand out samples to label, each with its card, until their leases end."""
     wanted = wanted or Wanted()
     wanted.check(caller)
-    claimed = labelling.claim(
+    claimed = claiming.claim(
         store(),
         caller,
         project,
@@ -132,7 +142,7 @@ def _shown(project: str, claimed: tuple[Claim, ...]) -> list[dict[str, Any]]:
     ]
 
 
-@router.delete("/claims")
+@router.delete("/claims", response_model=Released)
 def release(project: str, caller: Caller, given: Claims | None = None) -> Response:
     """Give claimed samples back; without a body, all the caller holds."""
     ids = (
@@ -140,17 +150,17 @@ def release(project: str, caller: Caller, given: Claims | None = None) -> Respon
         if given is not None
         else [item.id for item in history.held(store(), caller, project, now=now())]
     )
-    released = labelling.release(store(), caller, project, claims=ids) if ids else 0
+    released = claiming.release(store(), caller, project, given=ids) if ids else 0
     return Json({"released": released})
 
 
-@router.post("/claims/heartbeat")
+@router.post("/claims/heartbeat", response_model=Beat)
 def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Response:
     """Extend the leases of claims and return what the rail shows."""
     at, held = now(), held or Claims()
     held.check(caller)
     ids = held.claims
-    labelling.renew(store(), caller, project, claims=ids, until=at + lease())
+    claiming.renew(store(), caller, project, given=ids, until=at + lease())
     mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
     shown = rail(progress(store(), caller, project, now=at))
     policy = projects.get(store(), caller, project).policy
@@ -165,13 +175,13 @@ def rail(found: Progress) -> dict[str, Any]:
     return {name: getattr(found, name) for name in Progress.__dataclass_fields__}
 
 
-@router.get("/progress")
+@router.get("/progress", response_model=ShownProgress)
 def get_progress(project: str, caller: Caller) -> Response:
     """Return counts, the next retrain, and what the loop is doing."""
     return Json(rail(progress(store(), caller, project, now=now())))
 
 
-@router.post("/annotations", status_code=201)
+@router.post("/annotations", status_code=201, response_model=list[Recorded])
 def annotate(
     project: str,
     caller: Caller,
@@ -189,7 +199,7 @@ def annotate(
     return Json(recorded, status_code=201)
 
 
-@router.get("/annotations")
+@router.get("/annotations", response_model=many(ShownAnnotation))
 def said(
     project: str,
     caller: Caller,
@@ -203,5 +213,4 @@ def said(
 
 
 def _public(event: Annotation) -> dict[str, Any]:
-    hidden = {"project_id", "person_id", "position"}
-    return {n: getattr(event, n) for n in Annotation.__dataclass_fields__ if n not in hidden}
+    return shown(event, HIDDEN_OF_ANNOTATION)

@@ -1,0 +1,141 @@
+"""Samples for people to answer: hand them out, extend their leases, take them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from mlvajra_al.errors import Invalid
+from mlvajra_al.records import Claim, Person, Project
+from mlvajra_al.services import access, filling
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.store import claims, projects
+from mlvajra_al.store.database import Connection, Operation, Store
+from mlvajra_al.store.shards import Pool
+
+MAX_CLAIMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Claims, with what it takes to draw their cards."""
+
+    project: Project
+    claims: tuple[Claim, ...]
+    pool: Pool
+    statistics: Mapping[str, Any]
+
+
+def claim(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    n: int,
+    now: datetime,
+    lease: timedelta,
+    rng: np.random.Generator,
+) -> tuple[Claim, ...]:
+    """Hand up to `n` samples to a person, holdout ones mixed in at the project's rate."""
+    operation = handing_out(store, person, project_name, n=n, at=(now, lease), rng=rng)
+    return store.write(operation).claims
+
+
+def handing_out(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    n: int,
+    at: tuple[datetime, timedelta],
+    rng: np.random.Generator,
+) -> Operation[Handed]:
+    """Return the write that hands out up to `n` samples, `at` a moment for the length of a lease.
+
+    Raises
+    ------
+    Invalid
+        If `n` is out of range.
+    """
+    if not 1 <= n <= MAX_CLAIMS:
+        raise Invalid(f"asked for {n} claims at once; ask for 1 to {MAX_CLAIMS}")
+
+    def operation(connection: Connection) -> Handed:
+        project = access.open_project(connection, person, project_name)
+        claims.one_at_a_time(connection, project.id, person_id=person.id)
+        wish = claims.Wish(project.id, person.id, *at)
+        found: list[Claim] = []
+        for _ in range(n):
+            holdout = bool(rng.random() < project.policy.holdout_rate)
+            one = _one(store, connection, project, wish=wish, holdout=holdout, rng=rng)
+            if one is None:
+                break
+            found.append(one)
+        pool = project_pool(store, connection, project)
+        return Handed(project, tuple(found), pool, projects.statistics(connection, project.id))
+
+    return operation
+
+
+def _one(
+    store: Store,
+    connection: Connection,
+    project: Project,
+    *,
+    wish: claims.Wish,
+    holdout: bool,
+    rng: np.random.Generator,
+) -> Claim | None:
+    """Take a sample that is new to the person, from either stream, before one that is not."""
+    for side in (holdout, not holdout):
+        found = claims.take(connection, wish, holdout=side)
+        if found is None and refill(store, connection, project, holdout=side, rng=rng):
+            found = claims.take(connection, wish, holdout=side)
+        if found is not None:
+            return found
+    return claims.take(connection, wish, holdout=holdout, again=True) or claims.take(
+        connection, wish, holdout=not holdout, again=True
+    )
+
+
+def refill(
+    store: Store,
+    connection: Connection,
+    project: Project,
+    *,
+    holdout: bool,
+    rng: np.random.Generator,
+) -> bool:
+    """Let random samples follow where a stream has run dry; False if none are left."""
+    pool = project_pool(store, connection, project)
+    if holdout:
+        return filling.fill_holdout(connection, project, pool) > 0
+    return filling.fill_pool(connection, project, pool, rng=rng) > 0
+
+
+def release(store: Store, person: Person, project_name: str, *, given: Sequence[str]) -> int:
+    """Give claimed samples back."""
+
+    def operation(connection: Connection) -> int:
+        project = access.project(connection, person, project_name)
+        return claims.release(connection, project.id, person_id=person.id, claims=given)
+
+    return store.write(operation)
+
+
+def renew(
+    store: Store, person: Person, project_name: str, *, given: Sequence[str], until: datetime
+) -> int:
+    """Extend leases; return how many are still held."""
+    if not given:
+        return 0
+
+    def operation(connection: Connection) -> int:
+        project = access.project(connection, person, project_name)
+        return claims.renew(connection, project.id, person_id=person.id, claims=given, until=until)
+
+    return store.write(operation)

@@ -1,0 +1,60 @@
+"""From answers to gold: which label a sample has, if it has one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from mlvajra_al.records import Gold, Project
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store.database import Connection
+
+
+def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[Gold]]:
+    """Turn current answers into gold: ``(pool, holdout)``, in order of their events.
+
+    A reviewer's adjudication wins. With one answer wanted per sample the answer of who was first
+    counts, as corrected since; with more, a strict majority does, and a sample without one has no
+    gold until adjudicated.
+    """
+    by_sample: dict[int, list[Any]] = defaultdict(list)
+    for row in answers:
+        by_sample[row.position].append(row)
+    pool: list[Gold] = []
+    holdout: list[Gold] = []
+    for position, rows in by_sample.items():
+        chosen = _decide(rows, overlap)
+        if chosen is not None:
+            side = holdout if rows[0].holdout else pool
+            side.append(Gold(rows[0].sample_key, position, chosen.label, chosen.seq))
+    return pool, holdout
+
+
+def _decide(rows: list[Any], overlap: int) -> Any | None:
+    adjudicated = [row for row in rows if row.adjudicates]
+    if adjudicated:
+        return adjudicated[-1]
+    if overlap == 1:
+        return min(rows, key=lambda row: row.first_seq)
+    label, votes = Counter(row.label for row in rows).most_common(1)[0]
+    if votes * 2 <= len(rows):
+        return None
+    return next(row for row in rows if row.label == label)
+
+
+def fingerprint(gold: Iterable[Gold]) -> str:
+    """Return a SHA-256 of which samples have which label, whatever their order."""
+    digest = hashlib.sha256()
+    for item in sorted(gold, key=lambda g: g.position):
+        digest.update(f"{item.sample_key}\x1f{item.label}\x1e".encode())
+    return digest.hexdigest()
+
+
+def gold(
+    connection: Connection, project: Project, *, until_seq: int | None = None
+) -> tuple[list[Gold], list[Gold]]:
+    """Return the resolved labels of the pool and of the holdout, after event `until_seq`."""
+    rows = events.current_answers(connection, project.id, until_seq=until_seq)
+    return resolve(rows, overlap=project.policy.overlap)

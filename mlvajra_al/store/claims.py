@@ -1,0 +1,334 @@
+"""Samples in people's hands: claims on ranked slots, and their leases.
+
+Every promise about claims is a constraint of the tables. What a person has been handed once does
+not come back to them while anything else waits: what was given back or left lying returns in the
+same manner from the pool and from the holdout, so that a repeat tells nobody which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from mlvajra_al.records import Claim
+from mlvajra_al.store.codec import why
+from mlvajra_al.store.once import once
+from mlvajra_al.store.prepared import Prepared, prepared
+from mlvajra_al.store.ranking import WAITING
+from mlvajra_al.store.schema import annotation, handed, slot
+
+CHUNK = 500
+sibling = slot.alias("sibling")
+project: BindParameter[int] = bindparam("project")
+person: BindParameter[int] = bindparam("person")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants samples of which project, when, and for how long."""
+
+    project_id: int
+    person_id: int
+    now: datetime
+    lease: timedelta
+
+
+def _claim(row: Any) -> Claim:
+    return Claim(
+        id=row.lease_token,
+        project_id=row.project_id,
+        sample_key=row.sample_key,
+        position=row.position,
+        person_id=row.annotator_id,
+        lease_until=row.lease_until,
+        why=why(row),
+    )
+
+
+def _not_mine() -> tuple[ColumnElement[bool], ...]:
+    """Leave out the samples of which this person has a slot, or said something that stands."""
+    mine = select(sibling.c.id).where(
+        sibling.c.project_id == project,
+        sibling.c.sample_key == slot.c.sample_key,
+        sibling.c.annotator_id == person,
+        sibling.c.id != slot.c.id,
+    )
+    later = annotation.alias("later")
+    said = select(annotation.c.seq).where(
+        annotation.c.project_id == project,
+        annotation.c.sample_key == slot.c.sample_key,
+        annotation.c.person_id == person,
+        annotation.c.action != "retract",
+        ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
+    )
+    return ~mine.exists(), ~said.exists()
+
+
+def _taking(dialect: str, *, again: bool) -> ReturningUpdate[Any]:
+    """Return the claim of the best sample: a new one, or `again` one that was handed before."""
+    before = select(handed.c.sample_key).where(
+        handed.c.project_id == project,
+        handed.c.person_id == person,
+        handed.c.sample_key == slot.c.sample_key,
+    )
+    wanted = (
+        select(slot.c.id)
+        .where(
+            slot.c.project_id == project,
+            slot.c.holdout == bindparam("side"),
+            WAITING,
+            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("now")),
+            *_not_mine(),
+        )
+        .order_by(slot.c.rank, slot.c.slot_no, slot.c.id)
+        .limit(1)
+    )
+    if not again:
+        wanted = wanted.where(~before.exists())
+    if dialect == "postgresql":
+        wanted = wanted.with_for_update(of=slot, skip_locked=True)
+        chosen = wanted.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+        target = slot.c.id == select(chosen.c.id).scalar_subquery()
+    else:
+        target = slot.c.id == wanted.scalar_subquery()
+    return (
+        update(slot)
+        .where(target)
+        .values(
+            annotator_id=person,
+            lease_until=bindparam("until"),
+            lease_token=bindparam("token"),
+        )
+        .returning(*slot.c)
+    )
+
+
+TAKE = Prepared(partial(_taking, again=False))
+TAKE_AGAIN = Prepared(partial(_taking, again=True))
+REMEMBER = Prepared(partial(once, table=handed))
+HELD = prepared(
+    select(slot).where(
+        slot.c.project_id == project,
+        slot.c.annotator_id == person,
+        WAITING,
+        slot.c.lease_until >= bindparam("now"),
+    )
+)
+FINISH = prepared(
+    update(slot)
+    .where(slot.c.lease_token == bindparam("claim"), slot.c.annotator_id == person, WAITING)
+    .values(done=True)
+    .returning(*slot.c)
+)
+OWN = prepared(
+    select(slot.c.id).where(
+        slot.c.project_id == project,
+        slot.c.sample_key == bindparam("sample"),
+        slot.c.annotator_id == person,
+    )
+)
+FREE = prepared(
+    select(func.min(slot.c.id).label("id")).where(
+        slot.c.project_id == project,
+        slot.c.sample_key == bindparam("sample"),
+        slot.c.annotator_id.is_(None),
+        WAITING,
+    )
+)
+FINISH_UNCLAIMED = prepared(
+    update(slot)
+    .where(slot.c.id == bindparam("chosen"), WAITING)
+    .values(
+        done=True,
+        annotator_id=person,
+        lease_token=func.coalesce(slot.c.lease_token, bindparam("token")),
+        lease_until=func.coalesce(slot.c.lease_until, bindparam("now")),
+    )
+    .returning(*slot.c)
+)
+
+
+def one_at_a_time(connection: Connection, project_id: int, *, person_id: int) -> None:
+    """Let the tabs of one person wait for each other till the end of the transaction.
+
+    Without it two of them meet at a constraint and one fails; SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(project_id, person_id)))
+
+
+def take(connection: Connection, wish: Wish, *, holdout: bool, again: bool = False) -> Claim | None:
+    """Hand the best waiting sample of one stream to a person; None where none waits.
+
+    With `again` it may be one that was handed to this person before.
+    """
+    row = (TAKE_AGAIN if again else TAKE).one(
+        connection,
+        project=wish.project_id,
+        person=wish.person_id,
+        side=holdout,
+        now=wish.now,
+        until=wish.now + wish.lease,
+        token=uuid4().hex,
+    )
+    if row is None:
+        return None
+    REMEMBER.run(
+        connection,
+        project_id=wish.project_id,
+        person_id=wish.person_id,
+        sample_key=row.sample_key,
+    )
+    return _claim(row)
+
+
+def held(
+    connection: Connection, project_id: int, *, person_id: int, now: datetime
+) -> tuple[Claim, ...]:
+    """Return the claims a person holds."""
+    rows = HELD.all(connection, project=project_id, person=person_id, now=now)
+    return tuple(_claim(row) for row in rows)
+
+
+def renew(
+    connection: Connection,
+    project_id: int,
+    *,
+    person_id: int,
+    claims: Sequence[str],
+    until: datetime,
+) -> int:
+    """Extend the leases that are still this person's and return how many there were."""
+    statement = (
+        update(slot).where(*_held_by(project_id, person_id, claims)).values(lease_until=until)
+    )
+    return connection.execute(statement).rowcount
+
+
+def release(
+    connection: Connection, project_id: int, *, person_id: int, claims: Sequence[str]
+) -> int:
+    """Give claimed samples back, behind all others of their stream; return how many there were.
+
+    The rank they had may be that of a model long replaced, and the next ranking gives the pool's
+    a new one.
+    """
+    last = (
+        select(func.max(sibling.c.rank) + 1)
+        .where(
+            sibling.c.project_id == project_id,
+            sibling.c.holdout == slot.c.holdout,
+            sibling.c.done == false(),
+        )
+        .scalar_subquery()
+    )
+    statement = (
+        update(slot)
+        .where(*_held_by(project_id, person_id, claims))
+        .values(annotator_id=None, lease_until=None, lease_token=None, rank=last)
+    )
+    return connection.execute(statement).rowcount
+
+
+def _held_by(
+    project_id: int, person_id: int, claims: Sequence[str]
+) -> tuple[ColumnElement[bool], ...]:
+    return (
+        slot.c.project_id == project_id,
+        slot.c.annotator_id == person_id,
+        slot.c.lease_token.in_(claims),
+        WAITING,
+    )
+
+
+def finish(connection: Connection, claim_id: str, *, person_id: int) -> Claim | None:
+    """Close the slot of a claim if it is still this person's; None if it is not."""
+    row = FINISH.one(connection, claim=claim_id, person=person_id)
+    return None if row is None else _claim(row)
+
+
+def finish_unclaimed(
+    connection: Connection, project_id: int, *, sample_key: str, person_id: int, now: datetime
+) -> Claim | None:
+    """Close one slot of a sample that nobody has answered, for an answer without a claim."""
+    about = {"project": project_id, "sample": sample_key}
+    mine = OWN.one(connection, **about, person=person_id)
+    chosen = (mine or FREE.all(connection, **about)[0]).id
+    if chosen is None:
+        return None
+    row = FINISH_UNCLAIMED.one(
+        connection, chosen=chosen, person=person_id, token=uuid4().hex, now=now
+    )
+    return None if row is None else _claim(row)
+
+
+def finish_samples(
+    connection: Connection, project_id: int, sample_keys: Sequence[str], *, person_id: int
+) -> int:
+    """Close one free slot of each of these samples for a person new to them; return how many."""
+    closed = 0
+    for start in range(0, len(sample_keys), CHUNK):
+        free = (
+            select(func.min(slot.c.id))
+            .where(
+                slot.c.project_id == project_id,
+                slot.c.sample_key.in_(sample_keys[start : start + CHUNK]),
+                slot.c.annotator_id.is_(None),
+                WAITING,
+            )
+            .group_by(slot.c.sample_key)
+        )
+        statement = (
+            update(slot).where(slot.c.id.in_(free)).values(done=True, annotator_id=person_id)
+        )
+        closed += connection.execute(statement).rowcount
+    return closed
+
+
+def reopen(
+    connection: Connection,
+    project_id: int,
+    *,
+    sample_key: str,
+    person_id: int,
+    lease_until: datetime | None,
+) -> Claim | None:
+    """Ask again about a sample this person had closed.
+
+    With `lease_until` the person keeps it (undo); without, it is anybody's (skip).
+    """
+    keep = lease_until is not None
+    statement = (
+        update(slot)
+        .where(
+            slot.c.project_id == project_id,
+            slot.c.sample_key == sample_key,
+            slot.c.annotator_id == person_id,
+        )
+        .values(
+            done=False,
+            annotator_id=person_id if keep else None,
+            lease_until=lease_until,
+            lease_token=uuid4().hex if keep else None,
+        )
+        .returning(*slot.c)
+    )
+    row = connection.execute(statement).one_or_none()
+    return _claim(row) if row is not None and keep else None

@@ -1,0 +1,111 @@
+"""The one thread of a process that writes to SQLite, which allows one writer at a time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from mlvajra_al.store.prepared import execute
+from mlvajra_al.store.trouble import told
+
+T = TypeVar("T")
+Operation = Callable[[Connection], T]
+Outcome = tuple[Future[Any], Any, Exception | None]
+
+GROUP_COMMIT = 32
+
+
+class Writer(threading.Thread):
+    """One thread that commits the writes of a process in groups.
+
+    Each operation runs in a savepoint, so that one that fails takes no other with it, and is
+    answered only after the commit.
+    """
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        super().__init__(name="writer", daemon=True)
+        self._engine, self._home = engine, home
+        self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
+
+    def submit(self, operation: Operation[T]) -> Future[T]:
+        """Queue an operation; its future is done once it is committed.
+
+        A future that is cancelled before its turn comes is left out.
+        """
+        future: Future[T] = Future()
+        self._queue.put((operation, future))
+        return future
+
+    def stop(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._queue.put(None)
+        self.join()
+
+    def run(self) -> None:
+        """Drain, write, commit, answer; until stopped."""
+        running = True
+        while running:
+            group: list[tuple[Operation[Any], Future[Any]]] = []
+            entry = self._queue.get()
+            while True:
+                if entry is None:
+                    running = False
+                    break
+                if entry[1].set_running_or_notify_cancel():
+                    group.append(entry)
+                if len(group) == GROUP_COMMIT or self._queue.empty():
+                    break
+                entry = self._queue.get()
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[tuple[Operation[Any], Future[Any]]]) -> None:
+        try:
+            outcomes = self._written(group)
+        except Exception as error:  # nothing of the group is stored, and each is told why
+            outcomes = [(future, None, error) for _, future in group]
+        for future, result, failure in outcomes:
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+    def _written(self, group: list[tuple[Operation[Any], Future[Any]]]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        with told(self._home), self._engine.connect() as plain:
+            connection = plain.execution_options(immediate=True)
+            with connection.begin():
+                for operation, future in group:
+                    outcomes.append((future, *_attempt(connection, operation, self._home)))
+        return outcomes
+
+
+def _attempt(
+    connection: Connection, operation: Operation[T], home: Path
+) -> tuple[T | None, Exception | None]:
+    """Run an operation in a savepoint.
+
+    A full disk and the like make SQLite roll the whole transaction back; then no operation of the
+    group is stored, and the error goes to all of them.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        with told(home):
+            execute(connection, "SAVEPOINT operation")
+            result = operation(connection)
+            execute(connection, "RELEASE operation")
+            return result, None
+    except Exception as error:  # handed to whoever asked, through the future
+        if not driver.in_transaction:
+            raise
+        execute(connection, "ROLLBACK TO operation")
+        execute(connection, "RELEASE operation")
+        return None, error
