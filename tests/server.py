@@ -69,6 +69,11 @@ class Server:
 
     def start(self) -> None:
         """Start on a free port and return when the app is ready."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start on a free port, or on the one it had, and wait for nothing."""
         self.port = self.port or free_port()
         environment = os.environ | self.environment
         environment |= {"MLVAJRA_HOME": str(self.home), "MLVAJRA_PORT": str(self.port)}
@@ -82,7 +87,10 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_until_ready()
+
+    def answers(self) -> bool:
+        """Say whether the app is ready."""
+        return _answers(f"{self.url}/readyz")
 
     def wait_until_ready(self) -> None:
         """Return when /readyz says yes; fail with the log when it does not in time."""
@@ -91,7 +99,7 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 pytest.fail(f"the server ended with {self.process.returncode}")
-            if _answers(f"{self.url}/readyz"):
+            if self.answers():
                 return
             time.sleep(0.1)
         pytest.fail(f"the server was not ready after {self.patience_s} s")

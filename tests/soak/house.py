@@ -1,0 +1,137 @@
+"""The whole app in processes of its own, on one project, to be killed and started again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from sqlalchemy import text
+
+from benchmarks import workload
+from mlvajra_al.records import Column, Policy, Recipe
+from mlvajra_al.services import importing, people, projects
+from mlvajra_al.store.database import Store
+from mlvajra_al.worker import utc_now
+from tests.server import Server
+from tests.soak.annotators import Annotator
+
+PROJECT = "tickets"
+PASSWORD = "correct horse battery staple"
+PATIENCE_S = 180.0
+
+
+@dataclass
+class House:
+    """`mlvajra run`, the store it runs on, and the right answers."""
+
+    server: Server
+    store: Store
+    truth: dict[str, str]
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def annotator(self, number: int, rng: random.Random) -> Annotator:
+        """Return a new person who is signed in."""
+        name = f"annotator{number}"
+        people.add(self.store, None, name=name, role="annotator", password=PASSWORD, now=utc_now())
+        return self.tab(name, rng)
+
+    def tab(self, name: str, rng: random.Random) -> Annotator:
+        """Return another tab of a person."""
+        client = httpx.Client(base_url=self.server.url, timeout=30)
+        self.clients.append(client)
+        signed_in = client.post("/account/login", data={"name": name, "password": PASSWORD})
+        assert signed_in.status_code == 303, signed_in.text
+        return Annotator(client, name, PROJECT, truth=self.truth.__getitem__, rng=rng)
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """Return what a query finds in the tables."""
+        with self.store.read() as connection:
+            return list(connection.execute(text(query), values))
+
+    def wait_until_idle(self) -> None:
+        """Return when no job waits or runs."""
+        deadline = time.monotonic() + PATIENCE_S
+        while open_jobs := self.rows(
+            "SELECT id, kind, state, message FROM job WHERE state IN ('queued', 'running')"
+        ):
+            assert time.monotonic() < deadline, f"these jobs do not end: {open_jobs}"
+            time.sleep(0.2)
+
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """Return the processes by what they are: supervisor, web, worker."""
+        found: dict[str, list[psutil.Process]] = {"supervisor": [], "web": [], "worker": []}
+        for process in self.server.processes():
+            try:
+                words = " ".join(process.cmdline())
+            except psutil.NoSuchProcess:
+                continue
+            kind = "worker" if "mlvajra_al.worker" in words else "supervisor"
+            found["web" if "app.py" in words else kind].append(process)
+        return found
+
+    def kill(self, rng: random.Random) -> str:
+        """End one process of ours with SIGKILL, whichever it is, and say which."""
+        alive = [(kind, one) for kind, some in self.processes().items() for one in some]
+        kind, victim = rng.choice(alive)
+        try:
+            victim.kill()
+        except psutil.NoSuchProcess:
+            return f"{kind} (which had ended)"
+        if kind == "supervisor" and self.server.process is not None:
+            self.server.process.wait()
+        return kind
+
+    def recover(self) -> None:
+        """Start what nobody else starts again, as an init system would; wait until it answers."""
+        assert self.server.process is not None
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if self.server.process.poll() is not None:
+                self.server.launch()
+            if self.processes()["web"] and self.server.answers():
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"the app did not come back:\n{self.server.log[-4000:]}")
+
+
+@contextmanager
+def a_house(
+    folder: Path, url: str, *, samples: int, policy: Policy, **environment: str
+) -> Iterator[House]:
+    """Open a house on an empty database, its pool imported and its first jobs done."""
+    home = folder / "workspace"
+    home.mkdir(parents=True, exist_ok=True)
+    store = Store.open(url, home)
+    store.migrate()
+    tasks = workload.make_tasks(samples)
+    admin = people.add(store, None, name="admin", role="admin", password=PASSWORD, now=utc_now())
+    draft = projects.draft(
+        PROJECT,
+        labels=projects.make_labels(workload.CLASSES),
+        recipe=Recipe((Column("text", "text"),)),
+        now=utc_now(),
+        seed=7,
+    )
+    projects.create(store, admin, replace(draft, key_column="id", policy=policy))
+    source = folder / "tickets.jsonl"
+    source.write_text("\n".join(f'{{"id": "{t["id"]}", "text": "{t["text"]}"}}' for t in tasks))
+    importing.start_import(store, admin, PROJECT, uri=source, now=utc_now())
+    settings = {"MLVAJRA_DATABASE_URL": url, "MLVAJRA_DEMO": "false"} | environment
+    server = Server(home, settings)
+    house = House(server, store, {str(task["id"]): task["label"] for task in tasks})
+    try:
+        server.start()
+        house.wait_until_idle()
+        yield house
+    finally:
+        for client in house.clients:
+            client.close()
+        server.end()
+        store.close()

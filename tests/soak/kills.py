@@ -1,0 +1,56 @@
+"""Rounds of labelling in which a process of ours is killed and started again."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from mlvajra_al.records import Policy
+from tests.soak.annotators import Crew
+from tests.soak.house import House, a_house
+from tests.soak.invariants import broken_promises, lost_or_changed
+
+ANNOTATORS = 8
+PAUSE_S = 0.1
+LONGEST_ROUND_S = 4.0
+SAMPLES_A_ROUND = 600
+
+
+def kill_rounds(folder: Path, url: str, *, rounds: int, seed: int) -> str:
+    """Let people label through so many kills; fail on any broken promise, return what happened."""
+    sys.stdout.write(f"\nseed {seed}: {rounds} rounds on {url.split(':')[0]}\n")
+    rng = random.Random(seed)
+    victims: Counter[str] = Counter()
+    policy = Policy(retrain_every=25, full_every=5)
+    with a_house(folder, url, samples=1_000 + SAMPLES_A_ROUND * rounds, policy=policy) as house:
+        people = [
+            house.annotator(number, random.Random(rng.random())) for number in range(ANNOTATORS)
+        ]
+        with Crew(people, pause_s=lambda: random.expovariate(1 / PAUSE_S)) as crew:
+            for number in range(rounds):
+                time.sleep(rng.uniform(0.0, LONGEST_ROUND_S))
+                victims[house.kill(rng)] += 1
+                house.recover()
+                assert house.server.process is not None
+                broken = list(lost_or_changed(house, crew.diaries))
+                assert not broken, f"seed {seed}, round {number}: {broken[:5]}"
+        crew.send_everything()
+        house.wait_until_idle()
+        assert not (broken := broken_promises(house, crew.diaries)), f"seed {seed}: {broken[:9]}"
+        return f"killed {dict(victims)}; {_told(house, crew)}"
+
+
+def _told(house: House, crew: Crew) -> str:
+    saved = sum(len(diary.saved) for diary in crew.diaries)
+    repeats = sum(item["repeat"] for diary in crew.diaries for item in diary.saved.values())
+    troubles = sum((diary.troubles for diary in crew.diaries), Counter())
+    jobs = house.rows("SELECT kind, state, count(*) AS n FROM job GROUP BY kind, state ORDER BY 1")
+    tried = house.rows("SELECT count(*) AS n FROM job WHERE attempts > 1")[0].n
+    return (
+        f"{saved} answers acknowledged, {repeats} of them after they had been sent before; "
+        f"jobs {[tuple(row) for row in jobs]}, {tried} taken over; "
+        f"troubles {troubles.most_common(6)}"
+    )
