@@ -10,7 +10,9 @@ from uuid import uuid4
 
 from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
 from mlvajra_al.services import access, cards, labelling
+from mlvajra_al.services.people import may
 from mlvajra_al.store import annotations as events
+from mlvajra_al.store import ranking
 from mlvajra_al.store.database import Connection, Store
 
 PAGE = 200
@@ -45,6 +47,25 @@ def mine(
         project = access.project(connection, person, project_name)
         found = _search(store, connection, project, person=person, wanted=wanted)
         return tuple(islice(found, limit))
+
+
+def may_see_opinion(
+    connection: Connection, person: Person, project: Project, *, sample_key: str
+) -> bool:
+    """Say whether a person may see what a model thinks of a sample, and why.
+
+    Who still may be asked about it may not, because it biases: annotators see it once an answer of
+    theirs stands, or where the project shows reasons on its cards and this card may show some.
+    """
+    if may(person, "reviewer"):
+        return True
+    before = events.head(connection, project.id, sample_key=sample_key, person_id=person.id)
+    if before is not None and before.action == "answer":
+        return True
+    placed = ranking.place(connection, project.id, sample_key)
+    if not project.policy.explain_on_card or placed is None:
+        return False
+    return cards.shows_reason(project, sample_key, holdout=placed[1].holdout)
 
 
 def _search(

@@ -175,7 +175,7 @@ def why(project: Project, claim: Claim) -> Json | None:
 
     Holdout samples never show a reason, and an equal random share of the others shows none.
     """
-    if claim.why.holdout or _silent(project, claim.sample_key):
+    if not shows_reason(project, claim.sample_key, holdout=claim.why.holdout):
         return None
     return {
         "strategy": claim.why.strategy,
@@ -185,9 +185,11 @@ def why(project: Project, claim: Claim) -> Json | None:
     }
 
 
-def _silent(project: Project, sample_key: str) -> bool:
+def shows_reason(project: Project, sample_key: str, *, holdout: bool) -> bool:
+    """Say whether a card may show reasons: never of holdout samples, nor of as many others."""
     digest = hashlib.sha256(f"{project.seed}\x1f{sample_key}\x1fwhy".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 < project.policy.holdout_rate
+    drawn = int.from_bytes(digest[:8], "big") / 2**64
+    return not holdout and drawn >= project.policy.holdout_rate
 
 
 def in_words(project: Project, why: Why) -> str:

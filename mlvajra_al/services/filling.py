@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 RANDOM_TAIL = 2_000
 HOLDOUT_HEAD = 500
+_exhausted: set[tuple[Path, int]] = set()
+"""Pools, with their sizes, whose holdout is ranked to the last sample; that stays so."""
 
 
 def unseen(known: set[int], size: int) -> NDArray[np.bool_]:
@@ -61,6 +64,8 @@ def fill_pool(
 
 def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
     """Put the next holdout samples, in hash order, into their stream; return how many."""
+    if (pool.folder, len(pool)) in _exhausted:
+        return 0
     order = pool.holdout_order(project.holdout_threshold)
     free = unseen(ranking.known_positions(connection, project.id), len(pool))
     chosen = order[free[order]][:HOLDOUT_HEAD]
@@ -74,6 +79,8 @@ def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
         )
         for place, (key, position) in enumerate(zip(pool.keys(chosen), chosen, strict=True))
     ]
+    if not added:
+        _exhausted.add((pool.folder, len(pool)))
     ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
     return len(added)
 
