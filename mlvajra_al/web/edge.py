@@ -24,13 +24,22 @@ from starlette.types import ASGIApp
 
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
-from mlvajra_al.services import people
+from mlvajra_al.services import links, people
 from mlvajra_al.web import account, context, probes
 from mlvajra_al.web.api import application
 from mlvajra_al.web.auth import Gate
+from mlvajra_al.web.limits import Limits
+from mlvajra_al.web.protocol import BoundedHead
 
 HEAVY = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io")
 """Loaded before the garbage collector is told to forget what is there."""
+SERVER: dict[str, Any] = {
+    "loop": "uvloop",
+    "http": BoundedHead,
+    "ws": "websockets-sansio",
+    "access_log": False,
+    "server_header": False,
+}
 
 log = logging.getLogger("mlvajra")
 
@@ -49,7 +58,7 @@ async def _home(request: Request) -> Response:
 
 def middleware() -> list[Middleware]:
     """Return what every request and websocket passes first."""
-    return [Middleware(Gate)]
+    return [Middleware(Gate), Middleware(Limits)]
 
 
 @asynccontextmanager
@@ -124,13 +133,9 @@ def serve(app: ASGIApp) -> None:
             app,
             host=current.host,
             port=current.port,
-            loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
-            access_log=False,
-            server_header=False,
             log_level="warning",
             timeout_graceful_shutdown=5,
+            **SERVER,
         )
     except MlvajraError as error:
         sys.exit(f"mlvajra: {error}")
@@ -139,4 +144,4 @@ def serve(app: ASGIApp) -> None:
 def _first_path() -> str:
     if not people.needs_setup(context.store()):
         return "/"
-    return f"/account/setup?token={people.setup_link(context.store(), context.now())}"
+    return f"/account/setup?token={links.setup_link(context.store(), context.now())}"

@@ -19,7 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from mlvajra_al.records import Person, Role
-from mlvajra_al.services import people
+from mlvajra_al.services import people, tokens
 from mlvajra_al.store.database import Store
 from mlvajra_al.web import context, edge
 from mlvajra_al.web.api.answers import Json
@@ -73,7 +73,9 @@ class Web:
     def program(self, name: str, role: Role = "annotator") -> httpx.Client:
         """Return the client of a new person's program, with a bearer token."""
         self.person(name, role)
-        token = people.create_token(self.store, None, name=name, purpose="test", now=context.now())
+        token = tokens.create(
+            self.store, None, name=name, grant=tokens.Grant("test"), now=context.now()
+        )
         client = self.browser()
         client.headers["Authorization"] = f"Bearer {token}"
         return client
@@ -95,11 +97,9 @@ def web(workspace: Path) -> Iterator[Web]:
     server = uvicorn.Server(
         uvicorn.Config(
             _application(),
-            loop="uvloop",
-            http="httptools",
-            ws="websockets-sansio",
             lifespan="off",
             log_config=None,
+            **edge.SERVER,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

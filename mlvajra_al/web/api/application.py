@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.services import access
-from mlvajra_al.web.api import answers, docs, files, labelling, models, projects
+from mlvajra_al.web.api import answers, docs, files, labelling, models, projects, shapes
 from mlvajra_al.web.context import store
 
 DESCRIPTION = """Everything the pages do, for programs.
@@ -49,6 +49,7 @@ def build() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         servers=[{"url": "/api/v1"}],
+        responses=shapes.ERRORS,
         redirect_slashes=False,
     )
     # The services of labelling look who asks by themselves, in the transaction they need anyway.

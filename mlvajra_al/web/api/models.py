@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from mlvajra_al.errors import NotAllowed, NotFound
-from mlvajra_al.records import Evaluation, Job
+from mlvajra_al.records import Evaluation, GlobalExplanation, Job, Report, SampleExplanation
 from mlvajra_al.services import people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.shapes import (
+    DOWNLOAD,
+    HIDDEN_OF_JOB,
+    QUEUED,
+    Champion,
+    ShownJob,
+    VersionLine,
+    VersionMade,
+    many,
+    shown,
+)
 from mlvajra_al.web.api.uploads import saved
 from mlvajra_al.web.context import now, store
 
@@ -23,7 +34,13 @@ PATIENCE_S = 2.0
 """How long a request waits for a job before it answers 202 with its id."""
 
 
-class NewJob(BaseModel):
+class Strict(BaseModel):
+    """A body in which a name nobody knows is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewJob(Strict):
     """Work to queue."""
 
     kind: Literal["retrain", "evaluate"]
@@ -31,7 +48,7 @@ class NewJob(BaseModel):
     versions: list[int] = []
 
 
-class Rows(BaseModel):
+class Rows(Strict):
     """What to predict: some rows, or the whole pool."""
 
     rows: list[dict[str, Any]] | None = None
@@ -40,14 +57,14 @@ class Rows(BaseModel):
     format: predicting.Format = "csv"
 
 
-class Move(BaseModel):
+class Move(Strict):
     """A move of the champion; `expected` is the champion you saw."""
 
     expected: int | None = None
     reason: str = ""
 
 
-class Reason(BaseModel):
+class Reason(Strict):
     """Why."""
 
     reason: str = ""
@@ -55,12 +72,10 @@ class Reason(BaseModel):
 
 def public_job(job: Job) -> dict[str, Any]:
     """Return a job as plain values."""
-    names = ("id", "kind", "state", "progress", "message", "result", "error", "person")
-    times = ("created_at", "started_at", "finished_at")
-    return {name: getattr(job, name) for name in (*names, *times)}
+    return shown(job, HIDDEN_OF_JOB)
 
 
-@router.post("/projects/{project}/jobs", status_code=202)
+@router.post("/projects/{project}/jobs", status_code=202, response_model=ShownJob)
 def enqueue(project: str, caller: Caller, body: NewJob) -> Response:
     """Queue a retrain, or an evaluation of one version or of two against each other."""
     if body.kind == "retrain":
@@ -71,7 +86,7 @@ def enqueue(project: str, caller: Caller, body: NewJob) -> Response:
     return Json(public_job(job), status_code=202)
 
 
-@router.get("/projects/{project}/jobs")
+@router.get("/projects/{project}/jobs", response_model=many(ShownJob))
 def jobs_of(
     project: str, caller: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 50
 ) -> Response:
@@ -81,19 +96,19 @@ def jobs_of(
     return Json([public_job(job) for job in found if mine or job.person == caller.name])
 
 
-@router.get("/jobs/{job_id}")
+@router.get("/jobs/{job_id}", response_model=ShownJob)
 def get_job(job_id: int, caller: Caller) -> Response:
     """Return a job as it stands."""
     return Json(public_job(_readable(caller, job_id)))
 
 
-@router.delete("/jobs/{job_id}")
+@router.delete("/jobs/{job_id}", response_model=ShownJob)
 def cancel_job(job_id: int, caller: Caller) -> Response:
     """Cancel a job that waits or runs."""
     return Json(public_job(training.cancel(store(), caller, job_id, now=now())))
 
 
-@router.get("/jobs/{job_id}/file")
+@router.get("/jobs/{job_id}/file", response_class=Response, responses=DOWNLOAD)
 def job_file(job_id: int, caller: Caller) -> Response:
     """Return the file of predictions a finished job has written."""
     path = predicting.result_path(store(), _readable(caller, job_id))
@@ -111,7 +126,7 @@ def _answer(job: Job) -> Response:
     return Json(public_job(job), status_code=200 if job.state in predicting.ENDED else 202)
 
 
-@router.post("/projects/{project}/predict")
+@router.post("/projects/{project}/predict", response_model=ShownJob, responses=QUEUED)
 def predict(project: str, caller: Caller, body: Rows) -> Response:
     """Ask the champion, or the named version; 202 and a job to ask for if it takes longer."""
     job = predicting.request(
@@ -128,7 +143,7 @@ def predict(project: str, caller: Caller, body: Rows) -> Response:
     return _answer(predicting.wait(store(), job.id, seconds=seconds))
 
 
-@router.post("/projects/{project}/predict/file", status_code=202)
+@router.post("/projects/{project}/predict/file", status_code=202, response_model=ShownJob)
 async def predict_file(
     project: str,
     request: Request,
@@ -173,13 +188,13 @@ def _metrics(evaluation: Evaluation) -> dict[str, Any]:
     return {measure.name: measure for measure in evaluation.measures}
 
 
-@router.get("/projects/{project}/versions")
+@router.get("/projects/{project}/versions", response_model=list[VersionLine])
 def listed(project: str, _caller: Caller) -> Response:
     """Return the versions, oldest first."""
     return Json([public_version(row) for row in versions.listed(store(), project)])
 
 
-@router.get("/projects/{project}/versions/{number}")
+@router.get("/projects/{project}/versions/{number}", response_model=VersionMade)
 def get(project: str, number: int, caller: Caller) -> Response:
     """Return one version with how it was made; annotators do not see the label snapshot.
 
@@ -194,7 +209,7 @@ def get(project: str, number: int, caller: Caller) -> Response:
     return Json(public_version(row) | {name: getattr(row.version, name) for name in made})
 
 
-@router.get("/projects/{project}/versions/{number}/report")
+@router.get("/projects/{project}/versions/{number}/report", response_model=Report)
 def report(project: str, number: int, _caller: Caller) -> Response:
     """Return the newest report of a version."""
     found = versions.report(store(), project, number)
@@ -203,7 +218,11 @@ def report(project: str, number: int, _caller: Caller) -> Response:
     return Json(found)
 
 
-@router.get("/projects/{project}/versions/{number}/explanation")
+@router.get(
+    "/projects/{project}/versions/{number}/explanation",
+    response_model=SampleExplanation | GlobalExplanation,
+    responses=QUEUED,
+)
 def explanation(
     project: str,
     number: int,
@@ -226,7 +245,7 @@ def explanation(
     return Json(found)
 
 
-@router.post("/projects/{project}/versions/{number}/promote")
+@router.post("/projects/{project}/versions/{number}/promote", response_model=Champion)
 def promote(project: str, number: int, caller: Caller, move: Move | None = None) -> Response:
     """Make a version the champion, if the champion still is the one you `expected`."""
     move = move or Move()
@@ -244,7 +263,7 @@ def promote(project: str, number: int, caller: Caller, move: Move | None = None)
     return Json({"champion": number})
 
 
-@router.post("/projects/{project}/rollback")
+@router.post("/projects/{project}/rollback", response_model=Champion)
 def rollback(project: str, caller: Caller, why: Reason | None = None) -> Response:
     """Make the champion before this one champion again; labels are untouched."""
     reason = "" if why is None else why.reason

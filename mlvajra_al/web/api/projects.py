@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -27,6 +27,14 @@ from mlvajra_al.services.export_formats import MEDIA_TYPES, Format
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
 from mlvajra_al.web.api.models import public_job
+from mlvajra_al.web.api.shapes import (
+    DOWNLOAD,
+    HIDDEN_OF_PROJECT,
+    ShownJob,
+    ShownProject,
+    many,
+    shown,
+)
 from mlvajra_al.web.api.uploads import saved
 from mlvajra_al.web.context import now, store
 
@@ -73,13 +81,13 @@ class NewProject(BaseModel):
         return tuple({column.name: column for column in every}.values())
 
 
-@router.get("/projects")
+@router.get("/projects", response_model=many(ShownProject))
 def listed(caller: Caller, archived: bool = False) -> Response:
     """Return the projects, archived ones only on request."""
     return Json([public(item) for item in projects.listed(store(), caller, archived=archived)])
 
 
-@router.post("/projects", status_code=201)
+@router.post("/projects", status_code=201, response_model=ShownProject)
 def create(caller: Caller, body: NewProject) -> Response:
     """Make a project."""
     seed = secrets.randbelow(SEEDS) if body.seed is None else body.seed
@@ -125,7 +133,7 @@ def _overlay(label: Label, given: NewLabel) -> Label:
     )
 
 
-@router.get("/projects/{project}")
+@router.get("/projects/{project}", response_model=ShownProject)
 def get(project: str, caller: Caller) -> Response:
     """Return one project."""
     return Json(public(projects.get(store(), caller, project)))
@@ -133,11 +141,10 @@ def get(project: str, caller: Caller) -> Response:
 
 def public(project: Project) -> dict[str, Any]:
     """Return a project as plain values; nothing that tells who is held out."""
-    hidden = {"id", "seed", "holdout_threshold"}
-    return {name: value for name, value in asdict(project).items() if name not in hidden}
+    return shown(project, HIDDEN_OF_PROJECT)
 
 
-@router.post("/projects/{project}/import", status_code=202)
+@router.post("/projects/{project}/import", status_code=202, response_model=ShownJob)
 async def import_file(
     project: str,
     request: Request,
@@ -159,13 +166,13 @@ async def import_file(
     return Json(public_job(job), status_code=202)
 
 
-@router.get("/projects/{project}/labels")
+@router.get("/projects/{project}/labels", response_class=Response, responses=DOWNLOAD)
 def labels(project: str, caller: Caller, format: Format = "csv") -> Response:
     """Return the gold labels with their samples, streamed."""
     return _download(project, caller, "labels", format)
 
 
-@router.get("/projects/{project}/history")
+@router.get("/projects/{project}/history", response_class=Response, responses=DOWNLOAD)
 def history(project: str, caller: Caller, format: Format = "csv") -> Response:
     """Return everything that was ever said, streamed."""
     return _download(project, caller, "history", format)
