@@ -18,11 +18,13 @@ from mlvajra_al.records import (
     Project,
     Ranked,
     Recipe,
+    Revision,
     Role,
+    Version,
     Why,
 )
 from mlvajra_al.services import projects as project_services
-from mlvajra_al.store import people, projects, ranking
+from mlvajra_al.store import artefacts, people, projects, ranking, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.naming import Plan
 from mlvajra_al.store.shards import Pool, pool_folder
@@ -89,6 +91,51 @@ def rank(store: Store, project: Project, count: int) -> list[str]:
     with store.begin() as connection:
         ranking.extend(connection, project.id, ranked, overlap=project.policy.overlap)
     return [item.sample_key for item in ranked]
+
+
+def a_revision(store: Store, project: Project, blob: bytes = b"a preprocessing") -> Revision:
+    """Store a preprocessing that says nothing but its bytes."""
+    draft = Revision(
+        id=0,
+        project_id=project.id,
+        recipe=project.recipe,
+        preprocessing=artefacts.put(store.home, blob),
+        samples=5,
+        features=1,
+        created_at=NOW,
+    )
+    with store.begin() as connection:
+        return versions.add_revision(connection, draft)
+
+
+def a_version(
+    store: Store, project: Project, number: int = 1, *, blob: bytes = b"an estimator"
+) -> Version:
+    """Store a version of a model that says nothing but its bytes."""
+    revision = a_revision(store, project)
+    with store.begin() as connection:
+        version = Version(
+            project_id=project.id,
+            number=number,
+            parent=number - 1 or None,
+            mode="full",
+            revision_id=revision.id,
+            estimator=artefacts.put(store.home, blob),
+            n_labels=2,
+            label_counts={"ham": 1, "spam": 1},
+            label_seq=2,
+            label_fingerprint="0" * 64,
+            recipe=project.recipe,
+            seed=7,
+            shards=tuple(shard.sha256 for shard in projects.shards(connection, project.id)),
+            libraries={},
+            cpu="test",
+            duration_s=0.1,
+            trigger="test",
+            created_at=NOW,
+        )
+        versions.add(connection, version)
+    return version
 
 
 def an_answer(

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from mlvajra_al.cli import accounts, data, demo, models, projects, running
+from mlvajra_al.cli import accounts, data, demo, members, models, projects, running, tokens, upkeep
 from mlvajra_al.errors import MlvajraError
 
 DEBUG = "--debug"
@@ -24,11 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Registrar = Callable[[typer.Typer], None]
-for register in (running.register, demo.register, accounts.register, projects.register):
-    register(app)
-for register in (data.register, models.register):
-    register(app)
+for room in (running, demo, accounts, tokens, projects, members, data, models, upkeep):
+    room.register(app)
 
 
 def _show_version(wanted: bool) -> None:

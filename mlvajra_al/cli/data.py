@@ -1,4 +1,4 @@
-"""`mlvajra export` and `mlvajra backup`: data out."""
+"""`mlvajra export`: data out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import opened, operator
 
 
 class What(StrEnum):
@@ -33,7 +33,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     example = "Example: mlvajra export spam --what labels --format csv --out labels.csv"
     app.command(epilog=example)(export)
-    app.command(epilog="Example: mlvajra backup /mnt/backups/monday")(backup)
 
 
 def export(
@@ -76,23 +75,3 @@ def write_file(pieces: Iterator[bytes], path: Path) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def backup(
-    folder: Annotated[Path, typer.Argument(help="A folder that is empty or not there yet.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
-    """Copy the workspace, consistently while people label; open the copy with MLVAJRA_HOME."""
-    from dataclasses import asdict
-
-    from mlvajra_al.services import backup as service
-
-    with opened() as store:
-        made = service.backup(store, operator(store), folder, now=now())
-    if as_json:
-        put(asdict(made))
-    else:
-        sys.stderr.write(
-            f"{folder} holds {made.annotations:,} annotations and {made.files:,} files "
-            f"({made.bytes / 2**20:,.1f} MB), every checksum verified\n"
-        )

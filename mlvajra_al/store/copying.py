@@ -1,69 +1,68 @@
-"""A second workspace with everything the first one held at one moment, while others write."""
+"""The database as one SQLite file of one moment, and back into a database of either kind."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.exc import DatabaseError
 
-from mlvajra_al.errors import Damaged
-from mlvajra_al.store import artefacts
+from mlvajra_al.errors import Conflict, Damaged
+from mlvajra_al.store import revisions
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.schema import annotation, metadata, project, revision, shard, version
-from mlvajra_al.store.shards import pool_folder, sha256_of
+from mlvajra_al.store.files import Mentioned, mentioned
+from mlvajra_al.store.presence import IN_USE
+from mlvajra_al.store.schema import annotation, metadata, person, project, version
 
-DATABASE = "mlvajra.db"
-MANIFEST = "manifest.json"
 BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What a copied workspace holds."""
+class Snapshot:
+    """What a copied database holds, and the files its rows mention."""
 
+    revision: str
     projects: int
     annotations: int
     versions: int
-    files: int
-    bytes: int
+    files: tuple[Mentioned, ...]
 
 
-def copy_workspace(store: Store, folder: Path) -> Contents:
-    """Copy database and files into an empty folder, which can then be opened as a workspace.
-
-    The database is copied first. Files are written before rows mention them and never changed,
-    so that whatever the copied rows mention is there to be copied after them.
+def snapshot(store: Store, path: Path) -> Snapshot:
+    """Copy the database of a workspace into a new SQLite file, while others write to it.
 
     Raises
     ------
     Damaged
-        If a file is missing or does not match its checksum.
+        If the copy is not sound, because its source is not.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = Store.open(f"sqlite:///{(folder / DATABASE).absolute()}", folder)
+    if store.engine.dialect.name == "sqlite":
+        _copy_sqlite(store, path)
+    copy = Store.open(f"sqlite:///{path.absolute()}", path.parent)
     try:
-        if store.engine.dialect.name == "sqlite":
-            _copy_sqlite(store, folder / DATABASE)
-        else:
+        if store.engine.dialect.name != "sqlite":
+            copy.migrate()
             _copy_tables(store, copy)
         with copy.read() as connection:
-            _copy_shards(connection, store.home, folder)
-            _copy_artefacts(connection, store.home, folder)
-            counted = [_count(connection, table) for table in (project, annotation, version)]
+            held = Snapshot(
+                revision=revisions.stored(connection) or "",
+                projects=count(connection, project),
+                annotations=count(connection, annotation),
+                versions=count(connection, version),
+                files=tuple(mentioned(connection)),
+            )
+    except DatabaseError as error:
+        raise _unsound(error, path) from error
     finally:
         copy.close()
-    _finish_sqlite(folder / DATABASE)
-    files, size = _sizes(folder)
-    projects, annotations, versions = counted
-    return Contents(projects, annotations, versions, files, size)
+        (path.parent / IN_USE).unlink(missing_ok=True)
+    finish(path)
+    return held
 
 
 def _copy_sqlite(store: Store, path: Path) -> None:
@@ -77,22 +76,37 @@ def _copy_sqlite(store: Store, path: Path) -> None:
             target.close()
 
 
-def _finish_sqlite(path: Path) -> None:
-    """Leave one file without a journal beside it, and make sure it is sound."""
+def finish(path: Path) -> None:
+    """Leave one file without a journal beside it, and make sure it is sound.
+
+    Raises
+    ------
+    Damaged
+    """
     connection = sqlite3.connect(path)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
         found = connection.execute("PRAGMA integrity_check").fetchone()[0]
         broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise _unsound(error, path) from error
     finally:
         connection.close()
     if found != "ok" or broken is not None:
         raise Damaged(str(path))
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _unsound(error: Exception, path: Path) -> Exception:
+    """Return what to raise: that the file is damaged, or the error if it says something else."""
+    cause = getattr(error, "orig", error)
+    code = getattr(cause, "sqlite_errorcode", None)
+    return Damaged(str(path)) if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else error
 
 
 def _copy_tables(store: Store, copy: Store) -> None:
     """Copy table by table from one snapshot of another database."""
-    copy.migrate()
     with (
         store.engine.connect().execution_options(isolation_level="REPEATABLE READ") as source,
         copy.engine.connect() as target,
@@ -100,62 +114,62 @@ def _copy_tables(store: Store, copy: Store) -> None:
         target.exec_driver_sql("PRAGMA foreign_keys=OFF")
         target.rollback()
         with target.begin():
-            for table in metadata.sorted_tables:
-                for rows in _batches(source, table):
-                    target.execute(table.insert(), rows)
+            _pour(source, target)
 
 
-def _batches(connection: Connection, table: Any) -> Iterator[list[dict[str, Any]]]:
-    found = connection.execution_options(yield_per=BATCH).execute(select(table))
+def _pour(source: Connection, target: Connection) -> None:
+    for table in metadata.sorted_tables:
+        for rows in _batches(source, table):
+            target.execute(table.insert(), rows)
+
+
+def _batches(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """Yield rows in order of their key: what a row refers to in its own table stands before it."""
+    query = select(table).order_by(*table.primary_key)
+    found = connection.execution_options(yield_per=BATCH).execute(query)
     for part in found.mappings().partitions():
         yield [dict(row) for row in part]
 
 
-def _copy_shards(connection: Connection, home: Path, folder: Path) -> None:
-    for row in connection.execute(select(shard.c.project_id, shard.c.sha256)):
-        source = pool_folder(home, row.project_id) / f"{row.sha256}.arrow"
-        target = pool_folder(folder, row.project_id) / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copyfile(source, target)
-        except FileNotFoundError:
-            raise Damaged(str(source)) from None
-        if sha256_of(target) != row.sha256:
-            raise Damaged(str(source))
+def load(copy: Store, target: Store) -> None:
+    """Fill a PostgreSQL database at the newest schema with everything a copy holds, or nothing.
+
+    Raises
+    ------
+    Conflict
+        If there are people or projects in it already.
+    """
+    with copy.read() as source, target.begin() as connection:
+        refuse_unless_empty(connection)
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        _pour(source, connection)
+        for table in metadata.sorted_tables:
+            if table.autoincrement_column is not None:
+                _continue_numbering(connection, table, table.autoincrement_column.name)
 
 
-def _copy_artefacts(connection: Connection, home: Path, folder: Path) -> None:
-    mentioned = select(revision.c.preprocessing).union(select(version.c.estimator))
-    for digest in connection.scalars(mentioned):
-        artefacts.put(folder, artefacts.get(home, digest))
+def refuse_unless_empty(connection: Connection) -> None:
+    """Refuse a database that somebody works with.
+
+    Raises
+    ------
+    Conflict
+    """
+    held = {item.name: count(connection, item) for item in (person, project)}
+    if any(held.values()):
+        raise Conflict(
+            f"the database holds {held['person']:,} people and {held['project']:,} projects "
+            "already; make an empty one (createdb) and name it in MLVAJRA_DATABASE_URL"
+        )
 
 
-def _count(connection: Connection, table: Any) -> int:
+def _continue_numbering(connection: Connection, table: Table, name: str) -> None:
+    highest = select(func.coalesce(func.max(table.c[name]), 0) + 1).scalar_subquery()
+    sequence = func.pg_get_serial_sequence(f'"{table.name}"', name)
+    connection.execute(select(func.setval(sequence, highest, text("false"))))
+
+
+def count(connection: Connection, table: Table) -> int:
+    """Return how many rows a table has."""
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-
-
-def _sizes(folder: Path) -> tuple[int, int]:
-    sizes = [path.stat().st_size for path in _files(folder)]
-    return len(sizes), sum(sizes)
-
-
-def write_manifest(folder: Path, about: dict[str, Any]) -> None:
-    """List every file with its size and SHA-256, and force all of it to the disk."""
-    files = []
-    for path in _files(folder):
-        with path.open("rb+") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-        name = path.relative_to(folder).as_posix()
-        files.append({"path": name, "bytes": path.stat().st_size, "sha256": digest})
-    manifest = folder / MANIFEST
-    with manifest.open("w", encoding="utf-8") as file_:
-        json.dump(about | {"files": files}, file_, indent=2)
-        file_.flush()
-        os.fsync(file_.fileno())
-    for place in {manifest.parent, *(path.parent for path in _files(folder))}:
-        artefacts.sync_folder(place)

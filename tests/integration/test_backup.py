@@ -1,24 +1,33 @@
+"""Backups: one moment of a workspace at work, complete or not there, and only what is new."""
+
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import shutil
+import signal
+import sqlite3
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mlvajra_al.cli.application import run
-from mlvajra_al.errors import Conflict, Damaged, Invalid, NotAllowed
+from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, NotAllowed
 from mlvajra_al.records import Person
 from mlvajra_al.services import labelling
-from mlvajra_al.services.backup import backup
+from mlvajra_al.services.backup import backup, listed, unfinished
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import artefacts, copying, projects, shards, versions
+from mlvajra_al.store import artefacts, audit, backups, projects, shards
 from mlvajra_al.store.database import Store
-from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
+from tests.factories import LEASE, NOW, a_person, a_project, a_revision, an_answer, rank
+
+ROOT = Path(__file__).parents[2]
 
 WRITER = """
 import sys
@@ -50,8 +59,31 @@ def keys_said(store: Store) -> list[str]:
         return [item.sample_key for item in events.history(connection, project.id, events.Filter())]
 
 
+def a_model(store: Store, blob: bytes) -> str:
+    """Store a preprocessing of the project spam."""
+    with store.read() as connection:
+        project = projects.by_name(connection, "spam")
+    return a_revision(store, project, blob).preprocessing
+
+
+def the_shard(store: Store) -> Path:
+    with store.read() as connection:
+        project = projects.by_name(connection, "spam")
+    (file,) = shards.pool_folder(store.home, project.id).glob("*.arrow")
+    return file
+
+
+def visible(place: Path) -> list[str]:
+    return sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "backups"
+
+
 def test_a_copy_made_while_another_process_writes_holds_one_moment(
-    store: Store, database_url: str, admin: Person, tmp_path: Path
+    store: Store, database_url: str, admin: Person, place: Path
 ) -> None:
     a_person(store, "Ada")
     rank(store, a_project(store), 2000)
@@ -59,22 +91,22 @@ def test_a_copy_made_while_another_process_writes_holds_one_moment(
         [sys.executable, "-c", WRITER, database_url, str(store.home)],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert writer.stdout is not None
     try:
         before = int(writer.stdout.readline())
-        made = backup(store, admin, tmp_path / "copy", now=NOW)
-        time.sleep(0.05)
+        made = backup(store, admin, place, now=NOW)
+        writer.stdout.readline()
         assert writer.poll() is None, "the writer must still be writing"
     finally:
         writer.kill()
         writer.wait()
         writer.stdout.close()
-    copy = opened(tmp_path / "copy")
+    copy = opened(made.folder)
     said = keys_said(copy)
     assert said == [f"p{place}" for place in range(len(said))]
-    assert before <= made.annotations == len(said) <= len(keys_said(store))
+    assert before <= made.manifest.annotations == len(said) <= len(keys_said(store))
     with copy.read() as connection:
         project = projects.by_name(connection, "spam")
         assert project.last_seq == len(said)
@@ -83,82 +115,307 @@ def test_a_copy_made_while_another_process_writes_holds_one_moment(
     copy.close()
 
 
-def test_a_copy_is_a_workspace_to_go_on_with(
-    store: Store,
-    admin: Person,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_backup_says_what_it_holds_and_names_every_file(
+    store: Store, admin: Person, place: Path
 ) -> None:
     rank(store, a_project(store), 5)
     labelling.record(store, admin, "spam", answers=[an_answer("p1")], now=NOW, lease=LEASE)
-    backup(store, admin, tmp_path / "copy", now=NOW)
-    monkeypatch.setenv("MLVAJRA_HOME", str(tmp_path / "copy"))
-    assert run(["export", "spam", "--format", "jsonl", "--out", str(tmp_path / "out")]) == 0
-    assert json.loads((tmp_path / "out").read_text())["key"] == "p1"
-    copy = opened(tmp_path / "copy")
-    labelling.record(copy, admin, "spam", answers=[an_answer("p2")], now=NOW, lease=LEASE)
-    assert keys_said(copy) == ["p1", "p2"]
-    assert keys_said(store) == ["p1"]
-    copy.close()
+    digest = a_model(store, b"a preprocessing")
+    made = backup(store, admin, place, now=NOW)
+    held = made.manifest
+    assert artefacts.get(made.folder, digest) == b"a preprocessing"
+    assert (held.projects, held.annotations, held.versions) == (1, 1, 0)
+    assert (held.files, held.new_files, held.bytes) == (3, 3, held.new_bytes)
+    assert (held.created_at, held.source) == (NOW, store.engine.dialect.name)
+    assert backups.opened(made.folder)[0] == made
+    assert made.folder.name == "2026-11-23T12-00-00Z"
+    assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
+    there = {p.relative_to(made.folder).as_posix() for p in made.folder.rglob("*") if p.is_file()}
+    assert there == {*backups.opened(made.folder)[1], "manifest.json", "SHA256SUMS"}
 
 
-def test_models_are_copied_and_the_manifest_names_every_file(
-    store: Store, admin: Person, tmp_path: Path
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs sha256sum")
+def test_a_backup_can_be_checked_without_this_program(
+    store: Store, admin: Person, place: Path
 ) -> None:
-    project = a_project(store)
-    rank(store, project, 5)
-    digest = artefacts.put(store.home, b"a preprocessing")
-    with store.begin() as connection:
-        versions.add_revision(
-            connection,
-            project.id,
-            recipe=project.recipe,
-            preprocessing=digest,
-            samples=5,
-            features=1,
-            now=NOW,
-        )
-    folder = tmp_path / "copy"
-    made = backup(store, admin, folder, now=NOW)
-    assert artefacts.get(folder, digest) == b"a preprocessing"
-    manifest = json.loads((folder / copying.MANIFEST).read_text())
-    listed = {item["path"]: item for item in manifest["files"]}
-    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert there == {*listed, copying.MANIFEST}
-    assert len(listed) == made.files == 3
-    for name, item in listed.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == item["sha256"]
-    assert folder.stat().st_mode & 0o077 == 0
+    rank(store, a_project(store), 5)
+    made = backup(store, admin, place, now=NOW)
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(command, cwd=made.folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count(": OK\n")) == (0, 3), done.stderr
 
 
-def test_a_damaged_pool_is_noticed_and_leaves_no_copy(
-    store: Store, admin: Person, tmp_path: Path
+def test_a_second_backup_takes_room_for_what_is_new_only(
+    store: Store, admin: Person, place: Path
 ) -> None:
-    project = a_project(store)
-    rank(store, project, 5)
-    (file,) = shards.pool_folder(store.home, project.id).glob("*.arrow")
+    rank(store, a_project(store), 5)
+    a_model(store, b"an old one")
+    first = backup(store, admin, place, now=NOW)
+    new = a_model(store, b"a new one")
+    second = backup(store, admin, place, now=NOW + timedelta(days=1))
+    held = second.manifest
+    database = (second.folder / "mlvajra.db").stat().st_size
+    assert (held.files, held.new_files) == (4, 2)
+    assert held.new_bytes == database + len(b"a new one")
+    assert held.bytes == held.new_bytes + first.manifest.bytes - (
+        (first.folder / "mlvajra.db").stat().st_size
+    )
+    shard = the_shard(store).relative_to(store.home)
+    assert (first.folder / shard).samefile(second.folder / shard)
+    shutil.rmtree(first.folder)
+    assert artefacts.get(second.folder, new) == b"a new one"
+    for path, digest in backups.opened(second.folder)[1].items():
+        backups.verify(second.folder, path, digest)
+
+
+def test_a_damaged_file_of_an_earlier_backup_is_not_shared(
+    store: Store, admin: Person, place: Path
+) -> None:
+    rank(store, a_project(store), 5)
+    shard = the_shard(store).relative_to(store.home)
+    first = backup(store, admin, place, now=NOW)
+    (first.folder / shard).write_bytes(b"rotten")
+    second = backup(store, admin, place, now=NOW)
+    assert second.manifest.new_files == 2
+    assert (second.folder / shard).read_bytes() == (store.home / shard).read_bytes()
+
+
+def test_a_disk_without_hard_links_gets_copies(
+    store: Store, admin: Person, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refusing)
+    rank(store, a_project(store), 5)
+    made = [backup(store, admin, place, now=NOW) for _ in range(2)]
+    assert [item.manifest.new_files for item in made] == [2, 2]
+    assert [item.folder.name for item in made] == visible(place)
+
+
+def test_backups_are_listed_oldest_first_with_what_they_hold(
+    store: Store, admin: Person, place: Path
+) -> None:
+    rank(store, a_project(store), 5)
+    late = backup(store, admin, place, now=NOW + timedelta(days=1))
+    early = backup(store, admin, place, now=NOW)
+    twin = backup(store, admin, place, now=NOW)
+    assert (early.folder.name, twin.folder.name) == (
+        "2026-11-23T12-00-00Z",
+        "2026-11-23T12-00-00Z-2",
+    )
+    assert listed(place) == (early, twin, late)
+    (late.folder / "manifest.json").write_text("{}")
+    (place / "other").mkdir()
+    assert listed(place) == (early, twin)
+
+
+def test_no_folder_holds_no_backups(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="there is no folder .*nowhere; name the one"):
+        listed(tmp_path / "nowhere")
+
+
+def test_a_damaged_workspace_is_noticed_and_leaves_no_copy(
+    store: Store, admin: Person, place: Path
+) -> None:
+    rank(store, a_project(store), 5)
+    file = the_shard(store)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     with pytest.raises(Damaged, match="does not match"):
-        backup(store, admin, tmp_path / "copy", now=NOW)
+        backup(store, admin, place, now=NOW)
     file.unlink()
-    with pytest.raises(Damaged):
-        backup(store, admin, tmp_path / "copy", now=NOW)
-    assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
+    with pytest.raises(Damaged, match=file.name):
+        backup(store, admin, place, now=NOW)
+    assert sorted(path.name for path in place.iterdir()) == [".lock"]
 
 
-def test_a_folder_in_use_or_inside_the_workspace_is_refused(
-    store: Store, admin: Person, tmp_path: Path
+def test_a_damaged_database_is_noticed_and_leaves_no_copy(workspace: Path, place: Path) -> None:
+    store = opened(workspace)
+    store.migrate()
+    admin = a_person(store, "Grace", role="admin")
+    store.close()
+    path = workspace / "mlvajra.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        root = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'audit'"
+        ).fetchone()[0]
+    connection.close()
+    with path.open("rb+") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    store = opened(workspace)
+    with pytest.raises(Damaged, match=r"mlvajra\.db is damaged"):
+        backup(store, admin, place, now=NOW)
+    store.close()
+    assert visible(place) == []
+
+
+def test_a_place_that_cannot_hold_backups_is_refused(
+    store: Store, admin: Person, place: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "precious").touch()
-    with pytest.raises(Conflict, match="choose a new folder"):
-        backup(store, admin, tmp_path / "full", now=NOW)
-    assert (tmp_path / "full" / "precious").exists()
     with pytest.raises(Invalid, match="inside the workspace"):
         backup(store, admin, store.home / "copy", now=NOW)
+    made = backup(store, admin, place, now=NOW)
+    with pytest.raises(Conflict, match=f"is a backup itself; name .* {place}"):
+        backup(store, admin, made.folder, now=NOW)
+    (tmp_path / "file").touch()
+    with pytest.raises(Conflict, match="is a file; name a folder"):
+        backup(store, admin, tmp_path / "file", now=NOW)
+    with backups.exclusive(place), pytest.raises(Conflict, match="another backup into"):
+        backup(store, admin, place, now=NOW)
+    assert listed(place) == (made,)
 
 
-def test_only_an_admin_makes_a_backup(store: Store, tmp_path: Path) -> None:
+def test_other_things_in_the_folder_stay_as_they_are(
+    store: Store, admin: Person, place: Path
+) -> None:
+    place.mkdir()
+    (place / "precious").write_text("mine")
+    backup(store, admin, place, now=NOW)
+    assert visible(place) == ["2026-11-23T12-00-00Z", "precious"]
+    assert (place / "precious").read_text() == "mine"
+
+
+def test_only_an_admin_makes_a_backup(store: Store, place: Path) -> None:
     with pytest.raises(NotAllowed):
-        backup(store, a_person(store), tmp_path / "copy", now=NOW)
+        backup(store, a_person(store), place, now=NOW)
+
+
+def test_a_backup_is_in_the_audit_trail_of_the_workspace(
+    store: Store, admin: Person, place: Path
+) -> None:
+    made = backup(store, admin, place, now=NOW)
+    with store.read() as connection:
+        entry = audit.listed(connection, audit.Filter(), limit=1)[0]
+    assert (entry.person, entry.action, entry.detail) == (
+        "Grace",
+        "backup made",
+        str(made.folder),
+    )
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from mlvajra_al.services import backup, people
+from mlvajra_al.store import backups, copying
+from mlvajra_al.store.artefacts import sync_folder
+from mlvajra_al.store.database import Store
+from tests.factories import NOW
+
+url, home, place, point = sys.argv[1:]
+store = Store.open(url, Path(home))
+plain = backups.place_file
+def second(*args, **kwargs):
+    if second.seen:
+        os._exit(9)
+    second.seen = True
+    return plain(*args, **kwargs)
+second.seen = False
+die = lambda *args, **kwargs: os._exit(9)
+module, name, act = {
+    "before the database": (copying, "snapshot", die),
+    "between two files": (backups, "place_file", second),
+    "before the manifest": (backups, "seal", die),
+    "before it bears its name": (Path, "rename", die),
+}[point]
+setattr(module, name, act)
+backup.backup(store, people.get(store, "Grace"), Path(place), now=NOW)
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "reused"),
+    [
+        ("before the database", 0),
+        ("between two files", 1),
+        ("before the manifest", 2),
+        ("before it bears its name", 2),
+    ],
+)
+def test_a_killed_backup_is_none_and_the_next_one_goes_on_with_what_it_left(
+    store: Store, database_url: str, admin: Person, place: Path, point: str, reused: int
+) -> None:
+    rank(store, a_project(store), 5)
+    a_model(store, b"a preprocessing")
+    command = [sys.executable, "-c", KILLED, database_url, str(store.home), str(place), point]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    assert (visible(place), listed(place), unfinished(place)) == ([], (), 1)
+    made = backup(store, admin, place, now=NOW + timedelta(minutes=1))
+    assert (made.manifest.files, made.manifest.new_files) == (3, 3 - reused)
+    assert (listed(place), unfinished(place)) == ((made,), 0)
+    for path, digest in backups.opened(made.folder)[1].items():
+        backups.verify(made.folder, path, digest)
+
+
+def test_a_backup_killed_by_the_kernel_at_any_moment_never_looks_like_a_good_one(
+    store: Store, database_url: str, admin: Person, place: Path
+) -> None:
+    rank(store, a_project(store), 5)
+    for number in range(40):
+        a_model(store, b"x" * 100_000 + bytes([number]))
+    script = KILLED.replace("setattr(module, name, act)", "print(flush=True)")
+    command = [sys.executable, "-c", script, database_url, str(store.home), str(place)]
+    for wait in (0.0, 0.03):
+        process = subprocess.Popen([*command, "before the database"], cwd=ROOT, stdout=-1)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for item in listed(place) if place.exists() else ():
+            for path, digest in backups.opened(item.folder)[1].items():
+                backups.verify(item.folder, path, digest)
+    assert backup(store, admin, place, now=NOW).manifest.files == 42
+    assert unfinished(place) == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk with room for 600 kB: an empty database, and nothing of some size."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(disk)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a disk")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("filler", [400_000, 0], ids=["database", "files"])
+def test_a_full_disk_is_one_sentence_and_leaves_no_copy(
+    store: Store, admin: Person, small_disk: Path, filler: int
+) -> None:
+    rank(store, a_project(store), 5)
+    a_model(store, b"x" * 500_000)
+    (small_disk / "filler").write_bytes(b"x" * filler)
+    with pytest.raises(DiskFull, match=f"no room left on the disk of {small_disk}"):
+        backup(store, admin, small_disk, now=NOW)
+    assert (listed(small_disk), unfinished(small_disk)) == ((), 0)
+    assert visible(small_disk) == ["filler"]
+
+
+def test_commands_make_and_list_backups(
+    workspace: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = opened(workspace)
+    store.migrate()
+    rank(store, a_project(store), 5)
+    store.close()
+    assert run(["backup", str(place)]) == 0
+    assert "0 annotations in 2 files" in capsys.readouterr().err
+    assert run(["backup", str(place), "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert (second["files"], second["new_files"]) == (2, 1)
+    assert run(["backups", str(place), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[1] == second
+    (place / ".2026.partial").mkdir()
+    assert run(["backups", str(place)]) == 0
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["backup", *visible(place)]
+    assert shown.err == "1 interrupted; the next backup removes what is left of it\n"

@@ -1,0 +1,34 @@
+"""Files that rows mention: where each lies in a workspace, and the SHA-256 it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from sqlalchemy import Connection, select
+
+from mlvajra_al.store.schema import revision, shard, version
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """A file by its path in the workspace."""
+
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePosixPath(self.path).name
+
+
+def mentioned(connection: Connection) -> Iterator[Mentioned]:
+    """Yield every file that must be there: shards of pools, then preprocessings and estimators."""
+    shards = select(shard.c.project_id, shard.c.sha256).order_by(shard.c.project_id, shard.c.number)
+    for row in connection.execute(shards):
+        yield Mentioned(f"shards/{row.project_id}/{row.sha256}.arrow", row.sha256)
+    blobs = select(revision.c.preprocessing).union(select(version.c.estimator))
+    for digest in connection.scalars(blobs):
+        yield Mentioned(f"artefacts/{digest[:2]}/{digest}", digest)
