@@ -12,9 +12,13 @@ from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import lease, now, store
 
 PER_PAGE = 10
-ALL = "everything"
-SKIPPED, FLAGGED = "skipped", "flagged"
-ACTIONS: dict[str, Action] = {SKIPPED: "skip", FLAGGED: "flag"}
+SAID = {"skip": "skipped", "flag": "flagged"}
+Kind = tuple[Action | None, str | None]
+KINDS: dict[Kind, str] = {
+    (None, None): "Everything",
+    ("skip", None): "What I skipped",
+    ("flag", None): "What I flagged",
+}
 ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
 
 
@@ -54,22 +58,24 @@ def guidelines(project: Project) -> None:
 @st.fragment
 def my_answers(project: Project, person: Person) -> None:
     """List what the person said, newest first, to search, change and take back."""
-    names = {label.name: label.display for label in project.labels}
+    kinds = KINDS | {
+        ("answer", label.name): f"Answered: {label.display}" for label in project.labels
+    }
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search", key="mine_text", icon=":material/search:", placeholder="Words of the sample"
         )
-        kind = st.selectbox(
+        action, label = st.selectbox(
             "Show",
-            [ALL, *names, SKIPPED, FLAGGED],
-            format_func=lambda name: names.get(name, name.capitalize()),
-            key="mine_kind",
+            list(kinds),
+            format_func=kinds.__getitem__,
+            key=f"mine_kind:{project.id}",
         )
     wanted = answers.Wanted(
-        action=ACTIONS.get(kind) or ("answer" if kind in names else None),
-        label=kind if kind in names else None,
+        action=action,
+        label=label,
         text=text,
-        before=_cursor((project.name, text, kind))[-1],
+        before=_cursor((project.name, text, action, label))[-1],
     )
     found = answers.mine(store(), person, project.name, wanted=wanted, limit=PER_PAGE + 1)
     if not found:
@@ -86,11 +92,11 @@ def my_answers(project: Project, person: Person) -> None:
 def _row(project: Project, person: Person, said: answers.Said) -> None:
     event = said.annotation
     names = {label.name: label.display for label in project.labels}
-    shown = {"skip": SKIPPED, "flag": FLAGGED}.get(event.action, "")
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(widgets.plain(said.beginning) or "*(empty)*")
-            words = [widgets.ago(event.created_at), shown, "late" if event.late else ""]
+            words = [widgets.ago(event.created_at), SAID.get(event.action, "")]
+            words.append("late: it had gone to somebody else" if event.late else "")
             words.append(f"“{event.comment}”" if event.comment else "")
             st.caption(widgets.plain(" · ".join(word for word in words if word)))
         with st.container(width=320, horizontal=True, vertical_alignment="center"):
@@ -127,7 +133,7 @@ def _change(project: Project, person: Person, said: answers.Said, label: str | N
         st.rerun(scope="fragment")
 
 
-def _cursor(query: tuple[str, ...]) -> list[int]:
+def _cursor(query: tuple[str | None, ...]) -> list[int]:
     """Return where this page and the pages before it begin; anew for another query."""
     known = st.session_state.get("mine_cursor")
     if known is None or known[0] != query:

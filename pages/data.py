@@ -148,7 +148,7 @@ def guidelines_view(person: Person, project: Project) -> None:
             placeholder="What each label means, with examples and the hard cases.",
         )
         if st.button("Save the guidelines", type="primary") and act(
-            "Saved",
+            "",
             lambda: projects.set_guidelines(store(), person, project.name, text=text, now=now()),
         ):
             flash("The guidelines are saved.")
@@ -185,7 +185,7 @@ def archive_view(person: Person, project: Project) -> None:
     )
     sure = st.checkbox(f"Yes, archive {plain(project.name)}", key=f"sure:{project.id}")
     if st.button("Archive", disabled=not sure, icon=":material/archive:") and act(
-        "Archived",
+        "",
         lambda: projects.set_archived(store(), person, project.name, archived=True, now=now()),
     ):
         flash(f"{project.name} is archived.")
@@ -194,12 +194,12 @@ def archive_view(person: Person, project: Project) -> None:
 
 def archived(person: Person) -> None:
     """Draw the projects in the archive."""
-    gone = [item for item in projects.listed(store(), archived=True) if item.archived_at]
+    gone = [item for item in projects.listed(store(), person, archived=True) if item.archived_at]
     for item in gone:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(item.name)}** :gray[archived {ago(item.archived_at)}]")
             if st.button("Take out", key=f"out:{item.id}", icon=":material/unarchive:") and act(
-                "Taken out",
+                "",
                 partial(
                     projects.set_archived, store(), person, item.name, archived=False, now=now()
                 ),
@@ -211,7 +211,7 @@ def draw(person: Person) -> None:
     """Draw the page."""
     st.title("Data")
     flashed()
-    project = chosen_project()
+    project = chosen_project(person)
     if project is None:
         empty(
             "No project yet",

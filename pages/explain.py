@@ -17,7 +17,7 @@ from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.importance import feature_importance, image_importance
-from mlvajra_al.web.views.names import by_name, choose_label, display
+from mlvajra_al.web.views.names import by_name, choose_label, display, told_apart
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import OVER, await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
@@ -121,17 +121,19 @@ def recent(project: Project) -> dict[str, str]:
     answers = overview.recent_answers(store(), project.name)
     words = overview.beginnings(store(), project.name, [item.position for item in answers])
     labels = {label.name: label.display for label in project.labels}
-    return {
-        item.sample_key: f"{labels.get(item.label or '', item.label)}: {text}"
-        for item, text in zip(answers, words, strict=True)
-    }
+    return told_apart(
+        {
+            item.sample_key: f"{labels.get(item.label or '', item.label)}: {text}"
+            for item, text in zip(answers, words, strict=True)
+        }
+    )
 
 
 def waiting(project: Project) -> dict[str, str]:
     """Return the keys and first words of samples that are asked next."""
     ranked = overview.next_asked(store(), project.name)
     words = overview.beginnings(store(), project.name, [item.position for item in ranked])
-    return {item.sample_key: text for item, text in zip(ranked, words, strict=True)}
+    return told_apart({item.sample_key: text for item, text in zip(ranked, words, strict=True)})
 
 
 def try_it(person: Person, project: Project, number: int) -> None:

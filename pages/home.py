@@ -192,7 +192,7 @@ def champion_card(state: Progress, rows: tuple[versions.VersionRow, ...]) -> Non
                 st.markdown("**Too few to say**")
                 st.caption(plain(headline.note.removeprefix("too few to say: ")))
             else:
-                st.metric(headline.name, value_of(headline))
+                st.metric(plain(headline.name), value_of(headline))
                 st.caption(f"95% interval {interval_of(headline)}, {headline.n} holdout answers")
             st.caption(f"Version {row.version.number}, learnt from {row.version.n_labels} labels")
         if person.role == "admin":
@@ -259,7 +259,7 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
 
 def draw(person: Person, project: Project) -> None:
     """Draw the page of a project."""
-    st.title(project.name)
+    st.title(plain(project.name))
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), project.name)
     warnings(project, state)

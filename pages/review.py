@@ -88,7 +88,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
             if st.button(
                 widgets.plain(label.display),
                 key=f"give_{label.name}",
-                help=label.definition or None,
+                help=widgets.plain(label.definition) or None,
                 type="primary",
             ):
                 settled = Decision(case.sample_key, "label", label.name, comment)

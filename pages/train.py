@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Column, Person, Project, Recipe
-from mlvajra_al.services import overview, projects, training, versions
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
 from mlvajra_al.web.widgets import (
     act,
@@ -22,7 +21,6 @@ from mlvajra_al.web.widgets import (
     current_project,
     duration,
     empty,
-    flash,
     flashed,
     plain,
     plural,
@@ -32,7 +30,6 @@ from mlvajra_al.web.widgets import (
 person = require_role("admin")
 project = current_project(person)
 
-INPUTS = ["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
 
 
@@ -53,8 +50,8 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
                     store(), person, project.name, mode=mode, now=now()
                 ),
             )
-        answers = plural(state.until_retrain, "answer")
-        st.caption(f"Without this, it happens after {answers} more.")
+        answers = plural(state.until_retrain, "more answer")
+        st.caption(f"Without this, it happens after {answers}.")
 
 
 def what_happens(
@@ -157,127 +154,16 @@ def jobs_table(project: Project) -> None:
     )
 
 
-def policy_form(person: Person, project: Project) -> None:
-    """Draw how the project asks and retrains."""
-    policy = project.policy
-    names = list(overview.STRATEGIES)
-    with st.form("policy", border=True):
-        st.markdown("**How it asks and retrains**")
-        left, right = st.columns(2)
-        with left:
-            every = st.number_input(
-                "Answers until a retrain", 1, 100_000, policy.retrain_every, key="every"
-            )
-            full = st.number_input(
-                "A full fit every so many retrains", 1, 1_000, policy.full_every, key="full"
-            )
-            overlap = st.number_input(
-                "People asked about each sample", 1, 20, policy.overlap, key="overlap"
-            )
-        with right:
-            rate = st.slider(
-                "Share of questions that measure instead of teach", 0.0, 0.9,
-                policy.holdout_rate, 0.05, key="rate",
-                help="Holdout samples are drawn at random and never trained on. "
-                "More of them: better known quality, slower learning.",
-            )  # fmt: skip
-            st.caption(
-                f"Share of the pool held out: {policy.holdout_share:.0%}, fixed at the first import"
-            )
-            explain = st.toggle(
-                "Show the model's reasons on the card", policy.explain_on_card, key="explain",
-                help="Seeing the model's opinion biases people; off is the safer choice.",
-            )  # fmt: skip
-        strategy = st.radio(
-            "Which samples are asked about next",
-            names,
-            index=names.index(policy.strategy) if policy.strategy in names else 0,
-            captions=list(overview.STRATEGIES.values()),
-            key="strategy",
-        )
-        if st.form_submit_button("Save", type="primary"):
-            changed = replace(
-                policy,
-                retrain_every=int(every),
-                full_every=int(full),
-                overlap=int(overlap),
-                holdout_rate=float(rate),
-                explain_on_card=bool(explain),
-                strategy=str(strategy),
-            )
-            saved = act(
-                "Saved",
-                lambda: projects.set_policy(
-                    store(), person, project.name, policy=changed, now=now()
-                ),
-            )
-            if saved:
-                flash("The policy is saved; it holds from the next question and retrain on.")
-
-
-def recipe_form(person: Person, project: Project) -> None:
-    """Draw what the model is made of, and what changing it causes."""
-    estimators = list(overview.ESTIMATORS)
-    known = {column.name: column.kind for column in project.recipe.columns}
-    unused = [n for n in overview.pool_columns(store(), project.name) if n not in known]
-    kinds = known | dict.fromkeys(unused, "ignored")
-    with st.form("recipe", border=True):
-        st.markdown("**What the model is made of**")
-        estimator = st.selectbox(
-            "Estimator",
-            estimators,
-            index=estimators.index(project.recipe.estimator),
-            format_func=overview.ESTIMATORS.__getitem__,
-        )
-        edited = st.data_editor(
-            pd.DataFrame(
-                {
-                    "Column": list(kinds),
-                    "Holds": list(kinds.values()),
-                }
-            ),
-            disabled=["Column"],
-            hide_index=True,
-            column_config={
-                "Holds": st.column_config.SelectboxColumn(options=INPUTS, required=True)
-            },
-            key=f"recipe:{project.id}",
-            alt="Input columns and what they hold",
-        )
-        st.caption(
-            "Saving a change reads the pool again with the new recipe and makes the next retrain "
-            "a full fit without parent. Versions, reports and labels stay as they are."
-        )
-        if st.form_submit_button("Save", type="primary"):
-            save_recipe(person, project, str(estimator), edited)
-
-
-def save_recipe(person: Person, project: Project, estimator: str, edited: Any) -> None:
-    """Store a changed recipe."""
-    known = {column.name for column in project.recipe.columns}
-    columns = tuple(
-        Column(row["Column"], row["Holds"])
-        for row in edited.to_dict("records")
-        if row["Holds"] != "ignored" or row["Column"] in known
-    )
-    recipe = Recipe(columns, estimator)  # type: ignore[arg-type]
-    if recipe == project.recipe:
-        st.caption("Nothing was changed.")
-        return
-    saved = act(
-        "Saved",
-        lambda: projects.set_recipe(store(), person, project.name, recipe=recipe, now=now()),
-    )
-    if saved:
-        flash("The recipe is saved; the pool is read again, and the next retrain is a full fit.")
-
-
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     st.title("Train")
     flashed()
     rows = versions.listed(store(), project.name)
-    work, settings = st.tabs([":material/model_training: Training", ":material/tune: Settings"])
+    work, settings = st.tabs(
+        [":material/model_training: Training", ":material/tune: Settings"],
+        on_change="rerun",
+        key="train-tab",
+    )
     with work:
         left, right = side_by_side(2, at_least=300)
         with left:

@@ -195,7 +195,9 @@ def draw(person: Person, project: Project) -> None:
             ":material/query_stats: Report",
             ":material/compare_arrows: Compare",
             ":material/history: Promotions",
-        ]
+        ],
+        on_change="rerun",
+        key="versions-tab",
     )
     with report:
         report_view(person, project, row)

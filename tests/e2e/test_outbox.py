@@ -222,7 +222,7 @@ def test_an_answer_after_its_lease_is_saved_and_said_to_be_late(
         assert client.post("/projects/spam/annotations", json=[answer]).status_code == 201
     desk.press("2")
     context.set_offline(False)
-    notice = desk.notices.filter(has_text="somebody else had answered meanwhile")
+    notice = desk.notices.filter(has_text="had gone to somebody else meanwhile")
     expect(notice).to_be_visible(timeout=STATUS_MS)
     assert [(e["sample_key"], e["late"]) for e in desk.stored()] == [(sample, 1)]
 

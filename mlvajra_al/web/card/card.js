@@ -255,7 +255,7 @@ class LabellingCard {
   saved(item, recorded) {
     this.saves += 1;
     if (item.project === this.project) this.counted = plus(this.counted, [item.local?.change]);
-    if (recorded.late) this.notice(`Saved, but somebody else had answered meanwhile: ${item.local?.title || item.answer.sample_key}`);
+    if (recorded.late) this.notice(`Saved, but late: this sample had gone to somebody else meanwhile: ${item.local?.title || item.answer.sample_key}`);
     this.beatSoon();
   }
 

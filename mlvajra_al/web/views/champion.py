@@ -25,7 +25,7 @@ def promote(person: Person, project: Project, to: int) -> None:
     reason = st.text_input("Why", placeholder="For the record", max_chars=300)
     if st.button("Promote", type="primary", key="promote-yes", width="stretch"):
         done = act(
-            "Promoted",
+            "",
             lambda: versions.promote(
                 store(),
                 person,
@@ -55,7 +55,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
     reason = st.text_input("Why", placeholder="For the record", max_chars=300)
     if st.button("Roll back", type="primary", key="rollback-yes", width="stretch"):
         done = act(
-            "Rolled back",
+            "",
             lambda: versions.rollback(store(), person, project.name, reason=reason, now=now()),
         )
         if done:

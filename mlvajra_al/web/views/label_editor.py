@@ -53,7 +53,7 @@ def labels_view(person: Person, project: Project) -> None:
         "as stays: rename a label by what it is shown as. A label without answers can be removed."
     )
     if st.button("Save the labels", type="primary") and act(
-        "Saved",
+        "",
         lambda: projects.set_labels(
             store(), person, project.name, labels=to_labels(edited.to_dict("records")), now=now()
         ),

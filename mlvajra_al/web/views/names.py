@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -15,7 +16,6 @@ Labels = dict[str, Label]
 
 def choose_label(labels: Labels, names: Sequence[str], *, key: str, first: str) -> str:
     """Draw the choice of one of the labels an explanation has."""
-
     if len(names) == 1:
         return names[0]
     start = first if first in names else names[0]
@@ -45,3 +45,15 @@ def display(labels: Labels, name: str) -> str:
 def by_name(project: Project) -> Labels:
     """Return the labels of a project by what they are stored as."""
     return {label.name: label for label in project.labels}
+
+
+def told_apart(texts: dict[str, str]) -> dict[str, str]:
+    """Add their keys to samples that begin alike: a choice knows its entries by what it shows.
+
+    Examples
+    --------
+    >>> told_apart({"d1": "7: (image)", "d2": "7: (image)", "d3": "1: (image)"})
+    {'d1': '7: (image) · d1', 'd2': '7: (image) · d2', 'd3': '1: (image)'}
+    """
+    times = Counter(texts.values())
+    return {key: f"{text} · {key}" if times[text] > 1 else text for key, text in texts.items()}

@@ -1,0 +1,139 @@
+"""How a project asks and retrains, and what its model is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Column, Person, Policy, Project, Recipe
+from mlvajra_al.services import overview, projects
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.upload.new_project import KINDS
+from mlvajra_al.web.widgets import act, flash
+
+INPUTS = ["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
+
+
+def policy_form(person: Person, project: Project) -> None:
+    """Draw how the project asks and retrains."""
+    with st.form(f"policy:{project.id}", border=True):
+        st.markdown("**How it asks and retrains**")
+        left, right = st.columns(2)
+        with left:
+            policy = counts_of(project.policy, project.id)
+        with right:
+            policy = shares_of(policy, project.id)
+        policy = strategy_of(policy, project.id)
+        if st.form_submit_button("Save", type="primary", key="save-policy") and act(
+            "",
+            lambda: projects.set_policy(store(), person, project.name, policy=policy, now=now()),
+        ):
+            flash("The policy is saved; it holds from the next question and retrain on.")
+
+
+def counts_of(policy: Policy, place: int) -> Policy:
+    """Draw how often the project retrains and how many people it asks."""
+    every = st.number_input(
+        "Answers until a retrain", 1, 100_000, policy.retrain_every, key=f"every:{place}"
+    )
+    full = st.number_input(
+        "A full fit every so many retrains", 1, 1_000, policy.full_every, key=f"full:{place}"
+    )
+    overlap = st.number_input(
+        "People asked about each sample", 1, 20, policy.overlap, key=f"overlap:{place}"
+    )
+    return replace(policy, retrain_every=int(every), full_every=int(full), overlap=int(overlap))
+
+
+def shares_of(policy: Policy, place: int) -> Policy:
+    """Draw how many questions measure, and whether the card shows reasons."""
+    rate = st.slider(
+        "Share of questions that measure instead of teach",
+        0.0,
+        0.9,
+        policy.holdout_rate,
+        0.05,
+        key=f"rate:{place}",
+        help="Holdout samples are drawn at random and never trained on. "
+        "More of them: better known quality, slower learning.",
+    )
+    st.caption(f"Share of the pool held out: {policy.holdout_share:.0%}, fixed at the first import")
+    explain = st.toggle(
+        "Show the model's reasons on the card",
+        policy.explain_on_card,
+        key=f"explain:{place}",
+        help="Seeing the model's opinion biases people; off is the safer choice.",
+    )
+    return replace(policy, holdout_rate=float(rate), explain_on_card=bool(explain))
+
+
+def strategy_of(policy: Policy, place: int) -> Policy:
+    """Draw which samples are asked about next."""
+    names = list(overview.STRATEGIES)
+    strategy = st.radio(
+        "Which samples are asked about next",
+        names,
+        index=names.index(policy.strategy) if policy.strategy in names else 0,
+        format_func=lambda name: name.replace("_", " ").capitalize(),
+        captions=list(overview.STRATEGIES.values()),
+        key=f"strategy:{place}",
+    )
+    return replace(policy, strategy=str(strategy))
+
+
+def recipe_form(person: Person, project: Project) -> None:
+    """Draw what the model is made of, and what changing it causes."""
+    estimators = list(overview.ESTIMATORS)
+    known = {column.name: column.kind for column in project.recipe.columns}
+    unused = [n for n in overview.pool_columns(store(), project.name) if n not in known]
+    kinds = known | dict.fromkeys(unused, "ignored")
+    with st.form(f"recipe-form:{project.id}", border=True):
+        st.markdown("**What the model is made of**")
+        estimator = st.selectbox(
+            "Estimator",
+            estimators,
+            index=estimators.index(project.recipe.estimator),
+            format_func=overview.ESTIMATORS.__getitem__,
+        )
+        edited = st.data_editor(
+            pd.DataFrame(
+                {
+                    "Column": list(kinds),
+                    "Holds": list(kinds.values()),
+                }
+            ),
+            disabled=["Column"],
+            hide_index=True,
+            column_config={"Holds": st.column_config.SelectboxColumn(options=KINDS, required=True)},
+            key=f"recipe:{project.id}:{hash(project.recipe)}",
+            alt="Input columns and what they hold",
+        )
+        st.caption(
+            "Saving a change reads the pool again with the new recipe and makes the next retrain "
+            "a full fit without parent. Versions, reports and labels stay as they are."
+        )
+        if st.form_submit_button("Save", type="primary", key="save-recipe"):
+            save_recipe(person, project, str(estimator), edited)
+
+
+def save_recipe(person: Person, project: Project, estimator: str, edited: Any) -> None:
+    """Store a changed recipe."""
+    known = {column.name for column in project.recipe.columns}
+    columns = tuple(
+        Column(row["Column"], row["Holds"])
+        for row in edited.to_dict("records")
+        if row["Holds"] != "ignored" or row["Column"] in known
+    )
+    recipe = Recipe(columns, estimator)  # type: ignore[arg-type]
+    if recipe == project.recipe:
+        st.info("Nothing was changed.", icon=":material/info:")
+        return
+    saved = act(
+        "",
+        lambda: projects.set_recipe(store(), person, project.name, recipe=recipe, now=now()),
+    )
+    if saved:
+        flash("The recipe is saved; the pool is read again, and the next retrain is a full fit.")
