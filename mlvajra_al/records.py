@@ -248,6 +248,8 @@ class Version:
     duration_s: float
     trigger: str
     created_at: datetime
+    because: str = ""
+    """Why it was fitted in full; empty for an increment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +337,19 @@ class Verdict:
     p_value: float | None
     better: bool
     advice: str
+    number: int = 0
+    """Which comparison of the project it was: each may spend a share of the error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stored file that was found damaged or missing, and what was done about it."""
+
+    path: str
+    """Below the workspace."""
+    what: str
+    """A sentence for people."""
+    found_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,6 +452,54 @@ class Person:
     disabled_at: datetime | None
 
 
+Scope = Literal["read", "annotate", "manage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from: the network address and what the browser calls itself."""
+
+    address: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who a live session or API token belongs to; `scopes` None is everything the person may do."""
+
+    person: Person
+    session_id: int
+    scopes: frozenset[Scope] | None
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sign-in of a browser, or an API token: what is shown of it, never the secret."""
+
+    id: int
+    person_id: int
+    person: str
+    kind: Literal["browser", "token"]
+    name: str
+    agent: str
+    scopes: frozenset[Scope] | None
+    created_at: datetime
+    seen_at: datetime | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A one-time link that waits to be used."""
+
+    id: int
+    role: Role
+    invited_by: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """Somebody who may see a restricted project."""
@@ -481,8 +544,9 @@ class Promotion:
 class AuditEntry:
     """A privileged act, for the record."""
 
+    id: int
     at: datetime
     person: str | None
     action: str
-    project_id: int | None
+    project: str | None
     detail: str

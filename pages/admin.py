@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import Person, Role
-from mlvajra_al.services import overview, people, projects
+from mlvajra_al.services import links, people
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.widgets import act, clock, empty, flash, flashed, local, plain, side_by_side
+from mlvajra_al.web.views import trail
+from mlvajra_al.web.widgets import act, flash, flashed, local, plain, side_by_side
 
 person = require_role("admin")
 
@@ -73,7 +74,7 @@ def invite_box(person: Person) -> None:
         st.caption("A link that works once; whoever opens it chooses a name and a password.")
         role = st.selectbox("Role of the invited", get_args(Role))
         if st.button("Make a link", icon=":material/link:"):
-            token = people.invite(store(), person, role=role, now=now())
+            token = links.invite(store(), person, role=role, now=now())
             base = (st.context.url or "").split("/admin")[0].rstrip("/")
             st.code(f"{base}/account/join?token={token}", language=None, wrap_lines=True)
 
@@ -132,45 +133,11 @@ def access_button(person: Person, chosen: Person) -> None:
         flash(f"{chosen.name} can no longer sign in. What {chosen.name} said stays.")
 
 
-def audit_table(person: Person) -> None:
-    """Draw the audit trail."""
-    entries = overview.audit_trail(store(), person)
-    if not entries:
-        empty("Nothing yet", "Every privileged act appears here.", icon=":material/history:")
-        return
-    names = {item.id: item.name for item in projects.listed(store(), person, archived=True)}
-    frame = pd.DataFrame(
-        [
-            {
-                "When": clock(entry.at),
-                "Who": entry.person or "the server",
-                "What": entry.action,
-                "Project": names.get(entry.project_id or 0, ""),
-                "Detail": entry.detail,
-            }
-            for entry in entries
-        ]
-    )
-    sought = st.text_input(
-        "Search", placeholder="Search who, what, project or detail", label_visibility="collapsed"
-    )
-    if sought:
-        found = frame.apply(lambda row: sought.lower() in " ".join(row).lower(), axis=1)
-        frame = frame[found]
-    st.dataframe(
-        frame,
-        hide_index=True,
-        column_config={"Detail": st.column_config.TextColumn(width="large")},
-        alt="Privileged acts, newest first",
-    )
-    st.caption("The newest 500 acts; all of them are in the database.")
-
-
 def draw(person: Person) -> None:
     """Draw the page."""
     st.title("Admin")
     flashed()
-    accounts, trail = st.tabs([":material/group: People", ":material/history: Audit trail"])
+    accounts, acts = st.tabs([":material/group: People", ":material/history: Audit trail"])
     with accounts:
         chosen = people_table(people.listed(store()))
         if chosen is None:
@@ -182,8 +149,8 @@ def draw(person: Person) -> None:
             add_form(person)
         with right:
             invite_box(person)
-    with trail:
-        audit_table(person)
+    with acts:
+        trail.draw(person)
 
 
 draw(person)

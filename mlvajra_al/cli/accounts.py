@@ -1,9 +1,8 @@
-"""`mlvajra user` and `mlvajra token`: who may come in."""
+"""`mlvajra user`: who may come in, and as what."""
 
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,9 +12,6 @@ from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import Invalid
 
 user = typer.Typer(help="People and their passwords.", epilog="Example: mlvajra user add ada")
-token = typer.Typer(
-    help="Bearer tokens for programs.", epilog="Example: mlvajra token create --user ada"
-)
 
 
 class Role(StrEnum):
@@ -29,17 +25,14 @@ class Role(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.add_typer(user, name="user")
-    app.add_typer(token, name="token")
 
 
 Name = Annotated[str, typer.Argument(help="The person's name.")]
+TheirRole = Annotated[Role, typer.Option(help="What the person may do.")]
 
 
 @user.command(epilog="Example: mlvajra user add ada --role reviewer")
-def add(
-    name: Name,
-    role: Annotated[Role, typer.Option(help="What the person may do.")] = Role.annotator,
-) -> None:
+def add(name: Name, role: TheirRole = Role.annotator) -> None:
     """Make an account; the password is asked for, or read from standard input."""
     from mlvajra_al.services import people
 
@@ -47,6 +40,16 @@ def add(
     with opened() as store:
         people.add(store, operator(store), name=name, role=role.value, password=secret, now=now())
     sys.stderr.write(f"{name} can sign in as {role.value}\n")
+
+
+@user.command(epilog="Example: mlvajra user invite --role reviewer")
+def invite(role: TheirRole = Role.annotator) -> None:
+    """Print the path of a link with which somebody makes an account; it works once, for a week."""
+    from mlvajra_al.services import links
+
+    with opened() as store:
+        token = links.invite(store, operator(store), role=role.value, now=now())
+    sys.stdout.write(f"/account/join?token={token}\n")
 
 
 @user.command(epilog="Example: mlvajra user password ada")
@@ -94,6 +97,16 @@ def listed(
     put(rows) if as_json else tables.show(rows)
 
 
+@user.command(epilog="Example: mlvajra user role ada reviewer")
+def role(name: Name, new: Annotated[Role, typer.Argument(help="The new role.")]) -> None:
+    """Give somebody another role; it counts from the next click on."""
+    from mlvajra_al.services import people
+
+    with opened() as store:
+        changed = people.set_role(store, operator(store), name=name, role=new.value, now=now())
+    sys.stderr.write(f"{changed.name} has the role {changed.role} now\n")
+
+
 @user.command(epilog="Example: mlvajra user disable ada")
 def disable(name: Name) -> None:
     """Close an account: sessions and tokens end, what the person said stays."""
@@ -104,22 +117,21 @@ def disable(name: Name) -> None:
     sys.stderr.write(f"{name} can no longer sign in\n")
 
 
-@token.command(epilog="Example: TOKEN=$(mlvajra token create --user ada --days 30)")
-def create(
-    person: Annotated[str, typer.Option("--user", help="Whose token it is.")],
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it lasts.")] = 365,
-    purpose: Annotated[str, typer.Option(help="What it is for.")] = "command line",
-) -> None:
-    """Print a bearer token for the HTTP interface, and nothing else; it is shown only once."""
+@user.command(epilog="Example: mlvajra user enable ada")
+def enable(name: Name) -> None:
+    """Open a disabled account again."""
     from mlvajra_al.services import people
 
     with opened() as store:
-        made = people.create_token(
-            store,
-            operator(store),
-            name=person,
-            purpose=purpose,
-            now=now(),
-            life=timedelta(days=days),
-        )
-    sys.stdout.write(f"{made}\n")
+        people.enable(store, operator(store), name=name, now=now())
+    sys.stderr.write(f"{name} can sign in again\n")
+
+
+@user.command("sign-out", epilog="Example: mlvajra user sign-out ada")
+def sign_out(name: Name) -> None:
+    """End all sessions and API tokens of somebody; the password stays as it is."""
+    from mlvajra_al.services import sessions
+
+    with opened() as store:
+        ended = sessions.revoke_everything(store, operator(store), name=name, now=now())
+    sys.stderr.write(f"ended {ended} sessions and tokens of {name}\n")

@@ -11,7 +11,7 @@ import sys
 
 from mlvajra_al.cli.workspace import now, opened, operator
 from mlvajra_al.config import Settings, settings
-from mlvajra_al.services import demo, people
+from mlvajra_al.services import demo, links, people
 from mlvajra_al.store.database import Store
 
 
@@ -38,7 +38,7 @@ def first_page(store: Store, chosen: Settings) -> str:
         people.ensure_admin(store, chosen.admin_password.get_secret_value(), now=now())
     if not people.needs_setup(store):
         return ""
-    return f"/account/setup?token={people.setup_link(store, now())}"
+    return f"/account/setup?token={links.setup_link(store, now())}"
 
 
 if __name__ == "__main__":

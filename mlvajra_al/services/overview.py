@@ -14,18 +14,15 @@ from typing import Any
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import (
     Annotation,
-    AuditEntry,
     Job,
-    Person,
     Ranked,
     SampleExplanation,
     Shard,
 )
 from mlvajra_al.services import cards
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, processes, projects, ranking
+from mlvajra_al.store import processes, projects, ranking
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
@@ -203,13 +200,6 @@ def annotation_count(store: Store, project_name: str) -> int:
     """Return how many annotations a project has; nothing ever makes it smaller."""
     with store.read() as connection:
         return events.total(connection, projects.by_name(connection, project_name).id)
-
-
-def audit_trail(store: Store, person: Person, *, limit: int = 500) -> tuple[AuditEntry, ...]:
-    """Return the newest privileged acts first."""
-    require(person, "admin", "read the audit trail")
-    with store.read() as connection:
-        return audit.latest(connection, limit=limit)
 
 
 def answers_of(job: Job) -> tuple[Answered, ...]:

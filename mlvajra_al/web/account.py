@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, MlvajraError
 from mlvajra_al.records import Person
-from mlvajra_al.services import people
+from mlvajra_al.services import links, people, sessions
 from mlvajra_al.services.credentials import PASSWORD_MIN
 from mlvajra_al.web import html
 from mlvajra_al.web.auth import COOKIE, LOGIN
@@ -87,20 +87,20 @@ def _login_page(target: str, *, error: MlvajraError | None = None, name: str = "
 
 async def setup(request: Request) -> Response:
     """Make the first admin with the one-time link."""
-    make = people.create_first_admin
+    make = links.create_first_admin
     return await _take_up(request, "setup", "Set up mlvajra", SETUP_WORDS, make)
 
 
 async def join(request: Request) -> Response:
     """Make an account with an invitation."""
-    return await _take_up(request, "invite", "Join", JOIN_WORDS, people.join)
+    return await _take_up(request, "invite", "Join", JOIN_WORDS, links.join)
 
 
 async def _take_up(
-    request: Request, purpose: people.Purpose, title: str, words: str, make: Maker
+    request: Request, purpose: links.Purpose, title: str, words: str, make: Maker
 ) -> Response:
     token = request.query_params.get("token", "")
-    role = await run_in_threadpool(people.link_role, store(), token, purpose=purpose, now=now())
+    role = await run_in_threadpool(links.link_role, store(), token, purpose=purpose, now=now())
     if role is None:
         body = html.paragraph(DEAD_LINK) + html.link(LOGIN, "Sign in")
         return html.page("This link does not work", body, status=410)
@@ -129,7 +129,7 @@ async def logout(request: Request) -> Response:
         return _form_page("Sign out", "/account/logout", "", button="Sign out")
     session = request.scope["mlv.session"]
     if session is not None:
-        await run_in_threadpool(people.sign_out, store(), session, now=now())
+        await run_in_threadpool(sessions.sign_out, store(), session, now=now())
     response = RedirectResponse(LOGIN, status_code=303)
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -145,7 +145,7 @@ async def password(request: Request) -> Response:
             form = await read_form(request, "old", "password", "again")
             check_repeat(form)
             await run_in_threadpool(
-                people.change_password,
+                sessions.change_password,
                 store(),
                 person,
                 old=form["old"],
@@ -214,10 +214,10 @@ def local_path(target: str) -> str:
 async def _signed_in(request: Request, name: str, secret: str, *, target: str) -> Response:
     """Start a new session, never an old one, and end the one this browser came with."""
     token = await run_in_threadpool(
-        people.sign_in, store(), name, password=secret, now=now(), life=session_life()
+        sessions.sign_in, store(), name, password=secret, now=now(), life=session_life()
     )
     if request.scope["mlv.session"] is not None:
-        await run_in_threadpool(people.sign_out, store(), request.scope["mlv.session"], now=now())
+        await run_in_threadpool(sessions.sign_out, store(), request.scope["mlv.session"], now=now())
     response = RedirectResponse(target, status_code=303)
     response.set_cookie(
         COOKIE,

@@ -12,12 +12,13 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlvajra_al.errors import MlvajraError, NotAllowed, NotSignedIn
-from mlvajra_al.records import Person, Role
-from mlvajra_al.services import credentials, people
+from mlvajra_al.records import Person, Role, SignedIn
+from mlvajra_al.services import credentials, people, sessions
 from mlvajra_al.web.api.answers import error_response
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.options import SESSION_HEADER
 from mlvajra_al.web.probes import answered
+from mlvajra_al.web.scopes import SAFE, needed
 
 COOKIE = "mlv_session"
 TRUSTED_PREFIX = b"x-mlv-"
@@ -36,7 +37,6 @@ PUBLIC = frozenset(
 )
 FOR_PROGRAMS = ("/api/", "/metrics")
 MACHINERY = ("/_stcore/", "/static/", "/media/", "/component/")
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAMLIT_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -46,6 +46,7 @@ STREAMLIT_POLICY = (
 """Streamlit's own pages need inline styles and compiled charts, but nothing from other hosts."""
 HEADERS = (
     (b"content-security-policy", STREAMLIT_POLICY.encode()),
+    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"referrer-policy", b"same-origin"),
@@ -69,8 +70,9 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        person, session = await _caller(scope["path"], headers)
-        refusal = _refusal(scope, headers, person)
+        signed, session = await _caller(scope["path"], headers)
+        person = signed.person if signed is not None else None
+        refusal = _refusal(scope, headers, signed)
         if refusal is None:
             await self.app(_trusted(scope, person, session), receive, _with_headers(send))
         elif scope["type"] == "websocket":
@@ -98,7 +100,7 @@ def _with_headers(send: Send) -> Send:
     return guarded
 
 
-async def _caller(path: str, headers: Headers) -> tuple[Person | None, str | None]:
+async def _caller(path: str, headers: Headers) -> tuple[SignedIn | None, str | None]:
     if _by_bearer(path, headers):
         return await _known(headers["authorization"][7:].strip(), "token")
     cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
@@ -110,23 +112,37 @@ def _by_bearer(path: str, headers: Headers) -> bool:
     return bearer and path.startswith(FOR_PROGRAMS)
 
 
-async def _known(token: str, kind: str) -> tuple[Person | None, str | None]:
-    session = credentials.digest(token)
-    person = await run_in_threadpool(people.by_session, store(), session, kind=kind, now=now())
-    return person, session if person is not None else None
+async def _known(token: str, kind: str) -> tuple[SignedIn | None, str | None]:
+    session, at = credentials.digest(token), now()
+    signed = await run_in_threadpool(sessions.by_session, store(), session, kind=kind, now=at)
+    if signed is None:
+        return None, None
+    if sessions.unnoted(signed, now=at):
+        await run_in_threadpool(sessions.note_seen, store(), signed.session_id, now=at)
+    return signed, session
 
 
-def _refusal(scope: Scope, headers: Headers, person: Person | None) -> Response | None:
+def _refusal(scope: Scope, headers: Headers, signed: SignedIn | None) -> Response | None:
     path, method = scope["path"], scope.get("method", "WEBSOCKET")
     if method not in SAFE and not _by_bearer(path, headers) and not same_origin(headers):
         return _refused(path, NotAllowed("send this", "a page of this app"))
-    if person is not None or path in PUBLIC:
+    if signed is not None:
+        return _beyond_scope(path, method, signed)
+    if path in PUBLIC:
         return None
     if method not in ("GET", "HEAD") or path.startswith((*FOR_PROGRAMS, *MACHINERY)):
         return _refused(path, NotSignedIn())
     query = scope.get("query_string", b"").decode("latin-1")
     target = quote(path + ("?" + query if query else ""), safe="")
     return RedirectResponse(f"{LOGIN}?next={target}", status_code=303)
+
+
+def _beyond_scope(path: str, method: str, signed: SignedIn) -> Response | None:
+    """Refuse what a token with limited scopes is not for."""
+    scope = needed(method, path)
+    if signed.scopes is None or scope in signed.scopes:
+        return None
+    return _refused(path, NotAllowed("do this", f"a token with the scope {scope!r}"))
 
 
 def _refused(path: str, error: MlvajraError) -> Response:
@@ -166,4 +182,5 @@ def _signed_in() -> Person | None:
     session = st.user.get("session")
     if not isinstance(session, str):
         return None
-    return people.by_session(store(), session, kind="browser", now=now())
+    signed = sessions.by_session(store(), session, kind="browser", now=now())
+    return None if signed is None else signed.person

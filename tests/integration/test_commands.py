@@ -11,7 +11,7 @@ import pytest
 
 from mlvajra_al.cli.application import run
 from mlvajra_al.cli.workspace import OPERATOR, helper, now, opened
-from mlvajra_al.services import overview, people
+from mlvajra_al.services import overview, sessions
 
 
 def test_debug_is_understood_behind_the_command_too(
@@ -69,7 +69,7 @@ def test_a_token_is_all_that_is_printed(
 
 def signed_in(token: str) -> str | None:
     with opened() as store:
-        person = people.by_token(store, token, kind="token", now=now())
+        person = sessions.by_token(store, token, kind="token", now=now())
     return person.name if person else None
 
 

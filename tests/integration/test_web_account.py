@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from mlvajra_al.services import people
+from mlvajra_al.services import links, people, sessions
 from mlvajra_al.web import context
 from tests.integration.conftest import PASSWORD, Web
 
@@ -16,7 +16,7 @@ FIRST = {"name": "Grace", "password": PASSWORD, "again": PASSWORD}
 
 
 def _setup_path(web: Web) -> str:
-    return f"/account/setup?token={people.setup_link(web.store, context.now())}"
+    return f"/account/setup?token={links.setup_link(web.store, context.now())}"
 
 
 def _problem(answer: httpx.Response) -> str:
@@ -124,7 +124,7 @@ def test_signing_in_starts_a_new_session_and_ends_the_old_one(web: Web) -> None:
     browser.post("/account/login", data={"name": "Ada", "password": PASSWORD})
 
     assert browser.cookies["mlv_session"] != old
-    assert people.by_token(web.store, old, kind="browser", now=context.now()) is None
+    assert sessions.by_token(web.store, old, kind="browser", now=context.now()) is None
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_after_ten_failures_a_name_has_to_wait_even_with_the_right_password(web:
     assert "wait 300 seconds" in _problem(right)
     other = browser.post("/account/login", data={"name": "Grace", "password": PASSWORD})
     assert other.status_code == 303
-    later = context.now() + people.ATTEMPT_WINDOW + timedelta(seconds=1)
-    assert people.sign_in(web.store, "Ada", password=PASSWORD, now=later, life=timedelta(days=1))
+    later = context.now() + sessions.ATTEMPT_WINDOW + timedelta(seconds=1)
+    assert sessions.sign_in(web.store, "Ada", password=PASSWORD, now=later, life=timedelta(days=1))
 
 
 def test_a_good_sign_in_forgets_the_failures_before_it(web: Web) -> None:
@@ -220,7 +220,7 @@ def test_nobody_signs_in_as_a_person_without_password(web: Web) -> None:
 
 def test_an_invitation_gives_its_role_once(web: Web) -> None:
     admin = web.person("Ada", "admin")
-    token = people.invite(web.store, admin, role="reviewer", now=context.now())
+    token = links.invite(web.store, admin, role="reviewer", now=context.now())
     browser = web.browser()
 
     joined = browser.post(f"/account/join?token={token}", data=FIRST)
@@ -231,14 +231,14 @@ def test_an_invitation_gives_its_role_once(web: Web) -> None:
 
 
 def test_an_invitation_is_no_setup_link(web: Web) -> None:
-    token = people.invite(web.store, None, role="annotator", now=context.now())
+    token = links.invite(web.store, None, role="annotator", now=context.now())
 
     assert web.browser().get(f"/account/setup?token={token}").status_code == 410
 
 
 def test_a_taken_name_is_refused_in_whatever_case(web: Web) -> None:
     web.person("grace")
-    token = people.invite(web.store, None, role="annotator", now=context.now())
+    token = links.invite(web.store, None, role="annotator", now=context.now())
 
     answer = web.browser().post(f"/account/join?token={token}", data=FIRST)
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from mlvajra_al.services import credentials, people
+from mlvajra_al.services import credentials, people, sessions
 from mlvajra_al.web import context
 from tests.integration.conftest import PASSWORD, Web
 
@@ -192,7 +192,7 @@ def test_a_session_ends_after_its_life(web: Web) -> None:
     ends = context.now() + context.session_life()
 
     def person_at(moment: timedelta) -> object:
-        return people.by_session(web.store, session, kind="browser", now=ends + moment)
+        return sessions.by_session(web.store, session, kind="browser", now=ends + moment)
 
     assert person_at(timedelta(minutes=-5)) is not None
     assert person_at(timedelta(minutes=5)) is None
