@@ -98,7 +98,7 @@ class Server:
         deadline = time.monotonic() + self.patience_s
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                pytest.fail(f"the server ended with {self.process.returncode}")
+                pytest.fail(f"the server ended with {self.process.returncode}:\n{self.log[-4000:]}")
             if self.answers():
                 return
             time.sleep(0.1)

@@ -179,7 +179,9 @@ class Annotator:
         if time.monotonic() < self._wait_until:
             return
         started = time.time()
-        status, body = self._ask("POST", "claims", {"n": BUFFER - len(self.buffer)})
+        status, body = self._ask(
+            "POST", "claims", {"n": BUFFER - len(self.buffer), "person": self.person}
+        )
         if status != 200:
             return
         self.diary.claims.append((started, time.time() - started))
@@ -196,7 +198,9 @@ class Annotator:
             return
         self._beat_at = time.monotonic() + HEARTBEAT_S
         asked = {self._tokens[held.sample_key]: held for held in self.buffer}
-        status, body = self._ask("POST", "claims/heartbeat", {"claims": list(asked)})
+        status, body = self._ask(
+            "POST", "claims/heartbeat", {"claims": list(asked), "person": self.person}
+        )
         if status != 200:
             return
         lost = set(asked) - set(body["held"])
@@ -280,6 +284,16 @@ class Crew:
     def diaries(self) -> list[Diary]:
         """What they have written down."""
         return [annotator.diary for annotator in self.annotators]
+
+    @property
+    def saved(self) -> int:
+        """How many of their answers were acknowledged."""
+        return sum(len(diary.saved) for diary in self.diaries)
+
+    @property
+    def troubles(self) -> Counter[tuple[int, str]]:
+        """What they were told when something was not acknowledged, and how often."""
+        return sum((diary.troubles.copy() for diary in self.diaries), Counter())
 
     def _work(self, annotator: Annotator) -> None:
         try:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ from benchmarks import workload
 from mlvajra_al.records import Column, Policy, Recipe
 from mlvajra_al.services import importing, people, projects
 from mlvajra_al.store.database import Store
-from mlvajra_al.worker import utc_now
-from tests.server import Server
-from tests.soak.annotators import Annotator
+from tests.server import MLVAJRA, Server
+from tests.soak.annotators import Annotator, Diary
 
 PROJECT = "tickets"
 PASSWORD = "correct horse battery staple"
@@ -35,11 +35,14 @@ class House:
     store: Store
     truth: dict[str, str]
     clients: list[httpx.Client] = field(default_factory=list)
+    diaries: list[Diary] = field(default_factory=list)
 
     def annotator(self, number: int, rng: random.Random) -> Annotator:
         """Return a new person who is signed in."""
         name = f"annotator{number}"
-        people.add(self.store, None, name=name, role="annotator", password=PASSWORD, now=utc_now())
+        people.add(
+            self.store, None, name=name, role="annotator", password=PASSWORD, now=datetime.now(UTC)
+        )
         return self.tab(name, rng)
 
     def tab(self, name: str, rng: random.Random) -> Annotator:
@@ -48,7 +51,9 @@ class House:
         self.clients.append(client)
         signed_in = client.post("/account/login", data={"name": name, "password": PASSWORD})
         assert signed_in.status_code == 303, signed_in.text
-        return Annotator(client, name, PROJECT, truth=self.truth.__getitem__, rng=rng)
+        annotator = Annotator(client, name, PROJECT, truth=self.truth.__getitem__, rng=rng)
+        self.diaries.append(annotator.diary)
+        return annotator
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Return what a query finds in the tables."""
@@ -103,7 +108,13 @@ class House:
 
 @contextmanager
 def a_house(
-    folder: Path, url: str, *, samples: int, policy: Policy, **environment: str
+    folder: Path,
+    url: str,
+    *,
+    samples: int,
+    policy: Policy,
+    command: tuple[str | Path, ...] = (MLVAJRA, "run"),
+    **environment: str,
 ) -> Iterator[House]:
     """Open a house on an empty database, its pool imported and its first jobs done."""
     home = folder / "workspace"
@@ -111,20 +122,21 @@ def a_house(
     store = Store.open(url, home)
     store.migrate()
     tasks = workload.make_tasks(samples)
-    admin = people.add(store, None, name="admin", role="admin", password=PASSWORD, now=utc_now())
+    now = datetime.now(UTC)
+    admin = people.add(store, None, name="admin", role="admin", password=PASSWORD, now=now)
     draft = projects.draft(
         PROJECT,
         labels=projects.make_labels(workload.CLASSES),
         recipe=Recipe((Column("text", "text"),)),
-        now=utc_now(),
+        now=now,
         seed=7,
     )
     projects.create(store, admin, replace(draft, key_column="id", policy=policy))
     source = folder / "tickets.jsonl"
     source.write_text("\n".join(f'{{"id": "{t["id"]}", "text": "{t["text"]}"}}' for t in tasks))
-    importing.start_import(store, admin, PROJECT, uri=source, now=utc_now())
+    importing.start_import(store, admin, PROJECT, uri=source, now=now)
     settings = {"MLVAJRA_DATABASE_URL": url, "MLVAJRA_DEMO": "false"} | environment
-    server = Server(home, settings)
+    server = Server(home, settings, command=command)
     house = House(server, store, {str(task["id"]): task["label"] for task in tasks})
     try:
         server.start()

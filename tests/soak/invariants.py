@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.soak.annotators import Diary, Held
+from tests.soak.annotators import Held
 from tests.soak.house import House
 
 CLAIM_TAKES_S = 0.05
 """A sample may change hands between the server's answer and its arrival."""
 
 
-def broken_promises(house: House, diaries: Sequence[Diary]) -> list[str]:
+def broken_promises(house: House) -> list[str]:
     """Return every promise that does not hold, in words; none if all is well."""
     return [
-        *lost_or_changed(house, diaries),
-        *handed_out_twice(diaries),
+        *lost_or_changed(house),
+        *handed_out_twice(house),
         *disordered(house),
         *unfinished_jobs(house),
         *half_versions(house),
@@ -26,9 +26,9 @@ def broken_promises(house: House, diaries: Sequence[Diary]) -> list[str]:
     ]
 
 
-def lost_or_changed(house: House, diaries: Sequence[Diary]) -> Iterator[str]:
+def lost_or_changed(house: House) -> Iterator[str]:
     """Hold what was acknowledged, and what was ever sent, against what is stored."""
-    saved = {key: one for diary in diaries for key, one in diary.saved.copy().items()}
+    saved = {key: one for diary in house.diaries for key, one in diary.saved.copy().items()}
     rows = house.rows(
         "SELECT event_id, person.name AS person, sample_key, action, label, seq "
         "FROM annotation JOIN person ON person.id = person_id"
@@ -36,7 +36,7 @@ def lost_or_changed(house: House, diaries: Sequence[Diary]) -> Iterator[str]:
     stored = {row.event_id: row for row in rows}
     if len(rows) != len(stored):
         yield f"{len(rows)} annotations have {len(stored)} event ids"
-    said = {key: one for diary in diaries for key, one in diary.said.copy().items()}
+    said = {key: one for diary in house.diaries for key, one in diary.said.copy().items()}
     for event_id, item in saved.items():
         row = stored.get(event_id)
         if row is None:
@@ -54,14 +54,14 @@ def lost_or_changed(house: House, diaries: Sequence[Diary]) -> Iterator[str]:
             meant.label,
         ):
             yield f"changed: {meant} is stored as {row}"
-    for diary in diaries:
+    for diary in house.diaries:
         yield from (f"refused: {one}, {status}, {why}" for one, status, why in diary.refused)
 
 
-def handed_out_twice(diaries: Sequence[Diary]) -> Iterator[str]:
+def handed_out_twice(house: House) -> Iterator[str]:
     """Find samples that two people were told are theirs at the same time."""
     holders: dict[str, list[Held]] = defaultdict(list)
-    for diary in diaries:
+    for diary in house.diaries:
         for held in diary.held:
             holders[held.sample_key].append(held)
     for sample_key, helds in holders.items():

@@ -35,18 +35,18 @@ def kill_rounds(folder: Path, url: str, *, rounds: int, seed: int) -> str:
                 victims[house.kill(rng)] += 1
                 house.recover()
                 assert house.server.process is not None
-                broken = list(lost_or_changed(house, crew.diaries))
+                broken = list(lost_or_changed(house))
                 assert not broken, f"seed {seed}, round {number}: {broken[:5]}"
         crew.send_everything()
         house.wait_until_idle()
-        assert not (broken := broken_promises(house, crew.diaries)), f"seed {seed}: {broken[:9]}"
+        assert not (broken := broken_promises(house)), f"seed {seed}: {broken[:9]}"
         return f"killed {dict(victims)}; {_told(house, crew)}"
 
 
 def _told(house: House, crew: Crew) -> str:
-    saved = sum(len(diary.saved) for diary in crew.diaries)
+    saved = crew.saved
     repeats = sum(item["repeat"] for diary in crew.diaries for item in diary.saved.values())
-    troubles = sum((diary.troubles for diary in crew.diaries), Counter())
+    troubles = crew.troubles
     jobs = house.rows("SELECT kind, state, count(*) AS n FROM job GROUP BY kind, state ORDER BY 1")
     tried = house.rows("SELECT count(*) AS n FROM job WHERE attempts > 1")[0].n
     return (
