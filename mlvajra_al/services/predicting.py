@@ -48,7 +48,8 @@ def request(
         raise Invalid(f"{file_format!r} cannot be written; use 'csv' or 'parquet'")
     if rows is None:
         require(person, "admin", "predict whole files")
-    else:
+    else:  # an annotator could ask about the very sample that waits for an answer
+        require(person, "reviewer", "ask a model")
         _check_rows(rows)
     payload = _payload(rows, upload) | {"version": version, "format": file_format}
 

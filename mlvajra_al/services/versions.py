@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from mlvajra_al.errors import Conflict, Invalid, NotFound
+from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import (
     GlobalExplanation,
     Job,
@@ -22,6 +22,7 @@ from mlvajra_al.records import (
     Version,
 )
 from mlvajra_al.services import access
+from mlvajra_al.services.answers import may_see_opinion
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects, versions
@@ -156,8 +157,11 @@ def champions(moves: Sequence[Promotion]) -> list[int]:
 
 
 def rolled_back_at(moves: Sequence[Promotion]) -> datetime | None:
-    """Return when the champion last went back to an earlier version; None if it never did."""
-    back = [m.created_at for m in moves if m.previous is not None and m.version < m.previous]
+    """Return when a person last made an earlier version the champion; None if nobody ever did.
+
+    Where a version took over from a damaged one, nobody has judged what was learned since.
+    """
+    back = [m.created_at for m in moves if m.person and m.previous and m.version < m.previous]
     return back[-1] if back else None
 
 
@@ -176,10 +180,19 @@ def request_explanation(
     sample_key: str = "",
     now: datetime,
 ) -> Job | None:
-    """Queue the explanation of a version, or of one sample by it; None if it is there already."""
+    """Queue the explanation of a version, or of one sample by it; None if it is there already.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator may still be asked about the sample: a model's opinion biases.
+    """
 
     def operation(connection: Connection) -> Job | None:
         project = _with_versions(connection, person, project_name, (number,))
+        if sample_key and not may_see_opinion(connection, person, project, sample_key=sample_key):
+            action = "see what a model says of a sample they have not answered"
+            raise NotAllowed(action, "a reviewer")
         if versions.has_explanation(connection, project.id, number, sample_key=sample_key):
             return None
         if sample_key and project_pool(store, connection, project).positions([sample_key])[0] < 0:

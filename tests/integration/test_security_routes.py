@@ -59,7 +59,7 @@ API: dict[str, Asked] = {
     "GET /api/v1/jobs/{job_id}": Asked("reviewer"),
     "DELETE /api/v1/jobs/{job_id}": Asked("admin"),
     "GET /api/v1/jobs/{job_id}/file": Asked("reviewer"),
-    f"POST {P}/predict": Asked("annotator", {"json": {"rows": [{"body": "hi"}]}}),
+    f"POST {P}/predict": Asked("reviewer", {"json": {"rows": [{"body": "hi"}]}}),
     f"POST {P}/predict/file": Asked("admin", {"params": {"name": "x.csv"}, "content": b"a\n1\n"}),
     f"GET {P}/versions": Asked("annotator"),
     f"GET {P}/versions/{{number}}": Asked("annotator"),

@@ -176,7 +176,7 @@ def test_annotations_come_in_pages_and_annotators_see_their_own_without_reasons(
         ("GET", f"{P}/labels?format=xml", None, 422, "Invalid"),
         ("GET", "/api/v1/jobs/99999", None, 404, "NotFound"),
         ("POST", "/api/v1/projects", NEW, 403, "NotAllowed"),
-        ("POST", f"{P}/predict", {"rows": [{"body": "hi"}]}, 409, "Conflict"),
+        ("POST", f"{P}/predict", {"rows": [{"body": "hi"}]}, 403, "NotAllowed"),
         ("GET", "/api/v1/nowhere", None, 404, "NotFound"),
         ("PUT", f"{P}/claims", {}, 405, "MethodNotAllowed"),
         ("POST", f"{P}/import?name=x.csv", None, 403, "NotAllowed"),
@@ -337,3 +337,25 @@ def test_a_new_password_set_by_an_admin_ends_api_tokens(web: Web, admin: httpx.C
     people.set_password(web.store, None, name="Ada", password="a new password", now=context.now())
 
     assert admin.get("/api/v1/projects").status_code == 401
+
+
+def test_an_annotator_sees_a_models_opinion_of_a_sample_only_after_their_own(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    claims = annotator.post(f"{P}/claims", json={"n": 6}).json()
+    labels = ("ham", "spam", "ham", "spam", "ham")
+    sent = [_answer(claim, label) for claim, label in zip(claims, labels, strict=False)]
+    annotator.post(f"{P}/annotations", json=sent)
+    admin.post(f"{P}/jobs", json={"kind": "retrain"})
+    work(web)
+    why = f"{P}/versions/1/explanation"
+
+    waiting = annotator.get(why, params={"sample_key": claims[5]["sample_key"]})
+    answered = annotator.get(why, params={"sample_key": claims[0]["sample_key"]})
+    reviewer = web.program("Rita", "reviewer")
+    asked = reviewer.get(why, params={"sample_key": claims[5]["sample_key"]})
+    typed = annotator.post(f"{P}/predict", json={"rows": [{"body": "message 1 about money"}]})
+
+    assert (waiting.status_code, typed.status_code) == (403, 403)
+    assert "a sample they have not answered" in waiting.json()["error"]["message"]
+    assert (answered.status_code, asked.status_code) == (202, 202)
