@@ -1,0 +1,95 @@
+"""How good a version is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number with its 95% interval; `value` is None where there is too little to say.
+
+    `note` says why there is no value, or what kind of interval it is.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMeasures:
+    """Measures of one label against the rest."""
+
+    label: str
+    support: int
+    precision: Measure
+    recall: Measure
+    f1: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A line to draw: a precision-recall or a calibration curve of one label."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything measured for one model on one set of samples."""
+
+    n: int
+    labels: tuple[str, ...]
+    headline: Measure
+    measures: tuple[Measure, ...]
+    per_label: tuple[LabelMeasures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """Rows are true labels, columns predicted ones, in the order of `labels`."""
+    precision_recall: tuple[Curve, ...]
+    calibration: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Measures of one version on one holdout snapshot."""
+
+    project_id: int
+    version: int
+    holdout_seq: int
+    """The last annotation event the snapshot knows of."""
+    asked: int
+    answered: int
+    skipped: int
+    evaluation: Evaluation
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Result of comparing two versions on the same holdout samples.
+
+    `difference` is challenger minus champion.
+    """
+
+    champion: int
+    challenger: int
+    n: int
+    metric: str
+    champion_value: float | None
+    challenger_value: float | None
+    difference: Measure
+    only_champion_right: int
+    only_challenger_right: int
+    p_value: float | None
+    better: bool
+    advice: str
+    number: int = 0
+    """Which comparison of the project it was: each may spend a share of the error."""

@@ -1,0 +1,108 @@
+"""What is asked, of which data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+ColumnKind = Literal["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
+EstimatorName = Literal[
+    "logistic_regression", "sgd", "complement_nb", "random_forest", "hist_gradient_boosting"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the source and what it holds."""
+
+    name: str
+    kind: ColumnKind
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What was found in a source, before anything is imported.
+
+    `key` is a column whose values name samples; without one, content names them.
+    """
+
+    columns: tuple[Column, ...]
+    key: str | None
+    rows: int | None
+    preview: tuple[dict[str, Any], ...]
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One value of a project's label set; `name` is stored, `display` is shown."""
+
+    name: str
+    display: str
+    key: str
+    color: str
+    definition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the pipeline is made of: input columns by kind, and the estimator."""
+
+    columns: tuple[Column, ...]
+    estimator: EstimatorName = "logistic_regression"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a project asks, resolves and retrains."""
+
+    overlap: int = 1
+    holdout_share: float = 0.2
+    holdout_rate: float = 0.2
+    retrain_every: int = 20
+    full_every: int = 10
+    strategy: str = "auto"
+    explain_on_card: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One question asked of one pool."""
+
+    id: int
+    name: str
+    labels: tuple[Label, ...]
+    recipe: Recipe
+    policy: Policy
+    seed: int
+    key_column: str | None
+    group_column: str | None
+    gold_column: str | None
+    title_column: str | None
+    guidelines: str
+    holdout_threshold: float
+    """Share of the pool held out, fixed at the first import; 0 before it."""
+    champion: int | None
+    last_seq: int
+    created_at: datetime
+    archived_at: datetime | None
+    restricted: bool = False
+    """Whether only members and admins may see it."""
+
+    def label(self, name: str) -> Label:
+        """Return the label stored as `name`."""
+        return next(label for label in self.labels if label.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """An immutable Arrow IPC file holding samples `start` to `start + rows` of a pool."""
+
+    project_id: int
+    number: int
+    start: int
+    rows: int
+    sha256: str
+    source: str
+    created_at: datetime
