@@ -9,9 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from mlvajra_al.records import Claim, Column, Project, Why
+from mlvajra_al.services.claiming import Handed
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import projects
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
@@ -19,6 +21,13 @@ VALUE_LIMIT = 500
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
+
+
+def drawn(handed: Handed) -> tuple[Json, ...]:
+    """Return the cards of claims, in their order, read from the pool in one take."""
+    project, positions = handed.project, [claim.position for claim in handed.claims]
+    rows = _rows(handed.pool, project, positions)
+    return tuple(card(project, row, handed.statistics) for row in rows)
 
 
 def cards_at(
@@ -34,9 +43,12 @@ def rows_at(
     store: Store, connection: Connection, project: Project, *, positions: Sequence[int]
 ) -> list[Row]:
     """Return what a card shows of samples, as plain values, read in one take."""
+    return _rows(project_pool(store, connection, project), project, positions)
+
+
+def _rows(pool: Pool, project: Project, positions: Sequence[int]) -> list[Row]:
     if not positions:
         return []
-    pool = project_pool(store, connection, project)
     wanted = dict.fromkeys([project.title_column, *(column.name for column in _shown(project))])
     names = [name for name in pool.columns if name in wanted]
     rows: list[Row] = pool.take(list(positions), names).to_pylist()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import Annotation, Claim, Person, Project
-from mlvajra_al.services import access, cards
+from mlvajra_al.records import Annotation, Claim, Person
+from mlvajra_al.services import access
 from mlvajra_al.services.people import may
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import claims, projects
+from mlvajra_al.store import claims
 from mlvajra_al.store.database import Store
 
 PAGE_MAX = 5_000
@@ -51,13 +49,3 @@ def held(store: Store, person: Person, project_name: str, *, now: datetime) -> t
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         return claims.held(connection, project.id, person_id=person.id, now=now)
-
-
-def shown(
-    store: Store, project_name: str, claims: Sequence[Claim]
-) -> tuple[Project, tuple[dict[str, Any], ...]]:
-    """Return the project and the cards of claims, read in one go."""
-    with store.read() as connection:
-        project = projects.by_name(connection, project_name)
-        positions = [claim.position for claim in claims]
-        return project, cards.cards_at(store, connection, project, positions=positions)

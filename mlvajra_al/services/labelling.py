@@ -19,7 +19,7 @@ from mlvajra_al.records import (
 from mlvajra_al.services import access
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, jobs, projects, ranking
-from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.database import Connection, Operation, Store
 from mlvajra_al.store.shards import Pool, open_pool
 
 MAX_COMMENT = 2_000
@@ -58,13 +58,26 @@ def record(
     NotFound
         If the project or a sample does not exist.
     """
+    operation = recording(store, person, project_name, answers=answers, at=(now, lease))
+    return store.write(operation)
+
+
+def recording(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    answers: Sequence[Answer],
+    at: tuple[datetime, timedelta],
+) -> Operation[tuple[Recorded, ...]]:
+    """Return the write that stores answers at a moment; what is taken back stays for a lease."""
 
     def operation(connection: Connection) -> tuple[Recorded, ...]:
         project = access.project(connection, person, project_name)
-        manner = Manner(person, now, lease)
+        manner = Manner(person, *at)
         return append(store, connection, project, answers=answers, manner=manner)
 
-    return store.write(operation)
+    return operation
 
 
 def append(
@@ -114,8 +127,7 @@ def awaited_labels(connection: Connection, project: Project) -> set[str]:
     """Return the labels without which the last retrain could not make a first version."""
     if project.champion is not None:
         return set()
-    last = jobs.listed(connection, project.id, kinds=("retrain",), limit=1)
-    return set((last[0].result or {}).get("missing_labels", ())) if last else set()
+    return set(jobs.last_result(connection, project.id, "retrain").get("missing_labels", ()))
 
 
 def check(project: Project, answer: Answer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -29,6 +31,12 @@ def load(kind: type[T], value: Any) -> T:
     """Turn plain JSON values back into a record."""
     loaded: T = _adapter(kind).validate_python(value)
     return loaded
+
+
+@lru_cache(maxsize=256)
+def loads(kind: type[T], text: str) -> T:
+    """Return the record, or the plain dict, that a JSON text holds: one for each text."""
+    return load(kind, json.loads(text))
 
 
 def why(row: Any) -> Why:

@@ -62,7 +62,8 @@ class Store:
 
     def __init__(self, engine: Engine, home: Path) -> None:
         self.engine, self.home = engine, home
-        self._writer: Writer | None = None
+        self.writer: Writer | None = None
+        """The one thread that writes, where `start_writer` has started it: on SQLite."""
         self._presence: IO[bytes] | None = None
 
     @classmethod
@@ -138,22 +139,22 @@ class Store:
 
     def write(self, operation: Operation[T]) -> T:
         """Run `operation` in a write transaction and return its result after the commit."""
-        if self._writer is not None:
-            return self._writer.submit(operation).result()
+        if self.writer is not None:
+            return self.writer.submit(operation).result()
         with self.begin() as connection:
             return operation(connection)
 
     def start_writer(self) -> None:
         """Send all writes of this process through one thread (SQLite allows one writer)."""
-        if self.engine.dialect.name == "sqlite" and self._writer is None:
-            self._writer = Writer(self.engine, self.home)
-            self._writer.start()
+        if self.engine.dialect.name == "sqlite" and self.writer is None:
+            self.writer = Writer(self.engine, self.home)
+            self.writer.start()
 
     def close(self) -> None:
         """Finish queued writes and close every connection."""
-        if self._writer is not None:
-            self._writer.stop()
-            self._writer = None
+        if self.writer is not None:
+            self.writer.stop()
+            self.writer = None
         self.engine.dispose()
         if self._presence is not None:
             self._presence.close()

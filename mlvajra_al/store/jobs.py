@@ -6,12 +6,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Job, JobKind, JobState
 from mlvajra_al.store import processes
 from mlvajra_al.store.once import insert_once
+from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import job, person
 
 MAX_ATTEMPTS = 3
@@ -33,6 +46,12 @@ LONG = 3
 """Jobs from this priority on may take minutes: they leave a worker free for the others."""
 TURN = 0x6D6C76
 """Number of PostgreSQL's advisory lock under which workers claim, one after the other."""
+LAST_RESULT = prepared(
+    select(job.c.result)
+    .where(job.c.project_id == bindparam("project"), job.c.kind == bindparam("kind"))
+    .order_by(job.c.id.desc())
+    .limit(1)
+)
 
 
 def _job(row: Row[Any]) -> Job:
@@ -303,6 +322,12 @@ def listed(
     if states:
         query = query.where(job.c.state.in_(states))
     return tuple(_job(row) for row in connection.execute(query))
+
+
+def last_result(connection: Connection, project_id: int, kind: JobKind) -> dict[str, Any]:
+    """Return what the newest job of a kind found out; empty if there is none, or not yet."""
+    row = LAST_RESULT.one(connection, project=project_id, kind=kind)
+    return {} if row is None or row.result is None else dict(row.result)
 
 
 def doing(connection: Connection, worker: str) -> str:

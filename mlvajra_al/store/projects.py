@@ -6,25 +6,40 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, delete, insert, select, update
 
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
-from mlvajra_al.store.codec import dump, load
+from mlvajra_al.store.codec import dump, loads
+from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, label, project, shard
 
-# Statements of the labelling path are built once: building takes longer than running them.
-BY_NAME = select(project).where(project.c.name == bindparam("name"))
-LABELS = select(label).where(label.c.project_id == bindparam("project")).order_by(label.c.place)
-SHARDS = select(shard).where(shard.c.project_id == bindparam("project")).order_by(shard.c.number)
-STATISTICS = select(project.c.statistics).where(project.c.id == bindparam("project"))
-NEXT_SEQ = (
+JSON_TEXTS = ("recipe", "policy")
+COLUMNS = [
+    cast(column, Text).label(column.name) if column.name in JSON_TEXTS else column
+    for column in project.c
+    if column.name not in ("statistics", "answers_since_retrain")
+]
+BY_NAME = prepared(select(*COLUMNS).where(project.c.name == bindparam("name")))
+BY_ID = prepared(select(*COLUMNS).where(project.c.id == bindparam("project")))
+LABELS = prepared(
+    select(label).where(label.c.project_id == bindparam("project")).order_by(label.c.place)
+)
+SHARDS = prepared(
+    select(shard).where(shard.c.project_id == bindparam("project")).order_by(shard.c.number)
+)
+STATISTICS = prepared(
+    select(cast(project.c.statistics, Text).label("statistics")).where(
+        project.c.id == bindparam("project")
+    )
+)
+NEXT_SEQ = prepared(
     update(project)
     .where(project.c.id == bindparam("project"))
     .values(last_seq=project.c.last_seq + bindparam("count"))
     .returning(project.c.last_seq)
 )
-COUNT_ANSWERS = (
+COUNT_ANSWERS = prepared(
     update(project)
     .where(project.c.id == bindparam("project"))
     .values(answers_since_retrain=project.c.answers_since_retrain + bindparam("count"))
@@ -35,17 +50,17 @@ COUNT_ANSWERS = (
 def _labels(connection: Connection, project_id: int) -> tuple[Label, ...]:
     return tuple(
         Label(row.name, row.display, row.key, row.color, row.definition)
-        for row in connection.execute(LABELS, {"project": project_id})
+        for row in LABELS.all(connection, project=project_id)
     )
 
 
-def _project(connection: Connection, row: Row[Any]) -> Project:
+def _project(connection: Connection, row: Any) -> Project:
     return Project(
         id=row.id,
         name=row.name,
         labels=_labels(connection, row.id),
-        recipe=load(Recipe, row.recipe),
-        policy=load(Policy, row.policy),
+        recipe=loads(Recipe, row.recipe),
+        policy=loads(Policy, row.policy),
         seed=row.seed,
         key_column=row.key_column,
         group_column=row.group_column,
@@ -92,7 +107,7 @@ def create(connection: Connection, draft: Project) -> Project:
 
 def get(connection: Connection, project_id: int) -> Project:
     """Return a project by its id."""
-    row = connection.execute(select(project).where(project.c.id == project_id)).one_or_none()
+    row = BY_ID.one(connection, project=project_id)
     if row is None:
         raise NotFound("project", project_id)
     return _project(connection, row)
@@ -100,7 +115,7 @@ def get(connection: Connection, project_id: int) -> Project:
 
 def by_name(connection: Connection, name: str) -> Project:
     """Return a project by its name."""
-    row = connection.execute(BY_NAME, {"name": name}).one_or_none()
+    row = BY_NAME.one(connection, name=name)
     if row is None:
         raise NotFound("project", name)
     return _project(connection, row)
@@ -108,7 +123,7 @@ def by_name(connection: Connection, name: str) -> Project:
 
 def listed(connection: Connection, *, archived: bool = False) -> tuple[Project, ...]:
     """Return all projects in order of creation, archived ones only on request."""
-    query = select(project).order_by(project.c.id)
+    query = select(*COLUMNS).order_by(project.c.id)
     if not archived:
         query = query.where(project.c.archived_at.is_(None))
     return tuple(_project(connection, row) for row in connection.execute(query).all())
@@ -201,21 +216,22 @@ def set_statistics(connection: Connection, project_id: int, statistics: dict[str
 
 def statistics(connection: Connection, project_id: int) -> dict[str, Any]:
     """Return the pool's summary; empty before the first import."""
-    found = connection.scalar(STATISTICS, {"project": project_id})
-    return dict(found or {})
+    row = STATISTICS.one(connection, project=project_id)
+    return dict(loads(dict, row.statistics)) if row is not None else {}
 
 
 def next_seq(connection: Connection, project_id: int, *, count: int = 1) -> int:
     """Take `count` event numbers and return the first; order of numbers is order of commit."""
-    last = connection.scalar(NEXT_SEQ, {"project": project_id, "count": count})
-    if last is None:
+    row = NEXT_SEQ.one(connection, project=project_id, count=count)
+    if row is None:
         raise NotFound("project", project_id)
-    return int(last) - count + 1
+    return int(row.last_seq) - count + 1
 
 
 def count_answers(connection: Connection, project_id: int, *, count: int = 1) -> int:
     """Add to the answers since the last retrain was asked for, and return how many there are."""
-    return int(connection.scalar(COUNT_ANSWERS, {"project": project_id, "count": count}) or 0)
+    row = COUNT_ANSWERS.one(connection, project=project_id, count=count)
+    return 0 if row is None else int(row.answers_since_retrain)
 
 
 def answers_since_retrain(connection: Connection, project_id: int) -> int:
@@ -237,7 +253,7 @@ def shards(connection: Connection, project_id: int) -> tuple[Shard, ...]:
         Shard(
             row.project_id, row.number, row.start, row.rows, row.sha256, row.source, row.created_at
         )
-        for row in connection.execute(SHARDS, {"project": project_id})
+        for row in SHARDS.all(connection, project=project_id)
     )
 
 

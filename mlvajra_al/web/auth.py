@@ -15,7 +15,7 @@ from mlvajra_al.errors import MlvajraError, NotAllowed, NotSignedIn
 from mlvajra_al.records import Person, Role, SignedIn
 from mlvajra_al.services import credentials, people, sessions
 from mlvajra_al.web.api.answers import error_response
-from mlvajra_al.web.context import now, store
+from mlvajra_al.web.context import looked_up, now, store
 from mlvajra_al.web.options import SESSION_HEADER
 from mlvajra_al.web.probes import answered
 from mlvajra_al.web.scopes import SAFE, needed
@@ -33,6 +33,8 @@ PUBLIC = frozenset(
         "/account/logout",
         "/account/style.css",
         "/account/logo.png",
+        "/account/oidc/start",
+        "/account/oidc/callback",
     }
 )
 FOR_PROGRAMS = ("/api/", "/metrics")
@@ -114,7 +116,7 @@ def _by_bearer(path: str, headers: Headers) -> bool:
 
 async def _known(token: str, kind: str) -> tuple[SignedIn | None, str | None]:
     session, at = credentials.digest(token), now()
-    signed = await run_in_threadpool(sessions.by_session, store(), session, kind=kind, now=at)
+    signed = await looked_up(sessions.by_session, store(), session, kind=kind, now=at)
     if signed is None:
         return None, None
     if sessions.unnoted(signed, now=at):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
 
 from mlvajra_al.config import settings
-from mlvajra_al.store.database import Store
+from mlvajra_al.store.database import Operation, Store
 
+T = TypeVar("T")
 _opening = threading.Lock()
 
 
@@ -33,6 +39,24 @@ def close() -> None:
         if _store.cache_info().currsize:
             _store().close()
             _store.cache_clear()
+
+
+async def committed(operation: Operation[T]) -> T:
+    """Run a write and return its result after the commit, without holding up other requests."""
+    opened = store()
+    if opened.writer is None:
+        return await run_in_threadpool(opened.write, operation)
+    return await asyncio.wrap_future(opened.writer.submit(operation))
+
+
+async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Run a short read: on the spot where the database is a file, else in a thread.
+
+    On SQLite a read waits for nobody, and takes less time than the way to a thread and back.
+    """
+    if store().writer is None:
+        return await run_in_threadpool(read, *arguments, **named)
+    return read(*arguments, **named)
 
 
 def now() -> datetime:

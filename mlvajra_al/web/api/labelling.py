@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import Response
 
 from mlvajra_al.errors import WrongPerson
-from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Progress, Recorded
+from mlvajra_al.records import Action, Annotation, Answer, Person, Progress, Recorded
 from mlvajra_al.services import cards, claiming, history, labelling, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.api.answers import Json
@@ -25,7 +25,7 @@ from mlvajra_al.web.api.shapes import (
     many,
     shown,
 )
-from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.context import committed, lease, looked_up, now, store
 
 router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
 LONGEST_MS = 2**31 - 1
@@ -110,35 +110,33 @@ def _whole(text: str) -> str:
 
 
 @router.post("/claims", response_model=list[HandedOut])
-def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> Response:
+async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> Response:
     """Hand out samples to label, each with its card, until their leases end."""
     wanted = wanted or Wanted()
     wanted.check(caller)
-    claimed = claiming.claim(
+    operation = claiming.handing_out(
         store(),
         caller,
         project,
         n=wanted.n,
-        now=now(),
-        lease=lease(),
+        at=(now(), lease()),
         rng=np.random.default_rng(),
     )
-    return Json(_shown(project, claimed))
+    handed = await committed(operation)
+    return Json(await looked_up(_shown, handed))
 
 
-def _shown(project: str, claimed: tuple[Claim, ...]) -> list[dict[str, Any]]:
-    if not claimed:
-        return []
-    found, drawn = history.shown(store(), project, claimed)
+def _shown(handed: claiming.Handed) -> list[dict[str, Any]]:
+    drawn = cards.drawn(handed)
     return [
         {
             "claim_id": item.id,
             "sample_key": item.sample_key,
             "card": card,
             "lease_until": item.lease_until,
-            "why": cards.why(found, item),
+            "why": cards.why(handed.project, item),
         }
-        for item, card in zip(claimed, drawn, strict=True)
+        for item, card in zip(handed.claims, drawn, strict=True)
     ]
 
 
@@ -182,21 +180,15 @@ def get_progress(project: str, caller: Caller) -> Response:
 
 
 @router.post("/annotations", status_code=201, response_model=list[Recorded])
-def annotate(
+async def annotate(
     project: str,
     caller: Caller,
     sent: Annotated[list[Sent], Body(min_length=1, max_length=MAX_ANSWERS)],
 ) -> Response:
     """Store answers; repeats, known by `event_id`, are recognised and marked."""
-    recorded = labelling.record(
-        store(),
-        caller,
-        project,
-        answers=[item.answer(caller) for item in sent],
-        now=now(),
-        lease=lease(),
-    )
-    return Json(recorded, status_code=201)
+    answers = [item.answer(caller) for item in sent]
+    operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
+    return Json(await committed(operation), status_code=201)
 
 
 @router.get("/annotations", response_model=many(ShownAnnotation))
