@@ -1,4 +1,4 @@
-"""`mlvajra backup`, `backups`: copies of the workspace, side by side."""
+"""`mlvajra backup`, `backups`, `restore`: copies of the workspace, and back again."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(epilog="Example: mlvajra backup /mnt/backups")(backup)
     app.command(epilog="Example: mlvajra backups /mnt/backups")(backups)
+    example = "Example: mlvajra restore /mnt/backups/2026-11-23T18-00-00Z --into /tmp/look"
+    app.command(epilog=example)(restore)
 
 
 def backup(place: Place, as_json: AsJson = False) -> None:
@@ -75,6 +77,47 @@ def backups(place: Place, as_json: AsJson = False) -> None:
     left = service.unfinished(place)
     if left:
         sys.stderr.write(f"{left:,} interrupted; the next backup removes what is left of it\n")
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="One backup: a dated folder.")],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Another folder, which becomes a workspace with an SQLite database."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Replace what is there; it is moved aside, not deleted.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a backup, every checksum of it, then put it in the place of the workspace."""
+    from mlvajra_al.config import settings
+    from mlvajra_al.services import restoring
+
+    chosen = settings()
+    place = restoring.Place(chosen.home, chosen.url)
+    if into is not None:
+        place = restoring.Place(into, f"sqlite:///{into.absolute() / 'mlvajra.db'}")
+    with progress(unit="files") as bar:
+        task = bar.add_task("Verifying", total=1)
+        done = restoring.restore(
+            source,
+            place,
+            overwrite=yes,
+            now=now(),
+            watch=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        about = {"home": str(done.home), "aside": str(done.aside) if done.aside else None}
+        put(_row(done.backup) | about | {"revision": done.revision, "resumed": done.resumed})
+        return
+    held = done.backup.manifest
+    sys.stderr.write(
+        f"{done.home} holds {held.annotations:,} annotations as of "
+        f"{held.created_at:%Y-%m-%d %H:%M} UTC; everybody has to sign in again\n"
+    )
+    if done.aside:
+        sys.stderr.write(f"what was there before lies in {done.aside}\n")
 
 
 def _row(item: Backup) -> dict[str, Any]:

@@ -149,6 +149,11 @@ def load(copy: Store, target: Store) -> None:
                 _continue_numbering(connection, table, table.autoincrement_column.name)
 
 
+def is_empty(connection: Connection) -> bool:
+    """Tell whether nobody has worked with a database yet."""
+    return not any(count(connection, table) for table in (person, project))
+
+
 def refuse_unless_empty(connection: Connection) -> None:
     """Refuse a database that somebody works with.
 
@@ -156,12 +161,21 @@ def refuse_unless_empty(connection: Connection) -> None:
     ------
     Conflict
     """
-    held = {item.name: count(connection, item) for item in (person, project)}
-    if any(held.values()):
+    if not is_empty(connection):
         raise Conflict(
-            f"the database holds {held['person']:,} people and {held['project']:,} projects "
-            "already; make an empty one (createdb) and name it in MLVAJRA_DATABASE_URL"
+            f"the database holds {count(connection, person):,} people and "
+            f"{count(connection, project):,} projects already; make an empty one (createdb) and "
+            "name it in MLVAJRA_DATABASE_URL"
         )
+
+
+def others_connected(connection: Connection) -> int:
+    """Return how many other connections a PostgreSQL database has."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    return int(connection.exec_driver_sql(query).scalar_one())
 
 
 def _continue_numbering(connection: Connection, table: Table, name: str) -> None:
