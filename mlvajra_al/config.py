@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mlvajra_al.errors import Setup
@@ -14,7 +15,7 @@ from mlvajra_al.errors import Setup
 class Settings(BaseSettings):
     """What an operator may set; every name is prefixed with ``MLVAJRA_``."""
 
-    model_config = SettingsConfigDict(env_prefix="MLVAJRA_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="MLVAJRA_", frozen=True, validate_default=True)
 
     home: Path = Field(default=Path("data/workspace"), description="The workspace folder")
     host: str = Field(default="127.0.0.1", description="Address the web server listens on")
@@ -42,7 +43,38 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         default="", description="Names this server answers to, with commas between them"
     )
+    oidc_issuer: str = Field(
+        default="",
+        pattern="^(https?://[^ ]+)?$",
+        max_length=300,
+        description="OpenID Connect provider people may sign in with; empty for none",
+    )
+    oidc_client_id: str = Field(default="", description="What that provider calls this app")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="The secret it has given this app"
+    )
+    oidc_scopes: str = Field(
+        default="openid profile email",
+        pattern=r"(^| )openid( |$)",
+        description="What is asked of that provider; openid must be among it",
+    )
+    oidc_name: str = Field(
+        default="", description="What the provider is called on the sign-in page"
+    )
+    oidc_domains: str = Field(
+        default="", description="E-mail domains that may sign in so, with commas; empty for all"
+    )
+    oidc_create_as: Literal["", "annotator", "reviewer", "admin"] = Field(
+        default="", description="Role of people it sends for the first time; empty: refuse them"
+    )
     demo: bool = Field(default=True, description="Create the demo projects in an empty workspace")
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _named(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuer") and not value:
+            raise ValueError("MLVAJRA_OIDC_ISSUER is set, so the provider's name for us is needed")
+        return value
 
     @property
     def url(self) -> str:

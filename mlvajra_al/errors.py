@@ -5,6 +5,8 @@
     MlvajraError
     ├── NotFound                 no such project, version, job, sample or person
     ├── NotAllowed               the person's role does not permit it
+    ├── NotLinked                a provider vouches for somebody nobody here is linked with
+    ├── ProviderFailed           the sign-in provider is down, or answers what cannot be trusted
     ├── NotSignedIn              no session, an expired or a revoked one
     ├── WrongPerson              an answer posted for somebody else's session
     ├── Invalid                  a value we cannot accept, with the reason and the remedy
@@ -49,6 +51,32 @@ class NotAllowed(MlvajraError):
     def __init__(self, action: str, needed: str) -> None:
         super().__init__(f"only {needed} may {action}; ask an admin if you need to")
         self.action, self.needed = action, needed
+
+
+class NotLinked(MlvajraError):
+    """A provider vouches for somebody, but no account here is linked with that."""
+
+    status = 403
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no account here is linked with {name}; sign in with your password and link it under "
+            "'Your account', or ask an admin for an invitation"
+        )
+        self.name = name
+
+
+class ProviderFailed(MlvajraError):
+    """Signing in elsewhere did not work."""
+
+    status = 502
+
+    def __init__(self, provider: str, problem: str) -> None:
+        super().__init__(
+            f"signing in with {provider} did not work ({problem}); try again, or sign in with "
+            "your password"
+        )
+        self.provider, self.problem = provider, problem
 
 
 class NotSignedIn(MlvajraError):

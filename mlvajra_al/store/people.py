@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mlvajra_al.errors import Conflict, NotFound
@@ -123,3 +123,11 @@ def identities(connection: Connection, person_id: int) -> tuple[str, ...]:
     """Return the providers a person signs in with."""
     query = select(identity.c.issuer).where(identity.c.person_id == person_id)
     return tuple(connection.scalars(query.order_by(identity.c.id)))
+
+
+def unlink(connection: Connection, person_id: int, *, issuer: str) -> bool:
+    """Forget what a provider calls a person; False if it calls the person nothing."""
+    statement = delete(identity).where(
+        identity.c.person_id == person_id, identity.c.issuer == issuer
+    )
+    return connection.execute(statement).rowcount > 0

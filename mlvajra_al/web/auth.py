@@ -11,6 +11,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, NotAllowed, NotSignedIn
 from mlvajra_al.records import Person, Role, SignedIn
 from mlvajra_al.services import credentials, people, sessions
@@ -161,7 +162,12 @@ def same_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
-    return urlsplit(origin).netloc == headers.get("host")
+    try:
+        sent = urlsplit(origin)
+    except ValueError:  # an address that never ends its bracket
+        return False
+    plain_where_tls_is_told = settings().secure_cookies and sent.scheme != "https"
+    return sent.netloc == headers.get("host") and not plain_where_tls_is_told
 
 
 def require_role(role: Role = "annotator") -> Person:

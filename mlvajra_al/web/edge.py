@@ -25,7 +25,8 @@ from starlette.types import ASGIApp
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
 from mlvajra_al.services import links, people
-from mlvajra_al.web import account, context, probes
+from mlvajra_al.web import context, probes
+from mlvajra_al.web.account import routing as account
 from mlvajra_al.web.api import application
 from mlvajra_al.web.auth import Gate
 from mlvajra_al.web.limits import Limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from starlette.responses import HTMLResponse, Response
@@ -51,14 +52,49 @@ def link(address: str, words: str) -> str:
     return f'<p><a href="{escape(address)}">{escape(words)}</a></p>'
 
 
+def button_link(address: str, words: str) -> str:
+    """Return a link that looks like a button, in a paragraph of its own."""
+    return f'<p class="or"><a class="button" href="{escape(address)}">{escape(words)}</a></p>'
+
+
+def problem(error: MlvajraError | None) -> str:
+    """Return what was wrong as a paragraph; nothing if nothing was."""
+    if error is None:
+        return ""
+    text = str(error)
+    return f'<p class="error" role="alert">{escape(text[:1].upper() + text[1:])}.</p>'
+
+
+def small_form(action: str, button: str) -> str:
+    """Return a form that is one small button."""
+    return (
+        f'<form class="small" method="post" action="{escape(action)}">'
+        f'<button type="submit">{escape(button)}</button></form>'
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; its cells are HTML already. Where there are no rows, a word says so."""
+    if not rows:
+        return paragraph("None.")
+    lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def checks(name: str, legend: str, choices: Sequence[tuple[str, str]]) -> str:
+    """Return check boxes of one name, each with what it means."""
+    boxes = "".join(
+        f'<label><input type="checkbox" name="{escape(name)}" value="{escape(value)}"> '
+        f"{escape(value)}: {escape(words)}</label>"
+        for value, words in choices
+    )
+    return f"<fieldset><legend>{escape(legend)}</legend>{boxes}</fieldset>"
+
+
 def form(action: str, fields: str, *, button: str, error: MlvajraError | None = None) -> str:
     """Return a form that is sent by POST, with what was wrong the last time."""
-    problem = ""
-    if error is not None:
-        text = str(error)
-        problem = f'<p class="error" role="alert">{escape(text[:1].upper() + text[1:])}.</p>'
     return (
-        f'<form method="post" action="{escape(action)}">{problem}{fields}'
+        f'<form method="post" action="{escape(action)}">{problem(error)}{fields}'
         f'<button type="submit">{escape(button)}</button></form>'
     )
 

@@ -53,8 +53,8 @@ STYLE = """<style>
 </style>"""
 ACCOUNT = (
     '<form class="mlv-account" method="post" action="/account/logout">'
-    '<a href="/account/password" target="_self" title="Change your password">'
-    "<b>{name}</b><small>{role} · password</small></a>"
+    '<a href="/account/me" target="_self" title="Your account: password, sessions, tokens">'
+    "<b>{name}</b><small>{role} · account</small></a>"
     '<button type="submit">Sign out</button></form>'
 )
 

@@ -1,8 +1,8 @@
-"""Plain HTML pages under /account: set up, sign in, join, change the password, sign out."""
+"""Coming in and going out: set up, sign in, join, change the password, sign out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -10,21 +10,27 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
 
-from mlvajra_al.config import settings
-from mlvajra_al.errors import Invalid, MlvajraError
+from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Person
 from mlvajra_al.services import links, people, sessions
-from mlvajra_al.services.credentials import PASSWORD_MIN
 from mlvajra_al.web import html
+from mlvajra_al.web.account import provider
+from mlvajra_al.web.account.forms import (
+    Form,
+    check_repeat,
+    form_page,
+    local_path,
+    new_password,
+    origin,
+    read_form,
+    started,
+)
 from mlvajra_al.web.auth import COOKIE, LOGIN
 from mlvajra_al.web.context import now, session_life, store
 
-STATIC = Path(__file__).parent / "static"
-FORM_LIMIT = 20_000
+STATIC = Path(__file__).parents[1] / "static"
 FRESH = {"Cache-Control": "max-age=3600"}
-Form = Mapping[str, str]
 Maker = Callable[..., Person]
 
 SETUP_FIRST = (
@@ -32,23 +38,9 @@ SETUP_FIRST = (
     "Starting it again with “mlvajra run” prints a new one."
 )
 DEAD_LINK = "It was used, withdrawn, or has expired. Ask an admin for a new one, or sign in."
-CHANGED = "Other browsers where you were signed in have to sign in again."
+CHANGED = "Other browsers where you were signed in have to sign in again, and your tokens ended."
 SETUP_WORDS = "You are the first here. Choose your name and a password; you will be an admin."
 JOIN_WORDS = "Somebody invited you. Choose your name and a password."
-
-
-def routes() -> list[BaseRoute]:
-    """Return the routes of this module."""
-    both = ["GET", "POST"]
-    return [
-        Route("/account/login", login, methods=both),
-        Route("/account/setup", setup, methods=both),
-        Route("/account/join", join, methods=both),
-        Route("/account/logout", logout, methods=both),
-        Route("/account/password", password, methods=both),
-        Route("/account/style.css", style),
-        Route("/account/logo.png", logo),
-    ]
 
 
 async def style(_request: Request) -> Response:
@@ -82,7 +74,8 @@ def _login_page(target: str, *, error: MlvajraError | None = None, name: str = "
         "password", "Password", complete="current-password", focus=bool(name)
     )
     action = f"{LOGIN}?next={quote(target, safe='')}"
-    return _form_page("Sign in", action, fields, button="Sign in", error=error)
+    body = html.form(action, fields, button="Sign in", error=error) + provider.button(target)
+    return html.page("Sign in", body, status=error.status if error is not None else 200)
 
 
 async def setup(request: Request) -> Response:
@@ -118,15 +111,15 @@ async def _take_up(
     name = form.get("name", "")
     fields = html.text_field("name", "Your name", value=name, complete="username", focus=True)
     action = f"{request.url.path}?token={quote(token, safe='')}"
-    return _form_page(
-        title, action, fields + _new_password(), button="Create account", error=error, words=words
+    return form_page(
+        title, action, fields + new_password(), button="Create account", error=error, words=words
     )
 
 
 async def logout(request: Request) -> Response:
     """End the session; by POST only, so that no link or image can do it."""
     if request.method != "POST":
-        return _form_page("Sign out", "/account/logout", "", button="Sign out")
+        return form_page("Sign out", "/account/logout", "", button="Sign out")
     session = request.scope["mlv.session"]
     if session is not None:
         await run_in_threadpool(sessions.sign_out, store(), session, now=now())
@@ -164,89 +157,21 @@ async def password(request: Request) -> Response:
         "old", "Present password", complete="current-password", focus=True
     )
     form_html = html.form(
-        "/account/password", fields + _new_password(), button="Change password", error=error
+        "/account/password", fields + new_password(), button="Change password", error=error
     )
     return html.page(
         "Change your password", form_html + back, status=error.status if error else 200
     )
 
 
-def check_repeat(form: Form) -> None:
-    """Refuse a new password that was not typed the same way twice.
-
-    Raises
-    ------
-    Invalid
-    """
-    if form["password"] != form["again"]:
-        raise Invalid("the two passwords differ; type the same one twice")
-
-
-async def read_form(request: Request, *names: str) -> Form:
-    """Return the named fields of a small form.
-
-    Raises
-    ------
-    Invalid
-        If one is missing, or the form is much too long.
-    """
-    declared = request.headers.get("content-length", "")
-    if not declared.isdigit() or int(declared) > FORM_LIMIT:
-        raise Invalid(f"the form is longer than {FORM_LIMIT} bytes; fill it in again")
-    async with request.form(max_files=0, max_fields=10) as sent:
-        form = {name: value for name in names if isinstance(value := sent.get(name), str)}
-    missing = [name for name in names if name not in form]
-    if missing:
-        raise Invalid(f"the form came without {missing[0]!r}; fill it in again")
-    return form
-
-
-def local_path(target: str) -> str:
-    """Return `target` if it is a page of this app, else the start page.
-
-    >>> local_path("/annotate?project=spam"), local_path("//evil.example"), local_path("/account/")
-    ('/annotate?project=spam', '/', '/')
-    """
-    good = target.startswith("/") and not target.startswith(("//", "/\\", "/account/"))
-    return target if good and target.isprintable() else "/"
-
-
 async def _signed_in(request: Request, name: str, secret: str, *, target: str) -> Response:
-    """Start a new session, never an old one, and end the one this browser came with."""
     token = await run_in_threadpool(
-        sessions.sign_in, store(), name, password=secret, now=now(), life=session_life()
+        sessions.sign_in,
+        store(),
+        name,
+        password=secret,
+        now=now(),
+        life=session_life(),
+        origin=origin(request),
     )
-    if request.scope["mlv.session"] is not None:
-        await run_in_threadpool(sessions.sign_out, store(), request.scope["mlv.session"], now=now())
-    response = RedirectResponse(target, status_code=303)
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(session_life().total_seconds()),
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=settings().secure_cookies,
-    )
-    return response
-
-
-def _form_page(
-    title: str,
-    action: str,
-    fields: str,
-    *,
-    button: str,
-    error: MlvajraError | None = None,
-    words: str = "",
-) -> Response:
-    intro = html.paragraph(words) if words else ""
-    body = intro + html.form(action, fields, button=button, error=error)
-    return html.page(title, body, status=error.status if error is not None else 200)
-
-
-def _new_password() -> str:
-    hint = f"At least {PASSWORD_MIN} characters."
-    return html.password_field(
-        "password", "New password", complete="new-password", hint=hint
-    ) + html.password_field("again", "The same again", complete="new-password")
+    return await started(request, token, target=target)
