@@ -90,16 +90,14 @@ def _one(
     holdout: bool,
     rng: np.random.Generator,
 ) -> Claim | None:
-    """Take a sample that is new to the person, from either stream, before one that is not."""
+    """Take a sample from one stream, or from the other where this one has run dry."""
     for side in (holdout, not holdout):
         found = claims.take(connection, wish, holdout=side)
         if found is None and refill(store, connection, project, holdout=side, rng=rng):
             found = claims.take(connection, wish, holdout=side)
         if found is not None:
             return found
-    return claims.take(connection, wish, holdout=holdout, again=True) or claims.take(
-        connection, wish, holdout=not holdout, again=True
-    )
+    return None
 
 
 def refill(

@@ -1,8 +1,8 @@
 """Samples in people's hands: claims on ranked slots, and their leases.
 
-Every promise about claims is a constraint of the tables. What a person has been handed once does
-not come back to them while anything else waits: what was given back or left lying returns in the
-same manner from the pool and from the holdout, so that a repeat tells nobody which it is.
+Every promise about claims is a constraint of the tables. What is given back, of the pool or of the
+holdout, keeps its place in the ranking of that moment. A ranking may change while a sample is in
+somebody's hands: why it was asked stays as it was shown.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     bindparam,
-    false,
+    case,
     func,
     or_,
     select,
@@ -27,12 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from mlvajra_al.records import Claim
+from mlvajra_al.records import Claim, Why
 from mlvajra_al.store.codec import why
-from mlvajra_al.store.once import once
 from mlvajra_al.store.prepared import Prepared, prepared
 from mlvajra_al.store.ranking import WAITING
-from mlvajra_al.store.schema import annotation, handed, slot
+from mlvajra_al.store.schema import annotation, slot
 
 CHUNK = 500
 sibling = slot.alias("sibling")
@@ -58,7 +56,20 @@ def _claim(row: Any) -> Claim:
         position=row.position,
         person_id=row.annotator_id,
         lease_until=row.lease_until,
-        why=why(row),
+        why=_shown(row),
+    )
+
+
+def _shown(row: Any) -> Why:
+    if row.shown_rank is None:  # closed without having been handed out
+        return why(row)
+    return Why(
+        strategy=row.shown_strategy,
+        utility=row.shown_utility,
+        rank=row.shown_rank,
+        version=row.shown_version,
+        inclusion_probability=row.shown_probability,
+        holdout=row.holdout,
     )
 
 
@@ -81,13 +92,8 @@ def _not_mine() -> tuple[ColumnElement[bool], ...]:
     return ~mine.exists(), ~said.exists()
 
 
-def _taking(dialect: str, *, again: bool) -> ReturningUpdate[Any]:
-    """Return the claim of the best sample: a new one, or `again` one that was handed before."""
-    before = select(handed.c.sample_key).where(
-        handed.c.project_id == project,
-        handed.c.person_id == person,
-        handed.c.sample_key == slot.c.sample_key,
-    )
+def _taking(dialect: str) -> ReturningUpdate[Any]:
+    """Return the claim of the best sample that waits."""
     wanted = (
         select(slot.c.id)
         .where(
@@ -100,8 +106,6 @@ def _taking(dialect: str, *, again: bool) -> ReturningUpdate[Any]:
         .order_by(slot.c.rank, slot.c.slot_no, slot.c.id)
         .limit(1)
     )
-    if not again:
-        wanted = wanted.where(~before.exists())
     if dialect == "postgresql":
         wanted = wanted.with_for_update(of=slot, skip_locked=True)
         chosen = wanted.cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
@@ -115,14 +119,17 @@ def _taking(dialect: str, *, again: bool) -> ReturningUpdate[Any]:
             annotator_id=person,
             lease_until=bindparam("until"),
             lease_token=bindparam("token"),
+            shown_rank=slot.c.rank,
+            shown_strategy=slot.c.strategy,
+            shown_utility=slot.c.utility,
+            shown_version=slot.c.version,
+            shown_probability=slot.c.inclusion_probability,
         )
         .returning(*slot.c)
     )
 
 
-TAKE = Prepared(partial(_taking, again=False))
-TAKE_AGAIN = Prepared(partial(_taking, again=True))
-REMEMBER = Prepared(partial(once, table=handed))
+TAKE = Prepared(_taking)
 HELD = prepared(
     select(slot).where(
         slot.c.project_id == project,
@@ -160,6 +167,7 @@ FINISH_UNCLAIMED = prepared(
         annotator_id=person,
         lease_token=func.coalesce(slot.c.lease_token, bindparam("token")),
         lease_until=func.coalesce(slot.c.lease_until, bindparam("now")),
+        shown_rank=case((slot.c.annotator_id == person, slot.c.shown_rank)),
     )
     .returning(*slot.c)
 )
@@ -174,12 +182,9 @@ def one_at_a_time(connection: Connection, project_id: int, *, person_id: int) ->
         connection.execute(select(func.pg_advisory_xact_lock(project_id, person_id)))
 
 
-def take(connection: Connection, wish: Wish, *, holdout: bool, again: bool = False) -> Claim | None:
-    """Hand the best waiting sample of one stream to a person; None where none waits.
-
-    With `again` it may be one that was handed to this person before.
-    """
-    row = (TAKE_AGAIN if again else TAKE).one(
+def take(connection: Connection, wish: Wish, *, holdout: bool) -> Claim | None:
+    """Hand the best waiting sample of one stream to a person; None where none waits."""
+    row = TAKE.one(
         connection,
         project=wish.project_id,
         person=wish.person_id,
@@ -188,15 +193,7 @@ def take(connection: Connection, wish: Wish, *, holdout: bool, again: bool = Fal
         until=wish.now + wish.lease,
         token=uuid4().hex,
     )
-    if row is None:
-        return None
-    REMEMBER.run(
-        connection,
-        project_id=wish.project_id,
-        person_id=wish.person_id,
-        sample_key=row.sample_key,
-    )
-    return _claim(row)
+    return None if row is None else _claim(row)
 
 
 def held(
@@ -225,24 +222,11 @@ def renew(
 def release(
     connection: Connection, project_id: int, *, person_id: int, claims: Sequence[str]
 ) -> int:
-    """Give claimed samples back, behind all others of their stream; return how many there were.
-
-    The rank they had may be that of a model long replaced, and the next ranking gives the pool's
-    a new one.
-    """
-    last = (
-        select(func.max(sibling.c.rank) + 1)
-        .where(
-            sibling.c.project_id == project_id,
-            sibling.c.holdout == slot.c.holdout,
-            sibling.c.done == false(),
-        )
-        .scalar_subquery()
-    )
+    """Give claimed samples back and return how many there were."""
     statement = (
         update(slot)
         .where(*_held_by(project_id, person_id, claims))
-        .values(annotator_id=None, lease_until=None, lease_token=None, rank=last)
+        .values(annotator_id=None, lease_until=None, lease_token=None)
     )
     return connection.execute(statement).rowcount
 

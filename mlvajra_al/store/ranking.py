@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, false, func, or_, select, union
+from sqlalchemy import Connection, and_, bindparam, delete, false, func, or_, select, union, update
 
 from mlvajra_al.records import Ranked, Why
 from mlvajra_al.store.codec import why
@@ -71,8 +72,9 @@ def replace(
 ) -> int:
     """Put a new ranking in the place of the waiting pool samples; return how many wait.
 
-    Samples that somebody holds or has spoken about keep their slots: what was skipped, taken
-    back or is to be asked again waits for the next person, and no ranking brings it anew.
+    What somebody holds stays theirs, but takes its place in the new ranking: given back, it comes
+    when the new model wants it. What somebody has spoken about keeps its place: what was skipped,
+    taken back or is to be asked again waits for the next person, and no ranking brings it anew.
     """
     busy = slot.alias("busy")
     touched = select(busy.c.id).where(
@@ -83,22 +85,50 @@ def replace(
             and_(busy.c.annotator_id.is_not(None), busy.c.lease_until >= now),
         ),
     )
-    spoken = select(annotation.c.seq).where(
-        annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key
+    unspoken = (
+        slot.c.project_id == project_id,
+        slot.c.holdout.is_(False),
+        WAITING,
+        ~select(annotation.c.seq)
+        .where(annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key)
+        .exists(),
     )
     connection.execute(
         delete(slot).where(
-            slot.c.project_id == project_id,
-            slot.c.holdout.is_(False),
-            WAITING,
+            *unspoken,
             # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
             or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
             ~touched.exists(),
-            ~spoken.exists(),
         )
     )
+    held = set(connection.scalars(select(slot.c.sample_key).where(*unspoken)))
+    _rank_anew(connection, project_id, held, ranked=ranked)
     extend(connection, project_id, ranked, overlap=overlap)
     return waiting(connection, project_id)
+
+
+def _rank_anew(
+    connection: Connection, project_id: int, held: set[str], *, ranked: Sequence[Ranked]
+) -> None:
+    """Give samples in people's hands their new places; those that have none go behind all."""
+    behind = max((item.why.rank for item in ranked), default=-1) + 1
+    place = {item.sample_key: item.why for item in ranked if item.sample_key in held}
+    for sample_key in sorted(held):
+        found = place.get(sample_key)
+        values: dict[str, Any] = {"rank": behind}
+        if found is not None:
+            values = {
+                "rank": found.rank,
+                "strategy": found.strategy,
+                "utility": found.utility,
+                "version": found.version,
+                "inclusion_probability": found.inclusion_probability,
+            }
+        connection.execute(
+            update(slot)
+            .where(slot.c.project_id == project_id, slot.c.sample_key == sample_key, WAITING)
+            .values(values)
+        )
 
 
 def extend(

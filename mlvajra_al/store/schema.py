@@ -212,6 +212,12 @@ slot = Table(
     Column("lease_until", UtcDateTime),
     Column("lease_token", String(32), unique=True),
     Column("done", Boolean, nullable=False, server_default=text("false")),
+    # Why it was asked when it was handed out; the ranking may have changed since.
+    Column("shown_rank", Integer),
+    Column("shown_strategy", String(40)),
+    Column("shown_utility", Float),
+    Column("shown_version", Integer),
+    Column("shown_probability", Float),
     UniqueConstraint("project_id", "sample_key", "slot_no"),
     UniqueConstraint("project_id", "sample_key", "annotator_id"),
     Index(
@@ -230,15 +236,6 @@ slot = Table(
         sqlite_where=text("done = 0"),
         postgresql_where=text("NOT done"),
     ),
-)
-
-handed = Table(
-    "handed",
-    metadata,
-    _project(primary_key=True),
-    Column("person_id", Id, ForeignKey("person.id"), primary_key=True),
-    Column("sample_key", String(200), primary_key=True),
-    sqlite_with_rowid=False,
 )
 
 annotation = Table(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -301,36 +300,3 @@ def test_one_failing_write_takes_no_other_with_it(store: Store) -> None:
         outcomes = list(pool.map(send, range(20)))
     assert outcomes.count(True) == 15
     assert len(log(store, project)) == 15
-
-
-def test_an_adjudication_beats_what_annotators_said() -> None:
-    rows = [a_row("ham", 1, person_id=1), a_row("spam", 2, person_id=2, adjudicates=True)]
-    pool, _ = resolving.resolve(rows, overlap=1)
-    assert [item.label for item in pool] == ["spam"]
-
-
-def test_a_tie_between_two_annotators_has_no_gold() -> None:
-    rows = [a_row("ham", 1, person_id=1), a_row("spam", 2, person_id=2)]
-    assert resolving.resolve(rows, overlap=2) == ([], [])
-
-
-def test_a_strict_majority_is_gold() -> None:
-    rows = [
-        a_row(label, seq, person_id=seq)
-        for seq, label in enumerate(["spam", "ham", "spam"], start=1)
-    ]
-    pool, _ = resolving.resolve(rows, overlap=3)
-    assert [(item.label, item.seq) for item in pool] == [("spam", 1)]
-
-
-def a_row(label: str, seq: int, *, person_id: int, adjudicates: bool = False) -> SimpleNamespace:
-    return SimpleNamespace(
-        sample_key="p0",
-        position=0,
-        person_id=person_id,
-        label=label,
-        seq=seq,
-        first_seq=seq,
-        holdout=False,
-        adjudicates=adjudicates,
-    )

@@ -6,10 +6,15 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from mlvajra_al.records import Ranked, Why
-from mlvajra_al.store import claims, ranking
+import numpy as np
+import pytest
+
+from mlvajra_al.records import Claim, Person, Ranked, Why
+from mlvajra_al.services import claiming, labelling
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import claims, projects, ranking
 from mlvajra_al.store.database import Connection, Store
-from tests.factories import LEASE, NOW, a_person, a_project, rank
+from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
 
 def by_the_model(places: range) -> list[Ranked]:
@@ -58,3 +63,104 @@ def test_a_sample_ranked_twice_at_this_moment_waits_once(store: Store) -> None:
     with store.begin() as connection:
         ranking._insert(connection, project.id, samples, overlap=1)
         assert ranking.waiting(connection, project.id) == 5
+
+
+def handed(store: Store, person: Person, n: int) -> tuple[Claim, ...]:
+    rng = np.random.default_rng(0)
+    return claiming.claim(store, person, "spam", n=n, now=NOW, lease=LEASE, rng=rng)
+
+
+def give_back(store: Store, person: Person, given: tuple[Claim, ...]) -> None:
+    claiming.release(store, person, "spam", given=[claim.id for claim in given])
+
+
+def new_ranking(store: Store, places: range, *, overlap: int = 1) -> None:
+    def write(connection: Connection) -> None:
+        project = projects.by_name(connection, "spam")
+        ranking.replace(connection, project.id, by_the_model(places), overlap=overlap, now=NOW)
+
+    store.write(write)
+
+
+def keys(claims: tuple[Claim, ...]) -> list[str]:
+    return [claim.sample_key for claim in claims]
+
+
+def test_opening_and_closing_the_page_changes_nothing_about_what_comes_next(store: Store) -> None:
+    rank(store, a_project(store), 9)
+    ada = a_person(store)
+    first = handed(store, ada, 6)
+    give_back(store, ada, first)
+    again = handed(store, ada, 6)
+    assert keys(again) == keys(first) == ["p0", "p1", "p2", "p3", "p4", "p5"]
+    assert {claim.id for claim in again}.isdisjoint(claim.id for claim in first)
+
+
+def test_what_the_new_model_still_wants_first_is_handed_out_first_again(store: Store) -> None:
+    rank(store, a_project(store), 9)
+    ada = a_person(store)
+    held = handed(store, ada, 3)
+    new_ranking(store, range(2, 9))  # p2 first; p0 and p1 no more
+    give_back(store, ada, held)
+    (first,) = handed(store, ada, 1)
+    assert (first.sample_key, first.why.strategy, first.why.rank) == ("p2", "margin", 0)
+
+
+def test_what_the_new_model_does_not_want_waits_behind_all_it_wants(store: Store) -> None:
+    rank(store, a_project(store), 9)
+    ada = a_person(store)
+    held = handed(store, ada, 3)
+    new_ranking(store, range(5, 9))
+    give_back(store, ada, held)
+    assert keys(handed(store, ada, 9)) == ["p5", "p6", "p7", "p8", "p0", "p1", "p2", "p3", "p4"]
+
+
+def test_an_answer_tells_why_it_was_asked_not_what_a_later_ranking_says(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 3)
+    (held,) = handed(store, ada, 1)
+    new_ranking(store, range(3))
+    answer = an_answer(held)
+    labelling.record(store, ada, "spam", answers=[answer], now=NOW, lease=LEASE)
+    with store.read() as connection:
+        (event,) = events.history(connection, project.id, events.Filter())
+    assert event.why == held.why == Why("random", None, 0, None, None, holdout=False)
+
+
+def test_a_lease_outlives_a_new_ranking(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 2)
+    held = handed(store, ada, 1)
+    new_ranking(store, range(2))
+    assert keys(handed(store, bob, 2)) == ["p1"]
+    with store.read() as connection:
+        still = claims.held(connection, project.id, person_id=ada.id, now=NOW)
+    assert [claim.id for claim in still] == [claim.id for claim in held]
+
+
+@pytest.mark.parametrize("action", ["skip", "retract"])
+def test_a_new_ranking_leaves_the_place_of_what_was_spoken_about(store: Store, action: str) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 3)
+    (held,) = handed(store, ada, 1)
+    said = [an_answer(held)] if action == "retract" else []
+    said.append(an_answer(held.sample_key, action=action))
+    labelling.record(store, ada, "spam", answers=said, now=NOW, lease=LEASE)
+    new_ranking(store, range(3))
+    with store.read() as connection:
+        place = ranking.place(connection, project.id, held.sample_key)
+    assert place == (0, Why("random", None, 0, None, None, holdout=False))
+
+
+def test_an_answer_without_a_claim_does_not_repeat_why_somebody_else_was_asked(
+    store: Store,
+) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    give_back(store, ada, handed(store, ada, 1))
+    new_ranking(store, range(1))
+    answer = an_answer("p0")
+    labelling.record(store, bob, "spam", answers=[answer], now=NOW, lease=LEASE)
+    with store.read() as connection:
+        (event,) = events.history(connection, project.id, events.Filter())
+    assert (event.why.strategy, event.why.version) == ("margin", 1)

@@ -119,13 +119,9 @@ def _projects() -> None:
         sa.PrimaryKeyConstraint("project_id", "person_id", name=op.f("pk_membership")),
     )
     op.create_index(op.f("ix_membership_person_id"), "membership", ["person_id"])
-    op.create_table(
-        "handed",
-        sa.Column("project_id", ID, nullable=False),
-        sa.Column("person_id", ID, nullable=False),
-        sa.Column("sample_key", sa.String(200), nullable=False),
-        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_handed_project_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_handed_person_id")),
-        sa.PrimaryKeyConstraint("project_id", "person_id", "sample_key", name=op.f("pk_handed")),
-        sqlite_with_rowid=False,
-    )
+    with op.batch_alter_table("slot") as batch:
+        batch.add_column(sa.Column("shown_rank", sa.Integer(), nullable=True))
+        batch.add_column(sa.Column("shown_strategy", sa.String(40), nullable=True))
+        batch.add_column(sa.Column("shown_utility", sa.Float(), nullable=True))
+        batch.add_column(sa.Column("shown_version", sa.Integer(), nullable=True))
+        batch.add_column(sa.Column("shown_probability", sa.Float(), nullable=True))
