@@ -98,21 +98,30 @@ def next_steps(
     """Draw what this person could do now, most useful first."""
     with st.container(border=True, height="stretch"):
         st.markdown("**What to do next**")
-        label_button(state)
+        label_button(person, project, state)
         if person.role != "annotator":
             review_link(state)
         if person.role == "admin":
             version_link(project, state, rows)
 
 
-def label_button(state: Progress) -> None:
+def nothing_left(person: Person, project: Project, state: Progress) -> None:
+    """Say why there is nothing to label."""
+    if state.loop_state == "preparing":
+        st.caption("The samples are being read.")
+    elif overview.imports(store(), project.name):
+        st.caption("Every sample has an answer.")
+    elif person.role == "admin":
+        st.caption("There are no samples yet.")
+        page_link("data", "Import data", icon=":material/upload_file:")
+    else:
+        st.caption("There are no samples yet. An admin imports them.")
+
+
+def label_button(person: Person, project: Project, state: Progress) -> None:
     """Draw the button to the labelling card, or say that nothing is left."""
     if not state.left:
-        st.caption(
-            "The samples are being imported."
-            if state.loop_state == "preparing"
-            else "Every sample has an answer, or none has been imported yet."
-        )
+        nothing_left(person, project, state)
         return
     words = "Continue labelling" if state.mine else "Start labelling"
     if st.button(words, type="primary", icon=":material/edit:", width="stretch"):
@@ -239,7 +248,7 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
             alt="Answers over time",
         )
         if rate.seconds is not None:
-            st.caption(f"{duration(rate.seconds)} for half of the answers or less")
+            st.caption(f"Half of the answers took {duration(rate.seconds)} or less")
     with right, st.container(border=True, height="stretch"):
         st.markdown("**Learning curve**")
         points = [

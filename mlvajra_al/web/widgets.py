@@ -23,9 +23,14 @@ PAGES = Path(__file__).resolve().parents[2] / "pages"
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
 WORD = re.compile(r"[a-z]+[ ,]")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
-ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+SPECIAL = re.compile(
+    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)"  # addresses
+    r"|(?<=:)(?=[\w/+-]+:)"  # :material/delete: and :smile:
+    r"|(?<=<)(?=-)|(?<=-)(?=[->])|(?<=[<>~])(?==)",  # arrows
+    re.IGNORECASE,
+)
 WORD_JOINER = "\u2060"
-"""Invisible; keeps Streamlit from making links of the addresses in somebody's data."""
+"""Invisible; keeps Streamlit from making links, icons and arrows of what is somebody's data."""
 
 
 def current_project(person: Person) -> Project:
@@ -75,7 +80,7 @@ def api(project: str, *path: str) -> str:
 
 def plain(text: object) -> str:
     """Escape text so that markdown shows it as it is."""
-    words = ADDRESS.sub(WORD_JOINER, " ".join(str(text).split()))
+    words = SPECIAL.sub(WORD_JOINER, " ".join(str(text).split()))
     return MARKDOWN.sub(r"\\\1", words)
 
 

@@ -10,6 +10,7 @@ const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
 const PACE_OVER = 20;
 const PAUSE_MS = 60000;
 const FLASH_MS = 120;
+const LONG_LABEL = 16; // longer ones may be cut on their button
 
 class LabellingCard {
   constructor(root, data) {
@@ -73,8 +74,9 @@ class LabellingCard {
 
   labelButton(label) {
     const press = (event) => this.pressed(event, () => this.answer("answer", label.name));
-    return el("button", { type: "button", class: "label", "--c": label.color, "--ink": inkOn(label.color), "data-label": label.name, "data-tip": label.definition || null, "aria-description": label.definition || null, "aria-keyshortcuts": label.key, onclick: press },
-      el("kbd", {}, label.key.toUpperCase()), el("span", {}, label.display));
+    const tip = [label.display.length > LONG_LABEL && label.display, label.definition].filter(Boolean).join(": ");
+    return el("button", { type: "button", class: "label", "--c": label.color, "--ink": inkOn(label.color), "data-label": label.name, "data-tip": tip || null, "aria-description": label.definition || null, "aria-keyshortcuts": label.key, onclick: press },
+      el("kbd", {}, label.key.toUpperCase()), el("span", { dir: "auto" }, label.display));
   }
 
   actionButton(words, key, press) {
@@ -386,6 +388,7 @@ class LabellingCard {
 
   openShortcuts() {
     this.overlay.showModal();
+    this.overlay.scrollTop = 0; // the focus has moved to the button at its end
   }
 
   closeShortcuts() {

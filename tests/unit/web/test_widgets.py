@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -97,3 +98,13 @@ def test_addresses_in_data_do_not_become_links() -> None:
         shown = widgets.plain(address).replace("\\", "")
         assert shown != address
         assert shown.replace(widgets.WORD_JOINER, "") == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [":material/delete:", ":streamlit:", "a :smile: b", "a -> b", "a <-> b", "a -- b", "a >= b"],
+)
+def test_shorthands_in_data_do_not_become_icons_or_arrows(text: str) -> None:
+    shown = re.sub(r"\\(.)", r"\1", widgets.plain(text))
+    assert shown != text
+    assert shown.replace(widgets.WORD_JOINER, "") == text
