@@ -1,4 +1,4 @@
-"""`mlvajra train | versions | report | promote | rollback | explain | predict`."""
+"""`mlvajra train | versions | report | promote | rollback | rebuild | explain | predict`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: mlvajra report spam 3 --json")(report)
     app.command(epilog="Example: mlvajra promote spam 3 --reason 'better on spam'")(promote)
     app.command(epilog="Example: mlvajra rollback spam --reason 'too many false alarms'")(rollback)
-    app.command(epilog="Example: mlvajra explain spam 3 --sample b70ced841afe9e7f8f008d1d920d68c2")(explain)
+    app.command(epilog="Example: mlvajra rebuild spam 3 --json")(rebuild)
+    app.command(epilog="Example: mlvajra explain spam 3 --sample b70ced841afe9e7f8f008d1d920d68c2")(
+        explain
+    )
     app.command(epilog="Example: mlvajra predict spam --source new.csv --out answers.csv")(predict)
 
 
@@ -201,6 +204,24 @@ def rollback(project: Name, reason: Reason = "") -> None:
     with opened() as store:
         number = service.rollback(store, operator(store), project, reason=reason, now=now())
     sys.stderr.write(f"version {number} is the champion of {project} again\n")
+
+
+def rebuild(project: Name, number: Number, as_json: AsJson = False) -> None:
+    """Make a version again from its labels and say whether the same bits come out."""
+    from dataclasses import asdict
+
+    from mlvajra_al.services.jobs import rebuilding
+
+    with opened() as store:
+        found = rebuilding.rebuild(store, operator(store), project, number=number)
+    if as_json:
+        put(asdict(found))
+    elif found.identical:
+        sys.stdout.write(f"version {number} of {project} comes out the same to the last bit\n")
+    else:
+        largest = found.max_abs_difference
+        gap = "" if largest is None else f", probabilities by at most {largest:.3g}"
+        sys.stdout.write(f"version {number} of {project} differs{gap}: {found.reason}\n")
 
 
 def explain(

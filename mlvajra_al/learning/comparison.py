@@ -29,7 +29,11 @@ from mlvajra_al.learning.intervals import (
 from mlvajra_al.learning.metrics import f1, macro_f1, rarer
 from mlvajra_al.records import Measure, Verdict
 
-RETRAINS, ERROR = 50, 0.05
+COMPARISONS, ERROR = 50, 0.05
+SPENT = (
+    f"; you decide: after {COMPARISONS} comparisons of this project nothing is left of the "
+    f"{ERROR:.0%} chance of a false promotion that they share"
+)
 
 
 def compare(
@@ -102,7 +106,9 @@ def compare(
         only_challenger_right=wins,
         p_value=p_value,
         better=better,
-        advice=note or _advice((champion, challenger), (losses, wins), better=better, worse=worse),
+        advice=note
+        or _advice((champion, challenger), (losses, wins), better=better, worse=worse)
+        + ("" if alpha else SPENT),
     )
 
 
@@ -148,11 +154,12 @@ def _advice(versions: tuple[int, int], right: tuple[int, int], *, better: bool, 
 
 
 def spending(k: int) -> float:
-    """Return the error that the comparison after the k-th retrain may spend.
+    """Return the error that the k-th comparison of a project may spend.
 
-    Equal shares of 5% over 50 retrains: whatever the dependence between the tests, a project
+    Equal shares of 5% over 50 comparisons: whatever the dependence between the tests, a project
     promotes an equal challenger with probability at most 5%. Later comparisons spend nothing,
-    so that a person decides.
+    so that a person decides. To compare the same versions on the same answers again is no new
+    comparison: it says the same.
 
     Parameters
     ----------
@@ -168,4 +175,4 @@ def spending(k: int) -> float:
     >>> spending(1), round(sum(spending(k) for k in range(1, 1000)), 9)
     (0.001, 0.05)
     """
-    return ERROR / RETRAINS if 1 <= k <= RETRAINS else 0.0
+    return ERROR / COMPARISONS if 1 <= k <= COMPARISONS else 0.0

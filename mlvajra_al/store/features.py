@@ -152,8 +152,13 @@ def _map(path: Path, size: int) -> NDArray[Any]:
     return np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=(size,)))
 
 
+def forget(place: Path) -> None:
+    """Remove the features of a preprocessing."""
+    shutil.rmtree(place, ignore_errors=True)
+
+
 def forget_others(place: Path) -> None:
     """Remove the features of a project's other preprocessings."""
     for path in place.parent.glob("*"):
         if path != place:
-            shutil.rmtree(path, ignore_errors=True)
+            forget(path)

@@ -29,29 +29,11 @@ def _revision(row: Row[Any]) -> Revision:
     )
 
 
-def add_revision(
-    connection: Connection,
-    project_id: int,
-    *,
-    recipe: Recipe,
-    preprocessing: str,
-    samples: int,
-    features: int,
-    now: datetime,
-) -> Revision:
-    """Store a frozen preprocessing whose blob is in place."""
-    row = connection.execute(
-        insert(revision)
-        .values(
-            project_id=project_id,
-            recipe=dump(recipe),
-            preprocessing=preprocessing,
-            samples=samples,
-            features=features,
-            created_at=now,
-        )
-        .returning(*revision.c)
-    ).one()
+def add_revision(connection: Connection, added: Revision) -> Revision:
+    """Store a frozen preprocessing whose blob is in place; return it with the id it was given."""
+    values = dump(added) | {"created_at": added.created_at}
+    del values["id"]
+    row = connection.execute(insert(revision).values(values).returning(*revision.c)).one()
     return _revision(row)
 
 
@@ -90,6 +72,7 @@ def _version(row: Row[Any]) -> Version:
         duration_s=row.duration_s,
         trigger=row.trigger,
         created_at=row.created_at,
+        because=row.because,
     )
 
 

@@ -19,7 +19,7 @@ from mlvajra_al.records import Answer, Column, Policy, Project, Recipe, Training
 from mlvajra_al.services import predicting, training, versions
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
-from mlvajra_al.services.jobs import demo_files, preparing, retraining, warm
+from mlvajra_al.services.jobs import demo_files, retraining, revising, snapshots, warm
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.registry import HANDLERS
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
@@ -362,10 +362,10 @@ def test_the_same_labels_give_the_same_bits(light: Store, tmp_path: Path) -> Non
     loop.work()
     first, second = loop.versions()
     with light.read() as connection:
-        seen = retraining.snapshot(light, connection, loop.project.id)
+        seen = snapshots.snapshot(light, connection, loop.project.id)
         job = jobs.listed(connection, loop.project.id, limit=1)[0]
     tell = Tell(light, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
-    prepared = preparing.ready(
+    prepared = revising.ready(
         light, seen.project, seen.pool, revision=seen.past.revision, tell=tell
     )
     before = [item for item in seen.gold if item.seq <= first.label_seq]

@@ -27,16 +27,19 @@ class Past:
     moves: tuple[Promotion, ...]
 
 
-def next_fit(project: Project, past: Past, *, full: bool, relabelled: bool) -> Fit:
+def next_fit(
+    project: Project, past: Past, *, full: bool, relabelled: bool, reread: str = ""
+) -> Fit:
     """Decide between a new root, a full fit, and an increment.
 
-    A new root has no parent. It follows a changed recipe, a new revision, or a rollback: the
-    champion going back to an earlier version after the last root was made.
+    A new root has no parent. It follows a changed recipe, a new revision (`reread` says why one
+    was made just now), or a rollback: the champion going back to an earlier version after the
+    last root was made.
     """
     if not past.versions:
         return Fit(None, None, "the first version")
     newest = past.versions[-1]
-    root = _new_root(project, past)
+    root = reread or _new_root(project, past)
     if root:
         return Fit(None, None, root)
     if full:

@@ -6,22 +6,16 @@ to the database does so in one transaction that ends with `tell.settle`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-from mlvajra_al.records import Job, JobKind
+from mlvajra_al.records import JobKind
 from mlvajra_al.services.jobs.evaluating import evaluate
 from mlvajra_al.services.jobs.explaining import explain
 from mlvajra_al.services.jobs.ingesting import ingest
+from mlvajra_al.services.jobs.mending import Handler, guarded
 from mlvajra_al.services.jobs.predicting import predict
 from mlvajra_al.services.jobs.preparing import prepare
 from mlvajra_al.services.jobs.retraining import retrain
-from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.store.database import Store
 
-Handler: TypeAlias = Callable[[Store, Job, Tell], Result]
-
-HANDLERS: dict[JobKind, Handler] = {
+_HANDLERS: dict[JobKind, Handler] = {
     "ingest": ingest,
     "prepare": prepare,
     "retrain": retrain,
@@ -29,3 +23,5 @@ HANDLERS: dict[JobKind, Handler] = {
     "explain": explain,
     "predict": predict,
 }
+HANDLERS: dict[JobKind, Handler] = {kind: guarded(do) for kind, do in _HANDLERS.items()}
+"""Each notes the damaged file it fails on."""

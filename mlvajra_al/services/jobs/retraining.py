@@ -44,7 +44,7 @@ class Thought:
     linear: bool
     evaluation: Evaluation
     champion: Evaluation | None
-    """Of the champion, on the same samples; None where there is none yet."""
+    """Of the champion, on the same samples; None where there is none yet, or it is damaged."""
     ranking: strategies.Ranking
     candidates: NDArray[np.int64]
 
@@ -159,9 +159,7 @@ def train(
         take(prepared.features, [item.position for item in seen.gold]),
         [item.label for item in seen.gold],
         seed=seed,
-        previous=None
-        if fit.previous is None
-        else warm.estimator(store.home, fit.previous.estimator),
+        previous=fit.previous and warm.estimator(store.home, fit.previous.estimator),
         new=np.array([known.get(item.position) != item.label for item in seen.gold]),
         labels=scoring.label_names(seen.project),
     )
@@ -213,7 +211,8 @@ def write(
         _report(connection, seen, number, thought=thought, now=now)
         _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
         _first_champion(connection, project, number, tell=tell)
-        mending.replace_lost(store.home, connection, project.id, to=number, now=now)
+        if project.champion is not None and thought.champion is None:
+            mending.replace_lost(store.home, connection, project.id, to=number, now=now)
         if thought.linear:
             _explain(connection, project, number, tell=tell)
         result = {"version": number, "mode": thought.mode, "because": fit.because}

@@ -14,7 +14,7 @@ from tests.factories import NOW
 def moves(*numbers: int) -> list[Promotion]:
     before = [None, *numbers][: len(numbers)]
     return [
-        Promotion(1, number, previous, None, "", NOW + timedelta(minutes=place))
+        Promotion(1, number, previous, "Ada", "", NOW + timedelta(minutes=place))
         for place, (number, previous) in enumerate(zip(numbers, before, strict=True))
     ]
 

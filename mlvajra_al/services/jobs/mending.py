@@ -1,0 +1,179 @@
+"""What to do about a damaged file: say which, and let another version answer for a lost one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from mlvajra_al.errors import Damaged
+from mlvajra_al.records import Job, Project, Version
+from mlvajra_al.services.jobs.telling import Result, Tell
+from mlvajra_al.services.versions import champions
+from mlvajra_al.store import artefacts, damage, projects, versions
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import sha256_of
+
+Handler: TypeAlias = Callable[[Store, Job, Tell], Result]
+Lost: TypeAlias = Mapping[int, Damaged]
+"""Versions that cannot be read, and the file that is to blame."""
+
+
+def guarded(handler: Handler) -> Handler:
+    """Return a handler that notes the damaged file it fails on.
+
+    Where the champion is lost and another version answers from now on, the job is done again.
+    """
+
+    def handle(store: Store, job: Job, tell: Tell) -> Result:
+        _forget_mended(store, job.project_id)
+        try:
+            return handler(store, job, tell)
+        except Damaged as error:
+            if not react(store, job.project_id, error, now=tell.clock()):
+                raise
+        return handler(store, job, tell)
+
+    return handle
+
+
+def react(store: Store, project_id: int, error: Damaged, *, now: datetime) -> bool:
+    """Note what is damaged, and move the champion if it is lost; tell whether it was moved."""
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        listed = versions.listed(connection, project_id)
+        line = champions(versions.promotions(connection, project_id))
+        lost = _lost(store.home, connection, listed)
+    to = last_good(project.champion, line, listed, lost)
+
+    def operation(connection: Connection) -> bool:
+        for path, numbers in _by_file(lost).items():
+            what = _said(path, numbers, champion=project.champion, to=to)
+            damage.note(connection, project_id, path=path, what=what, now=now)
+        other = _below(store.home, error.path)
+        if other not in {found.path for found in lost.values()}:
+            damage.note(connection, project_id, path=other, what=_said_of_pool(other), now=now)
+        return to is not None and _fall_back(connection, project, lost, to=to, now=now)
+
+    return store.write(operation)
+
+
+def _lost(home: Path, connection: Connection, listed: Sequence[Version]) -> dict[int, Damaged]:
+    """Find the versions of which a file is damaged or missing."""
+    revisions = {v.revision_id: versions.get_revision(connection, v.revision_id) for v in listed}
+    found: dict[str, Damaged] = {}
+    digests = {revision.preprocessing for revision in revisions.values()}
+    for digest in digests | {version.estimator for version in listed}:
+        try:
+            artefacts.get(home, digest)
+        except Damaged as error:
+            found[digest] = error
+    return {
+        version.number: found[digest]
+        for version in listed
+        for digest in (version.estimator, revisions[version.revision_id].preprocessing)
+        if digest in found
+    }
+
+
+def last_good(
+    champion: int | None, line: Sequence[int], listed: Sequence[Version], lost: Lost
+) -> int | None:
+    """Return which version answers for a lost champion: an earlier champion, else the newest.
+
+    None where the champion is well, or nothing is left.
+    """
+    if champion not in lost:
+        return None
+    newest_first = [version.number for version in reversed(listed)]
+    return next((n for n in [*reversed(line), *newest_first] if n not in lost), None)
+
+
+def _by_file(lost: Lost) -> dict[str, list[int]]:
+    files: dict[str, list[int]] = {}
+    for number, error in lost.items():
+        files.setdefault(error.path, []).append(number)
+    return files
+
+
+def _said(path: str, numbers: Sequence[int], *, champion: int | None, to: int | None) -> str:
+    """Say which versions cannot be read, who answers instead, and what to do."""
+    which = f"Version {numbers[0]} is" if len(numbers) == 1 else f"Versions {_list(numbers)} are"
+    first = f"{which} damaged ({path} does not match its SHA-256)"
+    if champion not in numbers:
+        return f"{first} and cannot answer. Restore that file from a backup."
+    if to is None:
+        return (
+            f"{first}, and no other version is left to answer. Restore that file from a backup, "
+            "or retrain."
+        )
+    return (
+        f"{first}: version {to} answers instead. Restore that file from a backup and promote "
+        f"version {champion} again, or stay with version {to}."
+    )
+
+
+def _said_of_pool(path: str) -> str:
+    return (
+        f"A part of the pool is damaged ({path} does not match its SHA-256): its samples can be "
+        "neither shown nor learned. Restore that file from a backup."
+    )
+
+
+def _list(numbers: Sequence[int]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def _below(home: Path, path: str) -> str:
+    """Return a path as it stands below the workspace."""
+    absolute = Path(path)
+    below = absolute.is_absolute() and absolute.is_relative_to(home)
+    return str(absolute.relative_to(home) if below else absolute)
+
+
+def _fall_back(
+    connection: Connection, project: Project, lost: Lost, *, to: int, now: datetime
+) -> bool:
+    champion = project.champion
+    path = lost[champion].path if champion is not None else ""
+    return versions.move_champion(
+        connection,
+        project.id,
+        expected=champion,
+        to=to,
+        person_id=None,
+        reason=f"version {champion} is damaged: {path}",
+        now=now,
+    )
+
+
+def replace_lost(
+    home: Path, connection: Connection, project_id: int, *, to: int, now: datetime
+) -> None:
+    """Let a new version answer where the champion is lost and none before could replace it."""
+    project = projects.get(connection, project_id)
+    if project.champion is None:
+        return
+    lost = _lost(home, connection, [versions.get(connection, project_id, project.champion)])
+    if project.champion in lost:
+        _fall_back(connection, project, lost, to=to, now=now)
+
+
+def _forget_mended(store: Store, project_id: int) -> None:
+    """Forget files that were found damaged and are whole again."""
+    with store.read() as connection:
+        found = damage.listed(connection, project_id)
+    mended = [item.path for item in found if _is_whole(store.home / item.path)]
+    if mended:
+
+        def operation(connection: Connection) -> None:
+            for path in mended:
+                damage.forget(connection, project_id, path)
+
+        store.write(operation)
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a file holds what its name, a SHA-256, says."""
+    return path.is_file() and sha256_of(path) == path.stem
