@@ -1,0 +1,180 @@
+"""The writer commits in groups; nobody is told that something is stored which is not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, event, insert, select, text
+
+from mlvajra_al.errors import Invalid, Unavailable
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.schema import login_attempt
+from mlvajra_al.store.writer import Writer
+from tests.factories import NOW
+
+Operation = Callable[[Connection], Any]
+
+
+def add(name: str) -> Operation:
+    """Return an operation that stores a name, and returns it."""
+
+    def operation(connection: Connection) -> str:
+        connection.execute(insert(login_attempt).values(name=name, at=NOW))
+        return name
+
+    return operation
+
+
+def fail(connection: Connection) -> None:
+    add("half done")(connection)
+    raise Invalid("no")
+
+
+def lose_the_transaction(connection: Connection) -> None:
+    """Do what a full or broken disk does in the middle of a statement: SQLite rolls all back."""
+    add("lost")(connection)
+    connection.execute(
+        text("INSERT OR ROLLBACK INTO login_attempt SELECT * FROM login_attempt LIMIT 1")
+    )
+
+
+def lose_it_unnoticed(connection: Connection) -> None:
+    connection.exec_driver_sql("ROLLBACK")
+
+
+@dataclass
+class Queue:
+    """A writer whose queue is held up, so that what is sent in becomes one group."""
+
+    store: Store
+    writer: Writer
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def hold_up(self) -> None:
+        """Return when the writer is busy, until the gate is set."""
+        busy = threading.Event()
+
+        def wait(_: Connection) -> None:
+            busy.set()
+            assert self.gate.wait(10)
+
+        self.gate.clear()
+        self.writer.submit(wait)
+        assert busy.wait(10)
+
+    def group(self, *operations: Operation) -> list[Future[Any]]:
+        """Send operations that are committed together."""
+        self.hold_up()
+        sent = [self.writer.submit(operation) for operation in operations]
+        self.gate.set()
+        return sent
+
+    def stored(self) -> list[str]:
+        with self.store.read() as connection:
+            return list(connection.scalars(select(login_attempt.c.name).order_by("id")))
+
+
+@pytest.fixture
+def held_up(tmp_path: Path) -> Iterator[Queue]:
+    store = Store.open(f"sqlite:///{tmp_path / 'mlvajra.db'}", tmp_path)
+    store.migrate()
+    writer = Writer(store.engine, tmp_path)
+    writer.start()
+    yield Queue(store, writer)
+    writer.stop()
+    store.close()
+
+
+def test_operations_of_one_group_are_each_answered_with_what_they_returned(held_up: Queue) -> None:
+    commits: list[str] = []
+    event.listen(held_up.store.engine, "commit", lambda _: commits.append("commit"))
+    names = [f"n{number}" for number in range(10)]
+    sent = held_up.group(*map(add, names))
+    assert [one.result(10) for one in sent] == names == held_up.stored()
+    assert len(commits) == 2, "the one that held the queue up, and the group"
+
+
+def test_one_that_fails_takes_no_other_with_it(held_up: Queue) -> None:
+    first, wrong, last = held_up.group(add("first"), fail, add("last"))
+    assert (first.result(10), last.result(10)) == ("first", "last")
+    with pytest.raises(Invalid, match="no"):
+        wrong.result(10)
+    assert held_up.stored() == ["first", "last"]
+
+
+@pytest.mark.parametrize("disaster", [lose_the_transaction, lose_it_unnoticed])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_when_the_transaction_is_lost_nobody_of_the_group_is_told_that_it_is_stored(
+    held_up: Queue, disaster: Operation, place: int
+) -> None:
+    operations = [add("first"), add("second")]
+    operations.insert(place, disaster)
+    sent = held_up.group(*operations)
+    assert all(one.exception(10) is not None for one in sent)
+    assert held_up.stored() == []
+    assert held_up.writer.submit(add("later")).result(10) == "later"
+    assert held_up.stored() == ["later"]
+
+
+def test_a_commit_that_fails_is_told_to_all_and_the_writer_goes_on(held_up: Queue) -> None:
+    def deferred(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        connection.exec_driver_sql(
+            "INSERT INTO session (person_id, token_hash, kind, name, created_at, expires_at) "
+            "VALUES (404, 'x', 'token', '', '2026-01-01', '2026-01-01')"
+        )
+
+    sent = held_up.group(add("first"), deferred)
+    assert [type(one.exception(10)).__name__ for one in sent] == ["IntegrityError"] * 2
+    assert held_up.stored() == []
+    assert held_up.writer.submit(add("later")).result(10) == "later"
+
+
+def test_an_answer_comes_after_the_commit_not_before(held_up: Queue, tmp_path: Path) -> None:
+    sent = held_up.group(add("a"), add("b"), add("c"))
+    assert sent[0].result(10) == "a"
+    other = create_engine(f"sqlite:///{tmp_path / 'mlvajra.db'}")
+    with other.connect() as connection:
+        assert len(list(connection.scalars(select(login_attempt.c.name)))) == 3
+    other.dispose()
+
+
+def test_who_hangs_up_before_their_turn_leaves_nothing(held_up: Queue) -> None:
+    held_up.hold_up()
+    gone, stays = held_up.writer.submit(add("gone")), held_up.writer.submit(add("stays"))
+    assert gone.cancel()
+    held_up.gate.set()
+    assert stays.result(10) == "stays"
+    assert held_up.stored() == ["stays"]
+
+
+def test_what_is_queued_is_written_before_the_writer_stops(held_up: Queue) -> None:
+    names = [f"n{number}" for number in range(100)]
+    held_up.group(*map(add, names))
+    held_up.writer.stop()  # ends the thread; the fixture's own stop finds it ended
+    assert held_up.stored() == names
+
+
+def test_a_database_locked_by_somebody_else_is_said_to_all_of_a_group(
+    held_up: Queue, tmp_path: Path
+) -> None:
+    held_up.writer.submit(
+        lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 10").close()
+    ).result(10)
+    other = create_engine(f"sqlite:///{tmp_path / 'mlvajra.db'}", isolation_level="AUTOCOMMIT")
+    with other.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        sent = [held_up.writer.submit(add(name)) for name in ("a", "b")]
+        for one in sent:
+            with pytest.raises(Unavailable, match="another process has locked it"):
+                one.result(10)
+        connection.exec_driver_sql("ROLLBACK")
+    other.dispose()
+    assert held_up.stored() == []
+    assert held_up.writer.submit(add("later")).result(10) == "later"
