@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from mlvajra_al.errors import Setup, Unavailable
+from mlvajra_al.store import revisions
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
 from mlvajra_al.store.trouble import told
@@ -108,12 +107,12 @@ class Store:
         Setup
             If the database cannot be reached, or is newer than this program.
         """
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         try:
+            with self.read() as connection:  # a start waits for no writer
+                if revisions.is_newest(connection):
+                    return
             with self.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                revisions.upgrade(connection)
         except (DBAPIError, Unavailable) as error:
             found = error.__cause__ if isinstance(error, Unavailable) else error
             raise Setup(
@@ -128,6 +127,12 @@ class Store:
             with connection.begin() as snapshot:  # statements of the driver begin none
                 yield connection
                 snapshot.rollback()
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Yield a connection for one prepared select, which needs no transaction to be whole."""
+        with told(self.home), self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

@@ -15,17 +15,20 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Move one schema forward."""
+    """Move one schema forward.
+
+    No table that others refer to is made anew (``recreate="never"``): SQLite cannot drop it.
+    """
     _people()
     _projects()
     _models()
-    with op.batch_alter_table("audit") as batch:
+    with op.batch_alter_table("audit", recreate="never") as batch:
         batch.create_index("ix_audit_person", ["person_id", "id"])
         batch.create_index("ix_audit_project", ["project_id", "id"])
 
 
 def _people() -> None:
-    with op.batch_alter_table("session") as batch:
+    with op.batch_alter_table("session", recreate="never") as batch:
         batch.add_column(sa.Column("seen_at", TIME, nullable=True))
         batch.add_column(sa.Column("agent", sa.String(200), server_default="", nullable=False))
         batch.add_column(sa.Column("scopes", sa.String(80), nullable=True))
@@ -33,7 +36,7 @@ def _people() -> None:
     with op.batch_alter_table("invitation", recreate="auto") as batch:
         batch.add_column(sa.Column("invited_by", ID, nullable=True))
         batch.create_foreign_key(op.f("fk_invitation_invited_by"), "person", ["invited_by"], ["id"])
-    with op.batch_alter_table("login_attempt") as batch:
+    with op.batch_alter_table("login_attempt", recreate="never") as batch:
         batch.add_column(sa.Column("address", sa.String(64), server_default="", nullable=False))
         batch.create_index("ix_login_attempt_address_at", ["address", "at"])
     op.create_table(
@@ -58,7 +61,7 @@ def _people() -> None:
 
 
 def _models() -> None:
-    with op.batch_alter_table("version") as batch:
+    with op.batch_alter_table("version", recreate="never") as batch:
         batch.add_column(sa.Column("because", sa.Text(), server_default="", nullable=False))
     op.create_table(
         "verdict",
@@ -101,7 +104,7 @@ def _models() -> None:
 
 
 def _projects() -> None:
-    with op.batch_alter_table("project") as batch:
+    with op.batch_alter_table("project", recreate="never") as batch:
         batch.add_column(
             sa.Column("restricted", sa.Boolean(), server_default=sa.text("false"), nullable=False)
         )
@@ -119,7 +122,7 @@ def _projects() -> None:
         sa.PrimaryKeyConstraint("project_id", "person_id", name=op.f("pk_membership")),
     )
     op.create_index(op.f("ix_membership_person_id"), "membership", ["person_id"])
-    with op.batch_alter_table("slot") as batch:
+    with op.batch_alter_table("slot", recreate="never") as batch:
         batch.add_column(sa.Column("shown_rank", sa.Integer(), nullable=True))
         batch.add_column(sa.Column("shown_strategy", sa.String(40), nullable=True))
         batch.add_column(sa.Column("shown_utility", sa.Float(), nullable=True))

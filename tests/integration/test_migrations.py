@@ -1,0 +1,207 @@
+"""A database of every earlier schema becomes one of the newest, and loses nothing."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Boolean, DateTime, Float, Integer, MetaData, String, Table, select, text
+from sqlalchemy.types import JSON
+
+from mlvajra_al.errors import Setup
+from mlvajra_al.store import revisions
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.schema import metadata
+from tests.factories import NOW
+
+ROWS = 3
+EARLIER = [name for name in reversed(revisions.known()) if name != revisions.newest()]
+
+
+@pytest.fixture
+def empty(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    """An open workspace whose database holds no table yet."""
+    store = Store.open(database_url, tmp_path / "home")
+    yield store
+    store.close()
+
+
+def _made_by(store: Store, revision: str) -> MetaData:
+    """Make the tables of an earlier schema, and return them as the database describes them."""
+    config = revisions._config()
+    with store.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    found = MetaData()
+    with store.read() as connection:
+        found.reflect(connection)
+    return found
+
+
+def _value(table: Table, name: str, number: int) -> Any:
+    """Return a value of a row that no default would give; what refers to a row has its value."""
+    column = table.columns[name]
+    for key in column.foreign_keys:
+        if key.column.table is not table or isinstance(column.type, String):
+            column = key.column
+            table, name = column.table, column.name
+            break
+    if isinstance(column.type, Boolean) or name in {"late", "done", "adjudicates", "holdout"}:
+        return bool(number % 2)
+    if isinstance(column.type, DateTime):
+        return NOW.replace(tzinfo=None) + timedelta(seconds=number)
+    if isinstance(column.type, JSON):
+        return {"number": number, "text": "Žofie"}
+    if isinstance(column.type, Float):
+        return number + 0.25
+    if isinstance(column.type, Integer):
+        return number
+    words = f"{number} {table.name} {name} Žofie"
+    length = column.type.length if isinstance(column.type, String) else None
+    return words[:length] if length and length > 1 else words[: length or 200]
+
+
+def _filled(store: Store, tables: MetaData) -> dict[str, list[dict[str, Any]]]:
+    """Put rows into every table and return them as they are stored, by table."""
+    with store.begin() as connection:
+        for table in tables.sorted_tables:
+            if table.name == "alembic_version":
+                continue
+            for number in range(1, ROWS + 1):
+                row = {column.name: _value(table, column.name, number) for column in table.columns}
+                connection.execute(table.insert().values(row))
+    return _stored(store, tables)
+
+
+def _stored(store: Store, tables: MetaData) -> dict[str, list[dict[str, Any]]]:
+    with store.read() as connection:
+        return {
+            table.name: [
+                dict(row)
+                for row in connection.execute(
+                    select(table).order_by(*table.primary_key.columns)
+                ).mappings()
+            ]
+            for table in tables.sorted_tables
+            if table.name != "alembic_version"
+        }
+
+
+def _differences(store: Store) -> list[Any]:
+    with store.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": False})
+        return [item for item in compare_metadata(context, metadata) if "type" not in str(item[0])]
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_earlier_database_is_brought_up_to_date_without_losing_a_value(
+    empty: Store, revision: str
+) -> None:
+    tables = _made_by(empty, revision)
+    before = _filled(empty, tables)
+    assert all(len(rows) == ROWS for rows in before.values()), "a table was left empty"
+
+    empty.migrate()
+
+    assert _stored(empty, tables) == before
+    assert _differences(empty) == []
+    with empty.read() as connection:
+        assert revisions.stored(connection) == revisions.newest()
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_what_an_earlier_schema_did_not_know_has_its_default(empty: Store, revision: str) -> None:
+    _filled(empty, _made_by(empty, revision))
+
+    empty.migrate()
+
+    with empty.read() as connection:
+        found = connection.execute(
+            text("SELECT restricted FROM project UNION ALL SELECT scopes IS NOT NULL FROM session")
+        )
+        assert {bool(value) for (value,) in found} == {False}
+        assert set(connection.scalars(text("SELECT agent FROM session"))) == {""}
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_foreign_keys_still_hold_after_the_upgrade(empty: Store, revision: str) -> None:
+    _filled(empty, _made_by(empty, revision))
+    empty.migrate()
+    with empty.read() as connection:
+        if connection.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+            assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+    with pytest.raises(Exception, match=r"(?i)foreign key"), empty.begin() as connection:
+        connection.execute(text("DELETE FROM person WHERE id = 1"))
+
+
+def test_a_fresh_database_equals_an_upgraded_one(empty: Store) -> None:
+    empty.migrate()
+    assert _differences(empty) == []
+
+
+def test_a_database_newer_than_the_program_is_left_alone(empty: Store) -> None:
+    empty.migrate()
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(Setup, match=r"schema '9999', but this program knows none newer than"):
+        empty.migrate()
+
+    with empty.read() as connection:
+        assert revisions.stored(connection) == "9999"
+
+
+def test_an_interrupted_upgrade_changes_nothing(empty: Store) -> None:
+    tables = _made_by(empty, EARLIER[-1])
+    before = _filled(empty, tables)
+    with empty.begin() as connection:  # stands in the way of a table of the next schema
+        connection.execute(text("CREATE TABLE membership (id INTEGER)"))
+
+    with pytest.raises(Setup, match="cannot be used"):
+        empty.migrate()
+
+    assert _stored(empty, tables) == before
+    with empty.read() as connection:
+        assert revisions.stored(connection) == EARLIER[-1]
+    with empty.begin() as connection:
+        connection.execute(text("DROP TABLE membership"))
+    empty.migrate()
+    assert _stored(empty, tables) == before
+
+
+def _start(url: str, home: str, ready: Any, answers: Any) -> None:
+    store = Store.open(url, Path(home))
+    ready.wait()
+    try:
+        store.migrate()
+        answers.put("")
+    except Exception as error:  # handed to the test
+        answers.put(repr(error))
+    store.close()
+
+
+def test_processes_that_start_at_once_do_not_collide(database_url: str, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, answers = context.Barrier(2), context.Queue()
+    home = str(tmp_path / "home")
+    starting = [
+        context.Process(target=_start, args=(database_url, home, ready, answers)) for _ in range(2)
+    ]
+    for process in starting:
+        process.start()
+    told = [answers.get(timeout=60) for _ in starting]
+    for process in starting:
+        process.join()
+
+    assert told == ["", ""]
+    store = Store.open(database_url, tmp_path / "home")
+    assert _differences(store) == []
+    store.close()
