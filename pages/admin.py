@@ -1,4 +1,4 @@
-"""People and their roles, and the record of every privileged act."""
+"""People, their projects and sign-ins, and the record of every privileged act."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlvajra_al.records import Person, Role
 from mlvajra_al.services import links, people
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.views import trail
+from mlvajra_al.web.views import memberships, sign_ins, trail
 from mlvajra_al.web.widgets import act, flash, flashed, local, plain, side_by_side
 
 person = require_role("admin")
@@ -133,24 +133,35 @@ def access_button(person: Person, chosen: Person) -> None:
         flash(f"{chosen.name} can no longer sign in. What {chosen.name} said stays.")
 
 
+def people_view(person: Person) -> None:
+    """Draw the accounts and how new ones are made."""
+    chosen = people_table(people.listed(store()))
+    if chosen is None:
+        st.caption("Choose a row to change a role, reset a password or disable an account.")
+    else:
+        change_box(person, chosen)
+    left, right = side_by_side(2, at_least=300)
+    with left:
+        add_form(person)
+    with right:
+        invite_box(person)
+
+
+VIEWS = {
+    ":material/group: People": people_view,
+    ":material/folder_shared: Projects": memberships.draw,
+    ":material/login: Sign-ins": sign_ins.draw,
+    ":material/history: Audit trail": trail.draw,
+}
+
+
 def draw(person: Person) -> None:
     """Draw the page."""
     st.title("Admin")
     flashed()
-    accounts, acts = st.tabs([":material/group: People", ":material/history: Audit trail"])
-    with accounts:
-        chosen = people_table(people.listed(store()))
-        if chosen is None:
-            st.caption("Choose a row to change a role, reset a password or disable an account.")
-        else:
-            change_box(person, chosen)
-        left, right = side_by_side(2, at_least=300)
-        with left:
-            add_form(person)
-        with right:
-            invite_box(person)
-    with acts:
-        trail.draw(person)
+    for tab, view in zip(st.tabs(list(VIEWS)), VIEWS.values(), strict=True):
+        with tab:
+            view(person)
 
 
 draw(person)

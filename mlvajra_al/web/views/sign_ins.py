@@ -1,0 +1,88 @@
+"""Everybody's sign-ins and API tokens, and who was invited: to look at and to end."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Person, Session
+from mlvajra_al.services import links, sessions, tokens
+from mlvajra_al.web.context import now, store
+from mlvajra_al.web.widgets import act, ago, clock, flash, plural
+
+
+def draw(person: Person) -> None:
+    """Draw what lets somebody in at present."""
+    at = now()
+    st.markdown("**Browsers**")
+    browsers = sessions.everybodys(store(), person, now=at)
+    _table(person, "browsers", browsers, [_browser(item) for item in browsers])
+    st.markdown("**API tokens**")
+    programs = tokens.listed(store(), person, now=at)
+    _table(person, "tokens", programs, [_program(item) for item in programs])
+    _invitations(person)
+
+
+def _browser(item: Session) -> dict[str, Any]:
+    return {
+        "Who": item.person,
+        "Where": item.agent or "unknown",
+        "Since": clock(item.created_at),
+        "Last seen": ago(item.seen_at),
+        "Until": clock(item.expires_at),
+    }
+
+
+def _program(item: Session) -> dict[str, Any]:
+    may = "everything" if item.scopes is None else ", ".join(sorted(item.scopes))
+    return {
+        "Who": item.person,
+        "What for": item.name,
+        "May": may,
+        "Last used": ago(item.seen_at),
+        "Until": clock(item.expires_at),
+    }
+
+
+def _table(
+    person: Person, what: str, found: tuple[Session, ...], rows: list[dict[str, Any]]
+) -> None:
+    if not found:
+        st.caption("None.")
+        return
+    picked = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"{what}:{found[0].id}:{len(found)}",
+        alt=f"Valid {what}; choose rows to end them",
+    )
+    chosen = [found[row] for row in picked.selection.rows]
+    if chosen and st.button(
+        f"End {len(chosen)} of them", key=f"end:{what}", icon=":material/logout:"
+    ):
+        ended = [
+            item
+            for item in chosen
+            if act("", partial(sessions.revoke, store(), person, item.id, now=now()))
+        ]
+        if len(ended) == len(chosen):
+            flash(f"Ended {plural(len(ended), 'sign-in')}.")
+
+
+def _invitations(person: Person) -> None:
+    waiting = links.waiting(store(), person, now=now())
+    if not waiting:
+        return
+    st.markdown("**Invitations nobody has used yet**")
+    for item in waiting:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{item.role} :gray[made {ago(item.created_at)}]")
+            if st.button("Withdraw", key=f"withdraw:{item.id}") and act(
+                "", partial(links.withdraw, store(), person, item.id, now=now())
+            ):
+                flash("The invitation is worth nothing now.")
