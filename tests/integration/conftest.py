@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -52,7 +55,7 @@ class Web:
 
     def browser(self) -> httpx.Client:
         """Return a client with its own cookies, which follows no redirects by itself."""
-        client = httpx.Client(base_url=self.url, timeout=30)
+        client = httpx.Client(base_url=self.url, timeout=30, verify=_trust())
         self.clients.append(client)
         return client
 
@@ -90,9 +93,22 @@ def _application() -> Starlette:
     return Starlette(routes=ours, middleware=edge.middleware())
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read once what each client would read anew."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
 def web(workspace: Path) -> Iterator[Web]:
     """The web edge on an empty SQLite workspace."""
+    with serving() as running:
+        yield running
+
+
+@contextmanager
+def serving() -> Iterator[Web]:
+    """Serve the workspace that MLVAJRA_HOME names, in this process."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(

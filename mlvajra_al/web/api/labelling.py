@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Body, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from mlvajra_al.errors import WrongPerson
@@ -34,6 +34,8 @@ MAX_ANSWERS = 1_000
 
 class Asked(BaseModel):
     """What a page says about whom it was opened for."""
+
+    model_config = ConfigDict(extra="forbid")
 
     person: str | None = Field(
         default=None, description="Who the page belongs to; another than the caller is refused"
@@ -63,7 +65,7 @@ class Claims(Asked):
 
 
 class Sent(BaseModel):
-    """An answer as a browser or a program sends it."""
+    """An answer as a browser or a program sends it; what is not known here costs no answer."""
 
     event_id: str = Field(description="A UUID of your own; sent twice it is stored once")
     sample_key: str
