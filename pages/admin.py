@@ -36,17 +36,19 @@ def people_table(everybody: tuple[Person, ...]) -> Person | None:
             for each in everybody
         ]
     )
-    picked = st.dataframe(
+    st.dataframe(
         frame,
         hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"people:{len(everybody)}",
         column_config={"Since": st.column_config.DatetimeColumn(format="YYYY-MM-DD")},
-        alt="People with an account; choose a row to change it",
+        alt="People with an account",
     )
-    rows = picked.selection.rows
-    return everybody[rows[0]] if rows else None
+    return st.selectbox(
+        "Account to change",
+        everybody,
+        index=None,
+        format_func=lambda each: each.name,
+        placeholder="Choose a person to change a role, reset a password or disable an account",
+    )
 
 
 def add_form(person: Person) -> None:
@@ -136,9 +138,7 @@ def access_button(person: Person, chosen: Person) -> None:
 def people_view(person: Person) -> None:
     """Draw the accounts and how new ones are made."""
     chosen = people_table(people.listed(store()))
-    if chosen is None:
-        st.caption("Choose a row to change a role, reset a password or disable an account.")
-    else:
+    if chosen is not None:
         change_box(person, chosen)
     left, right = side_by_side(2, at_least=300)
     with left:

@@ -78,7 +78,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return paragraph("None.")
     lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="scroll"><table>{body}</table></div>'
 
 
 def checks(name: str, legend: str, choices: Sequence[tuple[str, str]]) -> str:

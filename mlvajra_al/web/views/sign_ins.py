@@ -53,25 +53,22 @@ def _table(
     if not found:
         st.caption("None.")
         return
-    picked = st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        key=f"{what}:{found[0].id}:{len(found)}",
-        alt=f"Valid {what}; choose rows to end them",
-    )
-    chosen = [found[row] for row in picked.selection.rows]
-    if chosen and st.button(
-        f"End {len(chosen)} of them", key=f"end:{what}", icon=":material/logout:"
-    ):
-        ended = [
-            item
-            for item in chosen
-            if act("", partial(sessions.revoke, store(), person, item.id, now=now()))
-        ]
-        if len(ended) == len(chosen):
-            flash(f"Ended {plural(len(ended), 'sign-in')}.")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=f"Valid {what}")
+    with st.form(f"end:{what}", border=False):
+        chosen = st.multiselect(
+            f"End some of these {what}",
+            found,
+            format_func=lambda item: f"{item.person}: {item.name or item.agent} ({item.id})",
+            placeholder="Choose",
+        )
+        if st.form_submit_button("End", icon=":material/logout:") and chosen:
+            _end(person, chosen)
+
+
+def _end(person: Person, chosen: list[Session]) -> None:
+    verbs = (partial(sessions.revoke, store(), person, item.id, now=now()) for item in chosen)
+    if all([act("", verb) for verb in verbs]):
+        flash(f"Ended {plural(len(chosen), 'sign-in')}.")
 
 
 def _invitations(person: Person) -> None:
