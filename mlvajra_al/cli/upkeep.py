@@ -1,9 +1,11 @@
-"""`mlvajra backup`, `backups`, `restore`: copies of the workspace, and back again."""
+"""`mlvajra backup`, `backups`, `restore`, `doctor`: the workspace kept, brought back, examined."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: mlvajra backups /mnt/backups")(backups)
     example = "Example: mlvajra restore /mnt/backups/2026-11-23T18-00-00Z --into /tmp/look"
     app.command(epilog=example)(restore)
+    app.command(epilog="Example: mlvajra doctor --json")(doctor)
 
 
 def backup(place: Place, as_json: AsJson = False) -> None:
@@ -118,6 +121,41 @@ def restore(
     )
     if done.aside:
         sys.stderr.write(f"what was there before lies in {done.aside}\n")
+
+
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what is safe to mend, and say what was done.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Examine the whole workspace and say what to do; exit code 1 when something is wrong."""
+    from mlvajra_al.config import settings
+    from mlvajra_al.services.checking import examination
+
+    chosen = settings()
+    with (
+        closing(examination.existing(chosen.home.absolute(), chosen.url)) as store,
+        progress(unit="files") as bar,
+    ):
+        task = bar.add_task("Examining", total=1)
+        found = examination.examine(
+            store,
+            now=now(),
+            lease=timedelta(minutes=chosen.lease_minutes),
+            fix=fix,
+            watch=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    wrong = sum(item.wrong for item in found)
+    if as_json:
+        put({"wrong": wrong, "findings": [asdict(item) for item in found]})
+    else:
+        for item in found:
+            mark = "wrong" if item.wrong else "fixed" if item.fixed else "note "
+            sys.stderr.write(f"{mark} | {item.what}\n      | {item.remedy}\n")
+        sys.stderr.write(f"{wrong:,} things are wrong\n" if wrong else "nothing is wrong\n")
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _row(item: Backup) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from mlvajra_al.records.projects import (
     Schema,
     Shard,
 )
+from mlvajra_al.records.upkeep import Finding
 from mlvajra_al.records.work import Job, JobKind, JobState, Progress
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "EstimatorName",
     "Evaluation",
     "FeatureImportance",
+    "Finding",
     "GlobalExplanation",
     "Gold",
     "Invitation",

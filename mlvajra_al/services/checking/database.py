@@ -1,0 +1,55 @@
+"""Checks of the database: its schema, its own soundness, and what must hold between its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlvajra_al.records import Finding
+from mlvajra_al.services.checking.visit import Visit
+from mlvajra_al.store import invariants, revisions, soundness
+
+FROM_A_BACKUP = "stop everything and restore the newest good backup ('mlvajra restore')"
+
+
+def schema(visit: Visit) -> Iterator[Finding]:
+    """Find a schema this program cannot work with."""
+    with visit.store.read() as connection:
+        stored = revisions.stored(connection)
+    newest = revisions.newest()
+    if stored is None:
+        yield Finding(
+            "schema",
+            "the database holds no tables of ours",
+            "start 'mlvajra run', which makes them, or check MLVAJRA_HOME and MLVAJRA_DATABASE_URL",
+        )
+    elif stored not in revisions.known():
+        yield Finding(
+            "schema",
+            f"the schema {stored!r} is newer than this program, which works with {newest!r}",
+            "update mlvajra_al to the version that was used last",
+        )
+    elif stored != newest:
+        yield Finding(
+            "schema",
+            f"the schema {stored!r} is older than {newest!r}, with which this program works",
+            "make a backup, then start 'mlvajra run', which brings it up to date",
+        )
+
+
+def sound(visit: Visit) -> Iterator[Finding]:
+    """Find damage the database engine notices."""
+    with visit.store.read() as connection:
+        for complaint in soundness.complaints(connection):
+            yield Finding("database", f"the database is damaged: {complaint}", FROM_A_BACKUP)
+
+
+def rows(visit: Visit) -> Iterator[Finding]:
+    """Find rows that contradict each other."""
+    with visit.store.read() as connection:
+        for item in invariants.broken(connection):
+            yield Finding(
+                "rows",
+                f"{item.what}: {item.count:,}, for instance {item.example}",
+                "nothing of ours writes this; report it with the output of 'mlvajra doctor "
+                f"--json', and if labels are affected, {FROM_A_BACKUP}",
+            )

@@ -1,0 +1,69 @@
+"""Examine a whole workspace: what is wrong with it, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mlvajra_al.errors import Setup
+from mlvajra_al.records import Finding
+from mlvajra_al.services.backup import Watch, nobody_watches
+from mlvajra_al.services.checking import database, files, machine, work
+from mlvajra_al.services.checking.visit import Visit
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.restores import sqlite_path
+
+Check = Callable[[Visit], Iterator[Finding]]
+FIRST: dict[str, Check] = {"schema": database.schema, "database": database.sound}
+"""Where these find something the tables cannot be read with any meaning."""
+OF_TABLES: dict[str, Check] = {
+    "rows": database.rows,
+    "files": files.whole,
+    "strays": files.unmentioned,
+    "clocks": work.clocks,
+    "leases": work.far_leases,
+    "jobs": work.jobs,
+    "workers": work.silent,
+}
+OF_THE_MACHINE: dict[str, Check] = {
+    "set aside": files.set_aside,
+    "disk": machine.room,
+    "permissions": machine.permissions,
+}
+
+
+def examine(
+    store: Store,
+    *,
+    now: datetime,
+    lease: timedelta,
+    fix: bool = False,
+    watch: Watch = nobody_watches,
+) -> tuple[Finding, ...]:
+    """Return everything an operator should know of a workspace; with `fix`, mend what is safe.
+
+    Nothing is brought to a newer schema, and people and the worker can go on meanwhile.
+    """
+    visit = Visit(store, now, lease, fix, watch)
+    found = [finding for check in FIRST.values() for finding in check(visit)]
+    checks = (
+        [*OF_THE_MACHINE.values()] if found else [*OF_TABLES.values(), *OF_THE_MACHINE.values()]
+    )
+    found += [finding for check in checks for finding in check(visit)]
+    return tuple(found)
+
+
+def existing(home: Path, url: str) -> Store:
+    """Open a workspace that is there.
+
+    Raises
+    ------
+    Setup
+        If there is none.
+    """
+    database = sqlite_path(url)
+    missing = next((path for path in (home, database) if path and not path.exists()), None)
+    if missing is not None:
+        raise Setup(f"there is no workspace: {missing} does not exist; check MLVAJRA_HOME")
+    return Store.open(url, home)

@@ -1,0 +1,123 @@
+"""Checks of files: every pool and model against its SHA-256, and files nothing mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.errors import Conflict
+from mlvajra_al.records import Finding
+from mlvajra_al.services.checking.visit import Visit
+from mlvajra_al.store import positions, projects, strays
+from mlvajra_al.store.files import Mentioned, mentioned
+from mlvajra_al.store.restores import ASIDE
+from mlvajra_al.store.shards import Pool, Positions, pool_folder, sha256_of
+from mlvajra_al.store.staging import exclusive
+from mlvajra_al.store.strays import Stray
+
+
+def whole(visit: Visit) -> Iterator[Finding]:
+    """Find shards and models that are not what was written, and answers that do not fit them."""
+    with visit.store.read() as connection:
+        files = list(mentioned(connection))
+    bad = set()
+    for done, item in enumerate(files):
+        visit.watch(done, len(files))
+        path = visit.store.home / item.path
+        if not path.is_file():
+            yield _unlike(item, "is missing")
+        elif sha256_of(path) != item.sha256:
+            yield _unlike(item, "is damaged: its SHA-256 does not match the one recorded")
+        else:
+            continue
+        bad.add(path.parent)
+    visit.watch(len(files), len(files))
+    yield from _misplaced(visit, bad)
+
+
+def _unlike(item: Mentioned, what: str) -> Finding:
+    remedy = f"copy BACKUP/{item.path} of a backup to its place in the workspace"
+    if item.path.startswith("artefacts/"):
+        remedy += ", or train in full: the model is then replaced by a new version"
+    return Finding("files", f"{item.path} {what}", remedy)
+
+
+def _misplaced(visit: Visit, bad: set[Path]) -> Iterator[Finding]:
+    """Find answers and questions about samples that stand elsewhere; read only whole pools."""
+    with visit.store.read() as connection:
+        for project in projects.listed(connection, archived=True):
+            folder = pool_folder(visit.store.home, project.id)
+            if folder in bad:
+                continue
+            pool = Pool(folder, projects.shards(connection, project.id))
+            rows = positions.mentioned(connection, project.id)
+            wrong = sum(_elsewhere(pool, keys, places) for keys, places in rows)
+            if wrong:
+                yield Finding(
+                    "files",
+                    f"{project.name}: {wrong:,} answers or questions name a sample that does not "
+                    "stand where they say",
+                    "the pool is not the one they were given on; restore a backup",
+                )
+
+
+def _elsewhere(pool: Pool, keys: NDArray[np.object_], places: Positions) -> int:
+    inside = (places >= 0) & (places < len(pool))
+    try:
+        there = np.array(pool.keys(places[inside]), dtype=object)
+    except IndexError:  # the shards leave a gap, which the check of rows tells
+        return 0
+    return int((~inside).sum() + (there != keys[inside]).sum())
+
+
+def unmentioned(visit: Visit) -> Iterator[Finding]:
+    """Find what killed work has left; with `fix`, remove what is older than a day."""
+    with visit.store.read() as connection:
+        found = strays.strays(connection, visit.store.home)
+    old = [item for item in found if item.old(visit.now)]
+    removed = [item for item in old if visit.fix and _removed(visit, item)]
+    if removed:
+        yield _strays("removed ", removed, "nothing to do", fixed=True)
+    left = [item for item in old if item not in removed]
+    if left:
+        yield _strays("", left, "they do no harm; 'mlvajra doctor --fix' removes them")
+
+
+def _strays(verb: str, found: list[Stray], remedy: str, *, fixed: bool = False) -> Finding:
+    size = sum(item.bytes for item in found)
+    what = (
+        f"{verb}{len(found):,} files or folders that nothing mentions ({size / 2**20:,.1f} MB), "
+        f"for instance {found[0].path}"
+    )
+    return Finding("strays", what, remedy, wrong=False, fixed=fixed)
+
+
+def _removed(visit: Visit, stray: Stray) -> bool:
+    """Remove a stray, but nothing from a pool while an import is under way."""
+    pool = _pool_of(stray.path, visit.store.home)
+    if pool is None:
+        return strays.remove(stray)
+    with suppress(Conflict), exclusive(pool):
+        return strays.remove(stray)
+    return False
+
+
+def _pool_of(path: Path, home: Path) -> Path | None:
+    parts = path.relative_to(home).parts
+    return home / "shards" / parts[1] if parts[0] == "shards" else None
+
+
+def set_aside(visit: Visit) -> Iterator[Finding]:
+    """Find what restores have moved aside."""
+    for path in sorted(visit.store.home.glob(f"{ASIDE}*")):
+        size = sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+        yield Finding(
+            "strays",
+            f"{path} holds what a restore has replaced ({size / 2**20:,.1f} MB)",
+            "delete it when you are sure that nothing in it is missed",
+            wrong=False,
+        )
