@@ -287,6 +287,29 @@ def test_a_few_new_samples_are_added_to_the_features_and_many_refit_them(
     assert (third.parent, third.mode) == (None, "full")
 
 
+def import_more(loop: Rehearsal, folder: Path, table: pa.Table) -> list[str]:
+    """Import samples, do what follows, and return what was done."""
+    source = folder / "more.parquet"
+    pq.write_table(table, source)
+    loop.import_from(source)
+    return kinds(loop.work())
+
+
+def test_a_few_samples_in_a_strange_language_refit_the_features(
+    light: Store, tmp_path: Path
+) -> None:
+    loop = a_model(light, tmp_path)
+    strange = pa.array(
+        [f"{word} perro gato casa mesa silla sol luna mar rio" for word in "ab" * 15]
+    )
+    table = texts(45, seed=5, first=2_000).set_column(1, "body", strange)
+    assert import_more(loop, tmp_path, table) == ["ingest", "prepare", "retrain", "explain"]
+    first, second = loop.versions()
+    assert second.revision_id != first.revision_id
+    assert (second.parent, second.mode) == (None, "full")
+    assert second.trigger.startswith("unknown words rose from ")
+
+
 def test_holdout_samples_are_never_trained_on_and_never_ranked_by_the_model(
     light: Store, tmp_path: Path
 ) -> None:

@@ -47,7 +47,7 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
         for number in numbers:
             report = holdout.report(project, number, of=measured[number], now=tell.clock())
             versions.add_report(connection, report)
-        verdict = found and _counted(connection, project, holdout, found, now=tell.clock())
+        verdict = found and counted(connection, project, holdout, found, now=tell.clock())
         result: Result = {"verdict": verdict and dump(verdict)}
         tell.settle(connection, result)
         return result
@@ -55,7 +55,7 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
     return store.write(operation)
 
 
-def _counted(
+def counted(
     connection: Connection, project: Project, holdout: Holdout, found: Verdict, *, now: datetime
 ) -> Verdict:
     """Count a comparison; what was compared on the same answers before is said again."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.learning.evaluation import aligned, compare, evaluate, posterior, spending
+from mlvajra_al.learning.evaluation import aligned, evaluate, posterior
 from mlvajra_al.learning.metrics import f1, macro_f1
-from mlvajra_al.records import Evaluation, Verdict
+from mlvajra_al.records import Evaluation
 
 HAM_SPAM = ["ham", "spam"]
 
@@ -135,90 +134,3 @@ def test_intervals_of_macro_f1_cover_with_ten_labels() -> None:
         low, high = np.quantile(drawn, (0.025, 0.975))
         covered += low <= true <= high
     assert covered >= 88
-
-
-def guesses(confusion_of: np.ndarray) -> np.ndarray:
-    return np.where(np.arange(2) == confusion_of[:, None], 0.9, 0.1)
-
-
-def compared(both: int, old: int, new: int, neither: int, *, alpha: float = 0.001) -> Verdict:
-    """Compare models that are right on this many samples: both, only one, none."""
-    n = both + old + new + neither
-    truth = np.arange(n) % 2
-    right_old = np.repeat([True, True, False, False], [both, old, new, neither])
-    right_new = np.repeat([True, False, True, False], [both, old, new, neither])
-    return compare(
-        np.array(HAM_SPAM)[truth],
-        guesses(np.where(right_old, truth, 1 - truth)),
-        guesses(np.where(right_new, truth, 1 - truth)),
-        HAM_SPAM,
-        rng=rng(),
-        alpha=alpha,
-        champion=3,
-        challenger=5,
-    )  # fmt: skip
-
-
-def test_a_clearly_better_challenger_is_promoted_in_plain_words() -> None:
-    verdict = compared(80, 0, 14, 6)
-    assert verdict.better and verdict.p_value == pytest.approx(0.5**14)
-    assert verdict.advice.startswith("promote version 5: version 5 is right on 14 samples")
-    assert verdict.difference.low > 0
-    assert verdict.challenger_value > verdict.champion_value
-
-
-def test_a_worse_challenger_is_not_promoted() -> None:
-    verdict = compared(80, 14, 0, 6)
-    assert not verdict.better
-    assert verdict.advice.startswith("keep version 3")
-    assert verdict.difference.high < 0
-
-
-def test_equals_are_too_close_to_say() -> None:
-    verdict = compared(90, 3, 4, 3)
-    assert not verdict.better and "too close to say" in verdict.advice
-    assert verdict.difference.low < 0 < verdict.difference.high
-
-
-def test_identical_answers_differ_by_nothing() -> None:
-    verdict = compared(95, 0, 0, 5)
-    assert verdict.p_value == 1.0 and verdict.difference.value == 0.0
-    assert not verdict.better
-
-
-def test_too_few_samples_are_too_few_to_compare() -> None:
-    verdict = compared(10, 0, 4, 1)
-    assert verdict.advice == "too few to say: 5 more samples needed"
-    assert verdict.p_value is None and not verdict.better and verdict.difference.value is None
-    empty = compare([], np.empty((0, 2)), np.empty((0, 2)), HAM_SPAM, rng=rng(), alpha=0.05,
-                    champion=1, challenger=2)  # fmt: skip
-    assert empty.n == 0 and empty.difference.value is None
-
-
-def test_many_labels_are_compared_too() -> None:
-    labels = [str(i) for i in range(10)]
-    truth = np.arange(300) % 10
-    worse = np.where(np.arange(300) < 60, (truth + 1) % 10, truth)
-    verdict = compare(truth.astype(str), np.eye(10)[worse], np.eye(10)[truth], labels, rng=rng(),
-                      alpha=0.001, champion=1, challenger=2)  # fmt: skip
-    assert verdict.metric == "macro F1" and verdict.better
-    assert verdict.difference.low > 0.1
-
-
-def test_an_equal_challenger_is_promoted_in_at_most_five_projects_of_a_hundred() -> None:
-    """Two equal models with 10% discordance, 50 retrains on a growing holdout."""
-    generator, promoted = rng(11), 0
-    for _ in range(300):
-        flips = generator.random(400) < 0.1
-        wins = np.cumsum(flips & (generator.random(400) < 0.5))
-        total = np.cumsum(flips)
-        ks = np.arange(1, 51)
-        n = ks * 8 - 1
-        p = binom.sf(wins[n] - 1, total[n], 0.5)
-        promoted += bool((p <= np.array([spending(int(k)) for k in ks])).any())
-    assert promoted <= 15
-
-
-def test_all_retrains_together_may_spend_five_percent() -> None:
-    assert sum(spending(k) for k in range(200)) == pytest.approx(0.05)
-    assert spending(0) == spending(51) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,6 +38,12 @@ def test_going_back_forgets_the_champions_that_came_after(numbers, line) -> None
 def test_only_a_move_to_an_earlier_version_is_a_rollback() -> None:
     assert rolled_back_at(moves(1, 2, 5)) is None
     assert rolled_back_at(moves(1, 2, 5, 2, 6)) == NOW + timedelta(minutes=3)
+
+
+def test_a_move_that_no_person_made_is_no_rollback() -> None:
+    by_itself = [replace(move, person=None) for move in moves(1, 2, 1)]
+    assert rolled_back_at(by_itself) is None
+    assert champions(by_itself) == [1]
 
 
 def test_the_name_of_an_explanation_fits_its_column_whatever_the_key() -> None:

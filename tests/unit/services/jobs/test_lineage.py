@@ -81,6 +81,33 @@ def test_a_changed_recipe_or_revision_starts_a_new_line() -> None:
     assert decide(FIRST, revision=anew) == Fit(None, None, "the pool was read anew")
 
 
+def test_a_pool_read_anew_just_now_starts_a_new_line_and_says_why() -> None:
+    reread = "3 of 9 samples are new"
+    fit = next_fit(
+        PROJECT, Past((FIRST,), REVISION, ()), full=False, relabelled=False, reread=reread
+    )
+    assert fit == Fit(None, None, reread)
+
+
+def test_a_first_version_needs_no_reason_for_reading_the_pool() -> None:
+    fit = next_fit(PROJECT, Past((), None, ()), full=True, relabelled=True, reread="anything")
+    assert fit == Fit(None, None, "the first version")
+
+
+def test_a_project_without_any_revision_starts_a_new_line() -> None:
+    assert decide(FIRST, revision=None) == Fit(None, None, "the pool was read anew")
+
+
+def test_where_every_version_is_an_increment_all_of_them_count() -> None:
+    assert since_full([SECOND, a_version(3, parent=2)]) == 2
+    assert since_full([]) == 0
+
+
+def test_a_version_that_took_over_from_a_damaged_one_starts_no_new_line() -> None:
+    fell_back = replace(a_move(1, 2, NOW + timedelta(hours=1)), person=None)
+    assert decide(FIRST, SECOND, moves=(fell_back,)).previous == SECOND
+
+
 def test_after_a_rollback_one_fit_has_no_parent_and_the_next_has() -> None:
     back = a_move(1, 2, NOW + timedelta(minutes=2, seconds=30))
     moves = (a_move(1, None, NOW), a_move(2, 1, NOW + timedelta(minutes=2)), back)

@@ -1,0 +1,153 @@
+"""Comparisons are counted, whoever asks for them and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+import pytest
+
+from mlvajra_al import worker
+from mlvajra_al.errors import Conflict
+from mlvajra_al.learning.comparison import COMPARISONS
+from mlvajra_al.records import Answer, Policy, Verdict
+from mlvajra_al.services import training, versions
+from mlvajra_al.services.jobs import evaluating
+from mlvajra_al.services.jobs.scoring import Holdout
+from mlvajra_al.services.jobs.telling import Cancelled, Tell
+from mlvajra_al.store import jobs, verdicts
+from mlvajra_al.store.database import Store
+from tests.factories import NOW
+from tests.integration.test_loop import a_text_project, texts
+from tests.rehearsal import Rehearsal
+
+POLICY = Policy(retrain_every=1_000, holdout_rate=0.6)
+
+
+@pytest.fixture
+def loop(store: Store, tmp_path: Path) -> Iterator[Rehearsal]:
+    """Two versions, and holdout labels enough to compare them."""
+    source = tmp_path / "texts.parquet"
+    pq.write_table(texts(240), source)
+    loop = Rehearsal.begin(store, a_text_project(POLICY), source=source)
+    loop.work()
+    for answers in (50, 12):
+        loop.answer(answers)
+        ask = training.request_retrain
+        ask(store, loop.admin, "texts", mode="incremental", now=worker.utc_now())
+        loop.work()
+    yield loop
+
+
+def compare(loop: Rehearsal, champion: int = 1, challenger: int = 2) -> Verdict:
+    asked = versions.request_evaluation(
+        loop.store, loop.admin, "texts", numbers=(champion, challenger), now=worker.utc_now()
+    )
+    loop.work()
+    found = versions.verdict(training.job(loop.store, loop.admin, asked.id))
+    assert found is not None
+    return found
+
+
+def counted(loop: Rehearsal) -> list[tuple[int, int, int]]:
+    with loop.store.read() as connection:
+        found = verdicts.listed(connection, loop.project.id)
+    return [(item.number, item.champion, item.challenger) for item in found]
+
+
+def answer_one(loop: Rehearsal, *, holdout: bool) -> None:
+    """Answer one sample that is held out, or one that is not."""
+    claim = next(claim for claim in loop.claim(12) if claim.why.holdout is holdout)
+    (gold,) = loop.gold([claim.position])
+    loop.record([Answer(str(uuid4()), claim.sample_key, "answer", gold, claim.id)])
+
+
+def test_each_new_look_is_counted_and_a_repetition_is_not(loop: Rehearsal) -> None:
+    first = compare(loop)
+    assert first.p_value is not None and first.number == 1
+    assert compare(loop) == first
+    assert counted(loop) == [(1, 1, 2)]
+
+    assert compare(loop, 2, 1).number == 2
+
+    answer_one(loop, holdout=True)
+    again = compare(loop)
+    assert (again.number, again.n) == (3, first.n + 1)
+    assert counted(loop) == [(1, 1, 2), (2, 2, 1), (3, 1, 2)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_answer_that_is_not_held_out_makes_no_new_look(loop: Rehearsal) -> None:
+    first = compare(loop)
+    answer_one(loop, holdout=False)
+    assert compare(loop) == first
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_after_fifty_comparisons_a_person_decides(loop: Rehearsal) -> None:
+    spent = replace(compare(loop), number=COMPARISONS)
+    with loop.store.begin() as connection:
+        verdicts.add(connection, loop.project.id, spent, holdout="another", now=NOW)
+    answer_one(loop, holdout=True)
+    last = compare(loop)
+    assert last.number == COMPARISONS + 1 and not last.better
+    assert "you decide: after 50 comparisons" in last.advice
+
+
+def asked_again(loop: Rehearsal) -> tuple[Holdout, Verdict]:
+    """Return a comparison as a job has made it, before it is counted."""
+    verdict = replace(compare(loop), number=2)
+    return Holdout((), (0, 0, 0), loop.project.last_seq), verdict
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_of_two_counted_at_once_the_later_takes_the_next_number(loop: Rehearsal) -> None:
+    holdout, verdict = asked_again(loop)
+    with loop.store.begin() as connection:
+        verdicts.add(connection, loop.project.id, verdict, holdout="another", now=NOW)
+    with loop.store.begin() as connection:
+        found = evaluating.counted(connection, loop.project, holdout, verdict, now=NOW)
+    assert found.number == 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_look_that_comes_too_late_to_spend_anything_is_asked_for_again(
+    loop: Rehearsal,
+) -> None:
+    holdout, verdict = asked_again(loop)
+    last = replace(verdict, number=COMPARISONS)
+    with loop.store.begin() as connection:
+        verdicts.add(connection, loop.project.id, last, holdout="another", now=NOW)
+    with pytest.raises(Conflict, match="compare again"), loop.store.begin() as connection:
+        evaluating.counted(connection, loop.project, holdout, verdict, now=NOW)
+
+
+def test_too_few_labels_to_say_spend_nothing(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "texts.parquet"
+    pq.write_table(texts(120), source)
+    few = Policy(retrain_every=1_000, holdout_rate=0.1)
+    loop = Rehearsal.begin(store, a_text_project(few), source=source)
+    loop.work()
+    for _ in range(2):
+        loop.answer(12)
+        ask = training.request_retrain
+        ask(store, loop.admin, "texts", mode="full", now=worker.utc_now())
+        loop.work()
+    assert compare(loop).p_value is None
+    assert counted(loop) == []
+
+
+def test_a_comparison_that_was_cancelled_is_not_counted(loop: Rehearsal) -> None:
+    now = worker.utc_now()
+    asked = versions.request_evaluation(loop.store, loop.admin, "texts", numbers=(1, 2), now=now)
+    with loop.store.begin() as connection:
+        job = jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+    assert job is not None and job.id == asked.id
+    tell = Tell(loop.store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
+    training.cancel(loop.store, loop.admin, job.id, now=now)
+    with pytest.raises(Cancelled):
+        evaluating.evaluate(loop.store, job, tell)
+    assert counted(loop) == []

@@ -1,0 +1,172 @@
+"""Which of two versions is better, and how often chance alone may say so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+
+from mlvajra_al.learning.comparison import COMPARISONS, ERROR, compare, spending
+from mlvajra_al.records import Verdict
+
+HAM_SPAM = ["ham", "spam"]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def guesses(confusion_of: np.ndarray) -> np.ndarray:
+    return np.where(np.arange(2) == confusion_of[:, None], 0.9, 0.1)
+
+
+def answered(both: int, old: int, new: int, neither: int) -> tuple[np.ndarray, ...]:
+    """Return labels and the answers of models right on so many: both, only one, none."""
+    n = both + old + new + neither
+    truth = np.arange(n) % 2
+    right_old = np.repeat([True, True, False, False], [both, old, new, neither])
+    right_new = np.repeat([True, False, True, False], [both, old, new, neither])
+    return (
+        np.array(HAM_SPAM)[truth],
+        guesses(np.where(right_old, truth, 1 - truth)),
+        guesses(np.where(right_new, truth, 1 - truth)),
+    )
+
+
+def judged(y: np.ndarray, old: np.ndarray, new: np.ndarray, *, alpha: float = 0.001) -> Verdict:
+    return compare(y, old, new, HAM_SPAM, rng=rng(), alpha=alpha, champion=3, challenger=5)
+
+
+def compared(both: int, old: int, new: int, neither: int, *, alpha: float = 0.001) -> Verdict:
+    """Compare models that are right on this many samples: both, only one, none."""
+    return judged(*answered(both, old, new, neither), alpha=alpha)
+
+
+def test_a_clearly_better_challenger_is_promoted_in_plain_words() -> None:
+    verdict = compared(80, 0, 14, 6)
+    assert verdict.better and verdict.p_value == pytest.approx(0.5**14)
+    assert verdict.advice.startswith("promote version 5: version 5 is right on 14 samples")
+    assert verdict.difference.low > 0
+    assert verdict.challenger_value > verdict.champion_value
+
+
+def test_a_worse_challenger_is_not_promoted() -> None:
+    verdict = compared(80, 14, 0, 6)
+    assert not verdict.better
+    assert verdict.advice.startswith("keep version 3")
+    assert verdict.difference.high < 0
+
+
+def test_equals_are_too_close_to_say() -> None:
+    verdict = compared(90, 3, 4, 3)
+    assert not verdict.better and "too close to say" in verdict.advice
+    assert verdict.difference.low < 0 < verdict.difference.high
+
+
+def test_identical_answers_differ_by_nothing() -> None:
+    verdict = compared(95, 0, 0, 5)
+    assert verdict.p_value == 1.0 and verdict.difference.value == 0.0
+    assert not verdict.better
+
+
+def test_too_few_samples_are_too_few_to_compare() -> None:
+    verdict = compared(10, 0, 4, 1)
+    assert verdict.advice == "too few to say: 5 more samples needed"
+    assert verdict.p_value is None and not verdict.better and verdict.difference.value is None
+    empty = compare([], np.empty((0, 2)), np.empty((0, 2)), HAM_SPAM, rng=rng(), alpha=0.05,
+                    champion=1, challenger=2)  # fmt: skip
+    assert empty.n == 0 and empty.difference.value is None
+
+
+def test_many_labels_are_compared_too() -> None:
+    labels = [str(i) for i in range(10)]
+    truth = np.arange(300) % 10
+    worse = np.where(np.arange(300) < 60, (truth + 1) % 10, truth)
+    verdict = compare(truth.astype(str), np.eye(10)[worse], np.eye(10)[truth], labels, rng=rng(),
+                      alpha=0.001, champion=1, challenger=2)  # fmt: skip
+    assert verdict.metric == "macro F1" and verdict.better
+    assert verdict.difference.low > 0.1
+
+
+def promotes(compared_each_time: int, *, projects: int = 300, retrains: int = 60) -> float:
+    """Return the share of projects in which one of two equal models is promoted by chance.
+
+    The two disagree on every tenth holdout sample; the holdout grows by 8 labels a retrain, and
+    the versions are compared so many times a retrain, each time on other labels.
+    """
+    generator, found = rng(11), 0
+    looks = retrains * compared_each_time
+    n = 1 + np.arange(looks) * 8 // compared_each_time
+    for _ in range(projects):
+        flips = generator.random(n[-1] + 1) < 0.1
+        wins = np.cumsum(flips & (generator.random(len(flips)) < 0.5))
+        total = np.cumsum(flips)
+        p = binom.sf(wins[n] - 1, total[n], 0.5)
+        found += bool((p <= np.array([spending(k) for k in range(1, looks + 1)])).any())
+    return found / projects
+
+
+@pytest.mark.parametrize("compared_each_time", [1, 3, 10])
+def test_however_often_one_looks_an_equal_challenger_is_promoted_in_at_most_5_projects_of_100(
+    compared_each_time: int,
+) -> None:
+    assert promotes(compared_each_time) <= ERROR
+
+
+def test_five_percent_at_each_look_would_promote_it_in_more_than_ten_projects_of_100(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(globals(), "spending", lambda _: ERROR)
+    assert promotes(1) > 0.1
+
+
+def test_all_comparisons_together_may_spend_five_percent() -> None:
+    assert sum(spending(k) for k in range(200)) == pytest.approx(ERROR)
+    assert spending(0) == spending(COMPARISONS + 1) == 0
+    assert spending(COMPARISONS) > 0
+
+
+def test_when_all_is_spent_the_numbers_are_told_and_a_person_decides() -> None:
+    verdict = compared(80, 0, 14, 6, alpha=spending(COMPARISONS + 1))
+    assert not verdict.better
+    assert verdict.advice == (
+        "too close to say: version 5 is right on 14 samples where version 3 is wrong, and wrong on "
+        "0 where it is right; keep version 3 until there are more answers; you decide: after 50 "
+        "comparisons of this project nothing is left of the 5% chance of a false promotion that "
+        "they share"
+    )
+
+
+cells = st.integers(min_value=0, max_value=60)
+
+
+@given(both=st.integers(10, 200), old=cells, new=cells, neither=cells)
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_the_test_is_mcnemars_and_the_verdict_follows_from_it(
+    both: int, old: int, new: int, neither: int
+) -> None:
+    verdict = compared(both, old, new, neither, alpha=0.01)
+    assert (verdict.only_champion_right, verdict.only_challenger_right) == (old, new)
+    assert verdict.n == both + old + new + neither
+    if verdict.p_value is None:
+        assert verdict.advice.startswith("too few to say")
+        return
+    if old + new:
+        expected = binomtest(new, old + new, 0.5, alternative="greater").pvalue
+        assert verdict.p_value == pytest.approx(expected)
+    value = verdict.difference.value
+    assert value == pytest.approx(verdict.challenger_value - verdict.champion_value)
+    assert verdict.difference.low <= value <= verdict.difference.high
+    assert verdict.better == (verdict.p_value <= 0.01 and value >= 0)
+
+
+@given(both=st.integers(20, 200), old=cells, new=cells)
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_changing_sides_turns_the_difference_round(both: int, old: int, new: int) -> None:
+    y, first, second = answered(both, old, new, 5)
+    one, other = judged(y, first, second), judged(y, second, first)
+    assert one.difference.value == pytest.approx(-other.difference.value, abs=1e-12)
+    assert one.only_champion_right == other.only_challenger_right == old
+    assert not (one.better and other.better)
