@@ -300,7 +300,7 @@ def test_a_few_samples_in_a_strange_language_refit_the_features(
 ) -> None:
     loop = a_model(light, tmp_path)
     strange = pa.array(
-        [f"{word} perro gato casa mesa silla sol luna mar rio" for word in "ab" * 15]
+        [f"{word} perro gato casa mesa silla sol luna mar rio" for word in "abc" * 15]
     )
     table = texts(45, seed=5, first=2_000).set_column(1, "body", strange)
     assert import_more(loop, tmp_path, table) == ["ingest", "prepare", "retrain", "explain"]
