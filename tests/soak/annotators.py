@@ -191,6 +191,8 @@ class Annotator:
             self.diary.held.append(held)
             self.buffer.append(held)
             self._tokens[held.sample_key] = claim["claim_id"]
+        if not body:  # the pool is dry: the card, too, asks again with the next heartbeat
+            self._wait_until = time.monotonic() + HEARTBEAT_S
 
     def beat(self) -> None:
         """Keep what is held, and drop what has gone to somebody else."""

@@ -25,6 +25,8 @@ from tests.soak.annotators import Annotator, Diary
 PROJECT = "tickets"
 PASSWORD = "correct horse battery staple"
 PATIENCE_S = 180.0
+MARKS = {"supervisor": "mlvajra run", "web": "app.py", "worker": "mlvajra_al.worker"}
+"""What the command line of each kind of process holds."""
 
 
 @dataclass
@@ -77,8 +79,9 @@ class House:
                 words = " ".join(process.cmdline())
             except psutil.NoSuchProcess:
                 continue
-            kind = "worker" if "mlvajra_al.worker" in words else "supervisor"
-            found["web" if "app.py" in words else kind].append(process)
+            for kind, mark in MARKS.items():
+                if mark in words:
+                    found[kind].append(process)
         return found
 
     def kill(self, rng: random.Random) -> str:
