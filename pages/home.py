@@ -11,6 +11,7 @@ from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
     PAGES,
     ago,
@@ -271,6 +272,7 @@ def draw(person: Person, project: Project) -> None:
     st.title(plain(project.name))
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), project.name)
+    damaged(person, project)
     warnings(project, state)
     left, middle, right = side_by_side(3, at_least=230)
     with left:

@@ -62,20 +62,21 @@ def _said(project: Project, case: Case) -> None:
             st.markdown(f"**{widgets.plain(event.person)}** {_words(project, event)}")
             if event.comment:
                 st.markdown(widgets.plain(event.comment))
-            st.caption(widgets.ago(event.created_at))
+            late = ", late: it had gone to somebody else" if event.late else ""
+            st.caption(widgets.ago(event.created_at) + late)
 
 
 def _words(project: Project, event: Annotation) -> str:
     if event.adjudicates:
-        return "decided: " + (_display(project, event) or "no label")
+        return "decided: " + (_display(project, event.label) or "no label")
     if event.action == "answer":
-        return "answered " + _display(project, event)
+        return "answered " + _display(project, event.label)
     return {"flag": "flagged it", "skip": "skipped it"}[event.action]
 
 
-def _display(project: Project, event: Annotation) -> str:
+def _display(project: Project, label: str | None) -> str:
     names = {label.name: label.display for label in project.labels}
-    return widgets.plain(names.get(event.label or "", ""))
+    return widgets.plain(widgets.shorten(names.get(label or "", ""), 60))
 
 
 def _decide(project: Project, person: Person, case: Case) -> None:
@@ -93,11 +94,11 @@ def _decide(project: Project, person: Person, case: Case) -> None:
             ):
                 settled = Decision(case.sample_key, "label", label.name, comment)
                 _settle(project, person, settled)
-    keep = "Keep the answers as they are" if case.answered else "Leave it without a label"
+    stays = _display(project, case.label)
     with st.container(horizontal=True):
         if st.button("Ask somebody else", help="Whoever has not said anything about it yet"):
             _settle(project, person, Decision(case.sample_key, "ask_again", comment=comment))
-        if st.button(keep):
+        if st.button(f"Leave it as {stays}" if stays else "Leave it without a label"):
             _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
 
 

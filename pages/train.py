@@ -14,6 +14,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.settings import policy_form, recipe_form
+from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
 from mlvajra_al.web.widgets import (
     act,
@@ -158,6 +159,7 @@ def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     st.title("Train")
     flashed()
+    damaged(person, project)
     rows = versions.listed(store(), project.name)
     work, settings = st.tabs(
         [":material/model_training: Training", ":material/tune: Settings"],

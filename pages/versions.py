@@ -13,6 +13,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.report import brief_interval, evidence, figures, measures, per_label
 from mlvajra_al.web.views.verdict import verdict_view
+from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import await_job, watched
 from mlvajra_al.web.widgets import (
     act,
@@ -63,7 +64,7 @@ def table(rows: Rows) -> int:
                 "95% interval": brief_interval(m) if m else "not measured yet",
                 "Labels": row.version.n_labels,
                 "Mode": MODES[row.version.mode],
-                "Parent": row.version.parent,
+                "Parent": "" if row.version.parent is None else f"{row.version.parent}",
                 "Took": duration(row.version.duration_s),
                 "When": local(row.version.created_at),
             }
@@ -89,7 +90,7 @@ def table(rows: Rows) -> int:
             "95% interval": st.column_config.TextColumn(width=190),
             "Labels": st.column_config.NumberColumn(width=60),
             "Mode": st.column_config.TextColumn(width=90),
-            "Parent": st.column_config.NumberColumn(format="%d", width=60),
+            "Parent": st.column_config.TextColumn(width=60),
             "Took": st.column_config.TextColumn(width=60),
             "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
         },
@@ -178,6 +179,7 @@ def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     st.title("Versions")
     flashed()
+    damaged(person, project)
     rows = versions.listed(store(), project.name)
     if not rows:
         empty(

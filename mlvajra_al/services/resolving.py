@@ -25,14 +25,18 @@ def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[G
     pool: list[Gold] = []
     holdout: list[Gold] = []
     for position, rows in by_sample.items():
-        chosen = _decide(rows, overlap)
+        chosen = winner(rows, overlap)
         if chosen is not None:
             side = holdout if rows[0].holdout else pool
             side.append(Gold(rows[0].sample_key, position, chosen.label, chosen.seq))
     return pool, holdout
 
 
-def _decide(rows: list[Any], overlap: int) -> Any | None:
+def winner(rows: list[Any], overlap: int) -> Any | None:
+    """Return the answer that counts of all that stand about one sample, by the rule of `resolve`.
+
+    Rows have ``label``, ``first_seq`` and ``adjudicates``, in order of their events.
+    """
     adjudicated = [row for row in rows if row.adjudicates]
     if adjudicated:
         return adjudicated[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Reco
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append
 from mlvajra_al.services.people import require
+from mlvajra_al.services.resolving import winner
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, reviews
 from mlvajra_al.store.database import Connection, Store
@@ -27,11 +29,17 @@ class Case:
     sample_key: str
     card: dict[str, Any]
     said: tuple[Annotation, ...]
+    label: str | None
+    """The label it has as long as nothing else is decided; None where the answers give it none."""
 
-    @property
-    def answered(self) -> bool:
-        """Whether anybody gave it a label."""
-        return any(event.action == "answer" for event in self.said)
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """An answer that stands, as the rule for labels sees it."""
+
+    label: str | None
+    first_seq: int
+    adjudicates: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,31 @@ def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tup
         positions = [item.position for item in found]
         drawn = cards.cards_at(store, connection, project, positions=positions)
         return tuple(
-            Case(item.sample_key, card, _said(connection, project, item.sample_key))
+            _case(project, card, events.of_sample(connection, project.id, item.sample_key))
             for item, card in zip(found, drawn, strict=True)
         )
 
 
-def _said(connection: Connection, project: Project, sample_key: str) -> tuple[Annotation, ...]:
-    everything = events.of_sample(connection, project.id, sample_key)
+def _case(project: Project, card: dict[str, Any], everything: Sequence[Annotation]) -> Case:
+    said = _standing(everything)
+    votes = [
+        Vote(event.label, _first_answer(everything, event.person_id), event.adjudicates)
+        for event in said
+        if event.action == "answer"
+    ]
+    chosen = winner(votes, project.policy.overlap) if votes else None
+    return Case(everything[0].sample_key, card, said, chosen.label if chosen else None)
+
+
+def _first_answer(everything: Sequence[Annotation], person_id: int) -> int:
+    return min(
+        event.seq
+        for event in everything
+        if event.person_id == person_id and event.action == "answer"
+    )
+
+
+def _standing(everything: Sequence[Annotation]) -> tuple[Annotation, ...]:
     corrected = {event.supersedes for event in everything}
     return tuple(
         event
@@ -115,7 +141,7 @@ def decide(
 
 def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
     """Open the slots that flags have closed, to whoever has not spoken about the sample."""
-    for event in _said(connection, project, sample_key):
+    for event in _standing(events.of_sample(connection, project.id, sample_key)):
         if event.action == "flag":
             claims.reopen(
                 connection,

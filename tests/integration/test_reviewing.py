@@ -77,7 +77,7 @@ def test_flags_and_differing_answers_wait_longest_first(
     assert waiting(store, rita) == ["p1", "p2"]
     flagged, differing = reviewing.cases(store, rita, "spam", limit=50)
     assert flagged.said[0].comment == "is this one mail or two?"
-    assert not flagged.answered
+    assert flagged.label is None
     assert [(event.person, event.label) for event in differing.said] == [
         ("Ada", "ham"),
         ("Bob", "spam"),
@@ -228,3 +228,39 @@ def test_a_change_supersedes_and_a_retraction_gives_the_sample_back(
         log = events.of_sample(connection, project.id, "p0")
     assert [event.action for event in log] == ["answer", "answer", "retract"]
     assert [event.supersedes for event in log] == [None, log[0].event_id, log[1].event_id]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "said", "label"),
+    [
+        (1, ["ham", "spam"], "ham"),
+        (1, ["spam", "ham"], "spam"),
+        (2, ["ham", "spam"], None),
+        (3, ["ham", "spam", "spam"], "spam"),
+        (3, ["ham", "ham", "spam"], "ham"),
+    ],
+)
+def test_a_case_says_which_label_stays_if_nothing_is_decided(
+    store: Store, overlap: int, said: list[str], label: str | None
+) -> None:
+    project = a_project(store, policy=Policy(overlap=overlap, holdout_rate=0.0))
+    rank(store, project, 6)
+    for place, answer in enumerate(said):
+        say(store, a_person(store, f"person {place}"), "p0", answer)
+    rita = a_person(store, "Rita", role="reviewer")
+    [case] = reviewing.cases(store, rita, "spam", limit=50)
+    assert case.label == label
+    decide(store, rita, Decision("p0", "leave"))
+    assert gold(store, project) == ({"p0": label} if label else {})
+
+
+def test_correcting_the_first_answer_keeps_its_turn_in_a_case(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=1, holdout_rate=0.0))
+    rank(store, project, 6)
+    ada, bob = a_person(store, "Ada"), a_person(store, "Bob")
+    say(store, ada, "p0", "ham")
+    say(store, bob, "p0", "ham")
+    say(store, ada, "p0", "spam")
+    rita = a_person(store, "Rita", role="reviewer")
+    [case] = reviewing.cases(store, rita, "spam", limit=50)
+    assert case.label == "spam"

@@ -41,7 +41,8 @@ def evidence(row: VersionRow) -> None:
         f"{plural(report.evaluation.n, 'holdout label')}, drawn at random and never trained on: "
         f"{report.asked} asked, {report.answered} answered, {report.skipped} skipped. Measured "
         f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}. "
-        f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}."
+        f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}"
+        + (f"; a full fit because {plain(row.version.because)}." if row.version.because else ".")
     )
 
 
