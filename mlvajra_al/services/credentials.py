@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
+from contextlib import suppress
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -12,6 +14,9 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from mlvajra_al.errors import BadPassword
 
 PASSWORD_MIN, PASSWORD_MAX = 8, 1024
+AT_ONCE = 4
+_hashing = threading.BoundedSemaphore(AT_ONCE)
+"""A hash takes 64 MB; a crowd at the door must not take all there is."""
 
 
 def digest(token: str) -> str:
@@ -58,15 +63,13 @@ def hash_of(password: str) -> str:
     BadPassword
     """
     check_password(password)
-    return _hasher().hash(password)
+    with _hashing:
+        return _hasher().hash(password)
 
 
 def matches(stored: str | None, password: str) -> bool:
     """Say whether a password is the stored one; it takes as long where nothing is stored."""
-    try:
-        return (
-            _hasher().verify(stored or _nobody(), password[: PASSWORD_MAX + 1])
-            and stored is not None
-        )
-    except (Argon2Error, InvalidHashError):
-        return False
+    with _hashing, suppress(Argon2Error, InvalidHashError):
+        _hasher().verify(stored or _nobody(), password[: PASSWORD_MAX + 1])
+        return stored is not None
+    return False
