@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mlvajra_al.cli.workspace import opened, operator
+from mlvajra_al.cli.workspace import now, opened, operator
 
 
 class What(StrEnum):
@@ -50,7 +50,12 @@ def export(
 
     with opened() as store:
         pieces = exporting.export(
-            store, operator(store), project, what=what.value, file_format=file_format.value
+            store,
+            operator(store),
+            project,
+            what=what.value,
+            file_format=file_format.value,
+            now=now(),
         )
         if out == "-":
             write_out(pieces)

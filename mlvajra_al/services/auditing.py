@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import AuditEntry, Person
 from mlvajra_al.services.export_formats import FORMATS
-from mlvajra_al.services.people import require
+from mlvajra_al.services.people import note, require
 from mlvajra_al.store import audit, people, projects
 from mlvajra_al.store.audit import SERVER, Filter
 from mlvajra_al.store.database import Store
@@ -73,9 +74,10 @@ def choices(store: Store, person: Person) -> Choices:
         )
 
 
-def csv(store: Store, person: Person, wanted: Filter) -> Iterator[bytes]:
+def csv(store: Store, person: Person, wanted: Filter, *, now: datetime) -> Iterator[bytes]:
     """Return the acts as CSV, piece by piece, the newest first; nothing in it is a formula."""
     require(person, "admin", "export the audit trail")
+    store.write(lambda connection: note(connection, person, "audit exported", detail="", now=now))
     return FORMATS["csv"](SCHEMA, _pages(store, wanted))
 
 

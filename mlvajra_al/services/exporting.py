@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
@@ -16,8 +17,8 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.services.resolving import resolve
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import exports
-from mlvajra_al.store.database import Store
+from mlvajra_al.store import audit, exports
+from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
 
 What = Literal["labels", "history"]
@@ -60,7 +61,13 @@ HISTORY_SCHEMA = pa.schema(
 
 
 def export(
-    store: Store, person: Person, project_name: str, *, what: What, file_format: Format
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    what: What,
+    file_format: Format,
+    now: datetime,
 ) -> Iterator[bytes]:
     """Return the bytes of an export, piece by piece, as everything stands now.
 
@@ -81,9 +88,20 @@ def export(
             f"cannot export {what!r} as {file_format!r}; choose labels or history, "
             f"and one of {', '.join(FORMATS)}"
         )
-    with store.read() as connection:
+
+    def operation(connection: Connection) -> tuple[Project, Pool]:
         project = access.project(connection, person, project_name)
-        pool = project_pool(store, connection, project)
+        audit.add(
+            connection,
+            f"{what} exported",
+            now=now,
+            person_id=person.id,
+            project_id=project.id,
+            detail=file_format,
+        )
+        return project, project_pool(store, connection, project)
+
+    project, pool = store.write(operation)
     if what == "labels":
         schema, pages = _labels_schema(pool), _labels(store, project, pool)
     else:

@@ -12,7 +12,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import Job, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
-from mlvajra_al.store import jobs, versions
+from mlvajra_al.store import audit, jobs, versions
 from mlvajra_al.store.database import Connection, Store
 
 Format = Literal["csv", "parquet"]
@@ -61,6 +61,15 @@ def request(
         )
         if job_id is None:
             raise Conflict("the predictions could not be queued; try again")
+        if rows is None:
+            audit.add(
+                connection,
+                "predictions asked for",
+                now=now,
+                person_id=person.id,
+                project_id=project.id,
+                detail="the whole pool" if pool else str(upload).rpartition("/")[2],
+            )
         return jobs.get(connection, job_id)
 
     return store.write(operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -26,6 +27,7 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
+@cache
 def known() -> tuple[str, ...]:
     """Return the revisions of the schema this program can read, newest first."""
     return tuple(script.revision for script in _scripts().walk_revisions())

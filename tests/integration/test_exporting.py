@@ -50,7 +50,7 @@ def read(data: bytes, file_format: Format) -> list[dict[str, object]]:
 def exported(
     store: Store, person: Person, what: What, file_format: Format
 ) -> list[dict[str, object]]:
-    pieces = export(store, person, "spam", what=what, file_format=file_format)
+    pieces = export(store, person, "spam", what=what, file_format=file_format, now=NOW)
     return read(b"".join(pieces), file_format)
 
 
@@ -119,7 +119,9 @@ def test_formulas_are_escaped_in_csv_and_left_alone_elsewhere(
     store: Store, project: Project, admin: Person
 ) -> None:
     say(store, admin, "p1", "ham", comment='=HYPERLINK("http://evil","x")')
-    raw = b"".join(export(store, admin, "spam", what="history", file_format="csv")).decode()
+    raw = b"".join(
+        export(store, admin, "spam", what="history", file_format="csv", now=NOW)
+    ).decode()
     assert "\"'=HYPERLINK(" in raw
     (row,) = exported(store, admin, "history", "jsonl")
     assert str(row["comment"]).startswith("=HYPERLINK")
@@ -162,7 +164,7 @@ def test_what_is_said_after_the_start_of_an_export_is_not_in_it(
     monkeypatch.setattr(exports, "PAGE", 2)
     for key in range(4):
         say(store, admin, f"p{key}", "ham")
-    pieces = export(store, admin, "spam", what="history", file_format="jsonl")
+    pieces = export(store, admin, "spam", what="history", file_format="jsonl", now=NOW)
     first = next(pieces)
     say(store, admin, "p5", "spam")
     assert (first + b"".join(pieces)).count(b"\n") == 4
@@ -191,13 +193,13 @@ def test_an_export_is_streamed_in_bounded_memory() -> None:
 
 def test_an_annotator_may_not_export(store: Store, project: Project) -> None:
     with pytest.raises(NotAllowed):
-        export(store, a_person(store), "spam", what="labels", file_format="csv")
+        export(store, a_person(store), "spam", what="labels", file_format="csv", now=NOW)
 
 
 def test_a_wrong_wish_is_refused_before_the_first_byte(
     store: Store, project: Project, admin: Person
 ) -> None:
     with pytest.raises(Invalid, match="choose labels or history"):
-        export(store, admin, "spam", what="labels", file_format="xlsx")  # type: ignore[arg-type]
+        export(store, admin, "spam", what="labels", file_format="xlsx", now=NOW)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
-        export(store, admin, "nothing", what="labels", file_format="csv")
+        export(store, admin, "nothing", what="labels", file_format="csv", now=NOW)

@@ -97,7 +97,9 @@ def test_an_export_agrees_with_what_is_trained_on(store: Store) -> None:
     say(store, ada, "answer", "spam")
     say(store, bob, "answer", "spam")
     say(store, ada, "answer", "ham")
-    written = b"".join(exporting.export(store, reader, "spam", what="labels", file_format="csv"))
+    written = b"".join(
+        exporting.export(store, reader, "spam", what="labels", file_format="csv", now=NOW)
+    )
     assert written.decode().splitlines()[1].split(",")[1:3] == ['"ham"', '"Ada"']
     assert gold(store) == ["ham"]
 

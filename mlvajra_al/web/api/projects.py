@@ -179,7 +179,9 @@ def history(project: str, caller: Caller, format: Format = "csv") -> Response:
 
 
 def _download(project: str, caller: Person, what: exporting.What, file_format: Format) -> Response:
-    pieces = exporting.export(store(), caller, project, what=what, file_format=file_format)
+    pieces = exporting.export(
+        store(), caller, project, what=what, file_format=file_format, now=now()
+    )
     name = quote(f"{project}-{what}.{file_format}")
     return StreamingResponse(
         pieces,

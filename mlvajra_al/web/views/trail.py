@@ -35,7 +35,7 @@ def draw(person: Person) -> None:
     )
     st.download_button(
         f"Download {plural(found, 'act')} as CSV",
-        lambda: b"".join(auditing.csv(store(), person, wanted)),
+        lambda: b"".join(auditing.csv(store(), person, wanted, now=now())),
         file_name=f"audit-{now():%Y-%m-%d}.csv",
         mime="text/csv",
         icon=":material/download:",
