@@ -130,7 +130,7 @@ def _change(project: Project, person: Person, said: answers.Said, label: str | N
         ),
     )
     if done:
-        st.rerun(scope="fragment")
+        st.rerun()
 
 
 def _cursor(query: tuple[str | None, ...]) -> list[int]:
@@ -145,12 +145,15 @@ def _cursor(query: tuple[str | None, ...]) -> list[int]:
 def _paging(found: tuple[answers.Said, ...]) -> None:
     starts: list[int] = st.session_state["mine_cursor"][1]
     with st.container(horizontal=True, horizontal_alignment="center"):
-        if len(starts) > 1 and st.button("Newer", icon=":material/chevron_left:"):
-            starts.pop()
-            st.rerun(scope="fragment")
-        if len(found) > PER_PAGE and st.button("Older", icon=":material/chevron_right:"):
-            starts.append(found[PER_PAGE - 1].annotation.seq)
-            st.rerun(scope="fragment")
+        if len(starts) > 1:
+            st.button(
+                "Newer", icon=":material/chevron_left:", on_click=starts.__delitem__, args=(-1,)
+            )
+        if len(found) > PER_PAGE:
+            last = found[PER_PAGE - 1].annotation.seq
+            st.button(
+                "Older", icon=":material/chevron_right:", on_click=starts.append, args=(last,)
+            )
 
 
 main()

@@ -20,7 +20,7 @@ import pytest
 
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 DEMOS = ("spam", "tumours", "digits")
-START_SECONDS = 120
+START_SECONDS = 300
 STOP_SECONDS = 30
 
 

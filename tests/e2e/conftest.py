@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.e2e.desk import Desk, a_person
 from tests.server import Server
 
 PASSWORD = "correct horse battery staple"
@@ -26,6 +27,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+
+SPY = Path(__file__).parent / "spy"
+expect.set_options(timeout=20_000)  # a machine that does other things too is slow, not wrong
 
 SERVERS = pytest.StashKey[list[Server]]()
 
@@ -73,13 +77,22 @@ def start_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sta
     yield from _starter(request.config, tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A running app with its demo projects and the person `admin`, shared by one test file."""
-    starter = _starter(request.config, tmp_path_factory.mktemp("server"))
-    running = next(starter)(MLVAJRA_ADMIN_PASSWORD=PASSWORD)
+    """A running app with its demo projects and the person `admin`, shared by all tests.
+
+    What would spoil it for others a test does with a project or a server of its own. On SIGUSR1
+    its processes write down what they have loaded.
+    """
+    folder = tmp_path_factory.mktemp("server")
+    starter = _starter(request.config, folder)
+    running = next(starter)(
+        MLVAJRA_ADMIN_PASSWORD=PASSWORD,
+        PYTHONPATH=os.pathsep.join([str(SPY), os.environ.get("PYTHONPATH", "")]),
+        MODULES_OF=str(folder),
+    )
     running.wait_for_demos()
     yield running
     running.stop()
@@ -108,6 +121,28 @@ def hosts() -> set[str]:
 @pytest.fixture
 def context(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
     """A fresh browser profile whose every request is on record; none may leave this machine."""
+    yield from _profile(browser, hosts)
+
+
+@pytest.fixture(scope="module")
+def visit(
+    browser: Browser, server: Server, sign_in: Callable[..., None], settled: Callable[[Page], None]
+) -> Iterator[Callable[..., Page]]:
+    """Open a page as admin in a tab that a file's tests share: ``visit("train", "tumours")``."""
+    profile = _profile(browser, set())
+    page = next(profile).new_page()
+    sign_in(page, server)
+
+    def go(name: str, project: str) -> Page:
+        page.goto(f"{server.url}/{name}?{urlencode({'project': project})}")
+        settled(page)
+        return page
+
+    yield go
+    next(profile, None)
+
+
+def _profile(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.on("request", lambda request: _note(hosts, request.url))
     context.on("page", lambda page: page.on("websocket", lambda ws: _note(hosts, ws.url)))
@@ -128,7 +163,7 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settled() -> Callable[[Page], None]:
     """Wait until Streamlit has run the script and drawn the page."""
 
@@ -138,16 +173,30 @@ def settled() -> Callable[[Page], None]:
     return wait
 
 
-@pytest.fixture
-def sign_in(settled: Callable[[Page], None]) -> Callable[..., None]:
-    """Sign a person in by the form: ``sign_in(page, server)`` or with a name and password."""
+@pytest.fixture(scope="session")
+def sign_in() -> Callable[..., None]:
+    """Sign a person in through the form's door: ``sign_in(page, server)``, or with a name."""
 
     def sign(page: Page, server: Server, name: str = "admin", password: str = PASSWORD) -> None:
-        page.goto(f"{server.url}/account/login")
-        page.locator("input[name=name]").fill(name)
-        page.locator("input[name=password]").fill(password)
-        page.locator("button[type=submit]").click()
-        page.wait_for_url(lambda url: "/account/" not in url)
-        settled(page)
+        answer = page.context.request.post(
+            f"{server.url}/account/login",
+            form={"name": name, "password": password},
+            headers={"Origin": server.url},
+            max_redirects=0,
+        )
+        assert answer.status == 303, answer.text()
 
     return sign
+
+
+@pytest.fixture
+def sit(context: BrowserContext, server: Any, sign_in: Callable[..., None]) -> Callable[..., Desk]:
+    """Sit a new person down at a project's card."""
+
+    def sit_down(project: str = "spam") -> Desk:
+        page = context.new_page()
+        person = a_person(server)
+        sign_in(page, server, person)
+        return Desk(page, server, person, project).open()
+
+    return sit_down

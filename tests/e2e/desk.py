@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
 
 import psutil
 import pyarrow.parquet as pq
 from playwright.sync_api import Locator, Page, expect
 
-from mlvajra_al.records import Role
-from mlvajra_al.services import people
+from mlvajra_al.records import Column, JobKind, Project, Recipe, Role
+from mlvajra_al.services import importing, people, projects, training
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.hashing import hash_content
 
@@ -134,10 +138,76 @@ def database(server: Any) -> Iterator[sqlite3.Connection]:
 def a_person(server: Any, role: Role = "annotator") -> str:
     """Store a person with a password and return the name."""
     name = f"{role} {next(numbers)}"
-    store = Store.open(f"sqlite:///{server.home / 'mlvajra.db'}", server.home)
-    people.add(store, None, name=name, role=role, password=PASSWORD, now=datetime.now(UTC))
-    store.close()
+    with opened(server) as store:
+        people.add(store, None, name=name, role=role, password=PASSWORD, now=datetime.now(UTC))
     return name
+
+
+TEXTS = [{"text": f"the {number}. text of many"} for number in range(40)]
+
+
+def a_project(
+    server: Any, name: str, rows: Sequence[dict[str, Any]] = TEXTS, **fields: Any
+) -> Project:
+    """Store a project of texts with its samples; return when they are asked about.
+
+    `fields` replace what it would have: labels, a policy, a title column, guidelines.
+    """
+    recipe = Recipe(tuple(Column(column, "text") for column in rows[0]))
+    labels = projects.make_labels(["good", "bad"])
+    source = server.home.parent / f"{quote(name, safe='')}.jsonl"
+    source.write_text("\n".join(json.dumps(row) for row in rows))
+    with opened(server) as store:
+        now = datetime.now(UTC)
+        admin = people.get(store, "admin")
+        drafted = projects.draft(name, labels=labels, recipe=recipe, now=now, seed=7)
+        project = projects.create(store, admin, replace(drafted, **fields))
+        importing.start_import(store, admin, name, uri=source, now=now)
+        until(lambda: not _unread(store, project), f"the samples of {name!r}")
+    return project
+
+
+def _unread(store: Store, project: Project) -> bool:
+    kinds: tuple[JobKind, ...] = ("ingest", "prepare")
+    jobs = training.jobs_of(store, project.name, kinds=kinds)
+    assert not [job.error for job in jobs if job.state == "failed"]
+    return [job.state for job in jobs] != ["done", "done"]
+
+
+@contextmanager
+def opened(server: Any) -> Iterator[Store]:
+    """Yield the server's store beside the server."""
+    store = Store.open(f"sqlite:///{server.home / 'mlvajra.db'}", server.home)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def outrun(desk: Desk, *, label: str) -> None:
+    """Let this person's leases run out and somebody else answer the sample on the screen."""
+    with database(desk.server) as connection:
+        connection.execute(
+            "UPDATE slot SET lease_until = '2026-01-01 00:00:00.000000' "
+            "WHERE annotator_id = (SELECT id FROM person WHERE name = ?)",
+            (desk.person,),
+        )
+    path = f"/projects/{desk.project}"
+    with desk.server.client(a_person(desk.server)) as client:
+        claimed = client.post(f"{path}/claims", json={"n": 20}).json()
+        [claim] = [one for one in claimed if one["sample_key"] == desk.sample]
+        answer = {"event_id": str(uuid4()), "action": "answer", "label": label}
+        answer |= {"sample_key": desk.sample, "claim_id": claim["claim_id"]}
+        assert client.post(f"{path}/annotations", json=[answer]).status_code == 201
+
+
+def until(condition: Callable[[], Any], what: str, *, seconds: float = 60) -> Any:
+    """Return what the condition found, once it has; for what the server does on its own."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+    return found
 
 
 def kill_web(server: Any) -> None:

@@ -13,27 +13,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import mlvajra_al
+from mlvajra_al.records import Role
+from tests.e2e.desk import a_person
 
 PAGES = sorted((Path(mlvajra_al.__file__).parent.parent / "pages").glob("*.py"))
-PASSWORD = "correct horse battery staple"
 THINKING = {"sklearn", "modAL", "shap", "skops", "cleanlab", "numba", "mlvajra_al.learning"}
-
-
-@pytest.fixture(scope="module")
-def spied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The folder where processes tell their modules; servers started after it will tell."""
-    folder = tmp_path_factory.mktemp("modules")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", str(Path(__file__).parent / "spy"))
-    patch.setenv("MODULES_OF", str(folder))
-    yield folder
-    patch.undo()
-
-
-@pytest.fixture(scope="module")
-def app(spied: Path, server: Any) -> Any:
-    """A running app whose processes can be asked what they have loaded."""
-    return server
 
 
 def _web_process(server: Any) -> psutil.Process:
@@ -41,8 +25,9 @@ def _web_process(server: Any) -> psutil.Process:
     return found
 
 
-def _modules(process: psutil.Process, folder: Path) -> set[str]:
-    told = folder / f"{process.pid}.txt"
+def _modules(server: Any) -> set[str]:
+    process = _web_process(server)
+    told = Path(server.environment["MODULES_OF"]) / f"{process.pid}.txt"
     process.send_signal(signal.SIGUSR1)
     deadline = time.monotonic() + 20
     while not told.exists() and time.monotonic() < deadline:
@@ -51,32 +36,31 @@ def _modules(process: psutil.Process, folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["", *(path.stem for path in PAGES)])
-def test_a_stranger_sees_the_sign_in_page_instead(app: Any, page: Page, name: str) -> None:
-    page.goto(f"{app.url}/{name}")
+def test_a_stranger_sees_the_sign_in_page_instead(server: Any, page: Page, name: str) -> None:
+    page.goto(f"{server.url}/{name}")
 
     expect(page).to_have_title("Sign in · mlvajra")
-    assert page.url.startswith(f"{app.url}/account/login?next=")
+    assert page.url.startswith(f"{server.url}/account/login?next=")
 
 
 def test_every_page_opens_without_error_and_the_web_process_never_learns_to_think(
-    app: Any,
-    spied: Path,
+    server: Any,
     page: Page,
     sign_in: Callable[..., None],
     settled: Callable[[Page], None],
 ) -> None:
     problems: list[str] = []
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
-    sign_in(page, app)
+    sign_in(page, server)
     for path in PAGES:
-        page.goto(f"{app.url}/{path.stem}")
+        page.goto(f"{server.url}/{path.stem}")
         settled(page)
         expect(page.get_by_text("Something went wrong")).to_have_count(0)
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         expect(page.get_by_test_id("stToolbarActions")).to_have_count(0)
     refused = [text for text in problems if "Content Security Policy" in text]
 
-    loaded = _modules(_web_process(app), spied)
+    loaded = _modules(server)
 
     assert refused == []
     assert "streamlit" in loaded
@@ -85,36 +69,45 @@ def test_every_page_opens_without_error_and_the_web_process_never_learns_to_thin
     assert not {name for name in loaded if name.startswith("mlvajra_al.services.jobs.")}
 
 
+OFFERED = {
+    "annotator": ["Home", "Annotate"],
+    "reviewer": ["Home", "Annotate", "Review"],
+    "admin": ["Home", "Annotate", "Review", "Train", "Versions", "Explain", "Data", "Admin"],
+}
+
+
+@pytest.mark.parametrize("role", OFFERED)
 def test_the_sidebar_offers_what_the_role_may_open(
-    app: Any, page: Page, sign_in: Callable[..., None]
+    server: Any, page: Page, sign_in: Callable[..., None], role: Role
 ) -> None:
-    sign_in(page, app)
+    sign_in(page, server, a_person(server, role))
 
-    links = page.get_by_test_id("stSidebarNavLink").all_inner_texts()
+    page.goto(server.url)
 
-    assert {"Home", "Annotate", "Train", "Versions", "Data", "Admin"} <= set(links)
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_text(OFFERED[role])
 
 
 def test_signing_out_in_the_sidebar_ends_the_session(
-    app: Any, page: Page, sign_in: Callable[..., None]
+    server: Any, page: Page, sign_in: Callable[..., None]
 ) -> None:
-    sign_in(page, app)
+    sign_in(page, server)
+    page.goto(server.url)
 
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_title("Sign in · mlvajra")
-    page.goto(f"{app.url}/home")
+    page.goto(f"{server.url}/home")
 
     expect(page).to_have_title("Sign in · mlvajra")
 
 
 def test_an_open_page_says_that_its_session_was_ended(
-    start_server: Callable[..., Any],
-    page: Page,
-    sign_in: Callable[..., None],
+    server: Any, page: Page, sign_in: Callable[..., None]
 ) -> None:
-    server = start_server(MLVAJRA_ADMIN_PASSWORD=PASSWORD, MLVAJRA_DEMO="false")
     sign_in(page, server)
-    page.context.request.post(f"{server.url}/account/logout")  # as in another tab
+    page.goto(server.url)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    elsewhere = {"Origin": server.url}
+    page.context.request.post(f"{server.url}/account/logout", headers=elsewhere)
 
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Admin").click()
 

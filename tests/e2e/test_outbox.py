@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
-from tests.e2e.desk import Desk, a_person, database, kill_web
+from mlvajra_al.services.projects import make_labels
+from tests.e2e.desk import Desk, a_person, a_project, database, kill_web, outrun
 
 Sit = Callable[..., Desk]
-STATUS_MS = 20_000
-
-
-@pytest.fixture
-def sit(context: BrowserContext, server: Any, sign_in: Callable[..., None]) -> Sit:
-    """Sit a new person down at a project's card."""
-
-    def sit_down(project: str = "spam") -> Desk:
-        page = context.new_page()
-        person = a_person(server)
-        sign_in(page, server, person)
-        return Desk(page, server, person, project).open()
-
-    return sit_down
 
 
 def kept(page: Page) -> dict[str, Any]:
@@ -67,7 +53,7 @@ def test_answers_given_offline_are_said_to_wait_and_arrive_in_order(
     desk.wait_until_saved()
     context.set_offline(True)
     met += desk.press("2", "1", "2")
-    expect(desk.status).to_contain_text("Offline (3 waiting", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text("Offline (3 waiting")
     assert len(desk.stored()) == 1
     context.set_offline(False)
     desk.wait_until_saved()
@@ -81,7 +67,7 @@ def test_a_tab_closed_with_unsent_answers_is_taken_over_by_the_next_one(
     desk = sit()
     context.set_offline(True)
     met = desk.press("1", "2", "1")
-    expect(desk.status).to_contain_text("3 waiting", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text("3 waiting")
     desk.page.close()
     context.set_offline(False)
     assert desk.stored() == []
@@ -95,7 +81,7 @@ def test_a_reload_keeps_what_was_not_sent(sit: Sit, context: BrowserContext) -> 
     desk = sit()
     desk.page.route("**/annotations", lambda route: route.abort())
     met = desk.press("1", "2")
-    expect(desk.status).to_contain_text("2 waiting", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text("2 waiting")
     desk.page.unroute("**/annotations")
     desk.page.reload()
     desk.wait_for_card()
@@ -121,7 +107,7 @@ def test_two_tabs_of_one_person_send_their_own_answers_once(
     met = desk.press("1", "2", "1")
     other.page.bring_to_front()
     met += other.press("2", "1", "2")
-    expect(other.status).to_contain_text("3 waiting", timeout=STATUS_MS)
+    expect(other.status).to_contain_text("3 waiting")
     assert len(kept(desk.page)) == 2, "each tab has an outbox of its own"
     context.set_offline(False)
     desk.wait_until_saved()
@@ -143,7 +129,7 @@ def test_another_person_signing_in_elsewhere_gets_none_of_my_answers(
     context.clear_cookies()
     sign_in(tab, desk.server, other)
     mine += desk.press("2", "1")
-    expect(desk.status).to_contain_text(f"belong to {desk.person}", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text(f"belong to {desk.person}")
     expect(desk.status).to_contain_text(other)
     assert len(desk.stored()) == 1
     assert Desk(tab, desk.server, other).stored() == []
@@ -169,7 +155,7 @@ def test_a_session_revoked_in_a_burst_says_so_and_keeps_the_answers(
             (desk.person,),
         )
     desk.burst("212")
-    expect(desk.status).to_contain_text("Signed out; your", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text("Signed out; your")
     expect(desk.card.get_by_role("link", name="Sign in again")).to_be_visible()
     met = [press["sample"] for press in desk.pressed() if press["sample"]]
     assert len(desk.stored()) < len(met)
@@ -180,19 +166,20 @@ def test_a_session_revoked_in_a_burst_says_so_and_keeps_the_answers(
 
 
 def test_a_refused_answer_is_shown_with_the_reason_and_takes_no_other_with_it(
-    sit: Sit, context: BrowserContext
+    sit: Sit, server: Any, context: BrowserContext
 ) -> None:
-    desk = sit("digits")
-    with database(desk.server) as connection:
+    a_project(server, "shrinking", labels=make_labels(["a", "b", "c"]))
+    desk = sit("shrinking")
+    with database(server) as connection:
         connection.execute(
-            "DELETE FROM label WHERE name = '9' AND "
-            "project_id = (SELECT id FROM project WHERE name = 'digits')"
+            "DELETE FROM label WHERE name = 'b' AND "
+            "project_id = (SELECT id FROM project WHERE name = 'shrinking')"
         )
     context.set_offline(True)
-    met = desk.press("1", "9", "2")
+    met = desk.press("1", "2", "3")
     context.set_offline(False)
     refused = desk.notices.filter(has_text="Not accepted")
-    expect(refused).to_contain_text("'9' is not a label of this project", timeout=STATUS_MS)
+    expect(refused).to_contain_text("'b' is not a label of this project")
     expect(desk.status).to_have_text("1 answer not accepted: see the notice")
     assert [event["sample_key"] for event in desk.stored()] == [met[0], met[2]]
     desk.page.reload()
@@ -205,25 +192,17 @@ def test_a_refused_answer_is_shown_with_the_reason_and_takes_no_other_with_it(
 
 
 def test_an_answer_after_its_lease_is_saved_and_said_to_be_late(
-    sit: Sit, context: BrowserContext
+    sit: Sit, server: Any, context: BrowserContext
 ) -> None:
-    desk = sit()
+    a_project(server, "contested")
+    desk = sit("contested")
     context.set_offline(True)
     sample = desk.sample
-    with database(desk.server) as connection:
-        connection.execute("UPDATE slot SET lease_until = '2026-01-01 00:00:00.000000'")
-    quicker = a_person(desk.server)
-    with desk.server.client(quicker) as client:
-        answer = {"sample_key": sample, "action": "answer", "label": "ham", "event_id": sample}
-        claims = {
-            c["sample_key"]: c for c in client.post("/projects/spam/claims", json={"n": 20}).json()
-        }
-        answer["claim_id"] = claims[sample]["claim_id"]
-        assert client.post("/projects/spam/annotations", json=[answer]).status_code == 201
+    outrun(desk, label="good")
     desk.press("2")
     context.set_offline(False)
     notice = desk.notices.filter(has_text="had gone to somebody else meanwhile")
-    expect(notice).to_be_visible(timeout=STATUS_MS)
+    expect(notice).to_be_visible()
     assert [(e["sample_key"], e["late"]) for e in desk.stored()] == [(sample, 1)]
 
 
@@ -239,7 +218,7 @@ def test_a_browser_that_keeps_nothing_says_so_and_still_sends(
     context.set_offline(True)
     met = desk.press("1", "2")
     expect(desk.notices.filter(has_text="cannot keep answers on disk")).to_be_visible()
-    expect(desk.status).to_contain_text("leave it open", timeout=STATUS_MS)
+    expect(desk.status).to_contain_text("leave it open")
     context.set_offline(False)
     desk.wait_until_saved()
     assert [event["sample_key"] for event in desk.stored()] == met
@@ -258,9 +237,10 @@ def test_the_card_says_that_it_is_offline_at_the_start_and_recovers(sit: Sit) ->
     desk.wait_until_saved()
 
 
-def test_where_nothing_is_left_for_a_person_the_card_says_why(sit: Sit) -> None:
-    desk = sit("tumours")
-    of_project = "project_id = (SELECT id FROM project WHERE name = 'tumours')"
+def test_where_nothing_is_left_for_a_person_the_card_says_why(sit: Sit, server: Any) -> None:
+    a_project(server, "finished")
+    desk = sit("finished")
+    of_project = "project_id = (SELECT id FROM project WHERE name = 'finished')"
     with database(desk.server) as connection:
         connection.execute(f"UPDATE slot SET done = 1 WHERE {of_project}")  # noqa: S608
     desk.page.reload()
@@ -270,15 +250,18 @@ def test_where_nothing_is_left_for_a_person_the_card_says_why(sit: Sit) -> None:
     assert len(desk.stored()) == before
 
 
-def test_a_project_archived_meanwhile_takes_the_answers_and_asks_no_more(sit: Sit) -> None:
-    desk = sit()
-    with database(desk.server) as connection:
-        connection.execute("UPDATE project SET archived_at = created_at WHERE name = 'spam'")
+def test_a_project_archived_meanwhile_takes_the_answers_and_asks_no_more(
+    sit: Sit, server: Any
+) -> None:
+    a_project(server, "shelved")
+    desk = sit("shelved")
+    with database(server) as connection:
+        connection.execute("UPDATE project SET archived_at = created_at WHERE name = 'shelved'")
     met = desk.press(*"121212")
     expect(desk.card.get_by_role("heading", name="Not open for labelling")).to_be_visible()
     expect(desk.card.locator(".end")).to_contain_text("archived")
     desk.wait_until_saved()
     assert [event["sample_key"] for event in desk.stored()] == met
     with database(desk.server) as connection:
-        connection.execute("UPDATE project SET archived_at = NULL WHERE name = 'spam'")
+        connection.execute("UPDATE project SET archived_at = NULL WHERE name = 'shelved'")
     desk.wait_for_card()

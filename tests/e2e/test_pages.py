@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.desk import a_project, until
+
 Settled = Callable[[Page], None]
+Visit = Callable[..., Page]
 PATIENCE = 20_000
 WITH_VERSIONS = "tumours"
-WITHOUT_ANSWERS = "digits"
+WITHOUT_ANSWERS = "untouched"
 
 
 def _versions(server: Any, project: str) -> list[dict[str, Any]]:
     found = server.run("versions", project, "--json")
     return list(json.loads(found.stdout)) if found.returncode == 0 else []
-
-
-def _until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.3)
-    pytest.fail(f"waited {seconds} s for {what}")
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +33,18 @@ def learnt(server: Any) -> Any:
         given = server.run("demo", "annotate", WITH_VERSIONS, "--labels", "60")
         return bool(given.returncode == 0)
 
-    _until(answered, "the demo's import")
-    _until(lambda: len(_versions(server, WITH_VERSIONS)) >= 2, "two versions")
+    until(answered, "the demo's import")
+    until(lambda: len(_versions(server, WITH_VERSIONS)) >= 2, "two versions")
+    a_project(server, WITHOUT_ANSWERS)
     return server
 
 
 @pytest.fixture
-def opened(
-    learnt: Any, page: Page, sign_in: Callable[..., None], settled: Settled
-) -> Callable[..., Page]:
+def opened(learnt: Any, visit: Visit) -> Visit:
     """Open a page as admin: ``opened("versions")``, or of another project."""
-    sign_in(page, learnt)
 
     def open_page(name: str, project: str = WITH_VERSIONS) -> Page:
-        path = "" if name == "home" else name
-        page.goto(f"{learnt.url}/{path}?project={project}")
-        settled(page)
-        return page
+        return visit("" if name == "home" else name, project)
 
     return open_page
 
@@ -66,7 +54,7 @@ def _no_errors(page: Page) -> None:
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
 
 
-def _shown(page: Page, words: str) -> Locator:
+def _shown(page: Page, words: str | re.Pattern[str]) -> Locator:
     return page.get_by_test_id("stMain").get_by_text(words).first
 
 
@@ -87,7 +75,7 @@ def _tab(page: Page, name: str, settled: Settled) -> None:
     ],
 )
 def test_a_page_shows_what_it_is_for_and_no_error(
-    opened: Callable[..., Page], name: str, contents: list[str]
+    opened: Visit, name: str, contents: list[str]
 ) -> None:
     page = opened(name)
     for words in contents:
@@ -105,34 +93,29 @@ def test_a_page_shows_what_it_is_for_and_no_error(
     ],
 )
 def test_a_project_without_answers_says_what_is_missing(
-    opened: Callable[..., Page], name: str, words: str
+    opened: Visit, name: str, words: str
 ) -> None:
     page = opened(name, WITHOUT_ANSWERS)
     expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
     _no_errors(page)
 
 
-@pytest.mark.parametrize(
-    ("tab", "words"),
-    [
+def test_every_part_of_the_data_page_opens(opened: Visit, settled: Settled) -> None:
+    page = opened("data")
+    for tab, words in (
         ("Columns", "Columns the model sees"),
         ("Labels", "Save the labels"),
         ("Guidelines", "As annotators see them"),
         ("Export", "Gold labels"),
         ("Archive", "nothing is deleted"),
-    ],
-)
-def test_every_part_of_the_data_page_opens(
-    opened: Callable[..., Page], settled: Settled, tab: str, words: str
-) -> None:
-    page = opened("data")
-    _tab(page, tab, settled)
-    expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
-    _no_errors(page)
+    ):
+        _tab(page, tab, settled)
+        expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+        _no_errors(page)
 
 
 def test_two_versions_are_compared_and_the_verdict_is_in_words(
-    opened: Callable[..., Page], settled: Settled
+    opened: Visit, settled: Settled
 ) -> None:
     page = opened("versions")
     _tab(page, "Compare", settled)
@@ -145,9 +128,7 @@ def test_two_versions_are_compared_and_the_verdict_is_in_words(
     _no_errors(page)
 
 
-def test_promoting_and_rolling_back_touches_no_annotation(
-    learnt: Any, opened: Callable[..., Page]
-) -> None:
+def test_promoting_and_rolling_back_touches_no_annotation(learnt: Any, opened: Visit) -> None:
     champion = next(item["number"] for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
     page = opened("versions")
     page.get_by_role("button", name=re.compile(r"Promote version \d+")).click()
@@ -169,30 +150,28 @@ def test_promoting_and_rolling_back_touches_no_annotation(
 
 
 def test_a_retrain_is_watched_until_its_version_is_there(
-    learnt: Any, opened: Callable[..., Page], settled: Settled
+    learnt: Any, opened: Visit, settled: Settled
 ) -> None:
     before = len(_versions(learnt, WITH_VERSIONS))
     page = opened("train")
     page.get_by_text("Full fit", exact=True).click()
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    _until(lambda: len(_versions(learnt, WITH_VERSIONS)) > before, "the new version")
+    until(lambda: len(_versions(learnt, WITH_VERSIONS)) > before, "the new version")
     expect(_shown(page, "Nothing is running")).to_be_visible(timeout=PATIENCE)
     newest = _versions(learnt, WITH_VERSIONS)[-1]
     assert newest["mode"] == "full"
     _no_errors(page)
 
 
-def test_a_sample_of_the_pool_is_explained(opened: Callable[..., Page], settled: Settled) -> None:
+def test_a_sample_of_the_pool_is_explained(opened: Visit, settled: Settled) -> None:
     page = opened("explain")
     _tab(page, "A sample", settled)
     expect(_shown(page, "What speaks for and against")).to_be_visible(timeout=PATIENCE)
     _no_errors(page)
 
 
-def test_a_typed_row_is_answered_with_reasons(
-    opened: Callable[..., Page], settled: Settled
-) -> None:
+def test_a_typed_row_is_answered_with_reasons(opened: Visit, settled: Settled) -> None:
     page = opened("explain")
     _tab(page, "Try it", settled)
     page.get_by_role("button", name="Ask").click()
@@ -202,7 +181,7 @@ def test_a_typed_row_is_answered_with_reasons(
 
 
 def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
-    learnt: Any, opened: Callable[..., Page], settled: Settled, tmp_path: Path
+    learnt: Any, opened: Visit, settled: Settled, tmp_path: Path
 ) -> None:
     source = tmp_path / "reviews.csv"
     rows = [f'{n},"<img src=x onerror=alert(1)> good **{n}**",good' for n in range(30)]
@@ -227,7 +206,7 @@ def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
 
 
 def test_a_file_that_is_not_what_it_says_gets_one_sentence(
-    opened: Callable[..., Page], settled: Settled, tmp_path: Path
+    opened: Visit, settled: Settled, tmp_path: Path
 ) -> None:
     source = tmp_path / "broken.parquet"
     source.write_bytes(b"this is no parquet file")

@@ -42,7 +42,7 @@ def evidence(row: VersionRow) -> None:
         f"{report.asked} asked, {report.answered} answered, {report.skipped} skipped. Measured "
         f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}. "
         f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}"
-        + (f"; a full fit because {plain(row.version.because)}." if row.version.because else ".")
+        + (f"; a full fit: {plain(row.version.because)}." if row.version.because else ".")
     )
 
 

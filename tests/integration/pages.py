@@ -1,0 +1,66 @@
+"""The pages as a person sees them, run in this process without a browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+import mlvajra_al
+from mlvajra_al.records import Person
+from mlvajra_al.services import sessions
+from mlvajra_al.services.credentials import digest
+from mlvajra_al.services.sessions import NOWHERE, Opened
+from mlvajra_al.store.database import Store
+from mlvajra_al.web.context import now
+
+ROOT = Path(mlvajra_al.__file__).parent.parent
+SHELL = ROOT / "mlvajra_al" / "web" / "shell.py"
+
+
+@dataclass
+class Visitor:
+    """A person with a session, who opens pages."""
+
+    store: Store
+    person: Person
+
+    def opens(self, name: str, **remembered: str) -> AppTest:
+        """Return a page in the app's frame; `remembered` is what the tab has chosen before."""
+        app = self._app(SHELL)
+        for key, value in remembered.items():
+            app.session_state[key] = value
+        app.run()
+        if name != "home":
+            app.switch_page(str(ROOT / "pages" / f"{name}.py"))
+            app.run()
+        return app
+
+    def opens_alone(self, name: str) -> AppTest:
+        """Return a page as it would be without the app's frame round it."""
+        return self._app(ROOT / "pages" / f"{name}.py").run()
+
+    def _app(self, script: Path) -> AppTest:
+        opened = Opened(NOWHERE, now(), timedelta(hours=1))
+        token = self.store.write(
+            lambda connection: sessions.open_for(connection, self.person, opened)
+        )
+        app = AppTest.from_file(str(script), default_timeout=30)
+        app.user = {"session": digest(token)}
+        return app
+
+
+def words(app: AppTest) -> str:
+    """Return everything that stands on a page, without the escapes of markdown."""
+    kinds = (app.title, app.subheader, app.markdown, app.caption, app.info, app.success)
+    shown = [element.value for kind in (*kinds, app.warning, app.error) for element in kind]
+    shown += [button.label for button in app.button]
+    return "\n".join(shown).replace("\\", "").replace("\u2060", "")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    """Press the one button that says this."""
+    [button] = [found for found in app.button if found.label.replace("\\", "") == label]
+    return button.click().run()
