@@ -237,7 +237,20 @@ def _close_slot(
     closed = claims.finish_unclaimed(
         connection, project.id, sample_key=answer.sample_key, person_id=person.id, now=now
     )
-    return closed, answer.claim_id is not None and before is None
+    return closed, closed is None and _asked_in_vain(connection, project, answer, before)
+
+
+def _asked_in_vain(
+    connection: Connection, project: Project, answer: Answer, before: Annotation | None
+) -> bool:
+    """Say whether a person was asked whose place somebody else has filled meanwhile.
+
+    A correction of an answer that stands needs no place; one given anew after an undo does.
+    """
+    if before is None:
+        return answer.claim_id is not None
+    ranked = ranking.place(connection, project.id, answer.sample_key) is not None
+    return before.action == "retract" and ranked
 
 
 def _placed(

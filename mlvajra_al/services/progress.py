@@ -6,8 +6,8 @@ from datetime import datetime
 
 from mlvajra_al.records import Job, Person, Progress, Project
 from mlvajra_al.services import access
+from mlvajra_al.services.counting import tally
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, processes, projects, versions
 from mlvajra_al.store.database import Connection, Store
 
@@ -16,21 +16,21 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
     """Return counts and the state of the loop, as one person sees them."""
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        counts = events.counts(connection, project.id)
-        mine = events.counts(connection, project.id, person_id=person.id)
+        counted = tally(store, connection, project)
+        counts = counted.said
         newest = versions.latest(connection, project.id)
         since = projects.answers_since_retrain(connection, project.id)
         until = max(0, project.policy.retrain_every - since)
         state, message = loop_state(connection, project, until=until, now=now)
         pool = project_pool(store, connection, project)
         answered = sum(n for (action, _), n in counts.items() if action == "answer")
-        closed = events.closed(connection, project.id, overlap=project.policy.overlap)
+        closed = counted.closed(project.policy.overlap)
         return Progress(
-            counts={label.name: counts.get(("answer", label.name), 0) for label in project.labels},
+            counts={label.name: counts[("answer", label.name)] for label in project.labels},
             answered=answered,
-            skipped=counts.get(("skip", None), 0),
-            flagged=counts.get(("flag", None), 0),
-            mine=sum(n for (action, _), n in mine.items() if action == "answer"),
+            skipped=counts[("skip", None)],
+            flagged=counts[("flag", None)],
+            mine=counted.answers_of[person.id],
             left=max(0, len(pool) - closed),
             version=newest.number if newest else None,
             champion=project.champion,

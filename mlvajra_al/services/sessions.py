@@ -114,7 +114,7 @@ def sign_out(store: Store, token_hash: str, *, now: datetime) -> None:
 
 def by_session(store: Store, token_hash: str, *, kind: str, now: datetime) -> SignedIn | None:
     """Return whose live session this is; `kind` is "browser" or "token"."""
-    with store.read() as connection:
+    with store.glance() as connection:
         return sessions.by_token_hash(connection, token_hash, kind=kind, now=now)
 
 

@@ -128,6 +128,22 @@ HEAD = prepared(
     )
 )
 APPEND = prepared(insert(annotation))
+old = annotation.alias("old")
+CHANGES = prepared(
+    select(
+        annotation.c.seq,
+        annotation.c.position,
+        annotation.c.person_id,
+        annotation.c.action,
+        annotation.c.label,
+        old.c.action.label("old_action"),
+        old.c.label.label("old_label"),
+    )
+    .outerjoin(old, old.c.event_id == annotation.c.supersedes)
+    .where(annotation.c.project_id == bindparam("project"), annotation.c.seq > bindparam("after"))
+    .order_by(annotation.c.seq)
+    .limit(PAGE)
+)
 
 
 def append(
@@ -247,33 +263,13 @@ def of_sample(connection: Connection, project_id: int, sample_key: str) -> tuple
     return tuple(_annotation(row) for row in connection.execute(query.order_by(annotation.c.seq)))
 
 
-def counts(
-    connection: Connection, project_id: int, *, person_id: int | None = None
-) -> dict[tuple[str, str | None], int]:
-    """Count the current events by (action, label)."""
-    query = (
-        select(annotation.c.action, annotation.c.label, func.count().label("n"))
-        .where(annotation.c.project_id == project_id, stands())
-        .group_by(annotation.c.action, annotation.c.label)
-    )
-    if person_id is not None:
-        query = query.where(annotation.c.person_id == person_id)
-    return {(row.action, row.label): row.n for row in connection.execute(query)}
+def changes(connection: Connection, project_id: int, *, after_seq: int) -> list[Any]:
+    """Return what the next events after `after_seq` said, and what each took the place of.
 
-
-def closed(connection: Connection, project_id: int, *, overlap: int) -> int:
-    """Count the samples that `overlap` people have answered or flagged, as far as they stand."""
-    samples = (
-        select(annotation.c.sample_key)
-        .where(
-            annotation.c.project_id == project_id,
-            annotation.c.action.in_(("answer", "flag")),
-            stands(),
-        )
-        .group_by(annotation.c.sample_key)
-        .having(func.count() >= overlap)
-    )
-    return int(connection.scalar(select(func.count()).select_from(samples.subquery())) or 0)
+    At most `PAGE` of them. Rows have ``seq, position, person_id, action, label, old_action,
+    old_label``.
+    """
+    return CHANGES.all(connection, project=project_id, after=after_seq)
 
 
 def holdout_tally(connection: Connection, project_id: int) -> tuple[int, int, int]:

@@ -7,18 +7,20 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mlvajra_al.records import Member
+from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import membership, person, project, slot
 
-# Asked on the labelling path: building a statement takes longer than running it.
-IS_MEMBER = select(membership.c.person_id).where(
-    membership.c.project_id == bindparam("project"), membership.c.person_id == bindparam("person")
+IS_MEMBER = prepared(
+    select(membership.c.person_id).where(
+        membership.c.project_id == bindparam("project"),
+        membership.c.person_id == bindparam("person"),
+    )
 )
 
 
 def is_member(connection: Connection, project_id: int, *, person_id: int) -> bool:
     """Say whether a person is a member of a project."""
-    asked = {"project": project_id, "person": person_id}
-    return connection.scalar(IS_MEMBER, asked) is not None
+    return IS_MEMBER.one(connection, project=project_id, person=person_id) is not None
 
 
 def project_ids(connection: Connection, *, person_id: int) -> frozenset[int]:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Scope, Session, SignedIn
 from mlvajra_al.store.people import as_person
+from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import person, session, sign_in_flow
 
-# Asked with every request: building a statement takes longer than running it.
-BY_TOKEN_HASH = (
+BY_TOKEN_HASH = prepared(
     select(person, session.c.id.label("session_id"), session.c.scopes, session.c.seen_at)
     .join(session, session.c.person_id == person.c.id)
     .where(
@@ -57,8 +57,7 @@ def by_token_hash(
     connection: Connection, token_hash: str, *, kind: str, now: datetime
 ) -> SignedIn | None:
     """Return whose live session this is; None if expired, revoked, disabled or unknown."""
-    asked = {"token_hash": token_hash, "kind": kind, "now": now}
-    row = connection.execute(BY_TOKEN_HASH, asked).one_or_none()
+    row = BY_TOKEN_HASH.one(connection, token_hash=token_hash, kind=kind, now=now)
     if row is None:
         return None
     return SignedIn(as_person(row), row.session_id, _scopes(row.scopes), row.seen_at)

@@ -29,6 +29,7 @@ from mlvajra_al.web import context, probes
 from mlvajra_al.web.account import routing as account
 from mlvajra_al.web.api import application
 from mlvajra_al.web.auth import Gate
+from mlvajra_al.web.lane import Lane
 from mlvajra_al.web.limits import Limits
 from mlvajra_al.web.protocol import BoundedHead
 
@@ -59,7 +60,7 @@ async def _home(request: Request) -> Response:
 
 def middleware() -> list[Middleware]:
     """Return what every request and websocket passes first."""
-    return [Middleware(Gate), Middleware(Limits)]
+    return [Middleware(Gate), Middleware(Limits), Middleware(Lane)]
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ import pytest
 
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.records import Column, Job, Person, Policy, Project, Recipe
-from mlvajra_al.services import claiming, importing, labelling, resolving
+from mlvajra_al.services import claiming, counting, importing, labelling, resolving
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting
 from mlvajra_al.services.jobs.ingesting import ingest
@@ -26,7 +26,7 @@ from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, people, projects, ranking
 from mlvajra_al.store.annotations import Filter
-from mlvajra_al.store.database import Store
+from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, pool_folder
 from mlvajra_al.store.staging import exclusive
 from tests.factories import LEASE, NOW, a_draft, a_person, an_answer
@@ -84,6 +84,10 @@ def pool_of(store: Store) -> tuple[Project, Pool]:
     with store.read() as connection:
         project = projects.by_name(connection, "spam")
         return project, labelling.project_pool(store, connection, project)
+
+
+def said(store: Store, connection: Connection, project: Project) -> dict[counting.Said, int]:
+    return +counting.tally(store, connection, project).said
 
 
 def test_after_an_import_people_can_label_at_once(
@@ -272,7 +276,7 @@ def test_labels_that_come_later_close_the_questions_and_changed_ones_supersede(
     result = run(store, admin, changed, "label")
     assert (result["labels_added"], result["labels_known"]) == (20, 10)
     with store.read() as connection:
-        assert events.counts(connection, project.id) == {("answer", "spam"): 30}
+        assert said(store, connection, project) == {("answer", "spam"): 30}
         assert events.total(connection, project.id) == 40
 
 
@@ -287,7 +291,7 @@ def test_labels_may_come_in_a_column_that_the_pool_does_not_have(
     result = run(store, admin, labelled, "kind")
     assert (result["labels_added"], result["unused_columns"]) == (30, [])
     with store.read() as connection:
-        assert events.counts(connection, project.id) == {("answer", "ham"): 30}
+        assert said(store, connection, project) == {("answer", "ham"): 30}
 
 
 def test_copies_with_labels_of_their_own_count_once(
@@ -299,7 +303,7 @@ def test_copies_with_labels_of_their_own_count_once(
     result = run(store, admin, path, "label")
     assert (result["added"], result["copies"], result["labels_added"]) == (2, 1, 2)
     with store.read() as connection:
-        counts = events.counts(connection, project.id)
+        counts = said(store, connection, project)
     assert counts == {("answer", "ham"): 1, ("answer", "spam"): 1}
 
 
@@ -561,7 +565,7 @@ def test_many_labels_are_stored_in_parts_and_a_killed_import_says_the_rest(
     result = do(store, job)
     assert (result["labels_added"], result["labels_known"]) == (40 - partly, partly)
     with store.read() as connection:
-        assert events.counts(connection, project.id) == {
+        assert said(store, connection, project) == {
             ("answer", "ham"): 20,
             ("answer", "spam"): 20,
         }
