@@ -14,6 +14,8 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from mlvajra_al.learning.encoders import DateParts, Pixels, Terms
 
+FLOAT32 = 1e-6
+
 
 def feature_names(preprocessing: ColumnTransformer) -> tuple[str, ...]:
     """Name the features of a fitted preprocessing as a person would.
@@ -87,9 +89,12 @@ class Units:
         """Return the value of a feature as a person would write it."""
         if self.kinds[feature] == "term":
             return "in the text" if value else "not in the text"
+        scale, offset = self.scale[feature], self.offset[feature]
+        number = value * scale + offset
         if self.kinds[feature] == "flag":
-            return "yes" if value * self.scale[feature] + self.offset[feature] > 0.5 else "no"
-        return f"{value * self.scale[feature] + self.offset[feature]:.4g}"
+            return "yes" if number > 0.5 else "no"
+        nothing = FLOAT32 * max(abs(scale), abs(offset))  # what is left of a zero in float32
+        return f"{0 if abs(number) < nothing else number:.4g}"
 
 
 def units(preprocessing: ColumnTransformer) -> Units:

@@ -1,0 +1,116 @@
+"""From utilities to batches: the highest, spread out, or to start with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from mlvajra_al.learning.selectors import (
+    DIVERSIFIED_BATCHES,
+    Choice,
+    cold_start,
+    highest,
+    spread,
+    top,
+)
+
+SELECTORS = [highest, spread, cold_start]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def choice(n: int = 200, *, size: int = 10, kinds: int = 20, form=np.asarray) -> Choice:
+    """Return candidates that lie in crowds; positions do not start at 0."""
+    generator = rng(1)
+    crowds = generator.normal(size=(kinds, 5)) * 10
+    X = crowds[np.arange(2 * n) % kinds] + generator.normal(size=(2 * n, 5)) * 0.01
+    return Choice(form(X.astype(np.float32)), np.arange(n, 2 * n), generator.random(n), size)
+
+
+utilities = st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), min_size=1, max_size=40)
+
+
+@given(utilities, st.integers(0, 45), st.integers(0, 5))
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_the_highest_are_picked_in_order_whatever_the_ties(of, n: int, seed: int) -> None:
+    values = np.array(of)
+    picked = top(values, n, rng(seed))
+    expected = np.sort(values)[::-1][: min(n, len(values))]
+    assert values[picked].tolist() == expected.tolist()
+    assert len(set(picked.tolist())) == len(picked)
+
+
+def test_ties_are_drawn_by_the_generator_and_every_one_has_a_chance() -> None:
+    drawn = [tuple(sorted(top(np.ones(6), 2, rng(seed)).tolist())) for seed in range(200)]
+    assert len(set(drawn)) == 15
+    assert tuple(sorted(top(np.ones(6), 2, rng(3)).tolist())) == drawn[3]
+
+
+def test_ties_above_the_last_place_are_shuffled_too() -> None:
+    values = np.array([1.0, 1.0, 0.5, 0.5])
+    first = {int(top(values, 3, rng(seed))[0]) for seed in range(30)}
+    assert first == {0, 1}
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("n", [1, 9, 10, 11, 100, 200])
+def test_as_many_as_asked_for_without_repeats_among_the_candidates(selector, form, n: int) -> None:
+    picked = selector(choice(form=form), n, rng())
+    assert picked.dtype.kind == "i"
+    assert len(picked) == len(set(picked.tolist())) == n
+    assert picked.min() >= 0 and picked.max() < 200
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_the_same_seed_picks_the_same(selector) -> None:
+    one, other = (selector(choice(), 60, rng(4)).tolist() for _ in range(2))
+    assert one == other
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_what_is_chosen_from_stays_as_it_was(selector) -> None:
+    given_ = choice()
+    before = given_.X.copy(), given_.candidates.copy(), given_.utilities.copy()
+    selector(given_, 50, rng())
+    assert (given_.X == before[0]).all()
+    assert (given_.candidates == before[1]).all() and (given_.utilities == before[2]).all()
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_batches_of_one_and_larger_than_the_pool_are_fine(selector) -> None:
+    assert len(selector(choice(size=1), 5, rng())) == 5
+    assert len(selector(choice(n=8, size=50), 8, rng())) == 8
+
+
+def test_each_early_batch_holds_one_of_each_crowd() -> None:
+    kinds = 10
+    picked = spread(choice(n=600, size=kinds, kinds=kinds), 600, rng())
+    for batch in range(DIVERSIFIED_BATCHES):
+        of = {int(place) % kinds for place in picked[batch * kinds : (batch + 1) * kinds]}
+        assert len(of) >= kinds - 1
+
+
+def test_of_each_crowd_the_most_uncertain_is_asked() -> None:
+    given_ = choice(n=100, size=5, kinds=5)
+    for place in spread(given_, 5, rng()):
+        crowd = np.flatnonzero(np.arange(100) % 5 == place % 5)
+        assert given_.utilities[place] == given_.utilities[crowd].max()
+
+
+def test_behind_the_spread_batches_come_the_highest_in_order() -> None:
+    given_ = choice(n=400, size=5, kinds=5)
+    rest = given_.utilities[spread(given_, 400, rng())[5 * DIVERSIFIED_BATCHES :]]
+    assert (np.diff(rest) <= 0).all()
+
+
+def test_a_first_batch_is_varied_and_the_rest_is_random() -> None:
+    picked = cold_start(choice(size=20, kinds=20), 200, rng())
+    assert len({int(place) % 20 for place in picked[:20]}) == 20
+    assert sorted(picked.tolist()) == list(range(200))
+    assert (np.diff(picked[20:]) < 0).any()
