@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.records import Project, Ranked, Why
-from mlvajra_al.store import ranking
+from mlvajra_al.store import ranking, versions
 
 if TYPE_CHECKING:
     from mlvajra_al.store.database import Connection
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 RANDOM_TAIL = 2_000
 HOLDOUT_HEAD = 500
-_exhausted: set[tuple[Path, int]] = set()
-"""Pools, with their sizes, whose holdout is ranked to the last sample; that stays so."""
+State = tuple[int, int, int]
+_dry: dict[tuple[Path, bool], State] = {}
+"""When nothing was left to fill a stream with, by pool and side: looking again takes long."""
+
+
+def _state(connection: Connection, project: Project, pool: Pool) -> State:
+    """Return what changes when there may be something to fill a stream with again."""
+    newest = versions.latest(connection, project.id)
+    return len(pool), ranking.last_id(connection), newest.number if newest else 0
 
 
 def unseen(known: set[int], size: int) -> NDArray[np.bool_]:
@@ -49,6 +56,9 @@ def fill_pool(
     connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator
 ) -> int:
     """Put random pool samples behind those that wait and return how many were added."""
+    state = _state(connection, project, pool)
+    if _dry.get((pool.folder, False)) == state:
+        return 0
     known = ranking.known_positions(connection, project.id)
     free = unseen(known, len(pool)) & ~pool.holdout(project.holdout_threshold)
     added = random_samples(
@@ -58,13 +68,16 @@ def fill_pool(
         first_rank=ranking.last_rank(connection, project.id) + 1,
         rng=rng,
     )
+    if not added:
+        _dry[pool.folder, False] = state
     ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
     return len(added)
 
 
 def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
     """Put the next holdout samples, in hash order, into their stream; return how many."""
-    if (pool.folder, len(pool)) in _exhausted:
+    state = _state(connection, project, pool)
+    if _dry.get((pool.folder, True)) == state:
         return 0
     order = pool.holdout_order(project.holdout_threshold)
     free = unseen(ranking.known_positions(connection, project.id), len(pool))
@@ -80,7 +93,7 @@ def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
         for place, (key, position) in enumerate(zip(pool.keys(chosen), chosen, strict=True))
     ]
     if not added:
-        _exhausted.add((pool.folder, len(pool)))
+        _dry[pool.folder, True] = state
     ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
     return len(added)
 

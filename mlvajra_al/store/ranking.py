@@ -16,6 +16,7 @@ from mlvajra_al.store.schema import annotation, slot
 
 WAITING = slot.c.done == false()
 """Not ``IS false``: SQLite would not see that the partial indexes apply."""
+LAST_ID = prepared(select(func.max(slot.c.id).label("id")))
 PLACE = prepared(
     select(slot).where(
         slot.c.project_id == bindparam("project"),
@@ -168,6 +169,12 @@ def front(connection: Connection, project_id: int, *, limit: int) -> tuple[Ranke
     return tuple(
         Ranked(row.sample_key, row.position, why(row)) for row in connection.execute(query)
     )
+
+
+def last_id(connection: Connection) -> int:
+    """Return the id of the newest slot of all projects; 0 before the first."""
+    (row,) = LAST_ID.all(connection)
+    return int(row.id or 0)
 
 
 def last_rank(connection: Connection, project_id: int, *, holdout: bool = False) -> int:
