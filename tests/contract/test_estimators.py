@@ -13,7 +13,7 @@ from mlvajra_al.learning.attributions import attributions, explain_globally, exp
 from mlvajra_al.learning.explanation import contributions, mean_features
 from mlvajra_al.learning.frames import to_frame
 from mlvajra_al.learning.persistence import dumps, loads
-from mlvajra_al.learning.pipeline import assemble, build_preprocessing, transform
+from mlvajra_al.learning.pipeline import build_preprocessing, transform
 from mlvajra_al.learning.sameness import same_bits
 from mlvajra_al.learning.training import train
 from mlvajra_al.learning.wording import feature_names, units
@@ -161,18 +161,6 @@ def test_a_change_of_labels_in_a_version_to_continue_from_means_a_full_fit(
     again = train(estimator, X, y, seed=0, previous=previous)
     assert again.mode == "full"
     assert same_bits(again.model, train(estimator, X, y, seed=0).model)
-
-
-@pytest.mark.parametrize("kind", VALUES)
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_a_pipeline_answers_the_same_after_a_round_trip(
-    estimator: EstimatorName, kind: ColumnKind
-) -> None:
-    preprocessing, frame, X, y = of_kind(kind, estimator)
-    model = train(estimator, X, y, seed=0).model
-    here = assemble(preprocessing, model)
-    there = assemble(loads(dumps(preprocessing)), loads(dumps(model)))
-    assert here.predict_proba(frame).tobytes() == there.predict_proba(frame).tobytes()
 
 
 @pytest.mark.parametrize("kind", VALUES)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from mlvajra_al.errors import Invalid, PoolExhausted
 from mlvajra_al.learning import strategies
+from mlvajra_al.learning.learner import IncrementalLearner
 from mlvajra_al.learning.strategies import STRATEGIES, rank, select_batch
 
 NAMES = ["auto", *STRATEGIES]
@@ -137,6 +140,107 @@ def test_a_frame_is_a_pool_too(name: str) -> None:
     model = LogisticRegression(max_iter=200).fit(frame.iloc[:60], Y[:60])
     batch = select_batch(model, frame, strategy=name, rng=np.random.default_rng(0))
     assert set(batch.tolist()) <= set(range(300))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pool_of_one_or_two_is_ranked(name: str) -> None:
+    assert picked(name, X[:1], batch_size=1) == [0]
+    assert sorted(picked(name, X[:2], batch_size=2)) == [0, 1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_picked_of_nothing(name: str) -> None:
+    assert picked(name, batch_size=0) == []
+    assert picked(name, X[:0], batch_size=0) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_zero_sparse_rows_are_picked_like_others(name: str) -> None:
+    empty = sparse.csr_matrix((40, 8), dtype=np.float32)
+    batch = picked(name, empty, batch_size=40)
+    assert sorted(batch) == list(range(40))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_that_knows_nothing_to_tell_rows_apart_by_still_picks(name: str) -> None:
+    flat = np.ones((30, 8), dtype=np.float32)
+    model = LogisticRegression().fit(flat, np.array(["a", "b"] * 15))
+    batch = select_batch(model, flat, strategy=name, rng=np.random.default_rng(0))
+    assert len(set(batch.tolist())) == 10
+
+
+@pytest.mark.parametrize("name", ["least_confident", "margin", "entropy"])
+def test_missing_values_are_fine_where_the_estimator_takes_them(name: str) -> None:
+    gaps = X.copy()
+    gaps[::4, 2] = np.nan
+    model = HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2).fit(gaps[:60], Y[:60])
+    rng = np.random.default_rng(0)
+    assert len(set(select_batch(model, gaps, strategy=name, rng=rng).tolist())) == 10
+
+
+class Unsure:
+    """A model whose probabilities cannot be computed for some rows."""
+
+    classes_ = np.array(["a", "b"])
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        p = np.clip(rows[:, :1], 0.01, 0.99)
+        p[::3] = np.nan
+        return np.hstack([1 - p, p])
+
+
+@pytest.mark.parametrize("name", INFORMED)
+def test_a_utility_that_is_no_number_is_asked_last(name: str) -> None:
+    rng = np.random.default_rng(0)
+    found = rank(Unsure(), X, np.arange(30), strategy=name, batch_size=5, n=30, rng=rng)
+    assert np.isfinite(found.utilities).all()
+    unknown = set(range(0, 30, 3))
+    assert not unknown & set(found.positions[:5].tolist())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_excluding_by_position_or_by_candidates_is_the_same(name: str) -> None:
+    wanted = np.setdiff1d(np.arange(300), np.arange(0, 300, 7))
+    rng = [np.random.default_rng(2) for _ in range(2)]
+    settings = {"strategy": name, "batch_size": 8, "n": 20}
+    one = rank(MODEL, X, wanted, rng=rng[0], **settings)
+    other = rank(
+        MODEL, X, np.arange(300), rng=rng[1], labelled=np.arange(0, 300, 7).tolist(), **settings
+    )
+    assert one.positions.tolist() == other.positions.tolist()
+    assert one.utilities.tolist() == other.utilities.tolist()
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_says_in_words_why_it_asks(name: str) -> None:
+    plan = STRATEGIES[name]
+    assert plan.why and plan.why[0].islower() and not plan.why.endswith(".")
+    assert plan.needs in ("nothing", "features", "model")
+    assert (plan.utility is None) == (plan.needs != "model")
+
+
+def test_auto_starts_varied_and_goes_on_diversified() -> None:
+    assert strategies.choose(None) == "cold_start"
+    assert strategies.choose(MODEL) == "diversified_margin"
+    rng = np.random.default_rng(0)
+    first = rank(None, X, np.arange(300), batch_size=10, n=10, rng=rng)
+    assert first.strategy == "cold_start"
+
+
+@pytest.mark.parametrize("name", ["random", "cold_start", "auto"])
+def test_before_there_is_a_model_these_can_be_asked(name: str) -> None:
+    batch = select_batch(None, X, strategy=name, rng=np.random.default_rng(0))
+    assert len(set(batch.tolist())) == 10
+
+
+@pytest.mark.parametrize("name", ["random", *INFORMED])
+def test_every_strategy_is_a_query_strategy_of_modal(name: str) -> None:
+    learner = IncrementalLearner(
+        LogisticRegression(max_iter=200), partial(select_batch, strategy=name, batch_size=4),
+        X_training=X[:60], y_training=Y[:60], random_state=0,
+    )  # fmt: skip
+    positions, rows = learner.query(X)
+    assert len(set(positions.tolist())) == 4 and rows.shape == (4, 8)
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:

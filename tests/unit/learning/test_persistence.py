@@ -10,6 +10,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps as skops_dumps
 
@@ -86,6 +88,78 @@ def test_bytes_that_are_no_model_are_refused_in_a_sentence(blob: bytes) -> None:
 def test_what_could_not_be_read_again_is_not_stored(obj: object) -> None:
     with pytest.raises(Invalid, match="cannot be stored"):
         dumps(obj)
+
+
+MODEL = dumps(train("logistic_regression", np.eye(4), ["a", "b", "a", "b"], seed=0).model)
+
+
+def read(blob: bytes) -> object:
+    """Return what bytes hold; anything but a model or a sentence is a failure."""
+    try:
+        return loads(blob)
+    except Invalid as error:
+        assert "restore" in str(error)
+        return None
+
+
+@given(at=st.integers(0, len(MODEL) - 1), bit=st.integers(0, 7))
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_a_flipped_bit_is_refused_in_a_sentence_or_harmless(at: int, bit: int) -> None:
+    changed = bytearray(MODEL)
+    changed[at] ^= 1 << bit
+    read(bytes(changed))
+
+
+@given(end=st.integers(0, len(MODEL) - 1))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_a_model_cut_short_is_refused_in_a_sentence(end: int) -> None:
+    assert read(MODEL[:end]) is None
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_bytes_of_any_kind_are_refused_in_a_sentence(blob: bytes) -> None:
+    assert read(blob) is None
+
+
+def rewritten(**changes: object) -> bytes:
+    """Return a stored model whose schema says something else."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(MODEL)) as source, zipfile.ZipFile(out, "w") as target:
+        schema = json.loads(source.read("schema.json"))
+        target.writestr("schema.json", json.dumps(schema | changes))
+        for name in source.namelist():
+            if name != "schema.json":
+                target.writestr(name, source.read(name))
+    return out.getvalue()
+
+
+FORGED = [
+    {"__class__": "system", "__module__": "os"},
+    {"__class__": "eval", "__module__": "builtins"},
+    {"__class__": "Popen", "__module__": "subprocess"},
+    {"__class__": "Store", "__module__": "mlvajra_al.store.database"},
+    {"__class__": "NoSuchClass", "__module__": "sklearn.linear_model"},
+    {"__class__": "LogisticRegression", "__module__": "no_such_module"},
+    {"__loader__": "NoSuchNode"},
+    {"__loader__": "FunctionNode"},
+    {"__loader__": None},
+    {"protocol": 10_000},
+    {"content": {"__class__": "dict"}},
+]
+
+
+@pytest.mark.parametrize("changes", FORGED, ids=str)
+def test_a_forged_model_is_refused_before_anything_of_it_runs(changes: dict) -> None:
+    assert read(rewritten(**changes)) is None
+
+
+def test_the_model_that_was_only_copied_is_read() -> None:
+    assert read(rewritten()) is not None
+
+
+def test_a_path_out_of_the_archive_names_no_file(tmp_path: object) -> None:
+    assert read(rewritten(file="../../../../etc/passwd", __loader__="NdArrayNode")) is None
 
 
 def test_stored_models_are_compressed() -> None:
