@@ -123,7 +123,7 @@ class Annotator:
     ) -> dict[str, Any]:
         """Put an event into the outbox."""
         event = {
-            "event_id": str(uuid.UUID(int=self.rng.getrandbits(128), version=4)),
+            "event_id": str(uuid.uuid4()),
             "claim_id": self._tokens.pop(sample_key, None),
             "sample_key": sample_key,
             "action": action,

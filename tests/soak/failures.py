@@ -34,10 +34,7 @@ def survive(
 
     Nobody starts anything again by hand. Afterwards every promise holds.
     """
-    first = len(house.clients)
-    people = [
-        house.annotator(first + number, random.Random(rng.random())) for number in range(ANNOTATORS)
-    ]
+    people = house.annotators(ANNOTATORS, rng)
     with Crew(people, pause_s=lambda: random.expovariate(1 / PAUSE_S)) as crew:
         _wait_for_answers(crew, BACK_AT_WORK)
         assert not crew.troubles, f"in peace they were told {crew.troubles}"
@@ -61,7 +58,7 @@ def _wait_for_answers(crew: Crew, count: int) -> None:
 
 @contextmanager
 def no_room_to_write(process: psutil.Process) -> Iterator[None]:
-    """Forbid a process to make any file longer, as a quota does."""
+    """Forbid a process to write to any file, as a quota that is used up does."""
     before = process.rlimit(resource.RLIMIT_FSIZE)
     process.rlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
@@ -127,6 +124,16 @@ def _always(url: str, value: str) -> None:
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         admin.execute("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def clock_set(house: House, *, seconds: int) -> Iterator[None]:
+    """Set the clock of every process of the app, and set it right again."""
+    house.clock.write_text(str(seconds))
+    try:
+        yield
+    finally:
+        house.clock.write_text("")
 
 
 @contextmanager

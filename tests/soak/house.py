@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.soak.annotators import Annotator, Diary
 
 PROJECT = "tickets"
 PASSWORD = "correct horse battery staple"
+CLOCK = Path(__file__).with_name("clock")
 PATIENCE_S = 180.0
 MARKS = {"supervisor": "mlvajra run", "web": "app.py", "worker": "mlvajra_al.worker"}
 """What the command line of each kind of process holds."""
@@ -39,23 +41,28 @@ class House:
     clients: list[httpx.Client] = field(default_factory=list)
     diaries: list[Diary] = field(default_factory=list)
 
-    def annotator(self, number: int, rng: random.Random) -> Annotator:
-        """Return a new person who is signed in."""
-        name = f"annotator{number}"
-        people.add(
-            self.store, None, name=name, role="annotator", password=PASSWORD, now=datetime.now(UTC)
-        )
-        return self.tab(name, rng)
+    def annotators(self, count: int, rng: random.Random) -> list[Annotator]:
+        """Return new people who are signed in."""
+        names = [f"annotator{len(self.clients) + number}" for number in range(count)]
+        now = datetime.now(UTC)
+        for name in names:
+            people.add(self.store, None, name=name, role="annotator", password=PASSWORD, now=now)
+        return [self.tab(name, random.Random(rng.random())) for name in names]
 
     def tab(self, name: str, rng: random.Random) -> Annotator:
         """Return another tab of a person."""
+        client = self.client(name)
+        annotator = Annotator(client, name, PROJECT, truth=self.truth.__getitem__, rng=rng)
+        self.diaries.append(annotator.diary)
+        return annotator
+
+    def client(self, name: str) -> httpx.Client:
+        """Return a browser in which a person is signed in."""
         client = httpx.Client(base_url=self.server.url, timeout=30)
         self.clients.append(client)
         signed_in = client.post("/account/login", data={"name": name, "password": PASSWORD})
         assert signed_in.status_code == 303, signed_in.text
-        annotator = Annotator(client, name, PROJECT, truth=self.truth.__getitem__, rng=rng)
-        self.diaries.append(annotator.diary)
-        return annotator
+        return client
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Return what a query finds in the tables."""
@@ -95,6 +102,11 @@ class House:
         if kind == "supervisor" and self.server.process is not None:
             self.server.process.wait()
         return kind
+
+    @property
+    def clock(self) -> Path:
+        """The file that says by how many seconds the clock of the app was set."""
+        return self.store.home.parent / "clock"
 
     def recover(self) -> None:
         """Start what nobody else starts again, as an init system would; wait until it answers."""
@@ -138,7 +150,10 @@ def a_house(
     source = folder / "tickets.jsonl"
     source.write_text("\n".join(f'{{"id": "{t["id"]}", "text": "{t["text"]}"}}' for t in tasks))
     importing.start_import(store, admin, PROJECT, uri=source, now=now)
+    paths = [str(CLOCK), os.environ.get("PYTHONPATH", "")]
     settings = {"MLVAJRA_DATABASE_URL": url, "MLVAJRA_DEMO": "false"} | environment
+    settings |= {"PYTHONPATH": os.pathsep.join(paths), "SOAK_CLOCK": str(folder / "clock")}
+    (folder / "clock").write_text("")
     server = Server(home, settings, command=command)
     house = House(server, store, {str(task["id"]): task["label"] for task in tasks})
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ def broken_promises(house: House) -> list[str]:
         *unfinished_jobs(house),
         *half_versions(house),
         *damaged_database(house),
+        *found_by_the_doctor(house),
     ]
 
 
@@ -161,3 +163,14 @@ def damaged_database(house: House) -> Iterator[str]:
         for row in house.rows(f"PRAGMA {check}"):
             if row[0] != "ok":
                 yield f"{check}: {tuple(row)}"
+
+
+def found_by_the_doctor(house: House) -> Iterator[str]:
+    """Let the app look at itself."""
+    looked = house.server.run("doctor", "--json")
+    found = json.loads(looked.stdout) if looked.stdout else {"findings": []}
+    for finding in found["findings"]:
+        if finding["wrong"]:
+            yield f"doctor: {finding['what']}; {finding['remedy']}"
+    if looked.returncode and not found["findings"]:
+        yield f"doctor ended with {looked.returncode}: {looked.stderr[-2000:]}"

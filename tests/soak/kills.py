@@ -6,41 +6,36 @@ import random
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from mlvajra_al.records import Policy
 from tests.soak.annotators import Crew
-from tests.soak.house import House, a_house
+from tests.soak.house import House
 from tests.soak.invariants import broken_promises, lost_or_changed
 
 ANNOTATORS = 8
 PAUSE_S = 0.1
 LONGEST_ROUND_S = 4.0
-SAMPLES_A_ROUND = 600
+SAMPLES_A_ROUND = 1_500
+POLICY = Policy(retrain_every=25, full_every=5)
 
 
-def kill_rounds(folder: Path, url: str, *, rounds: int, seed: int) -> str:
+def kill_rounds(house: House, *, rounds: int, seed: int) -> str:
     """Let people label through so many kills; fail on any broken promise, return what happened."""
-    sys.stdout.write(f"\nseed {seed}: {rounds} rounds on {url.split(':')[0]}\n")
+    sys.stdout.write(f"\nseed {seed}: {rounds} rounds on {house.store.engine.dialect.name}\n")
     rng = random.Random(seed)
     victims: Counter[str] = Counter()
-    policy = Policy(retrain_every=25, full_every=5)
-    with a_house(folder, url, samples=1_000 + SAMPLES_A_ROUND * rounds, policy=policy) as house:
-        people = [
-            house.annotator(number, random.Random(rng.random())) for number in range(ANNOTATORS)
-        ]
-        with Crew(people, pause_s=lambda: random.expovariate(1 / PAUSE_S)) as crew:
-            for number in range(rounds):
-                time.sleep(rng.uniform(0.0, LONGEST_ROUND_S))
-                victims[house.kill(rng)] += 1
-                house.recover()
-                assert house.server.process is not None
-                broken = list(lost_or_changed(house))
-                assert not broken, f"seed {seed}, round {number}: {broken[:5]}"
-        crew.send_everything()
-        house.wait_until_idle()
-        assert not (broken := broken_promises(house)), f"seed {seed}: {broken[:9]}"
-        return f"killed {dict(victims)}; {_told(house, crew)}"
+    people = house.annotators(ANNOTATORS, rng)
+    with Crew(people, pause_s=lambda: random.expovariate(1 / PAUSE_S)) as crew:
+        for number in range(rounds):
+            time.sleep(rng.uniform(0.0, LONGEST_ROUND_S))
+            victims[house.kill(rng)] += 1
+            house.recover()
+            broken = list(lost_or_changed(house))
+            assert not broken, f"seed {seed}, round {number}: {broken[:5]}"
+    crew.send_everything()
+    house.wait_until_idle()
+    assert not (broken := broken_promises(house)), f"seed {seed}: {broken[:9]}"
+    return f"killed {dict(victims)}; {_told(house, crew)}"
 
 
 def _told(house: House, crew: Crew) -> str:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.kills import kill_rounds
+from tests.soak.house import a_house
+from tests.soak.kills import POLICY, SAMPLES_A_ROUND, kill_rounds
 
 
 @pytest.mark.soak
 def test_a_hundred_kills_lose_nothing(database_url: str, tmp_path: Path) -> None:
     rounds = int(os.environ.get("SOAK_ROUNDS", "100"))
     seed = int(os.environ.get("SOAK_SEED", random.randrange(10**6)))
-    said = kill_rounds(tmp_path, database_url, rounds=rounds, seed=seed)
-    sys.stdout.write(f"{said}\n")
+    samples = 1_000 + SAMPLES_A_ROUND * rounds
+    with a_house(tmp_path, database_url, samples=samples, policy=POLICY) as house:
+        sys.stdout.write(f"{kill_rounds(house, rounds=rounds, seed=seed)}\n")
