@@ -15,7 +15,7 @@ from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects
 from mlvajra_al.store.database import Connection, Store
 
-NAME = re.compile(r"^\w[\w .-]{0,63}$")
+NAME = re.compile(r"\w[\w .-]{0,63}")
 KEYS = "1234567890qwertyiopadghjklzxvbnm"
 """Keys for labels in the order they are handed out; u, s, f and c have other meanings."""
 PALETTE = (
@@ -139,7 +139,7 @@ def create(store: Store, person: Person, project: Project) -> Project:
         If the name is taken.
     """
     require(person, "admin", "create a project")
-    if not NAME.match(project.name) or project.name.isdigit():
+    if not NAME.fullmatch(project.name) or project.name.isdigit():
         raise Invalid(
             f"{project.name!r} cannot be a project's name; use 1 to 64 letters, digits, "
             "spaces, dots or dashes, and not digits alone"

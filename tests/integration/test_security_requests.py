@@ -652,3 +652,17 @@ def test_refusals_carry_the_same_headers_as_answers(web: Web) -> None:
     for answer in refused:
         assert answer.headers["x-frame-options"] == "SAMEORIGIN"
         assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " spam", "spam\n", "a/b", "..", ".hidden", "-x", "a\x00b", "<b>", "=1+1", "7", "x" * 65]
+    + ["a\\b", "spam\u202e", "a\tb", "`id`", "$(id)", "a;b", "%2e%2e", "a?b", "a#b"],
+)
+def test_a_project_has_a_name_that_is_safe_in_addresses_files_and_tables(
+    program: httpx.Client, name: str
+) -> None:
+    answer = program.post("/api/v1/projects", json=NEW | {"name": name})
+
+    assert answer.status_code == 422
+    assert "cannot be a project's name; use 1 to 64 letters" in answer.json()["error"]["message"]
