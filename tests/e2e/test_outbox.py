@@ -265,3 +265,34 @@ def test_a_project_archived_meanwhile_takes_the_answers_and_asks_no_more(
     with database(desk.server) as connection:
         connection.execute("UPDATE project SET archived_at = NULL WHERE name = 'shelved'")
     desk.wait_for_card()
+
+
+def test_a_server_that_cannot_store_says_why_and_the_answers_wait_for_it(sit: Sit) -> None:
+    desk = sit()
+    full = {"error": {"type": "DiskFull", "message": "the disk is full; free some space"}}
+    desk.page.route("**/annotations", lambda route: route.fulfill(status=503, json=full))
+    met = desk.press("1", "2")
+    expect(desk.status).to_contain_text(
+        "The server has trouble: the disk is full; free some space (2 waiting, kept in this browser"
+    )
+    assert desk.stored() == []
+    desk.page.unroute_all(behavior="ignoreErrors")
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()] == met
+    expect(desk.notices).to_have_count(0)
+
+
+def test_after_a_sleep_longer_than_the_lease_the_card_of_somebody_else_is_gone(
+    sit: Sit, server: Any
+) -> None:
+    a_project(server, "slept over")
+    desk = sit("slept over")
+    sample = desk.sample
+    outrun(desk, label="good")
+    desk.page.evaluate("window.dispatchEvent(new Event('focus'))")  # as on waking up
+    expect(desk.notices.filter(has_text="You were away")).to_be_visible()
+    desk.wait_for_card()
+    met = desk.press("2")
+    desk.wait_until_saved()
+    assert sample not in met
+    assert [(e["sample_key"], e["late"]) for e in desk.stored()] == [(met[0], 0)]

@@ -17,7 +17,7 @@ function statusOf(outbox, link) {
   if (outbox.state === "offline" || (link === "offline" && !waiting)) {
     return ["warn", waiting ? `Offline (${waiting} waiting, ${kept})` : "Offline: trying again"];
   }
-  if (outbox.state === "trouble") return ["warn", `The server has trouble (${waiting} waiting, ${kept})`];
+  if (outbox.state === "trouble") return ["warn", `The server has trouble${outbox.reason ? `: ${outbox.reason}` : ""} (${waiting} waiting, ${kept})`];
   if (waiting) return ["busy", `Saving (${waiting})`];
   if (outbox.rejected.length) return ["bad", `${count(outbox.rejected.length, "answer")} not accepted: see the notice`];
   return ["good", "All saved"];

@@ -1,0 +1,269 @@
+"""What the views say of reports, verdicts and reasons; each drawn in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mlvajra_al.records import (
+    Attribution,
+    Curve,
+    Evaluation,
+    FeatureImportance,
+    GlobalExplanation,
+    Label,
+    LabelMeasures,
+    Measure,
+    Report,
+    SampleExplanation,
+    Verdict,
+)
+from mlvajra_al.web.views import importance, names, reasons, report, verdict
+from tests.factories import NOW, a_draft
+from tests.integration.pages import words
+
+KNOWN = Measure("F1 (spam)", 0.9, 0.85, 0.94, 50)
+FEW = Measure("accuracy", None, None, None, 8, "too few to say: 12 more samples needed")
+HAM, SPAM = "ham", "spam"
+PROJECT = a_draft()
+ATTRIBUTION = Attribution(
+    SPAM, -0.5, 1.5, ("free", "hello"), (1.5, 0.25), ("1", "1"), 0.25, "log-odds"
+)
+EXPLAINED = SampleExplanation(3, "k", SPAM, {SPAM: 0.82, HAM: 0.18}, (ATTRIBUTION,))
+TEXT_CARD: dict[str, Any] = {"title": None, "blocks": [{"kind": "text", "name": "t", "text": "x"}]}
+IMAGE_CARD: dict[str, Any] = {
+    "title": None,
+    "blocks": [{"kind": "image", "name": "i", "pixels": [[0.0, 1.0], [1.0, 0.0]]}],
+}
+
+
+def draw(function: Callable[..., object], *given: object, **how: object) -> AppTest:
+    """Run one view as a page of its own."""
+
+    def page(function, given, how):  # its source is run alone: hints would want imports
+        function(*given, **how)
+
+    app = AppTest.from_function(page, args=(function, given, how), default_timeout=30).run()
+    assert not app.exception
+    return app
+
+
+def a_report(labels: tuple[str, ...] = (HAM, SPAM), **changes: Any) -> Report:
+    curve = Curve(labels[0], (0.0, 0.5, 1.0), (1.0, 0.9, 0.5), (3, 4, 5))
+    evaluation = Evaluation(
+        n=8,
+        labels=labels,
+        headline=KNOWN,
+        measures=(KNOWN, FEW),
+        per_label=tuple(LabelMeasures(label, 4, KNOWN, FEW, KNOWN) for label in labels),
+        confusion=tuple(
+            tuple(4 if i == j else 0 for j in range(len(labels))) for i in range(len(labels))
+        ),
+        precision_recall=(curve,),
+        calibration=(),
+    )
+    evaluation = replace(evaluation, **changes)
+    return Report(1, 2, 60, asked=9, answered=8, skipped=1, evaluation=evaluation, created_at=NOW)
+
+
+def table(app: AppTest) -> list[list[Any]]:
+    return app.dataframe[0].value.to_numpy().tolist()  # type: ignore[no-any-return]
+
+
+# ---- report -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("measure", "interval", "cell"),
+    [
+        (KNOWN, "0.850 to 0.940", "0.900 (0.850 to 0.940)"),
+        (FEW, "too few: 12 more samples", "too few: 12 more samples"),
+        (
+            replace(KNOWN, low=None, high=None, note="no interval"),
+            "no interval",
+            "0.900 (no interval)",
+        ),
+    ],
+)
+def test_a_cell_says_a_measure_or_what_is_missing(
+    measure: Measure, interval: str, cell: str
+) -> None:
+    assert report.brief_interval(measure) == interval
+    assert report.brief(measure) == cell
+
+
+def test_measures_come_headline_first_and_once() -> None:
+    app = draw(report.measures, a_report())
+    assert [caption.value for caption in app.caption][::2] == ["F1 \\(spam\\)", "accuracy"]
+    assert "### 0.900" in words(app)
+    assert "12 more samples needed" in words(app)
+
+
+def test_each_label_has_a_row_under_the_name_it_is_shown_as() -> None:
+    shown = (Label(HAM, "Wanted", "1", "#2563eb"), Label(SPAM, "Junk", "2", "#d97706"))
+    app = draw(report.per_label, replace(PROJECT, labels=shown), a_report())
+    few = "too few: 12 more samples"
+    assert table(app) == [
+        ["Wanted", 4, "0.900 (0.850 to 0.940)", few, "0.900 (0.850 to 0.940)"],
+        ["Junk", 4, "0.900 (0.850 to 0.940)", few, "0.900 (0.850 to 0.940)"],
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_curves_that_cannot_be_drawn_say_how_many_labels_it_takes(count: int) -> None:
+    labels = (HAM, SPAM, "c", "d", "e", "f")[:count]
+    app = draw(report.figures, PROJECT, a_report(labels))
+    assert len(app.get("plotly_chart")) == 2, "confusion, precision and recall"
+    assert "Too few holdout labels to draw: it takes 20, and 5 of a label." in words(app)
+
+
+def test_without_holdout_labels_there_are_no_figures() -> None:
+    app = draw(report.figures, PROJECT, a_report(n=0))
+    assert len(app.main) == 0
+
+
+# ---- verdict ------------------------------------------------------------------------------
+
+VERDICT = Verdict(
+    champion=1, challenger=2, n=40, metric="F1 (spam)", champion_value=0.8, challenger_value=None,
+    difference=Measure("difference", 0.1, -0.02, 0.2, 40), only_champion_right=1,
+    only_challenger_right=5, p_value=0.21, better=False, advice="keep version 1",
+)  # fmt: skip
+
+
+def test_a_verdict_is_a_sentence_with_the_pairs_it_rests_on() -> None:
+    app = draw(verdict.verdict_view, VERDICT)
+    assert app.info[0].value == "Keep version 1\\."
+    assert "On the same 40 holdout samples" in words(app)
+    assert "### +0.100" in words(app)
+    assert "-0.020 to 0.200" in words(app)
+
+
+def test_a_better_challenger_is_good_news() -> None:
+    app = draw(verdict.verdict_view, replace(VERDICT, better=True, advice="promote version 2"))
+    assert app.success[0].value == "Promote version 2\\."
+
+
+def test_a_difference_of_too_few_pairs_is_not_drawn() -> None:
+    app = draw(verdict.verdict_view, replace(VERDICT, difference=FEW))
+    assert "12 more samples needed" in words(app)
+    assert len(app.get("plotly_chart")) == 0
+
+
+@pytest.mark.parametrize(("value", "cell"), [(0.5, "0.500"), (None, "too few to say")])
+def test_a_number_of_a_verdict_may_be_missing(value: float | None, cell: str) -> None:
+    assert verdict.figure_of(value) == cell
+
+
+# ---- names --------------------------------------------------------------------------------
+
+
+def test_one_label_leaves_no_choice() -> None:
+    chosen: list[str] = []
+    app = draw(lambda: chosen.append(names.choose_label({}, ["only"], key="k", first="x")))
+    assert chosen == ["only"]
+    assert len(app.main) == 0
+
+
+@pytest.mark.parametrize(("count", "kind"), [(2, "button_group"), (7, "selectbox")])
+def test_few_labels_are_buttons_and_many_a_list(count: int, kind: str) -> None:
+    found = [f"label {place}" for place in range(count)]
+    app = draw(lambda: names.choose_label({}, found, key="k", first="label 1"))
+    [choice] = app.get(kind)
+    assert choice.value == "label 1"
+
+
+def test_a_label_that_is_gone_is_shown_by_its_name() -> None:
+    assert names.display(names.by_name(PROJECT), "gone") == "gone"
+
+
+# ---- reasons ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("narrow", [True, False])
+def test_a_row_is_explained_by_the_answer_and_a_waterfall(narrow: bool) -> None:
+    app = draw(reasons.reasons, PROJECT, EXPLAINED, TEXT_CARD, narrow=narrow)
+    assert "Version 3 answers" in words(app)
+    assert "What speaks for and against spam" in words(app)
+    assert "From the base, -0.5, to this sample, 1.5 (log-odds)." in words(app)
+    assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize("narrow", [True, False])
+def test_words_of_a_text_are_marked_and_escaped(narrow: bool) -> None:
+    marked = replace(EXPLAINED, words=(("<b>free</b>", 2.0), (" and ", 0.0), ("hello", -1.0)))
+    app = draw(reasons.reasons, PROJECT, marked, TEXT_CARD, narrow=narrow)
+    [html] = app.get("html")
+    body = html.proto.body
+    assert "&lt;b&gt;free&lt;/b&gt;" in body
+    assert "<b>" not in body
+    assert body.count("<span") == 2, "what weighs nothing is not marked"
+    assert "229, 72, 77" in body
+    assert "59, 130, 246" in body
+
+
+@pytest.mark.parametrize("card", [IMAGE_CARD, TEXT_CARD])
+def test_an_image_is_explained_by_its_pixels(card: dict[str, Any]) -> None:
+    app = draw(reasons.reasons, PROJECT, replace(EXPLAINED, image=((0.1, -0.2), (0.0, 0.3))), card)
+    assert "Red speaks for the answer, blue against it." in words(app)
+    assert len(app.get("plotly_chart")) == 3
+
+
+@pytest.mark.parametrize(
+    ("scale", "base", "output"), [("log-odds", 0.5, -1.5), ("probability", 1.5, -0.5)]
+)
+def test_the_reasons_of_one_of_two_labels_are_those_of_the_other_turned_round(
+    scale: str, base: float, output: float
+) -> None:
+    given = replace(ATTRIBUTION, scale=scale)
+    turned = reasons.towards(given, HAM)
+    assert (turned.label, turned.base, turned.output) == (HAM, base, output)
+    assert turned.values == (-1.5, -0.25)
+    assert turned.other == -0.25
+    total = turned.base + sum(turned.values) + turned.other
+    assert total == pytest.approx(turned.output)
+    assert reasons.towards(given, SPAM) == given
+
+
+def test_one_of_many_labels_can_be_asked_about() -> None:
+    several = tuple(replace(ATTRIBUTION, label=label) for label in (HAM, SPAM, "c"))
+    app = draw(reasons.reasons, PROJECT, replace(EXPLAINED, attributions=several), TEXT_CARD)
+    assert "What speaks for and against spam" in words(app), "the answer first"
+    app.get("button_group")[0].set_value(HAM).run()
+    assert "What speaks for and against ham" in words(app)
+
+
+# ---- importance ---------------------------------------------------------------------------
+
+
+def test_features_are_drawn_strongest_first_with_all_of_them_in_a_table() -> None:
+    features = tuple(
+        FeatureImportance(f"f{place}", 1.0 / (place + 1), (0.1, -0.1), (0.0, 1.0))
+        for place in range(20)
+    )
+    whole = GlobalExplanation(1, 100, (SPAM,), {SPAM: features}, {})
+    app = draw(importance.feature_importance, whole, SPAM)
+    assert len(app.get("plotly_chart")) == 2
+    assert app.expander[0].label == "All 20 features as a table"
+    assert table(app)[0] == ["f0", 1.0]
+    assert len(table(app)) == 20
+
+
+def test_a_version_without_weights_says_so() -> None:
+    app = draw(
+        importance.feature_importance, GlobalExplanation(1, 1, (SPAM,), {SPAM: ()}, {}), SPAM
+    )
+    assert app.caption[0].value == "No feature has a weight."
+
+
+def test_pixels_are_drawn_for_each_label_by_its_shown_name() -> None:
+    labels = {HAM: Label(HAM, "Wanted", "1", "#2563eb")}
+    heat = {HAM: ((0.1, 0.2), (0.3, 0.4)), "gone": ((0.0, 0.0), (0.0, 1.0))}
+    app = draw(importance.image_importance, GlobalExplanation(1, 7, (HAM,), {}, heat), labels)
+    assert "over 7 samples of the pool" in words(app)
+    assert [item.value for item in app.markdown] == ["**Wanted**", "**gone**"]
+    assert len(app.get("plotly_chart")) == 2
