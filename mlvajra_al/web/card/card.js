@@ -276,6 +276,7 @@ class LabellingCard {
   show() {
     const claim = this.buffer[0] ?? null;
     this.painted = null;
+    this.root.dataset.painted = "";
     this.root.dataset.sample = claim?.sample_key ?? "";
     this.root.dataset.state = claim ? "card" : this.end ? "end" : this.known || this.slow === null ? "waiting" : "start";
     for (const button of [...this.buttons.values(), this.skipButton, this.flagButton]) button.setAttribute("aria-disabled", String(!claim));
@@ -296,7 +297,6 @@ class LabellingCard {
 
   showNothing() {
     this.head.hidden = true;
-    this.root.dataset.painted = "";
     if (!this.flag.hidden) this.closeFlag();
     if (this.end) {
       const [title, words] = this.end;
