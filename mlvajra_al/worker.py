@@ -146,7 +146,9 @@ def warm_up() -> None:
 def step_back() -> None:
     """Let whoever answers annotators have the processor first."""
     os.nice(NICENESS)
-    if AUTOGROUP.exists():  # Linux weighs whole sessions against each other, each worker is one
+    # Linux weighs whole sessions against each other: one of our own steps back as a whole, but
+    # not the terminal that this was started from.
+    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
         try:
             AUTOGROUP.write_text(f"{NICENESS}\n")
         except OSError as error:
