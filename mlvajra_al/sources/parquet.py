@@ -26,6 +26,9 @@ def read(location: Location, request: Request) -> Iterator[Rows]:
             if batch.num_rows:
                 yield Rows(batch.select(wanted), first)
                 first += batch.num_rows
+        if first != file.metadata.num_rows:
+            found = f"holds {first:,} rows where its footer declares {file.metadata.num_rows:,}"
+            raise _damaged(location, found)
 
 
 def count(location: Location) -> int:
@@ -41,8 +44,10 @@ def _opened(location: Location) -> Iterator[pq.ParquetFile]:
             with pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
-            raise BadSource(
-                location.name,
-                f"is damaged or cut short ({str(error).splitlines()[0].rstrip('.')})",
-                "download or write it again",
-            ) from error
+            raise _damaged(location, (str(error).splitlines() or ["?"])[0].rstrip(".")) from error
+
+
+def _damaged(location: Location, found: str) -> BadSource:
+    return BadSource(
+        location.name, f"is damaged or cut short ({found})", "download or write it again"
+    )

@@ -33,6 +33,10 @@ NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INFINITE = r"(?i)^[+-]?inf(inity)?$"
 ZONED = r"[Tt ].*([Zz]|[+-]\d\d:?\d\d)$"
 TIMESTAMP = pa.timestamp("us")
+FIRST, LAST = (
+    pa.scalar(date.replace(tzinfo=None), TIMESTAMP)
+    for date in (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC))
+)
 
 
 class Misfit(Invalid):
@@ -170,6 +174,16 @@ def _to_booleans(values: pa.Array) -> pa.Array:
 
 
 def _date(values: pa.Array) -> pa.Array:
+    out = _timestamps(values)
+    odd = pc.or_(pc.less(out, FIRST), pc.greater(out, LAST)).fill_null(False)
+    if pc.any(odd).as_py():
+        raise Misfit(
+            _first(odd), "is a date outside of the years 1 to 9999", "correct it or leave it empty"
+        )
+    return out
+
+
+def _timestamps(values: pa.Array) -> pa.Array:
     kind = values.type
     if pa.types.is_date(kind):
         return values.cast(TIMESTAMP)
@@ -192,9 +206,9 @@ def _to_dates(values: pa.Array) -> pa.Array:
 def _one_date(text: str | None) -> datetime | None:
     try:
         date = datetime.fromisoformat(text or "")
-    except ValueError:
+        return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
+    except (ValueError, OverflowError):  # of no year from 1 to 9999
         return None
-    return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
 
 
 def _checked(values: pa.Array, attempt: Callable[[pa.Array], pa.Array], problem: str) -> pa.Array:

@@ -318,3 +318,18 @@ def test_images_may_not_change_size_between_batches(tmp_path: Path) -> None:
     schema = Schema((Column("a", "image"),), None, None, (), "jsonl")
     with pytest.raises(BadSource, match="line 4, column 'a': is an image of another size"):
         list(read_batches(str(path), schema=schema, batch_rows=3))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([-(2**40)], pa.int64()).cast(pa.timestamp("s")),
+        pa.array([2**58], pa.int64()).cast(pa.timestamp("us")),
+        pa.array([2**26], pa.int32()).cast(pa.date32()),
+    ],
+    ids=["year -32873", "year 11104", "year 185706"],
+)
+def test_a_date_of_no_year_is_refused(values: pa.Array) -> None:
+    schema = Schema((Column("a", "date"),), None, None, (), "table")
+    with pytest.raises(BadSource, match="row 1, column 'a': is a date outside of the years 1 to"):
+        list(read_batches(pa.table({"a": values}), schema=schema))
