@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.errors import MlvajraError
-from mlvajra_al.records import Column, Person, Recipe, Schema
+from mlvajra_al.records import Column, Person, Project, Recipe, Schema
 from mlvajra_al.services import importing, overview, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
@@ -86,18 +87,12 @@ def draft_form(
 ) -> None:
     """Draw the rest of what a project needs, and the button that makes it."""
     upload, path = file
-    names = [column.name for column in schema.columns]
     stem = PurePosixPath(upload.name).name.split(".")[0]
     left, right = st.columns(2)
     with left:
         name = st.text_input("Name of the project", stem, max_chars=64, key=f"name:{upload.id}")
-        key = pick("Column that names samples", names, schema.key, "Without one, content does")
-        title = pick("Column shown as the title", names, None, "For example the subject")
+    special = special_columns(schema, left, right)
     with right:
-        source = pick("Column with labels that exist already", names, None, "Become answers")
-        group = pick(
-            "Column of groups", names, None, "Equal values stay on one side of the holdout"
-        )
         share = st.slider(
             "Share of the pool held out", 0.0, 0.5, 0.2, 0.05, key=f"share:{upload.id}",
             help="Drawn at random, never trained on: what the model is measured by. Fixed from "
@@ -105,35 +100,64 @@ def draft_form(
         )  # fmt: skip
     labels = st.text_area(
         "Labels, one per line",
-        "\n".join(distinct(schema, source)),
-        key=f"labels:{upload.id}:{source}",
+        "\n".join(distinct(schema, special.source)),
+        key=f"labels:{upload.id}:{special.source}",
         placeholder="ham\nspam",
         height=120,
     )
-    inputs = inputs_of(columns, (key, source, group))
-    if st.button("Create and import", type="primary", icon=":material/upload_file:"):
+    inputs = inputs_of(columns, (special.key, special.source, special.group))
 
-        def create() -> None:
-            drafted = projects.draft(
-                name,
-                labels=projects.make_labels(labels.splitlines()),
-                recipe=Recipe(inputs),
-                now=now(),
-                seed=secrets.randbelow(SEEDS),
-            )
-            wanted = replace(
-                drafted,
-                key_column=key,
-                group_column=group,
-                title_column=title,
-                policy=replace(drafted.policy, holdout_share=float(share)),
-            )
-            created = projects.create(store(), person, wanted)
-            start(person, created.name, path, source)
+    def create() -> None:
+        drafted = projects.draft(
+            name,
+            labels=projects.make_labels(labels.splitlines()),
+            recipe=Recipe(inputs),
+            now=now(),
+            seed=secrets.randbelow(SEEDS),
+        )
+        created = projects.create(store(), person, described(drafted, special, float(share)))
+        start(person, created.name, path, special.source)
 
-        if act("The project is made", create):
-            clear_upload("new")
-            go_to_project(name.strip())
+    if st.button("Create and import", type="primary", icon=":material/upload_file:") and act(
+        "The project is made", create
+    ):
+        clear_upload("new")
+        go_to_project(name.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """The columns that are more than input, each by name or none."""
+
+    key: str | None
+    title: str | None
+    source: str | None
+    group: str | None
+
+
+def special_columns(schema: Schema, left: DeltaGenerator, right: DeltaGenerator) -> Special:
+    """Draw the choice of key, title, existing labels and groups."""
+    names = [column.name for column in schema.columns]
+    with left:
+        key = pick("Column that names samples", names, schema.key, "Without one, content does")
+        title = pick("Column shown as the title", names, None, "For example the subject")
+    with right:
+        source = pick("Column with labels that exist already", names, None, "Become answers")
+        group = pick(
+            "Column of groups", names, None, "Equal values stay on one side of the holdout"
+        )
+    return Special(key, title, source, group)
+
+
+def described(drafted: Project, special: Special, share: float) -> Project:
+    """Return a drafted project with its columns and its share of the pool held out."""
+    return replace(
+        drafted,
+        key_column=special.key,
+        group_column=special.group,
+        title_column=special.title,
+        policy=replace(drafted.policy, holdout_share=share),
+    )
 
 
 def inputs_of(columns: tuple[Column, ...], taken: tuple[str | None, ...]) -> tuple[Column, ...]:
