@@ -1,0 +1,71 @@
+"""Start, errors in pages, and what the server is started with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+
+import pytest
+import uvloop
+from streamlit.testing.v1 import AppTest
+
+from mlvajra_al.errors import Conflict, Setup
+from mlvajra_al.web import edge
+from mlvajra_al.web.protocol import BoundedHead
+
+
+async def _check() -> None:
+    edge.check_loop()
+
+
+def test_without_the_fast_loop_the_server_says_how_to_start_it() -> None:
+    with pytest.raises(Setup, match=r"runs on asyncio.*start it with: python app.py"):
+        asyncio.run(_check())
+
+
+def test_with_the_fast_loop_the_server_starts() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_check())
+
+
+def test_without_the_packages_of_the_fast_loop_their_names_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edge, "find_spec", lambda name: None)
+    with pytest.raises(Setup, match=r"pip install 'streamlit\[performance\]'"):
+        asyncio.run(_check())
+
+
+def test_heads_are_bounded_and_the_server_does_not_name_itself() -> None:
+    assert edge.SERVER["http"] is BoundedHead
+    assert edge.SERVER["server_header"] is False
+
+
+def _fails(error: object) -> None:
+    from mlvajra_al.web import edge
+
+    edge.on_script_error(error)  # type: ignore[arg-type]
+
+
+def test_an_error_of_ours_is_shown_as_its_sentence() -> None:
+    page = AppTest.from_function(
+        _fails, args=(Conflict("the name is taken; choose another"),), default_timeout=30
+    )
+
+    assert page.run().error[0].value == "The name is taken; choose another."
+
+
+def test_any_other_error_is_a_number_for_the_admin_and_a_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR, logger="mlvajra"):
+        page = AppTest.from_function(
+            _fails, args=(ValueError("secret inside"),), default_timeout=30
+        ).run()
+
+    shown = page.error[0].value
+    number = re.search(r"the number ([0-9a-f]{8})\.", shown)
+    assert number
+    assert "secret inside" not in shown
+    assert f"error {number[1]} in a page: ValueError('secret inside')" in caplog.text

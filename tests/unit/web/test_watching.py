@@ -1,0 +1,104 @@
+"""What a page says about a job, in every state it can be in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mlvajra_al.records import Job, JobKind, JobState
+from mlvajra_al.web import watching
+from tests.factories import NOW
+
+JOB = Job(
+    id=7,
+    project_id=1,
+    kind="retrain",
+    state="running",
+    payload={},
+    progress=0.4,
+    message="Fits 120 of 300 labels",
+    result=None,
+    error=None,
+    attempts=1,
+    person="Ada",
+    created_at=NOW,
+    started_at=NOW,
+    finished_at=NOW + timedelta(seconds=90),
+)
+
+
+def test_every_kind_and_state_of_a_job_has_a_word() -> None:
+    assert {*watching.KINDS} == {*get_args(JobKind)}
+    assert {*watching.STATES} == {*get_args(JobState)}
+    assert {*watching.OVER} < {*watching.STATES}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "Fits 120 of 300 labels"),
+        ({"state": "queued"}, "Waits for the worker."),
+        ({"state": "failed", "error": "the file is gone"}, "The file is gone."),
+        ({"state": "failed"}, "It failed without a word; see the worker's log."),
+        (
+            {"state": "done", "result": {"missing_labels": ["spam", "news"]}},
+            "No fit yet: the model needs an example of spam, news.",
+        ),
+        ({"state": "done", "result": {"version": 3}}, "Version 3."),
+        ({"state": "done", "result": {"message": "12 rows added"}}, "12 rows added"),
+        ({"state": "done", "result": {}}, ""),
+        ({"state": "done"}, ""),
+        ({"state": "cancelled", "message": "by Ada"}, "by Ada"),
+    ],
+)
+def test_a_job_says_in_one_line_what_became_of_it(changes: dict[str, Any], words: str) -> None:
+    assert watching.job_words(replace(JOB, **changes)) == words
+
+
+def test_a_job_took_from_its_start_to_its_end() -> None:
+    assert watching.took(JOB) == 90
+    assert watching.took(replace(JOB, started_at=None)) is None
+    unfinished = watching.took(replace(JOB, finished_at=None))
+    assert unfinished is not None
+
+
+def _draws(job: object) -> None:
+    from mlvajra_al.web.watching import job_line
+
+    job_line(job)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "badge"), [("queued", "Waiting"), ("running", "Running"), ("done", "Done")]
+)
+def test_a_job_is_drawn_with_its_state(state: str, badge: str) -> None:
+    job = replace(JOB, state=state, message="**bold** words")  # type: ignore[arg-type]
+
+    page = AppTest.from_function(_draws, args=(job,), default_timeout=30).run()
+
+    assert not page.exception
+    shown = " ".join(element.value for element in page.markdown)
+    assert badge in shown
+    assert "**Retrain**" in shown
+    assert "**bold**" not in shown
+
+
+def _waits() -> None:
+    import streamlit as st
+
+    from mlvajra_al.web import watching
+
+    watching.await_job("here", None)
+    st.session_state["found"] = watching.watched("here")
+    watching.forget_job("here")
+
+
+def test_where_nothing_was_asked_for_nothing_is_watched() -> None:
+    page = AppTest.from_function(_waits, default_timeout=30).run()
+
+    assert not page.exception
+    assert page.session_state["found"] is None
