@@ -104,7 +104,7 @@ class Annotator:
             return False
         held = self.buffer.pop(0)
         if self.rng.random() < SKIP:
-            held.until = time.time()
+            held.until = min(held.until, time.time())
             self.say(held.sample_key, "skip", None)
         else:
             answer = self.say(held.sample_key, "answer", self.truth(held.sample_key))
@@ -211,7 +211,7 @@ class Annotator:
     def leave(self) -> None:
         """Give back what was not answered."""
         for held in self.buffer:
-            held.until = time.time()
+            held.until = min(held.until, time.time())
         self._ask("DELETE", "claims", {"claims": list(self._tokens.values())})
         self.buffer, self._tokens = [], {}
 

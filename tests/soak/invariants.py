@@ -93,7 +93,7 @@ def disordered(house: House) -> Iterator[str]:
         yield f"sample {row.sample_key} has {row.n} answers in time, but wanted one"
     for row in house.rows(
         f"SELECT c.sample_key, c.action FROM ({current}) c "  # noqa: S608  ours
-        "WHERE c.action IN ('answer', 'flag') AND EXISTS "
+        "WHERE c.action IN ('answer', 'flag') AND NOT c.late AND EXISTS "
         "(SELECT 1 FROM slot WHERE slot.sample_key = c.sample_key AND NOT slot.done "
         "AND slot.project_id = c.project_id) AND NOT EXISTS (SELECT 1 FROM annotation r WHERE "
         "r.sample_key = c.sample_key AND r.action IN ('retract', 'skip'))"
