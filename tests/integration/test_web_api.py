@@ -359,3 +359,85 @@ def test_an_annotator_sees_a_models_opinion_of_a_sample_only_after_their_own(
     assert (waiting.status_code, typed.status_code) == (403, 403)
     assert "a sample they have not answered" in waiting.json()["error"]["message"]
     assert (answered.status_code, asked.status_code) == (202, 202)
+
+
+def _retrain(web: Web, admin: httpx.Client, annotator: httpx.Client) -> None:
+    for label in ("ham", "spam") * 3:
+        [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+        annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
+    admin.post(f"{P}/jobs", json={"kind": "retrain"})
+    work(web)
+
+
+def test_versions_are_judged_promoted_and_rolled_back(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    assert admin.get(f"{P}/versions").json() == []
+    for _ in "ab":
+        _retrain(web, admin, annotator)
+    first, second = admin.get(f"{P}/versions").json()
+    assert (first["champion"], second["champion"], second["parent"]) == (True, False, 1)
+    assert admin.get(f"{P}/versions/1/report").json()["version"] == 1
+
+    moves = [
+        admin.post(f"{P}/versions/2/promote", json={"expected": None}),
+        admin.post(f"{P}/versions/2/promote", json={"expected": 1, "reason": "better"}),
+        admin.post(f"{P}/versions/2/promote"),
+        admin.post(f"{P}/rollback", json={"reason": "worse"}),
+        admin.post(f"{P}/rollback"),
+        admin.post(f"{P}/versions/2/promote"),
+    ]
+
+    assert [move.status_code for move in moves] == [409, 200, 409, 200, 409, 200]
+    assert (moves[1].json(), moves[3].json()) == ({"champion": 2}, {"champion": 1})
+    asked = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 2]})
+    work(web)
+    verdict = admin.get(f"/api/v1/jobs/{asked.json()['id']}").json()["result"]["verdict"]
+    assert (verdict["champion"], verdict["challenger"]) == (1, 2)
+    wrong = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 1]})
+    assert "two different ones, not [1, 1]" in wrong.json()["error"]["message"]
+
+
+def test_a_version_answers_for_rows_files_and_the_pool(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    _retrain(web, admin, annotator)
+    asked = [
+        admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]}),
+        admin.post(f"{P}/predict", json={"pool": True}),
+        admin.post(f"{P}/predict/file?name=new.csv", content=b"body\nlunch\nmoney\n"),
+    ]
+    waiting = admin.get(f"/api/v1/jobs/{asked[1].json()['id']}/file")
+    work(web)
+
+    ids = [answer.json()["id"] for answer in asked]
+    jobs = [admin.get(f"/api/v1/jobs/{number}").json() for number in ids]
+    files = [admin.get(f"/api/v1/jobs/{number}/file") for number in ids]
+
+    assert [answer.status_code for answer in asked] == [202, 202, 202]
+    assert [job["state"] for job in jobs] == ["done"] * 3
+    assert jobs[0]["result"]["predictions"][0]["label"] in ("ham", "spam")
+    assert [file.status_code for file in files] == [404, 200, 200]
+    assert len(files[2].text.splitlines()) == 3
+    assert "attachment" in files[2].headers["content-disposition"]
+    assert waiting.status_code == 404
+    assert annotator.get(f"/api/v1/jobs/{ids[1]}/file").status_code == 403
+    assert admin.post(f"{P}/predict", json={}).status_code == 422
+
+
+def test_a_version_explains_itself_once_a_job_has_done_it(
+    web: Web, admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    _retrain(web, admin, annotator)
+    said = annotator.get(f"{P}/annotations").json()[0]
+    why = {"sample_key": said["sample_key"]}
+
+    asked = [admin.get(f"{P}/versions/1/explanation", params=params) for params in ({}, why)]
+    work(web)
+    whole, one = (admin.get(f"{P}/versions/1/explanation", params=p).json() for p in ({}, why))
+
+    assert {answer.status_code for answer in asked} <= {200, 202}
+    assert (whole["version"], one["sample_key"]) == (1, said["sample_key"])
+    assert sum(one["probabilities"].values()) == pytest.approx(1)
+    absent = admin.get(f"{P}/versions/1/explanation", params={"sample_key": "nowhere"})
+    assert absent.status_code == 404
