@@ -6,7 +6,8 @@ Where a function takes ``person: Person | None``, None is the operator at the co
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed
@@ -131,8 +132,8 @@ def set_role(
     require_admin(person, "change roles")
 
     def write(connection: Connection, target: Person) -> None:
-        people.set_role(connection, target.id, role)
-        _require_an_admin(connection, target)
+        with _leaving_an_admin(connection, target):
+            people.set_role(connection, target.id, role)
 
     return _change(store, person, name, what=f"role set to {role}", write=write, now=now)
 
@@ -148,9 +149,9 @@ def disable(store: Store, person: Person | None, *, name: str, now: datetime) ->
     require_admin(person, "disable accounts")
 
     def write(connection: Connection, target: Person) -> None:
-        people.set_disabled(connection, target.id, now)
+        with _leaving_an_admin(connection, target):
+            people.set_disabled(connection, target.id, now)
         sessions.revoke_all(connection, target.id, now=now)
-        _require_an_admin(connection, target)
 
     return _change(store, person, name, what="account disabled", write=write, now=now)
 
@@ -165,8 +166,13 @@ def enable(store: Store, person: Person | None, *, name: str, now: datetime) -> 
     return _change(store, person, name, what="account enabled", write=write, now=now)
 
 
-def _require_an_admin(connection: Connection, target: Person) -> None:
-    if target.role == "admin" and not people.has_admin(connection):
+@contextmanager
+def _leaving_an_admin(connection: Connection, target: Person) -> Iterator[None]:
+    """Refuse a change after which nobody could sign in as admin any more."""
+    people.hold_admins(connection)
+    had = people.has_admin(connection)
+    yield
+    if had and not people.has_admin(connection):
         raise Conflict(f"{target.name} is the last admin; make somebody else an admin first")
 
 

@@ -73,6 +73,12 @@ def has_admin(connection: Connection) -> bool:
     return connection.scalar(query.limit(1)) is not None
 
 
+def hold_admins(connection: Connection) -> None:
+    """Let nobody else change who is admin until this transaction ends."""
+    query = select(person.c.id).where(person.c.role == "admin").order_by(person.c.id)
+    connection.execute(query.with_for_update()).all()
+
+
 def set_password(connection: Connection, person_id: int, password_hash: str) -> None:
     """Replace the stored password hash."""
     connection.execute(

@@ -1,0 +1,295 @@
+"""A restricted project does not exist for who may not see it; members come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from mlvajra_al.errors import Conflict, NotAllowed, NotFound
+from mlvajra_al.records import Claim, Member, Person, Role
+from mlvajra_al.services import (
+    access,
+    answers,
+    claiming,
+    exporting,
+    history,
+    labelling,
+    members,
+    people,
+    predicting,
+    progress,
+    projects,
+    reviewing,
+    training,
+    versions,
+)
+from mlvajra_al.store.database import Store
+from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
+
+
+@dataclass
+class House:
+    """An admin, and two projects with samples of which `secret` is restricted to Ada."""
+
+    store: Store
+    admin: Person
+    ada: Person
+
+    def person(self, name: str, role: Role = "annotator") -> Person:
+        """Store another person."""
+        return a_person(self.store, name, role=role)
+
+    def sees(self, person: Person | None, name: str) -> bool:
+        """Say whether a person finds a project by name, in the list, and by the number of a job."""
+        with self.store.read() as connection:
+            listed = name in {item.name for item in access.listed(connection, person)}
+        try:
+            projects.get(self.store, person, name)
+        except NotFound:
+            assert not listed
+            return False
+        assert listed
+        return True
+
+    def claim(self, person: Person, project: str = "secret") -> tuple[Claim, ...]:
+        """Hand two samples to a person."""
+        return claiming.claim(
+            self.store,
+            person,
+            project,
+            n=2,
+            now=NOW,
+            lease=LEASE,
+            rng=np.random.default_rng(1),
+        )
+
+
+@pytest.fixture
+def house(store: Store) -> House:
+    """Make the house."""
+    admin, ada = a_person(store, "Root", role="admin"), a_person(store, "Ada")
+    for name in ("open", "secret"):
+        rank(store, a_project(store, name), 6)
+    members.set_restricted(store, admin, "secret", restricted=True, now=NOW)
+    members.add(store, admin, "secret", name="ada", now=NOW)
+    return House(store, admin, ada)
+
+
+@pytest.mark.parametrize("role", ["annotator", "reviewer", "admin"])
+@pytest.mark.parametrize("member", [False, True])
+def test_members_and_admins_see_a_restricted_project(
+    house: House, role: Role, member: bool
+) -> None:
+    eve = house.person("Eve", role)
+    if member:
+        members.add(house.store, house.admin, "secret", name="Eve", now=NOW)
+    assert house.sees(eve, "secret") == (member or role == "admin")
+    assert house.sees(eve, "open")
+
+
+def test_the_worker_and_the_operator_see_all(house: House) -> None:
+    assert house.sees(None, "secret")
+
+
+def test_a_role_counts_at_once(house: House) -> None:
+    house.person("Eve", "admin")
+    eve = people.set_role(house.store, None, name="Eve", role="annotator", now=NOW)
+    assert not house.sees(eve, "secret")
+
+
+Verb = Callable[[Store, Person], object]
+VERBS: dict[str, Verb] = {
+    "get": lambda s, p: projects.get(s, p, "secret"),
+    "claim": lambda s, p: claiming.claim(
+        s, p, "secret", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(1)
+    ),
+    "release": lambda s, p: claiming.release(s, p, "secret", given=["any"]),
+    "renew": lambda s, p: claiming.renew(s, p, "secret", given=["any"], until=NOW),
+    "record": lambda s, p: labelling.record(
+        s, p, "secret", answers=[an_answer("p0")], now=NOW, lease=LEASE
+    ),
+    "progress": lambda s, p: progress.progress(s, p, "secret", now=NOW),
+    "held": lambda s, p: history.held(s, p, "secret", now=NOW),
+    "history": lambda s, p: history.listed(s, p, "secret"),
+    "my answers": lambda s, p: answers.mine(s, p, "secret", wanted=answers.Wanted(), limit=5),
+    "review": lambda s, p: reviewing.cases(s, p, "secret", limit=5),
+    "count reviews": lambda s, p: reviewing.waiting(s, p, "secret"),
+    "decide": lambda s, p: reviewing.decide(
+        s, p, "secret", decision=reviewing.Decision("p0", "leave"), now=NOW, lease=LEASE
+    ),
+    "evaluate": lambda s, p: versions.request_evaluation(s, p, "secret", numbers=(1,), now=NOW),
+    "explain": lambda s, p: versions.request_explanation(s, p, "secret", number=1, now=NOW),
+    "predict": lambda s, p: predicting.request(s, p, "secret", rows=[{"body": "x"}], now=NOW),
+    "export": lambda s, p: exporting.export(
+        s, p, "secret", what="labels", file_format="csv", now=NOW
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_no_service_tells_an_outsider_that_there_is_such_a_project(
+    house: House, verb: Verb
+) -> None:
+    outsider = house.person("Eve", "reviewer")
+    with pytest.raises(NotFound) as caught:
+        verb(house.store, outsider)
+    assert str(caught.value) == str(NotFound("project", "secret"))
+
+
+def test_a_job_of_a_hidden_project_is_hidden_too(house: House) -> None:
+    job = training.request_retrain(house.store, house.admin, "secret", mode="full", now=NOW)
+    outsider = house.person("Eve", "reviewer")
+    member = house.person("Grace", "reviewer")
+    members.add(house.store, house.admin, "secret", name="Grace", now=NOW)
+
+    for look in (
+        lambda: training.job(house.store, outsider, job.id),
+        lambda: training.cancel(house.store, outsider, job.id, now=NOW),
+    ):
+        with pytest.raises(NotFound, match=f"there is no job {job.id};"):
+            look()
+    assert training.job(house.store, member, job.id) == job
+    assert training.job(house.store, None, job.id) == job
+
+
+def test_an_archived_project_is_named_only_to_who_may_see_it(house: House) -> None:
+    projects.set_archived(house.store, house.admin, "secret", archived=True, now=NOW)
+    with pytest.raises(Conflict, match="is archived"):
+        house.claim(house.ada)
+    with pytest.raises(NotFound):
+        house.claim(house.person("Eve"))
+
+
+def test_who_is_removed_gives_back_what_was_in_hand_and_keeps_what_was_said(house: House) -> None:
+    first, second = house.claim(house.ada)
+    labelling.record(
+        house.store, house.ada, "secret", answers=[an_answer(first)], now=NOW, lease=LEASE
+    )
+
+    members.remove(house.store, house.admin, "secret", name="ADA", now=NOW)
+
+    assert not house.sees(house.ada, "secret")
+    assert history.held(house.store, house.admin, "secret", now=NOW) == ()
+    said = history.listed(house.store, house.admin, "secret")
+    assert [(event.person, event.label) for event in said] == [("Ada", "ham")]
+    with pytest.raises(NotFound):
+        labelling.record(
+            house.store, house.ada, "secret", answers=[an_answer(second)], now=NOW, lease=LEASE
+        )
+    free = claiming.claim(
+        house.store,
+        house.admin,
+        "secret",
+        n=5,
+        now=NOW,
+        lease=LEASE,
+        rng=np.random.default_rng(1),
+    )
+    assert second.sample_key in {claim.sample_key for claim in free}
+
+
+def test_restricting_a_project_takes_samples_from_outsiders_only(house: House) -> None:
+    members.set_restricted(house.store, house.admin, "secret", restricted=False, now=NOW)
+    eve = house.person("Eve")
+    house.claim(eve)
+    kept = house.claim(house.ada)
+    by_admin = house.claim(house.admin)
+
+    members.set_restricted(house.store, house.admin, "secret", restricted=True, now=NOW)
+
+    assert history.held(house.store, house.ada, "secret", now=NOW) == kept
+    assert history.held(house.store, house.admin, "secret", now=NOW) == by_admin
+    with house.store.read() as connection:
+        project = access.project(connection, None, "secret")
+    assert project.restricted
+    assert claiming.release(house.store, house.admin, "secret", given=["none"]) == 0
+    members.add(house.store, house.admin, "secret", name="Eve", now=NOW)
+    assert history.held(house.store, eve, "secret", now=NOW) == ()
+
+
+def test_an_open_project_keeps_its_members_for_when_it_is_restricted_again(house: House) -> None:
+    members.set_restricted(house.store, house.admin, "secret", restricted=False, now=NOW)
+    assert house.sees(house.person("Eve"), "secret")
+    members.set_restricted(house.store, house.admin, "secret", restricted=True, now=NOW)
+    assert house.sees(house.ada, "secret")
+
+
+def test_removing_from_an_open_project_takes_nothing_away(house: House) -> None:
+    members.set_restricted(house.store, house.admin, "secret", restricted=False, now=NOW)
+    held = house.claim(house.ada)
+    members.remove(house.store, house.admin, "secret", name="Ada", now=NOW)
+    assert history.held(house.store, house.ada, "secret", now=NOW) == held
+
+
+def test_members_are_listed_by_name_with_who_added_them(house: House) -> None:
+    house.person("Grace", "reviewer")
+    later = NOW + timedelta(hours=1)
+    members.add(house.store, house.admin, "secret", name="Grace", now=later)
+    assert members.listed(house.store, house.admin, "secret") == (
+        Member("Ada", "annotator", NOW, "Root"),
+        Member("Grace", "reviewer", later, "Root"),
+    )
+
+
+MISTAKES: dict[str, tuple[Callable[[House], object], type[Exception], str]] = {
+    "a member twice": (
+        lambda h: members.add(h.store, h.admin, "secret", name="ada", now=NOW),
+        Conflict,
+        "Ada is a member of 'secret' already",
+    ),
+    "no such person": (
+        lambda h: members.add(h.store, h.admin, "secret", name="Nobody", now=NOW),
+        NotFound,
+        "there is no person 'Nobody'",
+    ),
+    "no such project": (
+        lambda h: members.add(h.store, h.admin, "nothing", name="Ada", now=NOW),
+        NotFound,
+        "there is no project 'nothing'",
+    ),
+    "not a member": (
+        lambda h: members.remove(h.store, h.admin, "secret", name="Root", now=NOW),
+        NotFound,
+        "there is no member of 'secret' called 'Root'",
+    ),
+    "an annotator adds": (
+        lambda h: members.add(h.store, h.ada, "secret", name="Root", now=NOW),
+        NotAllowed,
+        "only an admin may add members to a project",
+    ),
+    "an annotator removes": (
+        lambda h: members.remove(h.store, h.ada, "secret", name="Ada", now=NOW),
+        NotAllowed,
+        "only an admin may remove members from a project",
+    ),
+    "an annotator opens": (
+        lambda h: members.set_restricted(h.store, h.ada, "secret", restricted=False, now=NOW),
+        NotAllowed,
+        "only an admin may restrict a project",
+    ),
+    "an annotator looks": (
+        lambda h: members.listed(h.store, h.ada, "secret"),
+        NotAllowed,
+        "only an admin may see the members of a project",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_a_sentence(
+    house: House, mistake: tuple[Callable[[House], object], type[Exception], str]
+) -> None:
+    act, kind, words = mistake
+    with pytest.raises(kind) as caught:
+        act(house)
+    assert words in str(caught.value)
+
+
+def test_require_project_says_nothing_where_all_is_well(house: House) -> None:
+    access.require_project(house.store, house.ada, "secret")
+    with pytest.raises(NotFound):
+        access.require_project(house.store, house.person("Eve"), "secret")
