@@ -63,7 +63,8 @@ def guarded(command: Callable[[], int | None], *, debug: bool = False) -> int:
     try:
         return command() or 0
     except Exit as leaving:
-        return leaving.exit_code
+        code = leaving.exit_code
+        return _fail("interrupted", code) if code == INTERRUPTED else code
     except (KeyboardInterrupt, Abort):
         return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import finished, now, opened, operator, put
+from mlvajra_al.cli.workspace import JobFailed, finished, now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid
 
 if TYPE_CHECKING:
@@ -56,6 +56,27 @@ Name = Annotated[str, typer.Argument(help="The project's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
+Labels = Annotated[str, typer.Option(help="The label set, separated by commas.")]
+Text = Annotated[str, typer.Option(help="Columns of text.")]
+Columns = Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")]
+Image = Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")]
+Key = Annotated[str | None, typer.Option("--id", help="Column that names samples.")]
+Group = Annotated[
+    str | None, typer.Option(help="Column whose equal values stay on one side of the holdout.")
+]
+Title = Annotated[str | None, typer.Option(help="Column shown as the card's title.")]
+Gold = Annotated[
+    str | None, typer.Option(help="Column of true labels, for simulated annotators only.")
+]
+Overlap = Annotated[int, typer.Option(help="Answers wanted per sample.")]
+HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for tests.")]
+HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
+RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
+Learner = Annotated[Estimator, typer.Option(help="What learns.")]
+Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
+Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
+
+
 @group.command(
     epilog="Example: mlvajra project create reviews --source reviews.csv --text title,body "
     "--labels good,bad --id id"
@@ -63,64 +84,86 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 def create(  # the flags of one command are one form, not a call from code
     name: Name,
     source: Source,
-    labels: Annotated[str, typer.Option(help="The label set, separated by commas.")],
-    text: Annotated[str, typer.Option(help="Columns of text.")] = "",
-    columns: Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")] = "",
-    image: Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")] = "",
-    key: Annotated[str | None, typer.Option("--id", help="Column that names samples.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Column whose equal values stay on one side of the holdout.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Column shown as the card's title.")] = None,
-    gold: Annotated[
-        str | None, typer.Option(help="Column of true labels, for simulated annotators only.")
-    ] = None,
+    labels: Labels,
+    text: Text = "",
+    columns: Columns = "",
+    image: Image = "",
+    key: Key = None,
+    group: Group = None,
+    title: Title = None,
+    gold: Gold = None,
     labels_from: LabelsFrom = None,
-    overlap: Annotated[int, typer.Option(help="Answers wanted per sample.")] = 1,
-    holdout_share: Annotated[float, typer.Option(help="Share of the pool kept for tests.")] = 0.2,
-    holdout_rate: Annotated[float, typer.Option(help="Share of questions spent on tests.")] = 0.2,
-    retrain_every: Annotated[int, typer.Option(help="Answers until the next retrain.")] = 20,
-    estimator: Annotated[
-        Estimator, typer.Option(help="What learns.")
-    ] = Estimator.logistic_regression,
-    guidelines: Annotated[
-        Path | None, typer.Option(help="A markdown file for the annotators.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")] = None,
+    overlap: Overlap = 1,
+    holdout_share: HoldoutShare = 0.2,
+    holdout_rate: HoldoutRate = 0.2,
+    retrain_every: RetrainEvery = 20,
+    estimator: Learner = Estimator.logistic_regression,
+    guidelines: Guidelines = None,
+    seed: Seed = None,
 ) -> None:
     """Make a project from a file: its columns, its labels, how it asks; then import the file."""
-    from dataclasses import replace
-
-    from mlvajra_al.records import Policy, Recipe
-    from mlvajra_al.services import importing, projects
+    from mlvajra_al.records import Policy
+    from mlvajra_al.services import importing
 
     place = located(source)
     found = importing.inspect_upload(place, preview=0)
-    _require_columns(found, source, [key, group, title, gold, labels_from])
-    drafted = projects.draft(
+    named = {"key": key, "group": group, "title": title, "gold": gold}
+    _require_columns(found, source, [*named.values(), labels_from])
+    inputs = _inputs(Inputs(text, columns, image), found, source)
+    policy = Policy(
+        overlap=overlap,
+        holdout_share=holdout_share,
+        holdout_rate=holdout_rate,
+        retrain_every=retrain_every,
+    )
+    wanted = _drafted(name, _words(labels), inputs=inputs, estimator=estimator, seed=seed)
+    special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
+    wanted = replace(wanted, policy=policy, guidelines=_read(guidelines), **special)
+    _create(wanted, place, labels_from=labels_from)
+
+
+def _drafted(
+    name: str,
+    labels: list[str],
+    *,
+    inputs: tuple[Column, ...],
+    estimator: Estimator,
+    seed: int | None,
+) -> Project:
+    from mlvajra_al.records import Recipe
+    from mlvajra_al.services import projects
+
+    return projects.draft(
         name,
-        labels=projects.make_labels(_words(labels)),
-        recipe=Recipe(_inputs(Inputs(text, columns, image), found, source), estimator.value),
+        labels=projects.make_labels(labels),
+        recipe=Recipe(inputs, estimator.value),
         now=now(),
         seed=secrets.randbelow(2**31) if seed is None else seed,
     )
-    wanted = replace(
-        drafted,
-        key_column=key,
-        group_column=group,
-        gold_column=gold,
-        title_column=title,
-        guidelines=guidelines.read_text("utf-8") if guidelines else "",
-        policy=Policy(
-            overlap=overlap,
-            holdout_share=holdout_share,
-            holdout_rate=holdout_rate,
-            retrain_every=retrain_every,
-        ),
-    )
+
+
+def _read(guidelines: Path | None) -> str:
+    if guidelines is None:
+        return ""
+    try:
+        return guidelines.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        at = f"byte {error.start + 1:,} is not UTF-8"
+        raise BadSource(guidelines.name, at, "save the guidelines as UTF-8 text") from error
+
+
+def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
+    from mlvajra_al.services import projects
+
     with opened() as store:
         created = projects.create(store, operator(store), wanted)
-        _import(store, created, place, labels_from=labels_from)
+        try:
+            _import(store, created, place, labels_from=labels_from)
+        except JobFailed as failed:
+            raise Invalid(
+                f"the project {created.name} is made but empty, because {failed}. Then go on "
+                f"with: mlvajra import {created.name} --source FILE"
+            ) from failed
 
 
 def located(source: str) -> str:

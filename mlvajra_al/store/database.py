@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mlvajra_al.errors import Setup, Unavailable
 from mlvajra_al.store import revisions
@@ -49,6 +49,16 @@ def _prepare_sqlite(engine: Engine) -> None:
         execute(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise Setup(
+            "MLVAJRA_DATABASE_URL is no address of a database; write "
+            "postgresql://NAME:PASSWORD@HOST:PORT/DATABASE, or unset it"
+        ) from error
+
+
 class Store:
     """A workspace: one database and one folder of files.
 
@@ -75,7 +85,7 @@ class Store:
             If the folder cannot be written, is being restored, or the URL is of no database
             we know.
         """
-        parsed = make_url(url)
+        parsed = _parsed(url)
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
             raise Setup(
                 f"MLVAJRA_DATABASE_URL names {parsed.get_backend_name()!r}, but only sqlite and "
@@ -115,9 +125,10 @@ class Store:
                 revisions.upgrade(connection)
         except (DBAPIError, Unavailable) as error:
             found = error.__cause__ if isinstance(error, Unavailable) else error
+            why = " ".join(str(getattr(found, "orig", found)).split())
             raise Setup(
-                f"the database {self.engine.url.render_as_string()} cannot be used: "
-                f"{getattr(found, 'orig', found)}; check MLVAJRA_DATABASE_URL and MLVAJRA_HOME"
+                f"the database {self.engine.url.render_as_string()} cannot be used: {why}; "
+                "check MLVAJRA_DATABASE_URL and MLVAJRA_HOME"
             ) from error
 
     @contextmanager
