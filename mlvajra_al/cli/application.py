@@ -55,6 +55,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(words: list[str]) -> int:
     code = app(words or ["--help"], standalone_mode=False, prog_name="mlvajra")
+    if code == INTERRUPTED:  # Typer has swallowed Ctrl-C
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 
@@ -63,8 +65,7 @@ def guarded(command: Callable[[], int | None], *, debug: bool = False) -> int:
     try:
         return command() or 0
     except Exit as leaving:
-        code = leaving.exit_code
-        return _fail("interrupted", code) if code == INTERRUPTED else code
+        return leaving.exit_code
     except (KeyboardInterrupt, Abort):
         return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
