@@ -101,8 +101,9 @@ def _results(connection: Connection, home: Path) -> Iterator[Path]:
 
 def remove(stray: Stray) -> bool:
     """Remove a stray file or folder; False if somebody has written to it since it was found."""
-    if _stray(stray.path) != stray:
-        return False
+    found = _stray(stray.path)
+    if found != stray:
+        return found is None
     if stray.path.is_dir():
         shutil.rmtree(stray.path, ignore_errors=True)
     else:

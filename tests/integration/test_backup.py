@@ -26,6 +26,7 @@ from mlvajra_al.store import annotations as events
 from mlvajra_al.store import artefacts, audit, backups, projects, shards
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, a_revision, an_answer, rank
+from tests.forks import Forks
 
 ROOT = Path(__file__).parents[2]
 
@@ -297,15 +298,14 @@ def test_a_backup_is_in_the_audit_trail_of_the_workspace(
 
 
 KILLED = """
-import os, sys
+import os
 from pathlib import Path
 from mlvajra_al.services import backup, people
 from mlvajra_al.store import backups, copying
-from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.database import Store
 from tests.factories import NOW
 
-url, home, place, point = sys.argv[1:]
+url, home, place, point = arguments
 store = Store.open(url, Path(home))
 plain = backups.place_file
 def second(*args, **kwargs):
@@ -315,15 +315,23 @@ def second(*args, **kwargs):
     return plain(*args, **kwargs)
 second.seen = False
 die = lambda *args, **kwargs: os._exit(9)
-module, name, act = {
+points = {
     "before the database": (copying, "snapshot", die),
     "between two files": (backups, "place_file", second),
     "before the manifest": (backups, "seal", die),
     "before it bears its name": (Path, "rename", die),
-}[point]
-setattr(module, name, act)
+}
+if point in points:
+    setattr(*points[point])
 backup.backup(store, people.get(store, "Grace"), Path(place), now=NOW)
 """
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    made = Forks()
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(
@@ -336,12 +344,17 @@ backup.backup(store, people.get(store, "Grace"), Path(place), now=NOW)
     ],
 )
 def test_a_killed_backup_is_none_and_the_next_one_goes_on_with_what_it_left(
-    store: Store, database_url: str, admin: Person, place: Path, point: str, reused: int
+    store: Store,
+    database_url: str,
+    admin: Person,
+    place: Path,
+    forks: Forks,
+    point: str,
+    reused: int,
 ) -> None:
     rank(store, a_project(store), 5)
     a_model(store, b"a preprocessing")
-    command = [sys.executable, "-c", KILLED, database_url, str(store.home), str(place), point]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    assert forks.run(KILLED, database_url, store.home, place, point) == 9
     assert (visible(place), listed(place), unfinished(place)) == ([], (), 1)
     made = backup(store, admin, place, now=NOW + timedelta(minutes=1))
     assert (made.manifest.files, made.manifest.new_files) == (3, 3 - reused)
@@ -351,25 +364,20 @@ def test_a_killed_backup_is_none_and_the_next_one_goes_on_with_what_it_left(
 
 
 def test_a_backup_killed_by_the_kernel_at_any_moment_never_looks_like_a_good_one(
-    store: Store, database_url: str, admin: Person, place: Path
+    store: Store, database_url: str, admin: Person, place: Path, forks: Forks
 ) -> None:
     rank(store, a_project(store), 5)
-    for number in range(40):
+    for number in range(20):
         a_model(store, b"x" * 100_000 + bytes([number]))
-    script = KILLED.replace("setattr(module, name, act)", "print(flush=True)")
-    command = [sys.executable, "-c", script, database_url, str(store.home), str(place)]
-    for wait in (0.0, 0.03):
-        process = subprocess.Popen([*command, "before the database"], cwd=ROOT, stdout=-1)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    for milliseconds in (1, 5, 20, 50, 100):
+        killed = forks.start(KILLED, database_url, store.home, place, "at any moment")
+        time.sleep(milliseconds / 1000)
+        os.kill(killed, signal.SIGKILL)
+        assert forks.ended() in (-signal.SIGKILL, 0)
         for item in listed(place) if place.exists() else ():
             for path, digest in backups.opened(item.folder)[1].items():
                 backups.verify(item.folder, path, digest)
-    assert backup(store, admin, place, now=NOW).manifest.files == 42
+    assert backup(store, admin, place, now=NOW).manifest.files == 22
     assert unfinished(place) == 0
 
 

@@ -21,6 +21,7 @@ from mlvajra_al.services import claiming, labelling
 from mlvajra_al.services.checking import examination, machine
 from mlvajra_al.store import artefacts, jobs, processes, shards
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.invariants import broken
 from mlvajra_al.store.schema import metadata
 from mlvajra_al.store.staging import exclusive
 from tests.factories import LEASE, a_person, a_project, a_version, an_answer, rank
@@ -109,6 +110,7 @@ def test_a_file_that_is_not_what_was_written_is_named(
 SLOT, ANNOTATION = TABLES["slot"], TABLES["annotation"]
 PROJECT, VERSION, JOB = TABLES["project"], TABLES["version"], TABLES["job"]
 A_JOB = {
+    "id": 1,
     "project_id": 1,
     "kind": "retrain",
     "priority": 0,
@@ -117,87 +119,87 @@ A_JOB = {
 }
 
 
-@pytest.mark.parametrize(
-    ("statement", "words"),
-    [
-        (
-            update(SLOT).where(SLOT.c.sample_key == "p4").values(done=True, annotator_id=1),
-            "closed for a person who never answered them: 1, for instance spam: p4",
+BROKEN: list[tuple[Any, str]] = [
+    (
+        update(SLOT).where(SLOT.c.sample_key == "p4").values(done=True, annotator_id=1),
+        "samples are closed for a person who never answered them: 1, for instance spam: p4",
+    ),
+    (
+        update(SLOT).where(SLOT.c.sample_key == "p4").values(done=True),
+        "samples are closed for a person who never answered them: 1, for instance spam: p4",
+    ),
+    (
+        update(SLOT).where(SLOT.c.sample_key == "p5").values(annotator_id=1),
+        "claims are held by nobody, or by somebody without a token: 1, for instance spam: p5",
+    ),
+    (
+        update(ANNOTATION).where(ANNOTATION.c.seq == 1).values(label=None),
+        "answers have no label, or other events have one: 1, for instance spam: 1",
+    ),
+    (
+        update(ANNOTATION).where(ANNOTATION.c.seq == 3).values(label="ham"),
+        "answers have no label, or other events have one: 1, for instance spam: 3",
+    ),
+    (
+        update(ANNOTATION)
+        .where(ANNOTATION.c.seq == 2)
+        .values(
+            supersedes=select(ANNOTATION.c.event_id).where(ANNOTATION.c.seq == 1).scalar_subquery()
         ),
-        (
-            update(SLOT).where(SLOT.c.sample_key == "p4").values(done=True),
-            "closed for a person who never answered them: 1, for instance spam: p4",
-        ),
-        (
-            update(SLOT).where(SLOT.c.sample_key == "p5").values(annotator_id=1),
-            "claims are held by nobody, or by somebody without a token: 1",
-        ),
-        (
-            update(ANNOTATION).where(ANNOTATION.c.seq == 1).values(label=None),
-            "answers have no label, or other events have one: 1, for instance spam: 1",
-        ),
-        (
-            update(ANNOTATION).where(ANNOTATION.c.seq == 3).values(label="ham"),
-            "answers have no label, or other events have one: 1, for instance spam: 3",
-        ),
-        (
-            update(ANNOTATION)
-            .where(ANNOTATION.c.seq == 2)
-            .values(
-                supersedes=select(ANNOTATION.c.event_id)
-                .where(ANNOTATION.c.seq == 1)
-                .scalar_subquery()
-            ),
-            "events supersede one about another sample or by a later one: 1, for instance spam: 2",
-        ),
-        (
-            update(ANNOTATION).where(ANNOTATION.c.seq == 3).values(seq=4),
-            "events that are numbered beyond their counter: 1, for instance spam",
-        ),
-        (
-            delete(ANNOTATION).where(ANNOTATION.c.seq == 3),
-            "projects have fewer events than were numbered: 1, for instance spam",
-        ),
-        (
-            delete(TABLES["label"]).where(TABLES["label"].c.name == "eggs"),
-            "",
-        ),
-        (
-            update(PROJECT).values(champion=7),
-            "projects have a champion that does not exist: 1, for instance spam: 7",
-        ),
-        (
-            update(VERSION).values(label_seq=99),
-            "versions learned from events that do not exist: 1, for instance spam: 1",
-        ),
-        (
-            update(VERSION).values(shards=["0" * 64]),
-            "versions learned from shards that do not exist: 1, for instance spam: 1",
-        ),
-        (
-            update(TABLES["shard"]).values(start=1),
-            "shards of pools overlap or leave a gap: 1, for instance spam: 0",
-        ),
-        (
-            insert(JOB).values(**A_JOB, state="done"),
-            "jobs have ended without an end, or run without a worker: 1, for instance spam: 1",
-        ),
-        (
-            insert(JOB).values(**A_JOB, state="running"),
-            "jobs have ended without an end, or run without a worker: 1, for instance spam: 1",
-        ),
-    ],
-)
-def test_rows_that_contradict_each_other_are_named(
-    store: Store, project: Project, statement: Any, words: str
-) -> None:
-    execute(store, statement)
-    found = [item for item in examined(store) if item.check == "rows"]
-    if words:
-        assert any(words in item.what for item in found), found
-        assert all("report it" in item.remedy and item.wrong for item in found)
-    else:
-        assert found == []
+        "events supersede one about another sample or by a later one: 1, for instance spam: 2",
+    ),
+    (
+        update(ANNOTATION).where(ANNOTATION.c.seq == 3).values(seq=4),
+        "projects have events that are numbered beyond their counter: 1, for instance spam",
+    ),
+    (
+        delete(ANNOTATION).where(ANNOTATION.c.seq == 3),
+        "projects have fewer events than were numbered: 1, for instance spam",
+    ),
+    (
+        update(PROJECT).values(champion=7),
+        "projects have a champion that does not exist: 1, for instance spam: 7",
+    ),
+    (
+        update(VERSION).values(label_seq=99),
+        "versions learned from events that do not exist: 1, for instance spam: 1",
+    ),
+    (
+        update(VERSION).values(shards=["0" * 64]),
+        "versions learned from shards that do not exist: 1, for instance spam: 1",
+    ),
+    (
+        update(TABLES["shard"]).values(start=1),
+        "shards of pools overlap or leave a gap: 1, for instance spam: 0",
+    ),
+    (
+        insert(JOB).values(**A_JOB, state="done"),
+        "jobs have ended without an end, or run without a worker: 1, for instance spam: 1",
+    ),
+    (
+        insert(JOB).values(**A_JOB, state="running"),
+        "jobs have ended without an end, or run without a worker: 1, for instance spam: 1",
+    ),
+]
+
+
+def test_rows_that_contradict_each_other_are_named(store: Store, project: Project) -> None:
+    with store.engine.connect() as connection:
+        for statement, words in BROKEN:
+            connection.execute(statement)
+            found = [f"{b.what}: {b.count}, for instance {b.example}" for b in broken(connection)]
+            assert words in found
+            connection.rollback()
+        assert list(broken(connection)) == []
+        connection.rollback()
+
+
+def test_a_contradiction_is_wrong_and_never_mended(store: Store, project: Project) -> None:
+    execute(store, update(PROJECT).values(champion=7))
+    (finding,) = examined(store, fix=True)
+    assert (finding.check, finding.wrong, finding.fixed) == ("rows", True, False)
+    assert finding.what.endswith("champion that does not exist: 1, for instance spam: 7")
+    assert "report it with the output of 'mlvajra doctor --json'" in finding.remedy
 
 
 def test_a_project_of_one_label_is_named(store: Store, project: Project) -> None:
@@ -218,16 +220,16 @@ def test_a_report_about_answers_that_are_not_there_is_named(store: Store, projec
     assert "reports measure events that do not exist: 1, for instance spam: 1" in finding.what
 
 
-@pytest.mark.parametrize("position", [0, 5, 6, -1])
 def test_an_answer_about_a_sample_that_stands_elsewhere_is_noticed(
-    store: Store, project: Project, position: int
+    store: Store, project: Project
 ) -> None:
     chosen = ANNOTATION.c.seq == 1
-    execute(store, update(ANNOTATION).where(chosen).values(position=position))
-    (finding,) = examined(store)
-    assert finding.what == (
-        "spam: 1 answers or questions name a sample that does not stand where they say"
-    )
+    for position in (0, 5, 6, -1):
+        execute(store, update(ANNOTATION).where(chosen).values(position=position))
+        (finding,) = examined(store)
+        assert finding.what == (
+            "spam: 1 answers or questions name a sample that does not stand where they say"
+        )
 
 
 def a_folder(path: Path) -> None:
@@ -259,20 +261,25 @@ def age(path: Path) -> None:
         os.utime(part, (OLD, OLD))
 
 
-@pytest.mark.parametrize("name", STRAYS)
 def test_what_nothing_mentions_is_found_and_removed_when_it_is_old(
-    store: Store, project: Project, name: str
+    store: Store, project: Project
 ) -> None:
-    path = store.home / name
-    STRAYS[name](path)
+    paths = [store.home / name for name in STRAYS]
+    for path, make in zip(paths, STRAYS.values(), strict=True):
+        make(path)
     assert examined(store, fix=True) == []
-    assert path.exists(), "it may belong to something under way"
-    age(path)
+    assert all(path.exists() for path in paths), "they may belong to something under way"
+    for path in paths:
+        age(path)
     (finding,) = examined(store)
     assert not finding.wrong
-    assert finding.what.endswith(f"mentions (1.0 MB), for instance {path}")
+    assert finding.what == (
+        f"{len(paths)} files or folders that nothing mentions ({len(paths):.1f} MB), "
+        f"for instance {min(paths)}"
+    )
     (finding,) = examined(store, fix=True)
-    assert (finding.fixed, finding.what.split()[0], path.exists()) == (True, "removed", False)
+    assert (finding.fixed, finding.what.split()[0]) == (True, "removed")
+    assert not any(path.exists() for path in paths)
     assert examined(store) == []
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -32,6 +30,7 @@ from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
 from mlvajra_al.store.shards import sha256_of
 from tests.factories import LEASE, NOW, a_person, a_project, a_version, an_answer, rank
+from tests.forks import Forks
 
 ROOT = Path(__file__).parents[2]
 LATER = NOW + timedelta(days=1)
@@ -426,13 +425,14 @@ def test_a_backup_of_an_older_schema_is_brought_to_todays(target: Place, tmp_pat
 
 
 KILLED = """
-import os, sys
+import os
+from datetime import timedelta
 from pathlib import Path
 from mlvajra_al.services import restoring
 from mlvajra_al.store import backups, copying, restores
-from tests.integration.test_restore import LATER
+from tests.factories import NOW
 
-source, home, url, point = sys.argv[1:]
+source, home, url, point = arguments
 die = lambda *args, **kwargs: os._exit(9)
 def after(plain, calls):
     left = [calls]
@@ -442,34 +442,37 @@ def after(plain, calls):
         left[0] -= 1
         return plain(*args, **kwargs)
     return call
-module, name, act = {
+setattr(*{
     "while files are copied": (backups, "copy_checked", after(backups.copy_checked, 2)),
     "before the journal": (restores, "begin", die),
     "before any move": (restores, "carry_out", die),
     "between two moves": (Path, "rename", after(Path.rename, 1)),
     "after the moves": (copying, "load", die),
     "before the journal goes": (restores, "end", die),
-}[point]
-setattr(module, name, act)
+}[point])
 place = restoring.Place(Path(home), url)
-restoring.restore(Path(source), place, overwrite=True, now=LATER)
+restoring.restore(Path(source), place, overwrite=True, now=NOW + timedelta(days=1))
 """
 
 
-def killed(source: Backup, place: Place, point: str) -> None:
-    command = [sys.executable, "-c", KILLED, str(source.folder), str(place.home), place.url, point]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, check=False, env=environment, capture_output=True)
-    assert done.returncode == 9, done.stderr
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    made = Forks()
+    yield made
+    made.close()
+
+
+def killed(forks: Forks, source: Backup, place: Place, point: str) -> None:
+    assert forks.run(KILLED, source.folder, place.home, place.url, point) == 9
 
 
 @pytest.mark.parametrize("point", ["while files are copied", "before the journal"])
 def test_a_restore_killed_before_its_journal_has_changed_nothing(
-    made: Backup, tmp_path: Path, point: str
+    made: Backup, tmp_path: Path, forks: Forks, point: str
 ) -> None:
     place = sqlite_place(tmp_path / "origin")
     (made.folder.parent.parent / "origin" / "note").write_text("mine")
-    killed(made, place, point)
+    killed(forks, made, place, point)
     store = opened(place)
     a_person(store, "Ada")
     store.close()
@@ -484,14 +487,14 @@ def test_a_restore_killed_before_its_journal_has_changed_nothing(
     "point", ["before any move", "between two moves", "before the journal goes"]
 )
 def test_a_restore_killed_after_its_journal_is_finished_by_giving_it_again(
-    made: Backup, tmp_path: Path, point: str
+    made: Backup, tmp_path: Path, forks: Forks, point: str
 ) -> None:
     place = sqlite_place(tmp_path / "origin")
     store = opened(place)
     before = rows(store)
     a_person(store, "Later")
     store.close()
-    killed(made, place, point)
+    killed(forks, made, place, point)
     with pytest.raises(Setup, match="was interrupted; give the same 'mlvajra restore' command"):
         opened(place)
     other = resealed(made, tmp_path / "other", program="other")
@@ -512,10 +515,10 @@ def test_a_restore_killed_after_its_journal_is_finished_by_giving_it_again(
 
 @pytest.mark.parametrize("point", ["after the moves", "before the journal goes"])
 def test_a_killed_restore_into_a_server_fills_it_once(
-    made: Backup, tmp_path: Path, server_url: str, point: str
+    made: Backup, tmp_path: Path, server_url: str, forks: Forks, point: str
 ) -> None:
     place = Place(tmp_path / "target", server_url)
-    killed(made, place, point)
+    killed(forks, made, place, point)
     assert put(made, place).resumed
     store = opened(place)
     assert len(rows(store)["annotation"]) == 3
