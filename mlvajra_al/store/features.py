@@ -123,7 +123,7 @@ def load(place: Path, *, rows: int) -> Matrix | None:
     try:
         meta = json.loads((path / META).read_text())
         matrix = _csr(path, meta) if meta["kind"] == "csr" else _dense(path, meta)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(str(path)) from error
     return matrix if held == rows else matrix[:rows]
 

@@ -92,3 +92,36 @@ def test_features_of_other_preprocessings_are_forgotten(tmp_path: Path) -> None:
     features.forget_others(new)
     assert features.load(old, rows=6) is None
     assert features.load(new, rows=6) is not None and features.load(other, rows=6) is not None
+
+
+@pytest.mark.parametrize("matrix", [DENSE, SPARSE], ids=["dense", "sparse"])
+def test_nothing_new_leaves_what_is_stored(tmp_path: Path, matrix) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [matrix])
+    assert features.append(place, []) == 6
+    assert [path.name for path in place.iterdir()] == ["6"]
+
+
+def test_a_place_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    place.mkdir(parents=True)
+    (place / "6").write_text("a file where a folder should be")
+    with pytest.raises(OSError):
+        features.append(place, [DENSE])
+
+
+@pytest.mark.parametrize("meta", ["", "{}", "[]", '{"kind": "csr"}', "\x00"])
+def test_a_description_that_cannot_be_read_is_damage(tmp_path: Path, meta: str) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [DENSE])
+    (place / "6" / features.META).write_text(meta)
+    with pytest.raises(Damaged):
+        features.load(place, rows=6)
+
+
+def test_features_can_be_forgotten(tmp_path: Path) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [DENSE])
+    features.forget(place)
+    assert features.load(place, rows=6) is None
+    features.forget(place)
