@@ -24,7 +24,7 @@ ANNOTATORS = 4
 PAUSE_S = 0.1
 BACK_AT_WORK = 20
 """So many new answers after the trouble mean that the app has recovered."""
-RECOVERY_S = 60.0
+RECOVERY_S = 120.0
 
 
 def survive(

@@ -75,7 +75,10 @@ def test_a_full_disk_under_sqlite(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not failures.can_mount(), reason="mounting a small disk needs root")
 def test_a_full_disk_under_postgresql(tmp_path: Path) -> None:
-    disk = failures.small_disk(tmp_path / "disk", megabytes=160)
+    # Not below tmp_path, where PostgreSQL's own account may not look.
+    place = Path(tempfile.mkdtemp(prefix="mlvajra-disk-"))
+    place.chmod(0o755)
+    disk = failures.small_disk(place / "disk", megabytes=160)
     with disk as folder, Cluster(folder) as cluster:
         url = f"{cluster.url}/postgres"
         with a_house(tmp_path, url, samples=SAMPLES, policy=POLICY) as house:
