@@ -24,7 +24,7 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.web.views import importance, names, reasons, report, verdict
 from tests.factories import NOW, a_draft
-from tests.integration.pages import words
+from tests.integration.visits.visiting import words
 
 KNOWN = Measure("F1 (spam)", 0.9, 0.85, 0.94, 50)
 FEW = Measure("accuracy", None, None, None, 8, "too few to say: 12 more samples needed")

@@ -9,12 +9,14 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 import mlvajra_al
-from mlvajra_al.records import Person
-from mlvajra_al.services import sessions
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import labelling, projects, sessions
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.services.sessions import NOWHERE, Opened
+from mlvajra_al.store import annotations as events
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
+from tests.factories import LEASE, an_answer
 
 ROOT = Path(mlvajra_al.__file__).parent.parent
 SHELL = ROOT / "mlvajra_al" / "web" / "shell.py"
@@ -64,3 +66,22 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press the one button that says this."""
     [button] = [found for found in app.button if found.label.replace("\\", "") == label]
     return button.click().run()
+
+
+def say(store: Store, person: Person, key: str, label: str | None, **how: str) -> str:
+    """Store what a person says about a sample and return its event."""
+    answer = an_answer(key, label, action=how.get("action", "answer"), comment=how.get("why", ""))  # type: ignore[arg-type]
+    labelling.record(store, person, "spam", answers=[answer], now=now(), lease=LEASE)
+    return answer.event_id
+
+
+def current(store: Store, project: Project) -> list[tuple[str, str, str | None]]:
+    """Return what stands: sample, action, label."""
+    with store.read() as connection:
+        found = events.listed(connection, project.id, events.Filter(current=True), limit=100)
+    return [(event.sample_key, event.action, event.label) for event in found]
+
+
+def of_now(store: Store) -> Project:
+    """Return the project as it is stored now."""
+    return projects.get(store, None, "spam")

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.services import projects, training
 from mlvajra_al.store.database import Store
-from mlvajra_al.web import context
 from mlvajra_al.web.upload.upload import Uploaded
-from tests.factories import a_person, a_project
-from tests.integration.pages import Visitor, press, words
+from tests.factories import a_project
+from tests.integration.visits.visiting import Visitor, press, words
 
 ID = "0123456789abcdef0123456789abcdef"
 REVIEWS = "id,title,text,site,verdict\n" + "".join(
     f'r{n},"title {n}","a text of some length, number {n}",site{n % 3},{("bad", "good")[n % 2]}\n'
     for n in range(30)
 )
-
-
-@pytest.fixture
-def store(workspace: Path) -> Iterator[Store]:
-    yield context.store()
-    context.close()
-
-
-@pytest.fixture
-def admin(store: Store) -> Visitor:
-    return Visitor(store, a_person(store, "Grace", role="admin"))
 
 
 def uploaded(store: Store, content: str | bytes = REVIEWS, name: str = "reviews.csv") -> Uploaded:

@@ -1,0 +1,95 @@
+"""What the first page says, in every state a project can be in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mlvajra_al.records import Policy, Project, Role
+from mlvajra_al.store import damage, jobs
+from mlvajra_al.store.database import Store
+from mlvajra_al.web.context import now
+from tests.factories import a_project, rank
+from tests.integration.visits.visiting import Visitor, say, words
+
+
+def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
+    page = admin.opens("home")
+    assert page.title[0].value == "Welcome"
+    assert "mlvajra demo create" in words(page)
+
+
+def test_the_home_of_an_empty_workspace_sends_others_to_an_admin(
+    visitor: Callable[..., Visitor],
+) -> None:
+    page = visitor("annotator").opens("home")
+    assert "An admin brings data and adds people to a project" in words(page)
+    assert "demo create" not in words(page)
+
+
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [("annotator", "There are no samples yet. An admin imports them."),
+     ("admin", "There are no samples yet.")],
+)  # fmt: skip
+def test_a_project_without_samples_says_so(
+    store: Store, visitor: Callable[..., Visitor], role: Role, said: str
+) -> None:
+    a_project(store)
+    page = visitor(role).opens("home")
+    assert said in [caption.value for caption in page.caption]
+    assert "Start labelling" not in words(page)
+
+
+def test_a_pool_that_is_answered_says_so(store: Store, admin: Visitor) -> None:
+    rank(store, a_project(store, policy=Policy(holdout_rate=0.0)), 2)
+    say(store, admin.person, "p0", "ham")
+    say(store, admin.person, "p1", "spam")
+    assert "Every sample has an answer." in words(admin.opens("home"))
+
+
+def test_an_import_under_way_is_said_where_one_would_label(store: Store, admin: Visitor) -> None:
+    made = a_project(store)
+    with store.begin() as connection:
+        jobs.enqueue(connection, made.id, "ingest", payload={}, now=now())
+    page = admin.opens("home")
+    assert "The worker is not running" in words(page), "nobody does the job"
+
+
+def test_whoever_has_answered_continues(store: Store, admin: Visitor, project: Project) -> None:
+    assert "Start labelling" in words(admin.opens("home"))
+    say(store, admin.person, "p0", "ham")
+    page = admin.opens("home")
+    assert "Continue labelling" in words(page)
+    assert "1 answer of yours so far, 29 samples left" in words(page)
+
+
+def test_labels_with_few_answers_are_warned_of(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    for place in range(20):
+        say(store, admin.person, f"p{place}", "ham")
+    [warning] = admin.opens("home").warning
+    assert warning.value.startswith("Fewer than 5 answers for spam: the model can hardly know it")
+
+
+@pytest.mark.parametrize(("role", "sees"), [("annotator", False), ("reviewer", True)])
+def test_flagged_samples_are_offered_to_those_who_may_review(
+    store: Store, visitor: Callable[..., Visitor], project: Project, role: Role, sees: bool
+) -> None:
+    someone = visitor(role)
+    say(store, someone.person, "p0", None, action="flag")
+    page = someone.opens("home")
+    links = [link.proto.label for link in page.get("page_link")]
+    assert ("1 flagged sample to review" in links) == sees
+
+
+@pytest.mark.parametrize("name", ["home", "versions", "train"])
+def test_a_damaged_file_is_said_on_the_pages_that_rest_on_it(
+    store: Store, admin: Visitor, project: Project, name: str
+) -> None:
+    sentence = "The model of version 2 is damaged (artefacts/ab): version 1 answers instead."
+    with store.begin() as connection:
+        damage.note(connection, project.id, path="artefacts/ab", what=sentence, now=now())
+    assert sentence in words(admin.opens(name))

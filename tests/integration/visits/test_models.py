@@ -1,0 +1,86 @@
+"""The pages about versions and why they decide as they do."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+from mlvajra_al.records import Project
+from mlvajra_al.services import training, versions
+from mlvajra_al.store.database import Store
+from mlvajra_al.web.context import now
+from tests.factories import a_version
+from tests.integration.visits.visiting import Visitor, press, say, words
+
+
+def test_without_a_version_the_page_says_when_the_first_one_comes(
+    admin: Visitor, project: Project
+) -> None:
+    for name in ("versions", "explain"):
+        assert "The first one comes 7 answers in" in words(admin.opens(name))
+
+
+def test_the_buttons_that_move_the_champion_say_to_which_version(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    for number in (1, 2):
+        a_version(store, project, number)
+    assert buttons(admin.opens("versions")) == [("Promote version 2", False), ("Roll back", True)]
+    for number, expected in ((1, None), (2, 1)):
+        versions.promote(
+            store, admin.person, "spam", number=number, expected=expected, reason="", now=now()
+        )
+    page = admin.opens("versions")
+    assert buttons(page) == [("Promote version 2", True), ("Roll back to version 1", False)]
+
+
+def buttons(page: AppTest) -> list[tuple[str, bool]]:
+    return [(b.label, b.disabled) for b in page.button if b.key in ("promote", "rollback")]
+
+
+def test_an_explanation_that_is_missing_is_asked_for_once(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project)
+    page = admin.opens("explain")
+    assert "Waits for the worker." in words(page)
+    page.run()
+    assert [job.kind for job in training.jobs_of(store, "spam")] == ["explain"]
+
+
+def test_an_explanation_that_failed_says_why_and_can_be_tried_again(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project)
+    page = admin.opens("explain")
+    [job] = training.jobs_of(store, "spam")
+    training.cancel(store, admin.person, job.id, now=now())
+    page.run()
+    assert len(page.error) == 1
+    press(page, "Try again")
+    assert [job.state for job in training.jobs_of(store, "spam")] == ["queued", "cancelled"]
+
+
+def test_a_sample_that_does_not_exist_is_named(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project)
+    page = admin.opens("explain", **{"explain-tab": ":material/article: A sample"})
+    page.segmented_control("way").set_value("By key").run()
+    page.text_input("sample-key").set_value("p99").run()
+    assert "there is no sample 'p99'" in words(page).lower()
+
+
+def test_samples_are_found_by_what_was_said_about_them_and_by_what_comes_next(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project)
+    say(store, admin.person, "p3", "ham")
+    page = admin.opens("explain", **{"explain-tab": ":material/article: A sample"})
+    assert found(page) == ["ham: text number 3"]
+    page.segmented_control("way").set_value("Asked next").run()
+    assert found(page)[0] == "text number 0"
+
+
+def found(page: AppTest) -> list[str]:
+    [box] = [box for box in page.main.selectbox if box.label == "Sample"]
+    return list(box.options)

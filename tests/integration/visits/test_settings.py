@@ -1,0 +1,116 @@
+"""What an admin changes and starts on the pages for training and data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
+
+from mlvajra_al.records import Policy, Project
+from mlvajra_al.services import training
+from mlvajra_al.store.database import Store
+from tests.factories import a_project
+from tests.integration.visits.visiting import Visitor, of_now, press, words
+
+SETTINGS = {"train-tab": ":material/tune: Settings"}
+
+
+def test_the_policy_is_saved_as_it_stands_in_the_form(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("train", **SETTINGS)
+    place = project.id
+    page.number_input(f"every:{place}").set_value(11)
+    page.number_input(f"full:{place}").set_value(3)
+    page.number_input(f"overlap:{place}").set_value(2)
+    page.slider(f"rate:{place}").set_value(0.5)
+    page.toggle(f"explain:{place}").set_value(True)
+    page.radio(f"strategy:{place}").set_value("entropy")
+    first_save(page).click().run()
+    assert "The policy is saved" in words(page)
+    saved = replace(
+        project.policy, retrain_every=11, full_every=3, overlap=2, holdout_rate=0.5,
+        explain_on_card=True, strategy="entropy",
+    )  # fmt: skip
+    assert of_now(store).policy == saved
+
+
+def first_save(page: AppTest) -> Button:
+    return next(button for button in page.button if button.label == "Save")
+
+
+def test_the_settings_of_one_project_are_not_shown_for_another(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_project(store, "other", policy=Policy(retrain_every=33))
+    page = admin.opens("train", **SETTINGS)
+    page.number_input(f"every:{project.id}").set_value(11)
+    page.sidebar.selectbox[0].set_value("other").run()
+    shown = [item.value for item in page.number_input if item.label == "Answers until a retrain"]
+    assert shown == [33]
+
+
+def test_another_estimator_is_another_recipe_and_reads_the_pool_again(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("train", **SETTINGS)
+    [estimator] = [box for box in page.selectbox if box.label == "Estimator"]
+    estimator.set_value("random_forest")
+    page.button[-1].click().run()
+    assert "the pool is read again" in words(page)
+    assert of_now(store).recipe.estimator == "random_forest"
+    assert [job.kind for job in training.jobs_of(store, "spam")] == ["prepare"]
+
+
+def test_a_recipe_that_is_saved_unchanged_changes_nothing(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("train", **SETTINGS)
+    page.button[-1].click().run()
+    assert page.info[0].value == "Nothing was changed."
+    assert training.jobs_of(store, "spam") == ()
+
+
+def test_a_retrain_is_queued_shown_as_waiting_and_cancelled(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = press(admin.opens("train"), "Start")
+    assert [job.state for job in training.jobs_of(store, "spam")] == ["queued"]
+    assert "The worker is not running, so these wait." in words(page)
+    press(page, "Cancel")
+    assert [job.state for job in training.jobs_of(store, "spam")] == ["cancelled"]
+
+
+def test_guidelines_are_saved_and_images_in_them_become_links(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", **{"data-tab": ":material/menu_book: Guidelines"})
+    page.text_area(f"guidelines:{project.id}").set_value("See ![this](http://evil.example/x.png)")
+    press(page, "Save the guidelines")
+    assert "The guidelines are saved." in words(page)
+    assert of_now(store).guidelines == "See ![this](http://evil.example/x.png)"
+    assert "See [this](http://evil.example/x.png)" in [item.value for item in page.markdown]
+
+
+def test_a_project_is_archived_only_after_a_yes_and_taken_out_again(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", **{"data-tab": ":material/archive: Archive"})
+    assert [button.disabled for button in page.button if button.label == "Archive"] == [True]
+    page.checkbox(f"sure:{project.id}").check().run()
+    press(page, "Archive")
+    assert of_now(store).archived_at is not None
+    assert "No project yet" in words(page)
+    press(page, "Take out")
+    assert of_now(store).archived_at is None
+    assert "spam is out of the archive." in words(page)
+
+
+def test_predictions_before_the_first_version_are_refused_in_a_sentence(
+    admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", **{"data-tab": ":material/download: Export"})
+    press(page, "Predict the whole pool")
+    assert len(page.error) == 1
+    assert page.error[0].value.endswith(".")
