@@ -39,6 +39,14 @@ NOBODY = [(0, "ConnectError"), (0, "ReadError"), (0, "RemoteProtocolError"), (0,
 
 
 @pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder into which PostgreSQL's own account may look, unlike pytest's."""
+    with tempfile.TemporaryDirectory(prefix="mlvajra-disk-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A PostgreSQL server of this test's own."""
     with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as running:
@@ -74,11 +82,8 @@ def test_a_full_disk_under_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not failures.can_mount(), reason="mounting a small disk needs root")
-def test_a_full_disk_under_postgresql(tmp_path: Path) -> None:
-    # Not below tmp_path, where PostgreSQL's own account may not look.
-    place = Path(tempfile.mkdtemp(prefix="mlvajra-disk-"))
-    place.chmod(0o755)
-    disk = failures.small_disk(place / "disk", megabytes=160)
+def test_a_full_disk_under_postgresql(tmp_path: Path, open_folder: Path) -> None:
+    disk = failures.small_disk(open_folder / "disk", megabytes=160)
     with disk as folder, Cluster(folder) as cluster:
         url = f"{cluster.url}/postgres"
         with a_house(tmp_path, url, samples=SAMPLES, policy=POLICY) as house:
