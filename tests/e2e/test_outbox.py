@@ -283,13 +283,14 @@ def test_a_server_that_cannot_store_says_why_and_the_answers_wait_for_it(sit: Si
 
 
 def test_after_a_sleep_longer_than_the_lease_the_card_of_somebody_else_is_gone(
-    sit: Sit, server: Any
+    sit: Sit, server: Any, context: BrowserContext
 ) -> None:
     a_project(server, "slept over")
     desk = sit("slept over")
     sample = desk.sample
+    context.set_offline(True)  # asleep, it renews no lease
     outrun(desk, label="good")
-    desk.page.evaluate("window.dispatchEvent(new Event('focus'))")  # as on waking up
+    context.set_offline(False)
     expect(desk.notices.filter(has_text="You were away")).to_be_visible()
     desk.wait_for_card()
     met = desk.press("2")
