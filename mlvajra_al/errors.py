@@ -20,6 +20,7 @@
     ├── Damaged                  a file whose checksum does not match
     ├── DiskFull                 no room left where something was to be written
     ├── Unavailable              the database does not answer just now
+    │   └── Contended            two processes waited for each other, and this one gave way
     ├── NotAdditive              an explanation that does not sum to the model's output
     └── Setup                    the installation or its settings need attention
 """
@@ -215,6 +216,13 @@ class Unavailable(MlvajraError):
             "try again in a moment"
         )
         self.why = why
+
+
+class Contended(Unavailable):
+    """Two processes waited for each other's rows, and the database ended this one's work."""
+
+    def __init__(self) -> None:
+        super().__init__("another process was at the same rows")
 
 
 class NotAdditive(MlvajraError):

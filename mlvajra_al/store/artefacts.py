@@ -23,11 +23,14 @@ def put(home: Path, blob: bytes) -> str:
         return digest
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{digest}.{uuid4().hex}.partial")
-    with partial.open("wb") as file:
-        file.write(blob)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:  # of a full disk too
+        partial.unlink(missing_ok=True)
     sync_folder(path.parent)
     return digest
 

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from mlvajra_al.errors import Setup, Unavailable
+from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
@@ -23,6 +23,7 @@ __all__ = ["Connection", "Operation", "Store"]
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 30_000
+TRIES = 5
 
 
 def _lower(text: Any) -> Any:
@@ -154,9 +155,20 @@ class Store:
                 yield connection
 
     def write(self, operation: Operation[T]) -> T:
-        """Run `operation` in a write transaction and return its result after the commit."""
+        """Run `operation` in a write transaction and return its result after the commit.
+
+        It is run again where the database has ended it in favour of another (a deadlock).
+        """
         if self.writer is not None:
             return self.writer.submit(operation).result()
+        for _ in range(TRIES - 1):
+            try:
+                return self._write(operation)
+            except Contended:
+                continue
+        return self._write(operation)
+
+    def _write(self, operation: Operation[T]) -> T:
         with self.begin() as connection:
             return operation(connection)
 

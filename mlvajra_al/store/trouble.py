@@ -18,7 +18,7 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
-from mlvajra_al.errors import DiskFull, Invalid, MlvajraError, Unavailable
+from mlvajra_al.errors import Contended, DiskFull, Invalid, MlvajraError, Unavailable
 from mlvajra_al.store.room import free_bytes, is_full
 
 UNSTORABLE = (UnicodeEncodeError, OverflowError)
@@ -34,10 +34,11 @@ SQLITE_AWAY = {
 }
 POSTGRESQL_AWAY = {
     "25006": "it can only be read",
-    "40001": "another process was at the same rows",
-    "40P01": "another process was at the same rows",
     "53300": "all its connections are in use",
 }
+
+
+CONTENDED = ("40001", "40P01")
 
 
 @contextmanager
@@ -47,6 +48,7 @@ def told(home: Path) -> Iterator[None]:
     Raises
     ------
     Unavailable
+        `Contended` where trying again at once is all that is needed.
     DiskFull
     Invalid
         If a value fits no database: half a character, NUL, too large.
@@ -64,6 +66,8 @@ def words(error: Exception, home: Path) -> MlvajraError | None:
     """Return what to say instead of an error; None if it is a mistake of ours."""
     if is_full(error):
         return DiskFull(str(home), free_bytes(home))
+    if getattr(getattr(error, "orig", None), "sqlstate", None) in CONTENDED:
+        return Contended()
     away = why_away(error)
     if away is not None:
         return Unavailable(away)
