@@ -110,12 +110,14 @@ def export(
 
 
 def _labels_schema(pool: Pool) -> pa.Schema:
-    ours = set(LABEL_SCHEMA.names)
-    fields = [
-        pa.field(f"sample.{field.name}" if field.name in ours else field.name, field.type)
-        for field in pool.schema
-    ]
-    return pa.schema([*LABEL_SCHEMA, *fields])
+    taken = [*LABEL_SCHEMA.names]
+    for field in pool.schema:
+        name = field.name
+        while name in taken or (name != field.name and name in pool.columns):
+            name = f"sample.{name}"
+        taken.append(name)
+    types = [*LABEL_SCHEMA.types, *pool.schema.types]
+    return pa.schema(list(zip(taken, types, strict=True)))
 
 
 def _labels(store: Store, project: Project, pool: Pool) -> Iterator[pa.Table]:

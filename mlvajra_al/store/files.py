@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from sqlalchemy import Connection, select
 
@@ -17,11 +16,6 @@ class Mentioned:
 
     path: str
     sha256: str
-
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-        return PurePosixPath(self.path).name
 
 
 def mentioned(connection: Connection) -> Iterator[Mentioned]:

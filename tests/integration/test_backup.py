@@ -230,22 +230,31 @@ def test_a_damaged_workspace_is_noticed_and_leaves_no_copy(
     assert sorted(path.name for path in place.iterdir()) == [".lock"]
 
 
-def test_a_damaged_database_is_noticed_and_leaves_no_copy(workspace: Path, place: Path) -> None:
+@pytest.mark.parametrize("harmed", ["audit", "shard", "ix_job_state", "a row of nobody"])
+def test_a_damaged_database_is_noticed_and_leaves_no_copy(
+    workspace: Path, place: Path, harmed: str
+) -> None:
     store = opened(workspace)
     store.migrate()
     admin = a_person(store, "Grace", role="admin")
     store.close()
     path = workspace / "mlvajra.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        size = connection.execute("PRAGMA page_size").fetchone()[0]
-        root = connection.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name = 'audit'"
-        ).fetchone()[0]
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys=OFF")
+    if harmed == "a row of nobody":
+        connection.execute(
+            "INSERT INTO membership (project_id, person_id, added_at) VALUES (7,8,0)"
+        )
+        connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+    root = connection.execute(query, [harmed]).fetchone()
     connection.close()
-    with path.open("rb+") as file:
-        file.seek((root - 1) * size)
-        file.write(b"\xff" * size)
+    if root is not None:
+        with path.open("rb+") as file:
+            file.seek((root[0] - 1) * size)
+            file.write(b"\xff" * size)
     store = opened(workspace)
     with pytest.raises(Damaged, match=r"mlvajra\.db is damaged"):
         backup(store, admin, place, now=NOW)

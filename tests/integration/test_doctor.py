@@ -485,8 +485,26 @@ def test_an_invalid_index_of_postgresql_is_told(postgresql: str, tmp_path: Path)
     found = [item.what for item in examined(store) if item.check == "database"]
     with store.begin() as connection:
         connection.exec_driver_sql(invalid.format("true"))
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
     store.close()
     assert found == ["the database is damaged: the index ix_job_state is not valid"]
+
+
+def test_pages_that_postgresql_found_damaged_are_told(postgresql: str, tmp_path: Path) -> None:
+    # Our view stands before the one of the same name that only real damage would change.
+    url = f"{postgresql}/postgres?options=-csearch_path%3Dpublic,pg_catalog"
+    store = Store.open(url, tmp_path)
+    store.migrate()
+    view = "CREATE VIEW pg_stat_database AS SELECT current_database() datname, 3 checksum_failures"
+    with store.begin() as connection:
+        connection.exec_driver_sql(view)
+    found = [item.what for item in examined(store) if item.check == "database"]
+    with store.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    store.close()
+    assert found == ["the database is damaged: PostgreSQL counted 3 pages whose checksum is wrong"]
 
 
 def test_the_command_ends_with_1_when_something_is_wrong(

@@ -14,11 +14,14 @@ import pytest
 
 from mlvajra_al.errors import Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Person, Policy, Project
-from mlvajra_al.services import labelling
+from mlvajra_al.services import labelling, reviewing
 from mlvajra_al.services.export_formats import FORMATS, Format, escaped, to_csv
 from mlvajra_al.services.exporting import HISTORY_SCHEMA, What, export
-from mlvajra_al.store import exports
+from mlvajra_al.store import exports, projects
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.naming import Plan
+from mlvajra_al.store.shards import Pool, pool_folder
+from mlvajra_al.store.staging import commit, stage
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
 
@@ -203,3 +206,68 @@ def test_a_wrong_wish_is_refused_before_the_first_byte(
         export(store, admin, "spam", what="labels", file_format="xlsx", now=NOW)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         export(store, admin, "nothing", what="labels", file_format="csv", now=NOW)
+
+
+HOSTILE = ["=1+1", "key", "sample.key", 'a"b', "a,b;c", "two\nlines", "＝x", "label", "naïve 😀"]
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_columns_of_every_name_are_exported_under_one_of_their_own(
+    store: Store, admin: Person, file_format: Format
+) -> None:
+    project = a_project(store)
+    fields = [pa.field("id", pa.large_string()), *(pa.field(n, pa.string()) for n in HOSTILE)]
+    row = pa.table({"id": ["p0"]} | {name: [f"@{name}"] for name in HOSTILE}, pa.schema(fields))
+    folder = pool_folder(store.home, project.id)
+    plan = Plan(project.id, "hostile", 7, ("id",), key_column="id")
+    empty = Pool(folder, ())
+    staged = stage(folder, row.to_batches(), existing=empty, plan=plan, at=NOW, place=str)
+    with store.begin() as connection:
+        projects.add_shards(connection, commit(staged, folder))
+    say(store, admin, "p0", "ham")
+    (found,) = exported(store, admin, "labels", file_format)
+    as_text = file_format == "csv"
+    assert list(found)[7:] == [
+        "id",
+        "'=1+1" if as_text else "=1+1",
+        "sample.sample.key",
+        "sample.key",
+        'a"b',
+        "a,b;c",
+        "two\nlines",
+        "'＝x" if as_text else "＝x",
+        "sample.label",
+        "naïve 😀",
+    ]
+    assert list(found.values())[8:] == [f"{chr(39) * as_text}@{name}" for name in HOSTILE]
+    assert (found["key"], found["label"]) == ("p0", "ham")
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_whoever_hangs_up_leaves_nothing_running(
+    store: Store, project: Project, admin: Person, file_format: Format
+) -> None:
+    say(store, admin, "p1", "ham")
+    pieces = export(store, admin, "spam", what="history", file_format=file_format, now=NOW)
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    say(store, admin, "p2", "ham")
+    assert store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_what_a_reviewer_decided_is_exported_as_theirs(store: Store, admin: Person) -> None:
+    rank(store, a_project(store, policy=Policy(overlap=2, holdout_rate=0.0)), 2)
+    for name, label in (("Ada", "spam"), ("Ben", "ham")):
+        say(store, a_person(store, name), "p0", label)
+    assert exported(store, admin, "labels", "jsonl") == []
+    decision = reviewing.Decision("p0", "label", "spam")
+    reviewing.decide(store, admin, "spam", decision=decision, now=NOW, lease=LEASE)
+    (row,) = exported(store, admin, "labels", "jsonl")
+    assert (row["label"], row["person"], row["resolved"]) == ("spam", "Grace", "adjudicated")
+
+
+def test_images_are_exported_as_lists() -> None:
+    values = pa.array([[0, 1], [2, 3]], pa.list_(pa.float32(), 2))
+    table = pa.table({"pixels": values})
+    raw = b"".join(to_csv(table.schema, iter([table]))).decode()
+    assert raw == '"pixels"\r\n"[0.0, 1.0]"\r\n"[2.0, 3.0]"\r\n'
