@@ -6,6 +6,7 @@ moved into place, and one transaction registers them with everything that follow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +32,7 @@ from mlvajra_al.store.staging import Staged
 
 MAX_HOLDOUT = 20_000
 LABELS_AT_ONCE = 2_000
+LONGEST_REST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,9 @@ def _write(store: Store, outcome: Outcome, job: Job, tell: Tell) -> Result:
     store.write(register)
     for number, part in enumerate(rest, start=1):
         tell(0.9 + 0.1 * number / (len(rest) + 1), "Storing labels")
+        begun = time.monotonic()
         store.write(partial(_add_labels, outcome=outcome, part=part, tell=tell))
+        time.sleep(min(LONGEST_REST_S, time.monotonic() - begun))  # others want to write too
     if rest:
         store.write(lambda connection: _settle(connection, outcome, result, tell))
     return result
