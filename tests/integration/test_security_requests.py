@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -75,12 +76,13 @@ def raw(web: Web, sent: bytes, *, seconds: float = 10) -> bytes:
     """Send bytes over a connection of their own; return what comes back until it is closed."""
     host, port = web.host.split(":")
     with socket.create_connection((host, int(port)), timeout=seconds) as connection:
-        connection.sendall(sent)
+        with suppress(ConnectionError):  # it may be closed already
+            connection.sendall(sent)
         found = b""
         while not found.endswith(b"\n") or b"\r\n\r\n" not in found:
             try:
                 piece = connection.recv(65_536)
-            except TimeoutError:
+            except (TimeoutError, ConnectionError):
                 break
             if not piece:
                 break
@@ -421,7 +423,7 @@ def test_nesting_as_deep_as_it_may_be_is_refused_with_a_sentence(
     ],
 )
 def test_a_head_that_is_too_long_is_cut_off(web: Web, line: str, headers: list[str]) -> None:
-    unfinished = head(web, line, *headers)[: protocol.HEAD_LIMIT + 20_000]
+    unfinished = head(web, line, *headers)[: protocol.HEAD_LIMIT + 200]
 
     answer = raw(web, unfinished)
 
