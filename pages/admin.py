@@ -42,13 +42,14 @@ def people_table(everybody: tuple[Person, ...]) -> Person | None:
         column_config={"Since": st.column_config.DatetimeColumn(format="YYYY-MM-DD")},
         alt="People with an account",
     )
-    return st.selectbox(
+    by_name = {each.name: each for each in everybody}
+    name = st.selectbox(
         "Account to change",
-        everybody,
+        list(by_name),
         index=None,
-        format_func=lambda each: each.name,
         placeholder="Choose a person to change a role, reset a password or disable an account",
     )
+    return None if name is None else by_name.get(name)
 
 
 def add_form(person: Person) -> None:
@@ -158,7 +159,8 @@ VIEWS = {
 def draw(person: Person) -> None:
     """Draw the page."""
     st.title("Admin")
-    flashed()
+    with st.container():  # keeps its place when empty: the tabs would begin at the first again
+        flashed()
     for tab, view in zip(st.tabs(list(VIEWS)), VIEWS.values(), strict=True):
         with tab:
             view(person)

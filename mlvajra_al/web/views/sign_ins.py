@@ -54,19 +54,20 @@ def _table(
         st.caption("None.")
         return
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt=f"Valid {what}")
+    named = {item.id: f"{item.person}: {item.name or item.agent} ({item.id})" for item in found}
     with st.form(f"end:{what}", border=False):
         chosen = st.multiselect(
             f"End some of these {what}",
-            found,
-            format_func=lambda item: f"{item.person}: {item.name or item.agent} ({item.id})",
+            list(named),
+            format_func=lambda number: named[number],
             placeholder="Choose",
         )
         if st.form_submit_button("End", icon=":material/logout:") and chosen:
             _end(person, chosen)
 
 
-def _end(person: Person, chosen: list[Session]) -> None:
-    verbs = (partial(sessions.revoke, store(), person, item.id, now=now()) for item in chosen)
+def _end(person: Person, chosen: list[int]) -> None:
+    verbs = (partial(sessions.revoke, store(), person, number, now=now()) for number in chosen)
     if all([act("", verb) for verb in verbs]):
         flash(f"Ended {plural(len(chosen), 'sign-in')}.")
 
