@@ -8,11 +8,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from mlvajra_al import worker
+from mlvajra_al.services.demo_projects import TUMOURS
+from mlvajra_al.services.jobs import demo_files
 from mlvajra_al.store.database import Store
+from tests.rehearsal import Rehearsal
 
 PATIENCE_S = 60
+
+
+def a_due_retrain(store: Store, folder: Path) -> Rehearsal:
+    """A project whose next fit takes a quarter of a second and waits for a worker."""
+    recipe = replace(TUMOURS.recipe, estimator="random_forest")
+    draft = replace(TUMOURS.project(worker.utc_now()), recipe=recipe)
+    loop = Rehearsal.begin(store, draft, source=demo_files.write("tumours", folder))
+    loop.work()
+    loop.answer(40)
+    return loop
 
 
 @contextmanager

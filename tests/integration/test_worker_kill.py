@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +11,10 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.records import Job
 from mlvajra_al.services import training, versions
-from mlvajra_al.services.demo_projects import TUMOURS
-from mlvajra_al.services.jobs import demo_files
 from mlvajra_al.store import jobs
 from mlvajra_al.store.database import Store
 from tests.rehearsal import Rehearsal
-from tests.workers import PATIENCE_S, a_worker, wait_until
+from tests.workers import PATIENCE_S, a_due_retrain, a_worker, wait_until
 
 
 def after_the_lease() -> datetime:
@@ -26,13 +23,7 @@ def after_the_lease() -> datetime:
 
 @pytest.fixture
 def loop(store: Store, tmp_path: Path) -> Rehearsal:
-    """A project whose next fit takes a quarter of a second and waits for a worker."""
-    recipe = replace(TUMOURS.recipe, estimator="random_forest")
-    draft = replace(TUMOURS.project(worker.utc_now()), recipe=recipe)
-    loop = Rehearsal.begin(store, draft, source=demo_files.write("tumours", tmp_path))
-    loop.work()
-    loop.answer(40)
-    return loop
+    return a_due_retrain(store, tmp_path)
 
 
 def the_retrain(loop: Rehearsal) -> Job:

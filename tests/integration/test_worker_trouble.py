@@ -1,0 +1,198 @@
+"""A worker whose database goes away or whose disk is full: it says so, waits, and goes on."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from mlvajra_al import worker
+from mlvajra_al.records import Column, Job, Project, Recipe
+from mlvajra_al.services import importing, projects, training
+from mlvajra_al.services.demo_projects import TUMOURS
+from mlvajra_al.services.jobs import demo_files
+from mlvajra_al.store import processes
+from mlvajra_al.store.database import Store
+from tests.postgresql import Cluster
+from tests.rehearsal import Rehearsal
+from tests.workers import a_due_retrain, a_worker, wait_until
+
+UNLIMITED = resource.RLIM_INFINITY
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server that may be stopped."""
+    with tempfile.TemporaryDirectory(prefix="mlvajra-") as folder, Cluster(Path(folder)) as running:
+        yield running
+
+
+@contextmanager
+def opened(url: str, home: Path) -> Iterator[Store]:
+    store = Store.open(url, home)
+    store.migrate()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def newest(store: Store, kind: str) -> Job:
+    return training.jobs_of(store, "tumours", kinds=(kind,))[0]
+
+
+def alive(store: Store) -> bool:
+    with store.read() as connection:
+        return bool(processes.living(connection, "worker", now=worker.utc_now()))
+
+
+def ended(store: Store, job: Job) -> bool:
+    return training.job(store, None, job.id).state in ("done", "failed", "cancelled")
+
+
+def test_a_retrain_whose_database_goes_away_goes_on_when_it_is_back(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with opened(f"{cluster.url}/postgres", tmp_path / "home") as store:
+        loop = a_due_retrain(store, tmp_path)
+        with a_worker(store, log):
+            wait_until(lambda: newest(store, "retrain").message.startswith("Learning from"))
+            cluster.stop()
+            wait_until(lambda: "waits: the database cannot be used right now" in log.read_text())
+            cluster.start()
+            wait_until(lambda: ended(store, newest(store, "retrain")))
+        job = newest(store, "retrain")
+        assert (job.state, job.attempts, job.error) == ("done", 1, None)
+        assert [version.number for version in loop.versions()] == [1]
+    assert "Traceback" not in log.read_text()
+
+
+def test_an_idle_worker_outlives_its_database(cluster: Cluster, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with opened(f"{cluster.url}/postgres", tmp_path / "home") as store:
+        loop = Rehearsal.begin(
+            store,
+            TUMOURS.project(worker.utc_now()),
+            source=demo_files.write("tumours", tmp_path),
+        )
+        loop.work()
+        with a_worker(store, log):
+            wait_until(lambda: alive(store))
+            cluster.stop()
+            wait_until(lambda: "waiting: the database cannot be used right now" in log.read_text())
+            cluster.start()
+            loop.answer(20)
+            wait_until(lambda: ended(store, newest(store, "retrain")))
+        assert newest(store, "retrain").state == "done"
+    assert "Traceback" not in log.read_text()
+
+
+def limit(process: psutil.Process, size: int) -> None:
+    """Let a process write no file beyond `size`, as a full disk would."""
+    process.rlimit(psutil.RLIMIT_FSIZE, (size, UNLIMITED))
+
+
+@pytest.fixture
+def on_a_server(postgresql: str, tmp_path: Path) -> Iterator[Store]:
+    """A workspace whose files may be limited while its database is not."""
+    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
+        admin.execute("CREATE DATABASE trouble")
+    with opened(f"{postgresql}/trouble", tmp_path / "home") as store:
+        yield store
+    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
+        admin.execute("DROP DATABASE trouble WITH (FORCE)")
+
+
+def test_a_retrain_without_room_waits_for_it_and_says_so(
+    on_a_server: Store, tmp_path: Path
+) -> None:
+    loop = a_due_retrain(on_a_server, tmp_path)
+    with a_worker(on_a_server) as process:
+        limit(psutil.Process(process.pid), 100)
+        wait_until(lambda: newest(on_a_server, "retrain").message.startswith("Waiting: "))
+        said = newest(on_a_server, "retrain").message
+        assert said.startswith("Waiting: there is no room left on the disk of")
+        assert loop.versions() == []
+        limit(psutil.Process(process.pid), UNLIMITED)
+        wait_until(lambda: ended(on_a_server, newest(on_a_server, "retrain")))
+    job = newest(on_a_server, "retrain")
+    assert (job.state, job.attempts) == ("done", 1)
+    assert [version.number for version in loop.versions()] == [1]
+    assert not list(on_a_server.home.rglob("*.partial"))
+
+
+def test_an_import_without_room_says_so_and_leaves_nothing(
+    on_a_server: Store, tmp_path: Path
+) -> None:
+    loop = Rehearsal.begin(
+        on_a_server,
+        TUMOURS.project(worker.utc_now()),
+        source=demo_files.write("tumours", tmp_path),
+    )
+    with a_worker(on_a_server) as process:
+        limit(psutil.Process(process.pid), 100)
+        wait_until(lambda: ended(on_a_server, newest(on_a_server, "ingest")))
+        job = newest(on_a_server, "ingest")
+        assert (job.state, job.attempts) == ("failed", 1)
+        assert "there is no room left on the disk of" in (job.error or "")
+        assert [path for path in on_a_server.home.rglob("*.arrow*") if path.stat().st_size] == []
+        limit(psutil.Process(process.pid), UNLIMITED)
+        loop.import_from(tmp_path / "tumours.parquet")
+        wait_until(lambda: newest(on_a_server, "ingest").state == "done")
+
+
+@pytest.fixture
+def long_file(tmp_path: Path) -> Path:
+    """A file that takes some seconds to read."""
+    path = tmp_path / "long.csv"
+    with path.open("w") as file:
+        file.write("id,body\n")
+        file.writelines(f"s{row},words of the sample {row} and more\n" for row in range(400_000))
+    return path
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_long_import_holds_up_no_retrain_and_can_be_cancelled_from_elsewhere(
+    store: Store, tmp_path: Path, long_file: Path
+) -> None:
+    loop = a_due_retrain(store, tmp_path)
+    other = projects.create(store, loop.admin, a_text_project())
+    with a_worker(store), a_worker(store):
+        wait_until(lambda: len(living(store)) == 2)
+        started = importing.start_import(
+            store, loop.admin, other.name, uri=long_file, now=worker.utc_now()
+        )
+        wait_until(lambda: training.job(store, None, started.id).state == "running")
+        loop.answer(20)
+        wait_until(lambda: newest(store, "retrain").state == "done")
+        assert training.job(store, None, started.id).state == "running"
+        training.cancel(store, loop.admin, started.id, now=worker.utc_now())
+        loop.answer(20)
+        wait_until(lambda: len(loop.versions()) >= 2)
+        wait_until(lambda: not [w for w in living(store) if w.startswith("ingest")])
+    assert training.job(store, None, started.id).state == "cancelled"
+    assert not list((store.home / "shards" / str(other.id)).glob("*.arrow"))
+
+
+def living(store: Store) -> tuple[str, ...]:
+    with store.read() as connection:
+        return processes.living(connection, "worker", now=worker.utc_now())
+
+
+def a_text_project() -> Project:
+    draft = projects.draft(
+        "long",
+        labels=projects.make_labels(["a", "b"]),
+        recipe=Recipe((Column("body", "text"),)),
+        now=worker.utc_now(),
+        seed=1,
+    )
+    return replace(draft, key_column="id")
