@@ -74,9 +74,7 @@ def newest(rehearsal: Rehearsal) -> int:
 def serves(rehearsal: Rehearsal, number: int) -> bool:
     """Tell whether a pool sample claimed now is one the version asked for; gives it back."""
     claims = rehearsal.claim(6)
-    claiming.release(
-        rehearsal.store, rehearsal.admin, "spam", given=[claim.id for claim in claims]
-    )
+    claiming.release(rehearsal.store, rehearsal.admin, "spam", given=[claim.id for claim in claims])
     return any(claim.why.version == number for claim in claims)
 
 
