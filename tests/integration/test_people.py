@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from mlvajra_al.errors import (
     BadPassword,
@@ -21,6 +22,7 @@ from mlvajra_al.errors import (
 )
 from mlvajra_al.records import Origin, Person, Role, Session
 from mlvajra_al.services import credentials, external, links, people, sessions, tokens
+from mlvajra_al.store import invitations
 from mlvajra_al.store import people as stored
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import session as session_table
@@ -579,3 +581,50 @@ def test_what_waits_for_a_provider_is_taken_once_and_in_time(store: Store) -> No
     for token, later in ((first, timedelta(0)), (second, external.FLOW_LIFE), ("", timedelta(0))):
         with pytest.raises(Conflict, match="start again"):
             external.take(store, token, now=NOW + later)
+
+
+# Somebody is quicker between our look and our act
+
+
+QUICKER = "INSERT INTO person (name, role, created_at) VALUES ('Ada', 'admin', '2026-01-01')"
+
+
+def test_a_name_taken_since_we_looked_is_a_sentence(store: Store) -> None:
+    with pytest.raises(Conflict, match="there is a person 'Ada' already"):
+        with store.begin() as connection:
+            quick = [QUICKER]
+
+            @event.listens_for(connection, "before_cursor_execute")
+            def _first(_c: object, cursor: Any, statement: str, *_rest: object) -> None:
+                if statement.startswith("INSERT INTO person") and quick:
+                    cursor.execute(quick.pop())
+
+            stored.add(connection, "Ada", role="annotator", password_hash=None, now=NOW)
+
+
+def test_an_admin_made_meanwhile_is_enough(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(_password: str) -> str:
+        with_password(store, "Root", "admin")
+        return HASH
+
+    monkeypatch.setattr(people, "hash_of", slow)
+    people.ensure_admin(store, PASSWORD, now=NOW)
+    assert [person.name for person in people.listed(store)] == ["Root"]
+
+
+def test_a_link_used_meanwhile_is_a_sentence(store: Store) -> None:
+    digest = credentials.digest(links.invite(store, None, role="annotator", now=NOW))
+    with store.begin() as connection:
+        invitations.use(connection, digest, now=NOW)
+        with pytest.raises(Conflict, match="somebody else has just used this link"):
+            invitations.use(connection, digest, now=NOW)
+
+
+def test_a_person_who_is_not_there_is_named(store: Store) -> None:
+    with store.read() as connection, pytest.raises(NotFound, match="there is no person 99"):
+        stored.get(connection, 99)
+
+
+def test_a_name_nobody_can_have_is_wrong_like_any_other(store: Store) -> None:
+    with pytest.raises(BadPassword, match="the name or the password is wrong"):
+        enter(store, "ad\x00min")
