@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -20,8 +21,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
 def escaped(text: str) -> str:
@@ -30,9 +31,21 @@ def escaped(text: str) -> str:
     >>> escaped("=1+1"), escaped("-5"), escaped("- 5 or so"), escaped("plain")
     ("'=1+1", '-5', "'- 5 or so", 'plain')
     """
-    if text.startswith(FORMULA) and not NUMBER.fullmatch(text):
+    if re.match(FORMULA, text) and not re.match(NUMBER, text):
         return f"'{text}"
     return text
+
+
+def escaped_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Escape a whole column of texts as `escaped` does one.
+
+    >>> escaped_column(pa.chunked_array([["=1+1", "-5", "＝1", "plain", None]])).to_pylist()
+    ["'=1+1", '-5', "'＝1", 'plain', None]
+    """
+    formulas = pc.and_not(
+        pc.match_substring_regex(texts, FORMULA), pc.match_substring_regex(texts, NUMBER)
+    )
+    return pc.if_else(formulas, pc.binary_join_element_wise("'", texts, ""), texts)
 
 
 def _cell(value: Any) -> str | int | float:

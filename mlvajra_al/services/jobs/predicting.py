@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from mlvajra_al.errors import BadSource, Invalid, NotFound
 from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, Job, Project, Recipe
 from mlvajra_al.services import predicting as asking
+from mlvajra_al.services.export_formats import escaped_column
 from mlvajra_al.services.jobs import explaining
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
@@ -29,7 +29,6 @@ from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
 
 BATCH_ROWS = 5_000
-FORMULA = r"^([=+\-@\t\r])"
 SCHEMA = pa.schema(
     [
         ("key", pa.large_string()),
@@ -211,6 +210,6 @@ def _writer(suffix: str, file: Any) -> Any:
 def _plain(table: pa.Table) -> pa.Table:
     """Keep a spreadsheet from running what a key or a label says."""
     for name in ("key", "label"):
-        safe = pc.replace_substring_regex(table[name], FORMULA, r"'\1")
-        table = table.set_column(table.schema.get_field_index(name), SCHEMA.field(name), safe)
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, SCHEMA.field(name), escaped_column(table[name]))
     return table
