@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=2, ge=1, le=64, description="Workers that 'mlvajra run' starts beside the web"
     )
+    worker_nice: int = Field(
+        default=10, ge=0, le=19, description="How far workers step back for people who label"
+    )
     admin_password: SecretStr | None = Field(
         default=None,
         description="Creates the person 'admin' on first start instead of the setup link",

@@ -31,7 +31,6 @@ from mlvajra_al.store.database import Store
 
 REPORT_S = 5.0
 POLL_S = 0.25
-NICENESS = 10
 AUTOGROUP = Path("/proc/self/autogroup")
 
 log = logging.getLogger("mlvajra_al.worker")
@@ -143,14 +142,16 @@ def warm_up() -> None:
     persistence.loads(persistence.dumps(trained.model))
 
 
-def step_back() -> None:
+def step_back(niceness: int) -> None:
     """Let whoever answers annotators have the processor first."""
-    os.nice(NICENESS)
+    if not niceness:
+        return
+    os.nice(niceness)
     # Linux weighs whole sessions against each other: one of our own steps back as a whole, but
     # not the terminal that this was started from.
     if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
         try:
-            AUTOGROUP.write_text(f"{NICENESS}\n")
+            AUTOGROUP.write_text(f"{niceness}\n")
         except OSError as error:
             log.debug("%s: %s", AUTOGROUP, error.strerror)
 
@@ -159,9 +160,9 @@ def main() -> None:
     """Run a worker on the workspace that the settings name."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    step_back()
     try:
         chosen = settings()
+        step_back(chosen.worker_nice)
         store = Store.open(chosen.url, chosen.home)
         store.migrate()
     except Setup as error:

@@ -45,7 +45,9 @@ def escaped_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     formulas = pc.and_not(
         pc.match_substring_regex(texts, FORMULA), pc.match_substring_regex(texts, NUMBER)
     )
-    return pc.if_else(formulas, pc.binary_join_element_wise("'", texts, ""), texts)
+    return pc.if_else(
+        formulas, pc.replace_substring_regex(texts, "^", "'", max_replacements=1), texts
+    )
 
 
 def _cell(value: Any) -> str | int | float:

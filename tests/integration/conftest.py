@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import threading
@@ -100,8 +101,9 @@ def _trust() -> ssl.SSLContext:
 
 
 @pytest.fixture
-def web(workspace: Path) -> Iterator[Web]:
+def web(workspace: Path, migrated: Path) -> Iterator[Web]:
     """The web edge on an empty SQLite workspace."""
+    shutil.copy(migrated, workspace / "mlvajra.db")
     with serving() as running:
         yield running
 

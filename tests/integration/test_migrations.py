@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -177,29 +178,32 @@ def test_an_interrupted_upgrade_changes_nothing(empty: Store) -> None:
     assert _stored(empty, tables) == before
 
 
-def _start(url: str, home: str, ready: Any, answers: Any) -> None:
-    store = Store.open(url, Path(home))
-    ready.wait()
-    try:
-        store.migrate()
-        answers.put("")
-    except Exception as error:  # handed to the test
-        answers.put(repr(error))
-    store.close()
+START = """
+import sys
+from pathlib import Path
+from mlvajra_al.store.database import Store
+
+store = Store.open(sys.argv[1], Path(sys.argv[2]))
+print("ready", flush=True)
+sys.stdin.readline()
+store.migrate()
+"""
 
 
 def test_processes_that_start_at_once_do_not_collide(database_url: str, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, answers = context.Barrier(2), context.Queue()
-    home = str(tmp_path / "home")
+    command = [sys.executable, "-c", START, database_url, str(tmp_path / "home")]
+    pipe = subprocess.PIPE
     starting = [
-        context.Process(target=_start, args=(database_url, home, ready, answers)) for _ in range(2)
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(2)
     ]
     for process in starting:
-        process.start()
-    told = [answers.get(timeout=60) for _ in starting]
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
     for process in starting:
-        process.join()
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    told = [process.communicate()[1] for process in starting]
 
     assert told == ["", ""]
     store = Store.open(database_url, tmp_path / "home")
