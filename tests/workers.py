@@ -54,4 +54,4 @@ def wait_until(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
+        time.sleep(0.02)
