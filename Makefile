@@ -8,7 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV := uv==0.13.9
 LOCK := --universal --python-version 3.11 --no-header --no-annotate --quiet
 
-WITHOUT_BROWSER := tests/unit tests/contract mlvajra_al README.md docs tests/integration
+# The longest first, so that both processes end together.
+WITHOUT_BROWSER := tests/integration tests/unit tests/contract mlvajra_al README.md docs
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -23,8 +24,8 @@ run: runtime ## set up what is missing and open the app with its demo projects
 
 test: dev machine lint types contracts ## set up what is missing and run everything CI runs
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile $(WITHOUT_BROWSER)
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile tests/e2e
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WITHOUT_BROWSER)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered

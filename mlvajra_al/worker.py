@@ -1,12 +1,14 @@
 """The worker: does jobs until it is told to stop, and says meanwhile that it is alive.
 
 ``python -m mlvajra_al.worker`` runs one on the workspace that the settings name; several on one
-database share the jobs. Whatever happens to one, no job is lost: a job whose worker is gone is
+database share the jobs. One that stands by (``--standby``) loads scikit-learn only when the others
+have left it a job. Whatever happens to one, no job is lost: a job whose worker is gone is
 taken over when its lease ends.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
@@ -19,18 +21,18 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
-
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
-from mlvajra_al.learning import persistence, training
 from mlvajra_al.services.jobs.performing import LEASE, TROUBLE_S, Stop, every, run_once, utc_now
+from mlvajra_al.services.jobs.registry import MODULES, handler_of
 from mlvajra_al.services.jobs.telling import Clock
 from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 
 REPORT_S = 5.0
 POLL_S = 0.25
+STANDBY = timedelta(seconds=0.5)
+"""So long a job waits for a worker that has loaded already what the job needs."""
 AUTOGROUP = Path("/proc/self/autogroup")
 
 log = logging.getLogger("mlvajra_al.worker")
@@ -63,8 +65,11 @@ class Steadiness:
 class Worker:
     """A process that does jobs until it is told to stop."""
 
-    def __init__(self, store: Store, name: str, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, store: Store, name: str, *, clock: Clock = utc_now, standby: bool = False
+    ) -> None:
         self.store, self.name, self.clock = store, name, clock
+        self._after = STANDBY if standby else jobs.AT_ONCE
         self.stopping = threading.Event()
         self.started_at = clock()
         self.steadiness = Steadiness(clock)
@@ -81,17 +86,25 @@ class Worker:
     def run_forever(self) -> None:
         """Do jobs as they come."""
         self._thread = threading.get_ident()
-        warm_up()
+        if not self._after:
+            warm_up()
         with every(REPORT_S, self.report):
             self._turn(self.report)
             while not self.stopping.is_set():
-                if not self._turn(self._work):
+                if not self._turn(self.work):
                     self.stopping.wait(POLL_S)
         self._turn(self._leave)
 
-    def _work(self) -> bool:
+    def work(self) -> bool:
+        """Do one job if one waits for this worker, and tell whether one did."""
         takeover = self.steadiness.settled()
-        return run_once(self.store, self.name, clock=self.clock, takeover=takeover) is not None
+        done = run_once(
+            self.store, self.name, clock=self.clock, takeover=takeover, after=self._after
+        )
+        if done is None:
+            return False
+        self._after = jobs.AT_ONCE
+        return True
 
     def _turn(self, act: Callable[[], bool | None]) -> bool:
         """Do something; a database that is away comes back."""
@@ -128,9 +141,9 @@ class Worker:
             processes.forget(connection, self.name)
 
 
-def run_forever(store: Store, *, name: str | None = None) -> None:
+def run_forever(store: Store, *, standby: bool = False) -> None:
     """Do the jobs of a workspace until SIGTERM or SIGINT."""
-    worker = Worker(store, name or f"{socket.gethostname()}:{os.getpid()}"[-80:])
+    worker = Worker(store, f"{socket.gethostname()}:{os.getpid()}"[-80:], standby=standby)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, worker.stop)
     worker.run_forever()
@@ -138,6 +151,12 @@ def run_forever(store: Store, *, name: str | None = None) -> None:
 
 def warm_up() -> None:
     """Load what the first job would otherwise wait for."""
+    import numpy as np
+
+    from mlvajra_al.learning import persistence, training
+
+    for kind in MODULES:
+        handler_of(kind)
     trained = training.train("logistic_regression", np.eye(2), ["a", "b"], seed=0)
     persistence.loads(persistence.dumps(trained.model))
 
@@ -158,6 +177,11 @@ def step_back(niceness: int) -> None:
 
 def main() -> None:
     """Run a worker on the workspace that the settings name."""
+    parser = argparse.ArgumentParser(prog="python -m mlvajra_al.worker", description=main.__doc__)
+    parser.add_argument(
+        "--standby", action="store_true", help="do only what the other workers leave"
+    )
+    standby = parser.parse_args().standby
     logging.basicConfig(level=logging.INFO, format="%(asctime)s worker: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
@@ -168,7 +192,7 @@ def main() -> None:
     except Setup as error:
         sys.exit(str(error))
     try:
-        run_forever(store)
+        run_forever(store, standby=standby)
     finally:
         store.close()
 

@@ -46,8 +46,9 @@ def run() -> None:
 
 def _children(app: Path, workers: int, *, demo: bool) -> list[Child]:
     """Return what is to run, the web server first."""
-    names = ["worker", *(f"worker {number}" for number in range(2, workers + 1))]
-    tasks = [Task("web", (str(app),)), *(Task(name, ("mlvajra_al.worker",)) for name in names)]
+    tasks = [Task("web", (str(app),)), Task("worker", ("mlvajra_al.worker",))]
+    for number in range(2, workers + 1):
+        tasks.append(Task(f"worker {number}", ("mlvajra_al.worker", "--standby")))
     if demo:
         tasks.append(Task("demo", ("mlvajra_al", "demo", "create"), restart=False))
     return [Child(task) for task in tasks]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
@@ -46,6 +47,7 @@ LONG = 3
 """Jobs from this priority on may take minutes: they leave a worker free for the others."""
 TURN = 0x6D6C76
 """Number of PostgreSQL's advisory lock under which workers claim, one after the other."""
+AT_ONCE = timedelta(0)
 LAST_RESULT = prepared(
     select(job.c.result)
     .where(job.c.project_id == bindparam("project"), job.c.kind == bindparam("kind"))
@@ -121,10 +123,15 @@ def queued_id(connection: Connection, project_id: int, dedupe: str) -> int:
 
 
 def waiting(
-    connection: Connection, *, now: datetime, lease: timedelta, takeover: bool = True
+    connection: Connection,
+    *,
+    now: datetime,
+    lease: timedelta,
+    takeover: bool = True,
+    after: timedelta = AT_ONCE,
 ) -> bool:
     """Tell cheaply whether there is anything to claim."""
-    some = _claimable(connection, now, lease, takeover=takeover).limit(1)
+    some = _claimable(connection, now, lease, takeover=takeover, after=after).limit(1)
     return connection.scalar(some) is not None
 
 
@@ -137,9 +144,14 @@ def _held(table: Any, now: datetime, lease: timedelta) -> ColumnElement[bool]:
 
 
 def _claimable(
-    connection: Connection, now: datetime, lease: timedelta, *, takeover: bool
+    connection: Connection,
+    now: datetime,
+    lease: timedelta,
+    *,
+    takeover: bool,
+    after: timedelta,
 ) -> Select[Any]:
-    """Select jobs that wait or whose worker has died, the most urgent first.
+    """Select jobs that have waited so long or whose worker has died, the most urgent first.
 
     Some run one at a time for each project. Long ones leave a worker free, if there are two.
     """
@@ -155,7 +167,7 @@ def _claimable(
     )
     busy = select(func.count()).where(long.c.priority >= LONG, _held(long, now, lease))
     most = max(1, len(processes.living(connection, "worker", now=now)) - 1)
-    ready = job.c.state == "queued"
+    ready = (job.c.state == "queued") & (job.c.created_at <= now - after if after else true())
     if takeover:
         ready |= (job.c.state == "running") & ~_held(job, now, lease)
     return (
@@ -176,9 +188,13 @@ def claim(
     now: datetime,
     lease: timedelta,
     takeover: bool = True,
+    after: timedelta = AT_ONCE,
 ) -> Job | None:
-    """Lease the most urgent job that waits or, with `takeover`, whose worker has died."""
-    query = _claimable(connection, now, lease, takeover=takeover).limit(1)
+    """Lease the most urgent job that waits or, with `takeover`, whose worker has died.
+
+    One that waits is taken when it has waited for as long as `after`.
+    """
+    query = _claimable(connection, now, lease, takeover=takeover, after=after).limit(1)
     if connection.dialect.name == "postgresql":
         # Two who look at the same moment would both find that nothing runs yet.
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})

@@ -21,7 +21,7 @@ from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files, retraining, revising, snapshots, warm
 from mlvajra_al.services.jobs.lineage import Fit
-from mlvajra_al.services.jobs.registry import HANDLERS
+from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
@@ -335,7 +335,7 @@ def test_a_cancelled_retrain_writes_nothing(store: Store, tmp_path: Path) -> Non
     training.cancel(store, loop.admin, job.id, now=now)
     tell = Tell(store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
     with pytest.raises(Cancelled):
-        HANDLERS["retrain"](store, job, tell)
+        handler_of("retrain")(store, job, tell)
     assert loop.versions() == []
     assert training.job(store, None, job.id).state == "cancelled"
 

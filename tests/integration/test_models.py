@@ -18,7 +18,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Job, Recipe, SampleExplanation
 from mlvajra_al.services import labelling, predicting, training, versions
 from mlvajra_al.services.jobs import explaining, machine, mending, preparing, revising, scoring
-from mlvajra_al.services.jobs.registry import HANDLERS
+from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import jobs
 from mlvajra_al.store import versions as stored
@@ -329,7 +329,7 @@ def test_a_retrain_cancelled_at_any_stage_writes_nothing(due: Rehearsal, stage: 
 
     tell = Watched(due.store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
     with pytest.raises(Cancelled):
-        HANDLERS["retrain"](due.store, job, tell)
+        handler_of("retrain")(due.store, job, tell)
     assert_nothing_was_written(due)
     assert training.job(due.store, due.admin, job.id).state == "cancelled"
 
@@ -347,7 +347,7 @@ def test_a_database_that_fails_while_the_version_is_written_leaves_all_or_nothin
 
     tell = Broken(due.store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
     with pytest.raises(OSError, match="the disk is gone"):
-        HANDLERS["retrain"](due.store, job, tell)
+        handler_of("retrain")(due.store, job, tell)
     assert_nothing_was_written(due)
 
     def after_the_lease() -> datetime:
@@ -372,7 +372,7 @@ def test_two_workers_at_one_job_make_one_version(due: Rehearsal) -> None:
 
     tell = Slow(due.store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
     with pytest.raises(Cancelled):
-        HANDLERS["retrain"](due.store, job, tell)
+        handler_of("retrain")(due.store, job, tell)
     assert [version.number for version in due.versions()] == [1]
     with due.store.read() as connection:
         assert len(stored.promotions(connection, due.project.id)) == 1

@@ -35,6 +35,11 @@ def claim(
         return jobs.claim(connection, worker=name, now=now, lease=worker.LEASE, takeover=takeover)
 
 
+def state(store: Store, job_id: int) -> str:
+    with store.read() as connection:
+        return jobs.get(connection, job_id).state
+
+
 def alive(store: Store, *names: str, at: datetime = NOW, doing: str = "") -> None:
     with store.begin() as connection:
         for name in names:
@@ -53,6 +58,43 @@ def test_long_jobs_leave_one_worker_free_where_there_are_two(
     enqueue(store, a_project(store, "last").id, "retrain")
     short = claim(store, "free")
     assert short is not None and short.kind == "retrain"
+
+
+@pytest.mark.parametrize("waited", [timedelta(0), worker.STANDBY - timedelta(milliseconds=1)])
+def test_one_that_stands_by_leaves_a_fresh_job_to_the_others(
+    store: Store, waited: timedelta
+) -> None:
+    enqueue(store, a_project(store).id, "retrain")
+    looks = {"now": NOW + waited, "lease": worker.LEASE}
+    with store.begin() as connection:
+        assert not jobs.waiting(connection, **looks, after=worker.STANDBY)
+        assert jobs.claim(connection, worker="w2", **looks, after=worker.STANDBY) is None
+        assert jobs.claim(connection, worker="w1", **looks) is not None
+
+
+def test_one_that_stands_by_takes_what_was_left_and_then_all_that_comes(store: Store) -> None:
+    now = [NOW]
+    running = worker.Worker(store, "w2", clock=lambda: now[0], standby=True)
+    first = enqueue(store, a_project(store, "first").id, "retrain")
+    assert (running.work(), state(store, first)) == (False, "queued")
+    now[0] += worker.STANDBY
+    assert (running.work(), state(store, first)) == (True, "done")
+    other = a_project(store, "second")
+    with store.begin() as connection:
+        second = jobs.enqueue(connection, other.id, "retrain", payload={}, now=now[0])
+    assert second is not None
+    assert (running.work(), state(store, second)) == (True, "done")
+
+
+def test_one_that_stands_by_takes_over_from_the_dead_at_once(store: Store) -> None:
+    enqueue(store, a_project(store).id, "retrain")
+    assert claim(store, "w1") is not None
+    late = NOW + worker.LEASE + MOMENT
+    with store.begin() as connection:
+        job = jobs.claim(
+            connection, worker="w2", now=late, lease=worker.LEASE, after=timedelta(days=1)
+        )
+    assert job is not None and job.attempts == 2
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import DiskFull, MlvajraError, Unavailable
 from mlvajra_al.records import Job, JobKind
-from mlvajra_al.services.jobs.registry import HANDLERS
+from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Clock, Result, Tell
 from mlvajra_al.store import jobs
 from mlvajra_al.store.database import Connection, Store
@@ -45,17 +45,25 @@ def utc_now() -> datetime:
 
 
 def run_once(
-    store: Store, worker: str, *, clock: Clock = utc_now, takeover: bool = True
+    store: Store,
+    worker: str,
+    *,
+    clock: Clock = utc_now,
+    takeover: bool = True,
+    after: timedelta = jobs.AT_ONCE,
 ) -> Job | None:
     """Do one job if one waits, and return it as it ended; None if there is none.
 
-    Without `takeover` jobs of workers that seem to be dead are left alone.
+    Without `takeover` jobs of workers that seem to be dead are left alone, and so are those
+    that have not waited for as long as `after` yet.
     """
     with store.read() as connection:
-        if not jobs.waiting(connection, now=clock(), lease=LEASE, takeover=takeover):
+        if not jobs.waiting(connection, now=clock(), lease=LEASE, takeover=takeover, after=after):
             return None
     with store.begin() as connection:
-        job = jobs.claim(connection, worker=worker, now=clock(), lease=LEASE, takeover=takeover)
+        job = jobs.claim(
+            connection, worker=worker, now=clock(), lease=LEASE, takeover=takeover, after=after
+        )
     if job is None:
         return None
     tell = Tell(store, job, worker=worker, clock=clock, lease=LEASE)
@@ -99,7 +107,7 @@ def _patiently(store: Store, job: Job, tell: Tell) -> Result:
         try:
             # The other cores belong to the people who label.
             with threadpool_limits(1), room(store.home):
-                return HANDLERS[job.kind](store, job, tell)
+                return handler_of(job.kind)(store, job, tell)
         except Unavailable as error:
             _wait(job, tell, error)
         except DiskFull as error:

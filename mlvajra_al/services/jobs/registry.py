@@ -6,22 +6,27 @@ to the database does so in one transaction that ends with `tell.settle`.
 
 from __future__ import annotations
 
-from mlvajra_al.records import JobKind
-from mlvajra_al.services.jobs.evaluating import evaluate
-from mlvajra_al.services.jobs.explaining import explain
-from mlvajra_al.services.jobs.ingesting import ingest
-from mlvajra_al.services.jobs.mending import Handler, guarded
-from mlvajra_al.services.jobs.predicting import predict
-from mlvajra_al.services.jobs.preparing import prepare
-from mlvajra_al.services.jobs.retraining import retrain
+from importlib import import_module
+from typing import cast
 
-_HANDLERS: dict[JobKind, Handler] = {
-    "ingest": ingest,
-    "prepare": prepare,
-    "retrain": retrain,
-    "evaluate": evaluate,
-    "explain": explain,
-    "predict": predict,
+from mlvajra_al.records import JobKind
+from mlvajra_al.services.jobs.mending import Handler, guarded
+
+MODULES: dict[JobKind, str] = {
+    "ingest": "ingesting",
+    "prepare": "preparing",
+    "retrain": "retraining",
+    "evaluate": "evaluating",
+    "explain": "explaining",
+    "predict": "predicting",
 }
-HANDLERS: dict[JobKind, Handler] = {kind: guarded(do) for kind, do in _HANDLERS.items()}
-"""Each notes the damaged file it fails on."""
+"""Where the function lies that is named like the kind."""
+
+
+def handler_of(kind: JobKind) -> Handler:
+    """Return what does a kind of job; it notes the damaged file it fails on.
+
+    Loaded on first use: a worker that only imports files never loads scikit-learn.
+    """
+    module = import_module(f"{__package__}.{MODULES[kind]}")
+    return guarded(cast("Handler", getattr(module, kind)))
