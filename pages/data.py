@@ -80,7 +80,7 @@ def imports_view(person: Person, project: Project | None) -> None:
 
 def shards_table(project: Project) -> None:
     """Draw the pieces the pool is made of."""
-    pieces = overview.imports(store(), project.name)
+    pieces = overview.imports(store(), person, project.name)
     if not pieces:
         return
     st.markdown(f"**Imported so far** :gray[{sum(p.rows for p in pieces):,} samples]")

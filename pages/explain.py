@@ -57,7 +57,7 @@ def ensure(person: Person, project: Project, number: int, sample_key: str) -> No
 
 def version_view(person: Person, project: Project, number: int) -> None:
     """Draw what a version pays attention to."""
-    explanation = versions.global_explanation(store(), project.name, number)
+    explanation = versions.global_explanation(store(), person, project.name, number)
     if explanation is None:
         ensure(person, project, number, "")
         return
@@ -80,8 +80,8 @@ def sample_view(person: Person, project: Project, number: int) -> None:
     if key is None:
         return
     with errors_shown():
-        sample = overview.sample(store(), project.name, key)
-        explanation = versions.sample_explanation(store(), project.name, number, key)
+        sample = overview.sample(store(), person, project.name, key)
+        explanation = versions.sample_explanation(store(), person, project.name, number, key)
         if explanation is None:
             ensure(person, project, number, key)
         else:
@@ -118,8 +118,8 @@ def choose_sample(project: Project) -> str | None:
 
 def recent(project: Project) -> dict[str, str]:
     """Return the keys and first words of samples answered last."""
-    answers = overview.recent_answers(store(), project.name)
-    words = overview.beginnings(store(), project.name, [item.position for item in answers])
+    answers = overview.recent_answers(store(), person, project.name)
+    words = overview.beginnings(store(), person, project.name, [item.position for item in answers])
     labels = {label.name: label.display for label in project.labels}
     return told_apart(
         {
@@ -131,8 +131,8 @@ def recent(project: Project) -> dict[str, str]:
 
 def waiting(project: Project) -> dict[str, str]:
     """Return the keys and first words of samples that are asked next."""
-    ranked = overview.next_asked(store(), project.name)
-    words = overview.beginnings(store(), project.name, [item.position for item in ranked])
+    ranked = overview.next_asked(store(), person, project.name)
+    words = overview.beginnings(store(), person, project.name, [item.position for item in ranked])
     return told_apart({item.sample_key: text for item, text in zip(ranked, words, strict=True)})
 
 
@@ -141,7 +141,7 @@ def try_it(person: Person, project: Project, number: int) -> None:
     place = f"try:{project.id}:{number}"
     left, right = side_by_side(2, at_least=340)
     with left:
-        row = typed(project)
+        row = typed(person, project)
         if row is not None:
             ask(person, project, number, row, place)
     with right:
@@ -180,7 +180,7 @@ def answered(project: Project, answers: Sequence[overview.Answered], row: dict[s
         return
     answer = answers[0]
     if answer.explanation is not None:
-        card = overview.card_of(store(), project.name, row)
+        card = overview.card_of(store(), person, project.name, row)
         reasons(project, answer.explanation, card, narrow=True)
         return
     st.markdown(f"### {plain(answer.label)}")
@@ -191,7 +191,7 @@ def answered(project: Project, answers: Sequence[overview.Answered], row: dict[s
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     st.title("Explain")
-    rows = versions.listed(store(), project.name)
+    rows = versions.listed(store(), person, project.name)
     if not rows:
         empty(
             "No version to explain yet",

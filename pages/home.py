@@ -53,7 +53,7 @@ def kind_of(project: Project) -> tuple[str, str]:
 def project_card(project: Project) -> None:
     """Draw one project to choose from."""
     icon, word = kind_of(project)
-    rows = sum(shard.rows for shard in overview.imports(store(), project.name))
+    rows = sum(shard.rows for shard in overview.imports(store(), person, project.name))
     names = " or ".join(plain(label.display) for label in project.labels)
     if len(project.labels) > 3:
         names = plural(len(project.labels), "label")
@@ -110,7 +110,7 @@ def nothing_left(person: Person, project: Project, state: Progress) -> None:
     """Say why there is nothing to label."""
     if state.loop_state == "preparing":
         st.caption("The samples are being read.")
-    elif overview.imports(store(), project.name):
+    elif overview.imports(store(), person, project.name):
         st.caption("Every sample has an answer.")
     elif person.role == "admin":
         st.caption("There are no samples yet.")
@@ -167,7 +167,7 @@ def loop_card(person: Person, project: Project) -> None:
     state = progress(store(), person, project.name, now=now())
     word, color = LOOP.get(state.loop_state, (state.loop_state, "gray"))
     every = project.policy.retrain_every
-    alive, seen, doing = overview.worker_seen(store(), now=now())
+    alive, seen, doing = overview.worker_seen(store(), person, now=now())
     st.markdown("**The loop**")
     st.badge(word, color=color)  # type: ignore[arg-type]
     st.markdown(plain(state.loop_message))
@@ -241,7 +241,7 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
             alt="Answers per label",
         )
     with middle, st.container(border=True, height="stretch"):
-        rate = overview.answer_rate(store(), project.name, now=now())
+        rate = overview.answer_rate(store(), person, project.name, now=now())
         st.markdown(f"**Labelling rate** :gray[{rate.last_hour:,} in the last hour]")
         look.show(
             counts.rate([(local(at) or at, count) for at, count in rate.counts]),
@@ -271,7 +271,7 @@ def draw(person: Person, project: Project) -> None:
     """Draw the page of a project."""
     st.title(plain(project.name))
     state = progress(store(), person, project.name, now=now())
-    rows = versions.listed(store(), project.name)
+    rows = versions.listed(store(), person, project.name)
     damaged(person, project)
     warnings(project, state)
     left, middle, right = side_by_side(3, at_least=230)

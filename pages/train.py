@@ -82,7 +82,7 @@ def running(person: Person, project_name: str) -> None:
     """Draw the jobs that wait or run, with a way to cancel them."""
     jobs = training.jobs_of(store(), project_name, limit=20)
     active = [job for job in jobs if job.state in ("queued", "running")]
-    alive, _, _ = overview.worker_seen(store(), now=now())
+    alive, _, _ = overview.worker_seen(store(), person, now=now())
     st.markdown("**Now**")
     if not active:
         st.caption("Nothing is running." if alive else "The worker is not running.")
@@ -160,7 +160,7 @@ def draw(person: Person, project: Project) -> None:
     st.title("Train")
     flashed()
     damaged(person, project)
-    rows = versions.listed(store(), project.name)
+    rows = versions.listed(store(), person, project.name)
     work, settings = st.tabs(
         [":material/model_training: Training", ":material/tune: Settings"],
         on_change="rerun",

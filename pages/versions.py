@@ -180,7 +180,7 @@ def draw(person: Person, project: Project) -> None:
     st.title("Versions")
     flashed()
     damaged(person, project)
-    rows = versions.listed(store(), project.name)
+    rows = versions.listed(store(), person, project.name)
     if not rows:
         empty(
             "No version yet",
@@ -206,7 +206,7 @@ def draw(person: Person, project: Project) -> None:
     with compare:
         comparison(person, project, rows)
     with moves:
-        history(project)
+        history(person, project)
 
 
 draw(person, project)

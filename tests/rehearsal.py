@@ -101,7 +101,7 @@ class Rehearsal:
 
     def versions(self) -> list[Version]:
         """Return the versions so far, oldest first."""
-        return [row.version for row in listed(self.store, self.project.name)]
+        return [row.version for row in listed(self.store, None, self.project.name)]
 
     def gold(self, positions: list[int]) -> list[str]:
         """Return what the gold column says."""

@@ -53,7 +53,7 @@ def train(
         left = finished(store, asked).result or {}
         if left.get("missing_labels"):
             raise NotEnoughLabels((), tuple(left["missing_labels"]))
-        rows = {row.version.number: row for row in service.listed(store, project)}
+        rows = {row.version.number: row for row in service.listed(store, None, project)}
         row = rows[int(left["version"])]
     if as_json:
         put(_version(row))
@@ -66,7 +66,7 @@ def versions(project: Name, as_json: AsJson = False) -> None:
     from mlvajra_al.services import versions as service
 
     with opened() as store:
-        rows = [_version(row) for row in service.listed(store, project)]
+        rows = [_version(row) for row in service.listed(store, None, project)]
     put(rows) if as_json else _show(rows)
 
 
@@ -130,13 +130,13 @@ def report(
     from mlvajra_al.services import versions as service
 
     with opened() as store:
-        found = None if again else service.report(store, project, number)
+        found = None if again else service.report(store, None, project, number)
         if found is None:
             job = service.request_evaluation(
                 store, operator(store), project, numbers=(number,), now=now()
             )
             finished(store, job)
-            found = service.report(store, project, number)
+            found = service.report(store, None, project, number)
     if found is None:
         raise NotFound("report of version", number)
     put(asdict(found)) if as_json else _show_report(found)
@@ -242,9 +242,9 @@ def explain(
         if job is not None:
             finished(store, job)
         found = (
-            service.sample_explanation(store, project, number, sample)
+            service.sample_explanation(store, None, project, number, sample)
             if sample
-            else service.global_explanation(store, project, number)
+            else service.global_explanation(store, None, project, number)
         )
     if found is None:
         raise NotFound("explanation of version", number)

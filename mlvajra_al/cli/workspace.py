@@ -109,7 +109,7 @@ class Helper:
         if self.process is not None:
             if self.process.poll() is not None:
                 raise Setup(f"the worker ended by itself; see why in {self._log}")
-        elif not overview.worker_seen(self.store, now=now())[0]:
+        elif not overview.worker_seen(self.store, None, now=now())[0]:
             self._start()
 
     @property

@@ -15,12 +15,14 @@ from mlvajra_al.errors import NotFound
 from mlvajra_al.records import (
     Annotation,
     Job,
+    Person,
     Ranked,
     SampleExplanation,
     Shard,
 )
-from mlvajra_al.services import cards
+from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.services.people import may, require
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import processes, projects, ranking
 from mlvajra_al.store.codec import load
@@ -79,21 +81,29 @@ class Answered:
     explanation: SampleExplanation | None
 
 
-def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None, str]:
-    """Return whether a worker is alive, when one was last seen, and what all of them do."""
+def worker_seen(
+    store: Store, person: Person | None, *, now: datetime
+) -> tuple[bool, datetime | None, str]:
+    """Return whether a worker is alive, when one was last seen, and what all of them do.
+
+    Who is no admin is told the kinds of work only: its words may be of a project they may not see.
+    """
     with store.read() as connection:
         found = processes.last_seen(connection, "worker")
         living = processes.living(connection, "worker", now=now)
     if found is None:
         return False, None, ""
-    seen, doing = found
-    return bool(living), min(seen, now), "; ".join(filter(None, living)) if living else doing
+    seen, last = found
+    words = living or (last,)
+    if person is not None and not may(person, "admin"):
+        words = tuple(doing.partition(":")[0] for doing in words)
+    return bool(living), min(seen, now), "; ".join(filter(None, words))
 
 
-def answer_rate(store: Store, project_name: str, *, now: datetime) -> Rate:
+def answer_rate(store: Store, person: Person | None, project_name: str, *, now: datetime) -> Rate:
     """Count the newest answers per period; the period is the shortest that fits into a figure."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         newest = events.listed(
             connection,
             project.id,
@@ -119,22 +129,42 @@ def _floor(at: datetime, period: timedelta) -> datetime:
     return EPOCH + (at - EPOCH) // period * period
 
 
-def recent_answers(store: Store, project_name: str, *, limit: int = 50) -> tuple[Annotation, ...]:
-    """Return the newest standing answers about samples that are not held out."""
+def recent_answers(
+    store: Store, person: Person | None, project_name: str, *, limit: int = 50
+) -> tuple[Annotation, ...]:
+    """Return the newest standing answers about samples that are not held out.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks: these are the answers of others too.
+    """
+    if person is not None:
+        require(person, "reviewer", "see the answers of others")
     wanted = events.Filter(action="answer", current=True, holdout=False)
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return events.listed(connection, project.id, wanted, limit=limit, newest_first=True)
 
 
-def next_asked(store: Store, project_name: str, *, limit: int = 50) -> tuple[Ranked, ...]:
-    """Return the pool samples that will be asked about next, best first."""
+def next_asked(
+    store: Store, person: Person | None, project_name: str, *, limit: int = 50
+) -> tuple[Ranked, ...]:
+    """Return the pool samples that will be asked about next, best first, with the reasons.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks: what a model hesitates about would tell what it thinks.
+    """
+    if person is not None:
+        require(person, "reviewer", "see what is asked next")
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return ranking.front(connection, project.id, limit=limit)
 
 
-def sample(store: Store, project_name: str, key: str) -> Sample:
+def sample(store: Store, person: Person | None, project_name: str, key: str) -> Sample:
     """Return one sample: its columns, and what a card shows of it.
 
     Raises
@@ -143,7 +173,7 @@ def sample(store: Store, project_name: str, key: str) -> Sample:
         If the key is not in the pool.
     """
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         position = int(project_pool(store, connection, project).positions([key])[0])
         if position < 0:
             raise NotFound("sample", key)
@@ -152,17 +182,21 @@ def sample(store: Store, project_name: str, key: str) -> Sample:
     return Sample(key, dict(row), card)
 
 
-def card_of(store: Store, project_name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def card_of(
+    store: Store, person: Person | None, project_name: str, row: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what a card shows of a row that is not in the pool."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return cards.card(project, row, projects.statistics(connection, project.id))
 
 
-def beginnings(store: Store, project_name: str, positions: Sequence[int]) -> tuple[str, ...]:
+def beginnings(
+    store: Store, person: Person | None, project_name: str, positions: Sequence[int]
+) -> tuple[str, ...]:
     """Return the first words of samples, in the order asked for."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         rows = cards.rows_at(store, connection, project, positions=list(positions))
     return tuple(cards.beginning(project, row, limit=90) for row in rows)
 
@@ -181,25 +215,25 @@ def uploaded(store: Store, name: str) -> Path:
     return path
 
 
-def pool_columns(store: Store, project_name: str) -> tuple[str, ...]:
+def pool_columns(store: Store, person: Person | None, project_name: str) -> tuple[str, ...]:
     """Return the columns of the pool that a recipe may name: no key, no answers."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         pool = project_pool(store, connection, project)
     hidden = {project.key_column, project.gold_column}
     return tuple(name for name in pool.columns if name not in hidden)
 
 
-def imports(store: Store, project_name: str) -> tuple[Shard, ...]:
+def imports(store: Store, person: Person | None, project_name: str) -> tuple[Shard, ...]:
     """Return the pieces the pool is made of, oldest first."""
     with store.read() as connection:
-        return projects.shards(connection, projects.by_name(connection, project_name).id)
+        return projects.shards(connection, access.project(connection, person, project_name).id)
 
 
-def annotation_count(store: Store, project_name: str) -> int:
+def annotation_count(store: Store, person: Person | None, project_name: str) -> int:
     """Return how many annotations a project has; nothing ever makes it smaller."""
     with store.read() as connection:
-        return events.total(connection, projects.by_name(connection, project_name).id)
+        return events.total(connection, access.project(connection, person, project_name).id)
 
 
 def answers_of(job: Job) -> tuple[Answered, ...]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mlvajra_al.records import Person
+from mlvajra_al.services import access
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, processes, projects
+from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 
 
-def tallies(store: Store, *, now: datetime) -> dict[str, float]:
-    """Return counts over all projects by name."""
+def tallies(store: Store, person: Person | None, *, now: datetime) -> dict[str, float]:
+    """Return counts by name, over all projects that a person may see."""
     with store.read() as connection:
-        every = projects.listed(connection, archived=True)
+        every = access.listed(connection, person, archived=True)
         waiting = [jobs.listed(connection, item.id, states=("queued",)) for item in every]
         running = [jobs.listed(connection, item.id, states=("running",)) for item in every]
         seen = processes.last_seen(connection, "worker")

@@ -25,7 +25,7 @@ from mlvajra_al.services import access
 from mlvajra_al.services.answers import may_see_opinion
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
-from mlvajra_al.store import audit, jobs, projects, versions
+from mlvajra_al.store import audit, jobs, versions
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Connection, Store
 
@@ -39,10 +39,10 @@ class VersionRow:
     is_champion: bool
 
 
-def listed(store: Store, project_name: str) -> tuple[VersionRow, ...]:
+def listed(store: Store, person: Person | None, project_name: str) -> tuple[VersionRow, ...]:
     """Return a project's versions, oldest first."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         reports = versions.latest_reports(connection, project.id)
         return tuple(
             VersionRow(item, reports.get(item.number), item.number == project.champion)
@@ -50,10 +50,10 @@ def listed(store: Store, project_name: str) -> tuple[VersionRow, ...]:
         )
 
 
-def report(store: Store, project_name: str, number: int) -> Report | None:
+def report(store: Store, person: Person | None, project_name: str, number: int) -> Report | None:
     """Return the newest report of a version; None where it was never evaluated."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         versions.get(connection, project.id, number)
         return next(reversed(versions.reports(connection, project.id, number)), None)
 
@@ -165,10 +165,10 @@ def rolled_back_at(moves: Sequence[Promotion]) -> datetime | None:
     return back[-1] if back else None
 
 
-def promotions(store: Store, project_name: str) -> tuple[Promotion, ...]:
+def promotions(store: Store, person: Person | None, project_name: str) -> tuple[Promotion, ...]:
     """Return every move of the champion pointer, oldest first."""
     with store.read() as connection:
-        return versions.promotions(connection, projects.by_name(connection, project_name).id)
+        return versions.promotions(connection, access.project(connection, person, project_name).id)
 
 
 def request_explanation(
@@ -190,9 +190,8 @@ def request_explanation(
 
     def operation(connection: Connection) -> Job | None:
         project = _with_versions(connection, person, project_name, (number,))
-        if sample_key and not may_see_opinion(connection, person, project, sample_key=sample_key):
-            action = "see what a model says of a sample they have not answered"
-            raise NotAllowed(action, "a reviewer")
+        if sample_key:
+            _allow_opinion(connection, person, project, sample_key)
         if versions.has_explanation(connection, project.id, number, sample_key=sample_key):
             return None
         if sample_key and project_pool(store, connection, project).positions([sample_key])[0] < 0:
@@ -215,24 +214,43 @@ def explanation_name(number: int, sample_key: str = "") -> str:
     return f"explain:{number}:{short}"
 
 
-def global_explanation(store: Store, project_name: str, number: int) -> GlobalExplanation | None:
+def global_explanation(
+    store: Store, person: Person | None, project_name: str, number: int
+) -> GlobalExplanation | None:
     """Return what a version pays attention to; None until a job has computed it."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
         return versions.get_explanation(
             connection, project.id, number, sample_key="", kind=GlobalExplanation
         )
 
 
 def sample_explanation(
-    store: Store, project_name: str, number: int, sample_key: str
+    store: Store, person: Person | None, project_name: str, number: int, sample_key: str
 ) -> SampleExplanation | None:
-    """Return why a version answers as it does for a sample; None until a job has computed it."""
+    """Return why a version answers as it does for a sample; None until a job has computed it.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator may still be asked about the sample: a model's opinion biases.
+    """
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
+        project = access.project(connection, person, project_name)
+        _allow_opinion(connection, person, project, sample_key)
         return versions.get_explanation(
             connection, project.id, number, sample_key=sample_key, kind=SampleExplanation
         )
+
+
+def _allow_opinion(
+    connection: Connection, person: Person | None, project: Project, sample_key: str
+) -> None:
+    if person is not None and not may_see_opinion(
+        connection, person, project, sample_key=sample_key
+    ):
+        action = "see what a model says of a sample they have not answered"
+        raise NotAllowed(action, "a reviewer")
 
 
 @dataclass(frozen=True, slots=True)

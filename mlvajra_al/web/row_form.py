@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Project
+from mlvajra_al.records import Person, Project
 from mlvajra_al.services import overview
 from mlvajra_al.web.context import store
 from mlvajra_al.web.widgets import plain
@@ -16,10 +16,10 @@ from mlvajra_al.web.widgets import plain
 MOST_PIXELS = 24
 
 
-def typed(project: Project) -> dict[str, Any] | None:
+def typed(person: Person, project: Project) -> dict[str, Any] | None:
     """Draw the form for the input columns; return the row once it is sent."""
     columns = [column for column in project.recipe.columns if column.kind != "ignored"]
-    start = beginning_row(project)
+    start = beginning_row(person, project)
     row: dict[str, Any] = {}
     with st.form(f"try:{project.id}", border=True):
         for column in columns:
@@ -35,10 +35,10 @@ def typed(project: Project) -> dict[str, Any] | None:
     return row if sent else None
 
 
-def beginning_row(project: Project) -> dict[str, Any]:
+def beginning_row(person: Person, project: Project) -> dict[str, Any]:
     """Return a sample of the pool for the form to start from, where there is one."""
-    items = overview.next_asked(store(), project.name, limit=1)
-    return overview.sample(store(), project.name, items[0].sample_key).row if items else {}
+    items = overview.next_asked(store(), person, project.name, limit=1)
+    return overview.sample(store(), person, project.name, items[0].sample_key).row if items else {}
 
 
 def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dict[str, Any]:

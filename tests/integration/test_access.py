@@ -19,16 +19,21 @@ from mlvajra_al.services import (
     history,
     labelling,
     members,
+    overview,
     people,
     predicting,
     progress,
     projects,
     reviewing,
+    tallies,
     training,
     versions,
 )
+from mlvajra_al.store import processes
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
+
+DOING = "ingest: secret: 5,000 rows read"
 
 
 @dataclass
@@ -124,6 +129,20 @@ VERBS: dict[str, Verb] = {
     "evaluate": lambda s, p: versions.request_evaluation(s, p, "secret", numbers=(1,), now=NOW),
     "explain": lambda s, p: versions.request_explanation(s, p, "secret", number=1, now=NOW),
     "predict": lambda s, p: predicting.request(s, p, "secret", rows=[{"body": "x"}], now=NOW),
+    "versions": lambda s, p: versions.listed(s, p, "secret"),
+    "report": lambda s, p: versions.report(s, p, "secret", 1),
+    "promotions": lambda s, p: versions.promotions(s, p, "secret"),
+    "importance": lambda s, p: versions.global_explanation(s, p, "secret", 1),
+    "reasons": lambda s, p: versions.sample_explanation(s, p, "secret", 1, "p0"),
+    "rate": lambda s, p: overview.answer_rate(s, p, "secret", now=NOW),
+    "recent answers": lambda s, p: overview.recent_answers(s, p, "secret"),
+    "asked next": lambda s, p: overview.next_asked(s, p, "secret"),
+    "sample": lambda s, p: overview.sample(s, p, "secret", "p0"),
+    "card": lambda s, p: overview.card_of(s, p, "secret", {"body": "x"}),
+    "beginnings": lambda s, p: overview.beginnings(s, p, "secret", [0]),
+    "columns": lambda s, p: overview.pool_columns(s, p, "secret"),
+    "imports": lambda s, p: overview.imports(s, p, "secret"),
+    "how many": lambda s, p: overview.annotation_count(s, p, "secret"),
     "export": lambda s, p: exporting.export(
         s, p, "secret", what="labels", file_format="csv", now=NOW
     ),
@@ -138,6 +157,45 @@ def test_no_service_tells_an_outsider_that_there_is_such_a_project(
     with pytest.raises(NotFound) as caught:
         verb(house.store, outsider)
     assert str(caught.value) == str(NotFound("project", "secret"))
+
+
+FOR_REVIEWERS: dict[str, tuple[Verb, str]] = {
+    "recent answers": (VERBS["recent answers"], "see the answers of others"),
+    "asked next": (VERBS["asked next"], "see what is asked next"),
+    "reasons": (VERBS["reasons"], "see what a model says of a sample they have not answered"),
+}
+
+
+@pytest.mark.parametrize(("verb", "action"), FOR_REVIEWERS.values(), ids=FOR_REVIEWERS)
+def test_what_others_said_and_a_model_thinks_is_for_reviewers(
+    house: House, verb: Verb, action: str
+) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        verb(house.store, house.ada)
+    assert str(caught.value) == str(NotAllowed(action, "a reviewer"))
+    verb(house.store, people.set_role(house.store, None, name="Ada", role="reviewer", now=NOW))
+
+
+def test_counts_for_machines_leave_out_what_one_may_not_see(house: House) -> None:
+    eve = house.person("Eve")
+    for person, project in ((house.ada, "secret"), (eve, "open")):
+        said = [an_answer(house.claim(person, project)[0])]
+        labelling.record(house.store, person, project, answers=said, now=NOW, lease=LEASE)
+    counted = {
+        person: tallies.tallies(house.store, person, now=NOW)
+        for person in (eve, house.ada, house.admin, None)
+    }
+    assert [item["projects"] for item in counted.values()] == [1, 2, 2, 2]
+    assert [item["annotations"] for item in counted.values()] == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("role", "words"), [("reviewer", "ingest"), ("admin", DOING)])
+def test_only_admins_read_what_a_worker_says_of_its_work(
+    house: House, role: Role, words: str
+) -> None:
+    with house.store.begin() as connection:
+        processes.report(connection, "w", kind="worker", started_at=NOW, now=NOW, doing=DOING)
+    assert overview.worker_seen(house.store, house.person("Eve", role), now=NOW)[2] == words
 
 
 def test_a_job_of_a_hidden_project_is_hidden_too(house: House) -> None:

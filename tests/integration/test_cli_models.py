@@ -124,7 +124,7 @@ def test_promote_and_roll_back_say_who_answers_now(loop: Rehearsal) -> None:
     assert (promoted.exit_code, promoted.stderr) == (0, "version 2 is the champion of texts\n")
     back = run("rollback", "texts", "--reason", "worse")
     assert (back.exit_code, back.stderr) == (0, "version 1 is the champion of texts again\n")
-    assert [row.is_champion for row in versions.listed(loop.store, "texts")] == [True, False]
+    assert [row.is_champion for row in versions.listed(loop.store, None, "texts")] == [True, False]
 
 
 def test_a_version_and_a_sample_are_explained(loop: Rehearsal) -> None:

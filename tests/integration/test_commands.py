@@ -100,7 +100,7 @@ def worker(workspace: Path) -> Iterator[None]:
     """A worker on the workspace, as `mlvajra worker` starts it."""
     with opened() as store, helper(store) as started:
         started.look()
-        while not overview.worker_seen(store, now=now())[0]:
+        while not overview.worker_seen(store, None, now=now())[0]:
             time.sleep(0.1)
             started.look()
         yield

@@ -84,7 +84,7 @@ def desk(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
     with opened() as store, helper(store) as started:
         started.look()
-        while not overview.worker_seen(store, now=now())[0]:
+        while not overview.worker_seen(store, None, now=now())[0]:
             time.sleep(0.05)
             started.look()
         made = "project create spam --source mails.csv --text title,body --id id --labels ham,spam"

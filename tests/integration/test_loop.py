@@ -107,7 +107,9 @@ def test_the_whole_loop_from_import_to_roll_back(store: Store, tmp_path: Path) -
     assert kinds(loop.work()) == ["retrain", "explain"]
     (first,) = loop.versions()
     assert (first.number, first.parent, first.mode) == (1, None, "full")
-    assert [(p.version, p.previous) for p in versions.promotions(store, "texts")] == [(1, None)]
+    assert [(p.version, p.previous) for p in versions.promotions(store, None, "texts")] == [
+        (1, None)
+    ]
     assert {c.why.version for c in loop.claim(6) if not c.why.holdout} == {1}
 
     loop.answer(10)
@@ -142,7 +144,7 @@ def test_each_retrain_measures_the_champion_on_the_same_holdout(
     for _ in range(3):
         loop.answer(10)
         loop.work()
-    reports = {row.version.number: row.report for row in versions.listed(light, "texts")}
+    reports = {row.version.number: row.report for row in versions.listed(light, None, "texts")}
     assert set(reports) == {1, 2, 3}
     assert reports[1] is not None and reports[3] is not None
     assert reports[1].holdout_seq == reports[3].holdout_seq
@@ -159,7 +161,7 @@ def test_tumours_are_learned_through_the_loop(store: Store, tmp_path: Path) -> N
         loop.work()
     assert [version.mode for version in loop.versions()] == ["full"] + ["warm_start"] * 3
     assert loop.true_f1("malignant")[0] > 0.85
-    report = versions.report(store, "tumours", 4)
+    report = versions.report(store, None, "tumours", 4)
     assert report is not None and report.answered == report.evaluation.n > 0
 
 
@@ -317,7 +319,7 @@ def test_holdout_samples_are_never_trained_on_and_never_ranked_by_the_model(
     with light.read() as connection:
         answers = list(events.current_answers(connection, loop.project.id))
     pool_answers = sum(not row.holdout for row in answers)
-    report = versions.report(light, "texts", 1)
+    report = versions.report(light, None, "texts", 1)
     assert loop.versions()[-1].n_labels == pool_answers < len(answers)
     assert report is not None and report.evaluation.n == len(answers) - pool_answers
     for claim in loop.claim(20):
@@ -410,7 +412,7 @@ def test_two_versions_are_compared_on_the_same_holdout(store: Store, tmp_path: P
     loop.work()
     verdict = versions.verdict(training.job(store, None, asked.id))
     assert verdict is not None and (verdict.champion, verdict.challenger) == (1, newest)
-    reports = [versions.report(store, "texts", n) for n in (1, newest)]
+    reports = [versions.report(store, None, "texts", n) for n in (1, newest)]
     assert reports[0] is not None and reports[1] is not None
     assert reports[0].holdout_seq == reports[1].holdout_seq
     assert reports[0].evaluation.n == verdict.n == reports[1].answered
@@ -419,7 +421,7 @@ def test_two_versions_are_compared_on_the_same_holdout(store: Store, tmp_path: P
 def test_explanations_are_computed_once_and_add_up(store: Store, tmp_path: Path) -> None:
     loop = a_model(store, tmp_path)
     now = worker.utc_now()
-    whole = versions.global_explanation(store, "texts", 1)
+    whole = versions.global_explanation(store, None, "texts", 1)
     assert whole is not None and whole.importances["spam"]
     assert versions.request_explanation(store, loop.admin, "texts", number=1, now=now) is None
     asked = versions.request_explanation(
@@ -427,7 +429,7 @@ def test_explanations_are_computed_once_and_add_up(store: Store, tmp_path: Path)
     )
     assert asked is not None
     loop.work()
-    one = versions.sample_explanation(store, "texts", 1, "t7")
+    one = versions.sample_explanation(store, None, "texts", 1, "t7")
     assert one is not None and one.sample_key == "t7"
     (why,) = one.attributions
     assert why.base + sum(why.values) + why.other == pytest.approx(why.output)

@@ -202,7 +202,7 @@ def test_two_texts_are_explained_below_one_another(tmp_path: Path) -> None:
     now = worker.utc_now()
     versions.request_explanation(store, loop.admin, "texts", number=1, sample_key="t3", now=now)
     loop.work()
-    found = versions.sample_explanation(store, "texts", 1, "t3")
+    found = versions.sample_explanation(store, None, "texts", 1, "t3")
     store.close()
     assert isinstance(found, SampleExplanation)
     whole = "".join(word for word, _ in found.words)

@@ -42,18 +42,18 @@ def test_every_estimator_that_exists_is_described_and_no_other() -> None:
 
 
 def test_a_worker_is_alive_while_its_pulse_is_fresh(store: Store) -> None:
-    assert overview.worker_seen(store, now=NOW) == (False, None, "")
+    assert overview.worker_seen(store, None, now=NOW) == (False, None, "")
     with store.begin() as connection:
         processes.report(connection, "w1", kind="worker", started_at=NOW, now=NOW, doing="retrain")
-    assert overview.worker_seen(store, now=NOW + processes.SILENT) == (True, NOW, "retrain")
+    assert overview.worker_seen(store, None, now=NOW + processes.SILENT) == (True, NOW, "retrain")
     late = NOW + processes.SILENT + timedelta(seconds=1)
-    assert overview.worker_seen(store, now=late) == (False, NOW, "retrain")
+    assert overview.worker_seen(store, None, now=late) == (False, NOW, "retrain")
 
 
 def test_the_rate_counts_every_answer_once(store: Store) -> None:
     rank(store, a_project(store), 10)
     answered(store, 10)
-    rate = overview.answer_rate(store, "spam", now=NOW + timedelta(minutes=90))
+    rate = overview.answer_rate(store, None, "spam", now=NOW + timedelta(minutes=90))
     assert sum(count for _, count in rate.counts) == 10
     assert rate.last_hour == 0
     assert rate.seconds == 2.0
@@ -65,38 +65,38 @@ def test_the_rate_counts_every_answer_once(store: Store) -> None:
 
 def test_the_rate_of_a_project_without_answers_is_nothing(store: Store) -> None:
     a_project(store)
-    rate = overview.answer_rate(store, "spam", now=NOW)
+    rate = overview.answer_rate(store, None, "spam", now=NOW)
     assert (sum(count for _, count in rate.counts), rate.seconds) == (0, None)
 
 
 def test_what_is_asked_next_leaves_out_what_is_claimed(store: Store) -> None:
     keys = rank(store, a_project(store), 4)
     answered(store, 1)
-    assert [item.sample_key for item in overview.next_asked(store, "spam")] == keys[1:]
+    assert [item.sample_key for item in overview.next_asked(store, None, "spam")] == keys[1:]
 
 
 def test_recent_answers_are_the_newest_first(store: Store) -> None:
     keys = rank(store, a_project(store), 3)
     answered(store, 3)
-    recent = overview.recent_answers(store, "spam", limit=2)
+    recent = overview.recent_answers(store, None, "spam", limit=2)
     assert [item.sample_key for item in recent] == [keys[2], keys[1]]
-    assert overview.annotation_count(store, "spam") == 3
+    assert overview.annotation_count(store, None, "spam") == 3
 
 
 def test_a_sample_is_shown_by_its_key_and_a_wrong_key_is_refused(store: Store) -> None:
     keys = rank(store, a_project(store), 2)
-    sample = overview.sample(store, "spam", keys[1])
+    sample = overview.sample(store, None, "spam", keys[1])
     assert sample.card["blocks"][0]["kind"] == "text"
     assert set(sample.row) == {"body"}
-    words = overview.beginnings(store, "spam", [0, 1])
+    words = overview.beginnings(store, None, "spam", [0, 1])
     assert len(words) == 2
     with pytest.raises(NotFound):
-        overview.sample(store, "spam", "nobody")
+        overview.sample(store, None, "spam", "nobody")
 
 
 def test_a_row_that_is_not_in_the_pool_has_a_card_too(store: Store) -> None:
     a_project(store)
-    card = overview.card_of(store, "spam", {"body": "typed"})
+    card = overview.card_of(store, None, "spam", {"body": "typed"})
     assert card["blocks"][0]["text"] == "typed"
 
 
@@ -105,8 +105,8 @@ def test_the_columns_offered_to_a_recipe_hold_no_answers(store: Store) -> None:
     with store.begin() as connection:
         project = stored.create(connection, draft)
     rank(store, project, 1)
-    assert "body" not in overview.pool_columns(store, "spam")
-    assert sum(shard.rows for shard in overview.imports(store, "spam")) == 1
+    assert "body" not in overview.pool_columns(store, None, "spam")
+    assert sum(shard.rows for shard in overview.imports(store, None, "spam")) == 1
 
 
 @pytest.mark.parametrize(

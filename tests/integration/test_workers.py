@@ -243,28 +243,28 @@ def test_a_clock_that_drifts_or_is_corrected_a_little_is_trusted() -> None:
 
 
 def test_pages_know_of_all_workers_that_live(store: Store) -> None:
-    assert overview.worker_seen(store, now=NOW) == (False, None, "")
+    assert overview.worker_seen(store, None, now=NOW) == (False, None, "")
     alive(store, "w1", doing="ingest: 5,000 rows read")
     alive(store, "w2")
     alive(store, "w3", doing="retrain")
-    seen = overview.worker_seen(store, now=NOW)
+    seen = overview.worker_seen(store, None, now=NOW)
     assert seen == (True, NOW, "ingest: 5,000 rows read; retrain")
-    assert tallies.tallies(store, now=NOW)["workers"] == 3
+    assert tallies.tallies(store, None, now=NOW)["workers"] == 3
     late = NOW + processes.SILENT + MOMENT
     alive(store, "w2", at=late)
-    assert overview.worker_seen(store, now=late) == (True, late, "")
-    assert tallies.tallies(store, now=late)["workers"] == 1
+    assert overview.worker_seen(store, None, now=late) == (True, late, "")
+    assert tallies.tallies(store, None, now=late)["workers"] == 1
 
 
 def test_a_dead_worker_is_not_alive_for_an_hour_after_the_clock_went_back(store: Store) -> None:
     alive(store, "dead", doing="retrain")
     hour_ago = NOW - timedelta(hours=1)
-    assert not overview.worker_seen(store, now=hour_ago)[0]
-    assert tallies.tallies(store, now=hour_ago)["worker_silent_seconds"] == 0
+    assert not overview.worker_seen(store, None, now=hour_ago)[0]
+    assert tallies.tallies(store, None, now=hour_ago)["worker_silent_seconds"] == 0
     alive(store, "w2", at=hour_ago)  # whoever lives puts right when the other was seen
     late = hour_ago + processes.SILENT + MOMENT
     alive(store, "w2", at=late)
-    assert overview.worker_seen(store, now=late) == (True, late, "")
+    assert overview.worker_seen(store, None, now=late) == (True, late, "")
 
 
 def test_a_worker_that_leaves_is_forgotten_and_an_old_one_too(store: Store) -> None:

@@ -189,9 +189,9 @@ def _metrics(evaluation: Evaluation) -> dict[str, Any]:
 
 
 @router.get("/projects/{project}/versions", response_model=list[VersionLine])
-def listed(project: str, _caller: Caller) -> Response:
+def listed(project: str, caller: Caller) -> Response:
     """Return the versions, oldest first."""
-    return Json([public_version(row) for row in versions.listed(store(), project)])
+    return Json([public_version(row) for row in versions.listed(store(), caller, project)])
 
 
 @router.get("/projects/{project}/versions/{number}", response_model=VersionMade)
@@ -200,7 +200,9 @@ def get(project: str, number: int, caller: Caller) -> Response:
 
     From the fingerprint or the seed one could find out which of one's answers are held out.
     """
-    row = next((r for r in versions.listed(store(), project) if r.version.number == number), None)
+    row = next(
+        (r for r in versions.listed(store(), caller, project) if r.version.number == number), None
+    )
     if row is None:
         raise NotFound("version", number)
     made = ["recipe", "shards", "libraries", "cpu"]
@@ -210,9 +212,9 @@ def get(project: str, number: int, caller: Caller) -> Response:
 
 
 @router.get("/projects/{project}/versions/{number}/report", response_model=Report)
-def report(project: str, number: int, _caller: Caller) -> Response:
+def report(project: str, number: int, caller: Caller) -> Response:
     """Return the newest report of a version."""
-    found = versions.report(store(), project, number)
+    found = versions.report(store(), caller, project, number)
     if found is None:
         raise NotFound("report of version", number)
     return Json(found)
@@ -238,9 +240,9 @@ def explanation(
         if job.state != "done":
             return Json(public_job(job), status_code=202)
     found = (
-        versions.sample_explanation(store(), project, number, sample_key)
+        versions.sample_explanation(store(), caller, project, number, sample_key)
         if sample_key
-        else versions.global_explanation(store(), project, number)
+        else versions.global_explanation(store(), caller, project, number)
     )
     return Json(found)
 

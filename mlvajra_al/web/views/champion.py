@@ -15,7 +15,7 @@ from mlvajra_al.web.widgets import act, clock, empty, flash
 @st.dialog("Promote a version")
 def promote(person: Person, project: Project, to: int) -> None:
     """Ask before the champion moves."""
-    count = overview.annotation_count(store(), project.name)
+    count = overview.annotation_count(store(), person, project.name)
     now_is = f"version {project.champion}" if project.champion else "no version"
     st.markdown(
         f"**Version {to}** becomes the champion in place of {now_is}. From then on predictions, "
@@ -43,7 +43,7 @@ def promote(person: Person, project: Project, to: int) -> None:
 @st.dialog("Roll back")
 def roll_back(person: Person, project: Project, to: int) -> None:
     """Ask before the champion goes back."""
-    before = overview.annotation_count(store(), project.name)
+    before = overview.annotation_count(store(), person, project.name)
     st.markdown(
         f"**Version {to}** becomes the champion again in place of version {project.champion}. "
         "Version, reports and explanations of both stay."
@@ -59,7 +59,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
             lambda: versions.rollback(store(), person, project.name, reason=reason, now=now()),
         )
         if done:
-            after = overview.annotation_count(store(), project.name)
+            after = overview.annotation_count(store(), person, project.name)
             flash(
                 f"Version {to} is the champion again. Annotations before: {before:,}, "
                 f"after: {after:,}."
@@ -68,7 +68,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
 
 def actions(person: Person, project: Project, chosen: VersionRow) -> None:
     """Draw the buttons that move the champion."""
-    line = versions.champions(versions.promotions(store(), project.name))
+    line = versions.champions(versions.promotions(store(), person, project.name))
     with st.container(horizontal=True, vertical_alignment="center"):
         number = chosen.version.number
         if st.button(
@@ -89,9 +89,9 @@ def actions(person: Person, project: Project, chosen: VersionRow) -> None:
             roll_back(person, project, line[-2])
 
 
-def history(project: Project) -> None:
+def history(person: Person, project: Project) -> None:
     """Draw every move of the champion."""
-    moves = versions.promotions(store(), project.name)
+    moves = versions.promotions(store(), person, project.name)
     if not moves:
         empty("No champion yet", "Each promotion and rollback appears here.", icon="★")
         return

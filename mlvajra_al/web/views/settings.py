@@ -88,7 +88,7 @@ def recipe_form(person: Person, project: Project) -> None:
     """Draw what the model is made of, and what changing it causes."""
     estimators = list(overview.ESTIMATORS)
     known = {column.name: column.kind for column in project.recipe.columns}
-    unused = [n for n in overview.pool_columns(store(), project.name) if n not in known]
+    unused = [n for n in overview.pool_columns(store(), person, project.name) if n not in known]
     kinds = known | dict.fromkeys(unused, "ignored")
     with st.form(f"recipe-form:{project.id}", border=True):
         st.markdown("**What the model is made of**")
