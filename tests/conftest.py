@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from mlvajra_al import config
 from mlvajra_al.store.database import Store
-from tests.postgresql import Cluster
+from tests.postgresql import Cluster, Reused, a_database
 
 COUNT = count()
 # Here workers are what is waited for.
@@ -42,37 +41,55 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Start a PostgreSQL server for this run of the tests; its URL, without a database.
-
-    Its database `migrated` is to be copied: that is sooner done than migrating one anew.
-    """
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for this run of the tests; who stops it starts it again."""
     folder = Path(tempfile.mkdtemp(prefix="mlvajra-postgresql-"))
     try:
-        with Cluster(folder) as cluster:
-            with psycopg.connect(f"{cluster.url}/postgres", autocommit=True) as admin:
-                admin.execute("CREATE DATABASE migrated")
-            opened = Store.open(f"{cluster.url}/migrated", folder / "home")
-            opened.migrate()
-            opened.close()
-            yield cluster.url
+        with Cluster(folder) as running:
+            yield running
     finally:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def postgresql(cluster: Cluster) -> str:
+    """The URL of a PostgreSQL server, without a database."""
+    return cluster.url
+
+
+@pytest.fixture
+def fragile_url(cluster: Cluster) -> Iterator[str]:
+    """An empty database on PostgreSQL; its server is started again where a test has stopped it."""
+    with a_database(cluster.url, f"test{next(COUNT)}") as url:
+        yield url
+        if not cluster.running:
+            cluster.start()
+
+
+@pytest.fixture(scope="session")
+def reused(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Reused:
+    """The database that the tests with a `store` have one after the other."""
+    home = tmp_path_factory.mktemp("reused")
+    return Reused(postgresql, lambda url: _migrated(url, home))
+
+
+def _migrated(url: str, home: Path) -> None:
+    opened = Store.open(url, home)
+    opened.migrate()
+    opened.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh database, once on SQLite and once on PostgreSQL; empty unless `store` opens it."""
+    """An empty database, once on SQLite and once on PostgreSQL; migrated if `store` opens it."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'mlvajra.db'}"
-        return
-    server = request.getfixturevalue("postgresql")
-    name = f"test{next(COUNT)}"
-    template = "migrated" if "store" in request.fixturenames else "template1"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield f"{server}/{name}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    elif "store" in request.fixturenames:
+        yield request.getfixturevalue("reused").emptied()
+    else:
+        server = request.getfixturevalue("postgresql")
+        with a_database(server, f"test{next(COUNT)}") as url:
+            yield url
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +97,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite database: a copy is sooner there than one migrated anew."""
     folder = tmp_path_factory.mktemp("migrated")
     path = folder / "mlvajra.db"
-    opened = Store.open(f"sqlite:///{path}", folder / "home")
-    opened.migrate()
-    opened.close()
+    _migrated(f"sqlite:///{path}", folder / "home")
     return path
 
 

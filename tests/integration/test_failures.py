@@ -7,9 +7,8 @@ same with processes of their own, for longer: `make soak`.
 from __future__ import annotations
 
 import random
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -324,21 +323,14 @@ def test_an_answer_taken_back_before_a_sleep_and_given_again_after_it_is_late(de
 
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server that is this test's to stop."""
-    with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as running:
-        yield running
-
-
-@pytest.fixture
 def fragile(
-    cluster: Cluster,
+    fragile_url: str,
     workspace: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Desk:
     """The app on that server."""
-    monkeypatch.setenv("MLVAJRA_DATABASE_URL", f"{cluster.url}/postgres")
+    monkeypatch.setenv("MLVAJRA_DATABASE_URL", fragile_url)
     config.settings.cache_clear()
     return open_desk(request.getfixturevalue("web"))
 
@@ -369,11 +361,11 @@ def test_while_postgresql_is_down_everybody_is_told_and_afterwards_all_goes_on(
 
 
 def test_a_database_that_can_only_be_read_takes_no_answer_and_says_so(
-    fragile: Desk, cluster: Cluster
+    fragile: Desk, fragile_url: str
 ) -> None:
     ada = fragile.annotator("Ada")
     answer_six(ada)
-    with read_only(f"{cluster.url}/postgres"):
+    with read_only(fragile_url):
         while not told(ada):  # the server applies the setting in its own time
             ada.fetch()
         patient(ada).pump()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import resource
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
 
 from mlvajra_al import worker
@@ -25,13 +23,6 @@ from tests.rehearsal import Rehearsal
 from tests.workers import a_due_retrain, a_worker, wait_until
 
 UNLIMITED = resource.RLIM_INFINITY
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server that may be stopped."""
-    with tempfile.TemporaryDirectory(prefix="mlvajra-") as folder, Cluster(Path(folder)) as running:
-        yield running
 
 
 @contextmanager
@@ -58,10 +49,10 @@ def ended(store: Store, job: Job) -> bool:
 
 
 def test_a_retrain_whose_database_goes_away_goes_on_when_it_is_back(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, fragile_url: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    with opened(f"{cluster.url}/postgres", tmp_path / "home") as store:
+    with opened(fragile_url, tmp_path / "home") as store:
         loop = a_due_retrain(store, tmp_path)
         with a_worker(store, log):
             wait_until(lambda: newest(store, "retrain").message.startswith("Learning from"))
@@ -75,9 +66,11 @@ def test_a_retrain_whose_database_goes_away_goes_on_when_it_is_back(
     assert "Traceback" not in log.read_text()
 
 
-def test_an_idle_worker_outlives_its_database(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_idle_worker_outlives_its_database(
+    cluster: Cluster, fragile_url: str, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
-    with opened(f"{cluster.url}/postgres", tmp_path / "home") as store:
+    with opened(fragile_url, tmp_path / "home") as store:
         loop = Rehearsal.begin(
             store,
             TUMOURS.project(worker.utc_now()),
@@ -101,14 +94,10 @@ def limit(process: psutil.Process, size: int) -> None:
 
 
 @pytest.fixture
-def on_a_server(postgresql: str, tmp_path: Path) -> Iterator[Store]:
+def on_a_server(fragile_url: str, tmp_path: Path) -> Iterator[Store]:
     """A workspace whose files may be limited while its database is not."""
-    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
-        admin.execute("CREATE DATABASE trouble")
-    with opened(f"{postgresql}/trouble", tmp_path / "home") as store:
+    with opened(fragile_url, tmp_path / "home") as store:
         yield store
-    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
-        admin.execute("DROP DATABASE trouble WITH (FORCE)")
 
 
 def test_a_retrain_without_room_waits_for_it_and_says_so(
@@ -117,9 +106,8 @@ def test_a_retrain_without_room_waits_for_it_and_says_so(
     loop = a_due_retrain(on_a_server, tmp_path)
     with a_worker(on_a_server) as process:
         limit(psutil.Process(process.pid), 100)
-        wait_until(lambda: newest(on_a_server, "retrain").message.startswith("Waiting: "))
-        said = newest(on_a_server, "retrain").message
-        assert said.startswith("Waiting: there is no room left on the disk of")
+        no_room = "Waiting: there is no room left on the disk of"
+        wait_until(lambda: newest(on_a_server, "retrain").message.startswith(no_room))
         assert loop.versions() == []
         limit(psutil.Process(process.pid), UNLIMITED)
         wait_until(lambda: ended(on_a_server, newest(on_a_server, "retrain")))
