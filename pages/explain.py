@@ -7,10 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from mlvajra_al.records import (
-    Person,
-    Project,
-)
+from mlvajra_al.records import ENDED, Person, Project
 from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
@@ -19,7 +16,7 @@ from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.importance import feature_importance, image_importance
 from mlvajra_al.web.views.names import by_name, choose_label, display, told_apart
 from mlvajra_al.web.views.reasons import reasons
-from mlvajra_al.web.watching import OVER, await_job, awaited, follow, forget_job, job_words
+from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
     act,
     current_project,
@@ -46,7 +43,7 @@ def ensure(person: Person, project: Project, number: int, sample_key: str) -> No
             job = asked
     if job is None:
         return
-    if job.state not in OVER:
+    if job.state not in ENDED:
         follow(job.id)
         return
     st.error(plain(job_words(job)), icon=":material/error:")
@@ -152,7 +149,7 @@ def try_it(person: Person, project: Project, number: int) -> None:
                 "Fill in the form and ask; the version answers with its reasons.",
                 icon=":material/psychology:",
             )
-        elif job.state not in OVER:
+        elif job.state not in ENDED:
             follow(job.id)
         elif job.state == "done":
             answered(project, overview.answers_of(job), job.payload["rows"][0])

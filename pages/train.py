@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Person, Project
+from mlvajra_al.records import ACTIVE, Person, Project
 from mlvajra_al.services import overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
@@ -81,7 +81,7 @@ def what_happens(
 def running(person: Person, project_name: str) -> None:
     """Draw the jobs that wait or run, with a way to cancel them."""
     jobs = training.jobs_of(store(), project_name, limit=20)
-    active = [job for job in jobs if job.state in ("queued", "running")]
+    active = [job for job in jobs if job.state in ACTIVE]
     alive, _, _ = overview.worker_seen(store(), person, now=now())
     st.markdown("**Now**")
     if not active:

@@ -28,7 +28,8 @@ class JobFailed(MlvajraError):
     """A job that was waited for did not end well."""
 
     def __init__(self, job: Job) -> None:
-        what = "was cancelled" if job.state == "cancelled" else f"failed: {job.error}"
+        cancelled = "was cancelled; ask for it again if it is still wanted"
+        what = cancelled if job.state == "cancelled" else f"failed: {job.error}"
         super().__init__(f"the {job.kind} job {job.id} {what}")
         self.job = job
 
@@ -158,11 +159,12 @@ def finished(store: Store, job: Job) -> Job:
     JobFailed
         If it failed or was cancelled.
     """
+    from mlvajra_al.records import ACTIVE
     from mlvajra_al.services import training
 
     with helper(store) as worker, progress() as bar:
         task = bar.add_task(job.kind, total=1.0)
-        while job.state in ("queued", "running"):
+        while job.state in ACTIVE:
             worker.look()
             time.sleep(POLL_SECONDS)
             job = training.job(store, None, job.id)

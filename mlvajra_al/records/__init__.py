@@ -19,7 +19,7 @@ from mlvajra_al.records.labelling import (
     Why,
 )
 from mlvajra_al.records.measures import Curve, Evaluation, LabelMeasures, Measure, Report, Verdict
-from mlvajra_al.records.models import Damage, Prediction, Promotion, Revision, TrainingMode, Version
+from mlvajra_al.records.models import Damage, Promotion, Revision, TrainingMode, Version
 from mlvajra_al.records.people import (
     AuditEntry,
     Invitation,
@@ -43,9 +43,11 @@ from mlvajra_al.records.projects import (
     Shard,
 )
 from mlvajra_al.records.upkeep import Finding
-from mlvajra_al.records.work import Job, JobKind, JobState, Progress
+from mlvajra_al.records.work import ACTIVE, ENDED, Job, JobKind, JobState, Progress
 
 __all__ = [
+    "ACTIVE",
+    "ENDED",
     "Action",
     "Annotation",
     "Answer",
@@ -73,7 +75,6 @@ __all__ = [
     "Origin",
     "Person",
     "Policy",
-    "Prediction",
     "Progress",
     "Project",
     "Promotion",

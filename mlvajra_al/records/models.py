@@ -65,16 +65,6 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a version answers for one sample."""
-
-    sample_key: str
-    label: str
-    probability: float
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
 class Promotion:
     """One move of the champion pointer."""
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 JobKind = Literal["ingest", "prepare", "retrain", "evaluate", "explain", "predict"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+ACTIVE: tuple[JobState, ...] = ("queued", "running")
+ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)

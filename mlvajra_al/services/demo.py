@@ -11,14 +11,13 @@ from uuid import uuid4
 import numpy as np
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound, PoolExhausted
-from mlvajra_al.records import Answer, Claim, Job, JobKind, Person, Project
+from mlvajra_al.records import ACTIVE, Answer, Claim, Job, JobKind, Person, Project
 from mlvajra_al.services import claiming, importing, labelling, people, projects
 from mlvajra_al.services.demo_projects import DEMOS
 from mlvajra_al.store import jobs
 from mlvajra_al.store import projects as stored
 from mlvajra_al.store.database import Store
 
-ANNOTATOR = "demo-annotator"
 CARDS = 6
 """Claims held at once, as many as the card of a person holds."""
 LEASE = timedelta(minutes=5)
@@ -48,9 +47,7 @@ def unloaded(store: Store) -> tuple[str, ...]:
             demo = DEMOS.get(project.name)
             if demo is None or demo.recipe != project.recipe:
                 continue
-            asked = jobs.listed(
-                connection, project.id, kinds=("ingest",), states=("queued", "running"), limit=1
-            )
+            asked = jobs.listed(connection, project.id, kinds=("ingest",), states=ACTIVE, limit=1)
             if not asked and not stored.shards(connection, project.id):
                 names.append(project.name)
     return tuple(names)
@@ -73,9 +70,7 @@ def busy(store: Store, project_name: str) -> str:
     """Say what the loop is doing that would change the ranking; empty if nothing is."""
     with store.read() as connection:
         project = stored.by_name(connection, project_name)
-        active = jobs.listed(
-            connection, project.id, kinds=LOOP, states=("queued", "running"), limit=1
-        )
+        active = jobs.listed(connection, project.id, kinds=LOOP, states=ACTIVE, limit=1)
     return next((job.message or job.kind for job in active), "")
 
 
@@ -98,12 +93,13 @@ def annotate(
 ) -> Iterator[int]:
     """Answer samples from the gold column, and say after each few how many it were.
 
-    Samples without gold are skipped and do not count. Claims never
-    reach past the next retrain, so that whoever waits for it between two steps is asked what the
-    new version wants to know.
+    Samples without gold are skipped and do not count. Claims never reach past the next retrain,
+    so that whoever waits for it between two steps is asked what the new version wants to know.
 
     Raises
     ------
+    Invalid
+        If the plan cannot be simulated.
     Conflict
         If the project has no gold column.
     PoolExhausted

@@ -12,7 +12,7 @@ from shutil import rmtree
 from uuid import uuid4
 
 from mlvajra_al.errors import Invalid, TooLarge
-from mlvajra_al.records import Job, Person, Schema
+from mlvajra_al.records import ACTIVE, Job, Person, Schema
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
@@ -152,9 +152,7 @@ def sweep_uploads(store: Store, *, now: datetime) -> int:
         waiting = {
             str(job.payload.get("uri"))
             for project in projects.listed(connection, archived=True)
-            for job in jobs.listed(
-                connection, project.id, kinds=("ingest",), states=("queued", "running")
-            )
+            for job in jobs.listed(connection, project.id, kinds=("ingest",), states=ACTIVE)
         }
     removed = 0
     for upload in folder.iterdir() if folder.exists() else ():

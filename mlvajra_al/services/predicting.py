@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound
-from mlvajra_al.records import Job, Person, Project
+from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, versions
@@ -18,7 +18,6 @@ from mlvajra_al.store.database import Connection, Store
 Format = Literal["csv", "parquet"]
 MAX_ROWS = 1_000
 POLL_S = 0.05
-ENDED = ("done", "failed", "cancelled")
 
 
 def request(

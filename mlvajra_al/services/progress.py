@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mlvajra_al.records import Job, Person, Progress, Project
+from mlvajra_al.records import ACTIVE, Job, Person, Progress, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.counting import tally
 from mlvajra_al.services.labelling import project_pool
@@ -44,7 +44,7 @@ def loop_state(
     connection: Connection, project: Project, *, until: int, now: datetime
 ) -> tuple[str, str]:
     """Say in one word and one sentence what the loop is doing."""
-    active = jobs.listed(connection, project.id, states=("queued", "running"))
+    active = jobs.listed(connection, project.id, states=ACTIVE)
     if active and not processes.living(connection, "worker", now=now):
         return "no_worker", "The worker is not running, so retraining waits. Tell an admin."
     by_kind = {(job.kind, job.state): job for job in active}

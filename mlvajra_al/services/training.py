@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from mlvajra_al.errors import Conflict, Invalid
-from mlvajra_al.records import Job, JobKind, Person
+from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects
@@ -84,7 +84,7 @@ def cancel(store: Store, person: Person, job_id: int, *, now: datetime) -> Job:
         found = access.job(connection, person, job_id)
         if found.person != person.name:
             require(person, "admin", "cancel somebody else's job")
-        if found.state not in ("queued", "running"):
+        if found.state not in ACTIVE:
             raise Conflict(f"job {job_id} is {found.state} already; there is nothing to cancel")
         jobs.finish(connection, job_id, state="cancelled", now=now)
         audit.add(

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, select
 
+from mlvajra_al.records import ENDED
 from mlvajra_al.store.schema import (
     annotation,
     job,
@@ -18,8 +19,6 @@ from mlvajra_al.store.schema import (
     slot,
     version,
 )
-
-ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import Job, JobKind, JobState
+from mlvajra_al.records import ACTIVE, Job, JobKind, JobState
 from mlvajra_al.store import processes
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import prepared
@@ -300,7 +300,7 @@ def finish(
     """End a job."""
     statement = (
         update(job)
-        .where(job.c.id == job_id, job.c.state.in_(("queued", "running")))
+        .where(job.c.id == job_id, job.c.state.in_(ACTIVE))
         .values(state=state, finished_at=now, result=result, error=error)
     )
     if state == "done":

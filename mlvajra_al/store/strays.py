@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from mlvajra_al.records import ACTIVE
 from mlvajra_al.store.files import mentioned
 from mlvajra_al.store.restores import ASIDE, STAGING
 from mlvajra_al.store.schema import job, revision
@@ -83,7 +84,7 @@ def _features(connection: Connection, home: Path) -> Iterator[Path]:
 
 def _uploads(connection: Connection, home: Path) -> Iterator[Path]:
     """Yield uploads that no job waits for."""
-    query = select(job.c.payload).where(job.c.state.in_(("queued", "running")))
+    query = select(job.c.payload).where(job.c.state.in_(ACTIVE))
     wanted = " ".join(str(payload) for payload in connection.scalars(query))
     for path in home.glob("uploads/*"):
         if path.name not in wanted:

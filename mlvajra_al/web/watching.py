@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import Job
+from mlvajra_al.records import ACTIVE, ENDED, Job, JobKind
 from mlvajra_al.services import training
+from mlvajra_al.services.progress import missing_labels
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.widgets import plain, sentence
+from mlvajra_al.web.widgets import plain, plural, sentence
 
-OVER = ("done", "failed", "cancelled")
-KINDS = {
+KINDS: dict[JobKind, str] = {
     "ingest": "Import",
     "prepare": "Prepare",
     "retrain": "Retrain",
@@ -39,16 +42,59 @@ def job_words(job: Job) -> str:
     """Say in one line what became of a job."""
     if job.state == "failed":
         return sentence(job.error or "it failed without a word; see the worker's log")
-    missing = (job.result or {}).get("missing_labels")
-    if missing:
-        return "No fit yet: the model needs an example of " + ", ".join(missing) + "."
     if job.state == "queued":
         return "Waits for the worker."
-    if job.state == "done" and (job.result or {}).get("version"):
-        return f"Version {(job.result or {})['version']}."
     if job.state == "done":
-        return str((job.result or {}).get("message", ""))
+        return OUTCOMES[job.kind](job, job.result) if job.result else ""
     return job.message
+
+
+def _imported(_job: Job, result: dict[str, Any]) -> str:
+    return str(result.get("message", ""))
+
+
+def _prepared(_job: Job, result: dict[str, Any]) -> str:
+    if not result.get("samples"):
+        return "The pool is empty: there was nothing to read."
+    samples, features = plural(result["samples"], "sample"), plural(result["features"], "feature")
+    because = f": {result['because']}" if result["because"] else ""
+    return f"{samples} read, {features} made{because}."
+
+
+def _retrained(job: Job, result: dict[str, Any]) -> str:
+    missing = missing_labels(job)
+    if missing:
+        return "No fit yet: the model needs an example of " + ", ".join(missing) + "."
+    if result.get("nothing_new"):
+        return f"Nothing new to learn since version {result['version']}."
+    return f"Version {result['version']}."
+
+
+def _evaluated(job: Job, _result: dict[str, Any]) -> str:
+    numbers = " and ".join(str(number) for number in job.payload["versions"])
+    several = len(job.payload["versions"]) > 1
+    return f"Versions {numbers} compared." if several else f"Version {numbers} measured."
+
+
+def _explained(_job: Job, result: dict[str, Any]) -> str:
+    what = f"Version {result['version']} explained"
+    return f"{what} for the sample {result['sample_key']}." if result["sample_key"] else f"{what}."
+
+
+def _predicted(_job: Job, result: dict[str, Any]) -> str:
+    count = result["rows"] if "rows" in result else len(result["predictions"])
+    return f"{plural(count, 'prediction')} of version {result['version']}."
+
+
+OUTCOMES: dict[JobKind, Callable[[Job, dict[str, Any]], str]] = {
+    "ingest": _imported,
+    "prepare": _prepared,
+    "retrain": _retrained,
+    "evaluate": _evaluated,
+    "explain": _explained,
+    "predict": _predicted,
+}
+"""What became of a job that is done, by its kind."""
 
 
 def job_line(job: Job) -> None:
@@ -57,7 +103,7 @@ def job_line(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(word, color=color)  # type: ignore[arg-type]
         st.markdown(f"**{KINDS[job.kind]}** :small[{plain(job_words(job))}]")
-    if job.state in ("queued", "running"):
+    if job.state in ACTIVE:
         st.progress(min(1.0, max(0.0, job.progress)))
 
 
@@ -71,7 +117,7 @@ def follow(job_id: int, *, done: str = "") -> None:
         except NotFound:
             return
         job_line(job)
-        if job.state in OVER:
+        if job.state in ENDED:
             if job.state == "done" and done:
                 st.toast(done, icon=":material/check:")
             st.rerun(scope="app")
@@ -106,7 +152,7 @@ def watched(place: str, *, done: str = "") -> Job | None:
     job = awaited(place)
     if job is None:
         return None
-    if job.state not in OVER:
+    if job.state not in ENDED:
         follow(job.id, done=done)
         return None
     if job.state == "failed":

@@ -61,7 +61,7 @@ def import_spam(store: Store, admin: Person, tmp_path: Path) -> list[str]:
 
 
 def simulate(store: Store, labels: int, *, error_rate: float = 0.0, seed: int = 0) -> list[int]:
-    person = demo.annotator(store, demo.ANNOTATOR, now=NOW)
+    person = demo.annotator(store, "demo-annotator", now=NOW)
     return list(
         demo.annotate(
             store,
@@ -124,9 +124,9 @@ def test_a_pool_that_runs_dry_is_said_with_numbers(store: Store, spam: list[str]
 
 
 def test_the_simulated_annotator_cannot_sign_in_and_is_made_once(store: Store) -> None:
-    first = demo.annotator(store, demo.ANNOTATOR, now=NOW)
+    first = demo.annotator(store, "demo-annotator", now=NOW)
     assert first.role == "annotator"
-    assert demo.annotator(store, demo.ANNOTATOR, now=NOW) == first
+    assert demo.annotator(store, "demo-annotator", now=NOW) == first
 
 
 def test_a_project_without_gold_cannot_be_simulated(store: Store) -> None:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from mlvajra_al.errors import NotAllowed, NotFound
-from mlvajra_al.records import Evaluation, GlobalExplanation, Job, Report, SampleExplanation
+from mlvajra_al.records import ENDED, Evaluation, GlobalExplanation, Job, Report, SampleExplanation
 from mlvajra_al.services import people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.api.answers import Json
@@ -123,7 +123,7 @@ def _readable(caller: Caller, job_id: int) -> Job:
 
 
 def _answer(job: Job) -> Response:
-    return Json(public_job(job), status_code=200 if job.state in predicting.ENDED else 202)
+    return Json(public_job(job), status_code=200 if job.state in ENDED else 202)
 
 
 @router.post("/projects/{project}/predict", response_model=ShownJob, responses=QUEUED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from mlvajra_al.web.upload.upload import clear_upload, upload_field
 from mlvajra_al.web.watching import await_job, job_words, watched
 from mlvajra_al.web.widgets import FORMATS, act, ago, plain, shorten
 
-WRITTEN: list[predicting.Format] = ["csv", "parquet"]
+WRITTEN: tuple[predicting.Format, ...] = get_args(predicting.Format)
 
 
 def predictions(person: Person, project: Project) -> None:
@@ -52,11 +52,10 @@ def ready(project: Project) -> None:
     jobs = training.jobs_of(store(), project.name, kinds=("predict",), limit=50)
     files = [job for job in jobs if job.state == "done" and (job.result or {}).get("file")][:5]
     for job in files:
-        result = job.result or {}
         with st.container(horizontal=True, vertical_alignment="center"):
             st.link_button(
-                f"{result['rows']:,} predictions of version {result['version']}",
+                job_words(job).removesuffix("."),
                 f"/api/v1/jobs/{job.id}/file",
                 icon=":material/download:",
             )
-            st.caption(f"{ago(job.finished_at)} {plain(job_words(job))}")
+            st.caption(ago(job.finished_at))

@@ -34,7 +34,7 @@ JOB = Job(
 def test_every_kind_and_state_of_a_job_has_a_word() -> None:
     assert {*watching.KINDS} == {*get_args(JobKind)}
     assert {*watching.STATES} == {*get_args(JobState)}
-    assert {*watching.OVER} < {*watching.STATES}
+    assert {*watching.OUTCOMES} == {*get_args(JobKind)}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,80 @@ def test_every_kind_and_state_of_a_job_has_a_word() -> None:
             "No fit yet: the model needs an example of spam, news.",
         ),
         ({"state": "done", "result": {"version": 3}}, "Version 3."),
-        ({"state": "done", "result": {"message": "12 rows added"}}, "12 rows added"),
+        (
+            {"state": "done", "result": {"version": 3, "nothing_new": True}},
+            "Nothing new to learn since version 3.",
+        ),
+        (
+            {"kind": "ingest", "state": "done", "result": {"message": "12 samples added."}},
+            "12 samples added.",
+        ),
+        (
+            {
+                "kind": "prepare",
+                "state": "done",
+                "result": {"samples": 5_710, "features": 48_211, "because": ""},
+            },
+            "5,710 samples read, 48,211 features made.",
+        ),
+        (
+            {
+                "kind": "prepare",
+                "state": "done",
+                "result": {"samples": 1, "features": 30, "because": "the recipe was changed"},
+            },
+            "1 sample read, 30 features made: the recipe was changed.",
+        ),
+        (
+            {"kind": "prepare", "state": "done", "result": {"samples": 0}},
+            "The pool is empty: there was nothing to read.",
+        ),
+        (
+            {
+                "kind": "evaluate",
+                "state": "done",
+                "payload": {"versions": [3]},
+                "result": {"verdict": None},
+            },
+            "Version 3 measured.",
+        ),
+        (
+            {
+                "kind": "evaluate",
+                "state": "done",
+                "payload": {"versions": [2, 3]},
+                "result": {"verdict": {}},
+            },
+            "Versions 2 and 3 compared.",
+        ),
+        (
+            {
+                "kind": "explain",
+                "state": "done",
+                "result": {"version": 3, "sample_key": ""},
+            },
+            "Version 3 explained.",
+        ),
+        (
+            {
+                "kind": "explain",
+                "state": "done",
+                "result": {"version": 3, "sample_key": "d41d"},
+            },
+            "Version 3 explained for the sample d41d.",
+        ),
+        (
+            {
+                "kind": "predict",
+                "state": "done",
+                "result": {"file": "pool.csv", "rows": 5_710, "version": 3},
+            },
+            "5,710 predictions of version 3.",
+        ),
+        (
+            {"kind": "predict", "state": "done", "result": {"version": 3, "predictions": [{}]}},
+            "1 prediction of version 3.",
+        ),
         ({"state": "done", "result": {}}, ""),
         ({"state": "done"}, ""),
         ({"state": "cancelled", "message": "by Ada"}, "by Ada"),
