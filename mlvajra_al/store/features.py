@@ -1,7 +1,8 @@
 """Features of a pool, in order of position: computed once per revision, memory-mapped.
 
 A folder per number of rows holds `meta.json` and raw little-endian arrays: `data` alone
-where features are dense; `data`, `indices` and `indptr` where they are sparse (CSR).
+where features are dense; `data`, `indices` and `indptr` where they are sparse (CSR). `meta.json`
+knows the SHA-256 of each, so that nothing is learnt from what a disk has changed.
 It is written aside, fsynced and renamed, so that it is there completely or not at all.
 """
 
@@ -21,6 +22,7 @@ from scipy import sparse
 
 from mlvajra_al.errors import Damaged
 from mlvajra_al.store.artefacts import sync_folder
+from mlvajra_al.store.shards import sha256_of
 
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
 
@@ -77,6 +79,7 @@ def _write(aside: Path, base: Path | None, batches: Iterable[Matrix]) -> int:
                 np.ascontiguousarray(values, dtype=DTYPES[name]).tofile(file)
         meta["rows"] += int(batch.shape[0])
         meta["values"] += len(parts["data"].reshape(-1))
+    meta["sha256"] = {path.name: sha256_of(path) for path in aside.iterdir() if path.name != META}
     (aside / META).write_text(json.dumps(meta))
     return int(meta["rows"])
 
@@ -117,15 +120,35 @@ def load(place: Path, *, rows: int) -> Matrix | None:
         If the files do not hold what they should.
     """
     held = stored_rows(place)
-    if held < rows or held == 0:
+    if held == 0:
         return None
-    path = place / str(held)
+    path, meta = place / str(held), check(place)
+    if held < rows:
+        return None
     try:
-        meta = json.loads((path / META).read_text())
         matrix = _csr(path, meta) if meta["kind"] == "csr" else _dense(path, meta)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(str(path)) from error
     return matrix if held == rows else matrix[:rows]
+
+
+def check(place: Path) -> dict[str, Any]:
+    """Return the description of what is stored, if it is what was written.
+
+    Raises
+    ------
+    Damaged
+        Naming the file that is not, or the folder where the description cannot be read.
+    """
+    path = place / str(stored_rows(place))
+    try:
+        meta: dict[str, Any] = json.loads((path / META).read_text())
+        for name, written in meta["sha256"].items():
+            if sha256_of(path / name) != written:
+                raise Damaged(str(path / name))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(str(path)) from error
+    return meta
 
 
 def _dense(path: Path, meta: dict[str, Any]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from mlvajra_al.store.schema import revision, shard, version
+from mlvajra_al.store.schema import job, revision, shard, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +26,18 @@ def mentioned(connection: Connection) -> Iterator[Mentioned]:
     blobs = select(revision.c.preprocessing).union(select(version.c.estimator))
     for digest in connection.scalars(blobs):
         yield Mentioned(f"artefacts/{digest[:2]}/{digest}", digest)
+
+
+def kept(connection: Connection) -> Iterator[Mentioned]:
+    """Yield the files of predictions that jobs have written; they may be gone."""
+    results = select(job.c.result).where(job.c.kind == "predict", job.c.state == "done")
+    for result in connection.scalars(results):
+        if result and "sha256" in result:
+            yield Mentioned(f"results/{result['file']}", result["sha256"])
+
+
+def featured(connection: Connection) -> Iterator[tuple[int, str]]:
+    """Yield the projects and preprocessings of which features may be stored."""
+    revisions = select(revision.c.project_id, revision.c.preprocessing).distinct()
+    for row in connection.execute(revisions.order_by(revision.c.project_id)):
+        yield row.project_id, row.preprocessing

@@ -251,11 +251,14 @@ def test_a_file_that_was_restored_is_no_longer_warned_of(loop: Rehearsal) -> Non
 def test_damaged_features_are_computed_again(loop: Rehearsal) -> None:
     before = revision(loop)
     (data,) = (loop.store.home / "features").glob(f"*/{before.preprocessing}/*/data")
-    data.write_bytes(data.read_bytes()[:-4])
+    whole = data.read_bytes()
+    data.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     loop.answer(12)
     assert ask(loop).state == "done"
     assert loop.versions()[-1].revision_id == before.id
     assert loop.versions()[-1].mode == "warm_start"
+    (data,) = (loop.store.home / "features").glob(f"*/{before.preprocessing}/*/data")
+    assert data.read_bytes() == whole
 
 
 def shard(loop: Rehearsal) -> Path:

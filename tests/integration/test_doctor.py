@@ -19,7 +19,7 @@ from mlvajra_al.errors import Setup
 from mlvajra_al.records import Finding, Project
 from mlvajra_al.services import claiming, labelling
 from mlvajra_al.services.checking import examination, machine
-from mlvajra_al.store import artefacts, jobs, processes, shards
+from mlvajra_al.store import artefacts, features, files, jobs, processes, shards
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.invariants import broken
 from mlvajra_al.store.schema import metadata
@@ -105,6 +105,40 @@ def test_a_file_that_is_not_what_was_written_is_named(
     assert finding.what.startswith(name)
     assert f"copy BACKUP/{name} of a backup to its place" in finding.remedy
     assert ("train in full" in finding.remedy) == (which is a_blob)
+
+
+def the_features(store: Store) -> Path:
+    with store.read() as connection:
+        (place,) = (features.folder(store.home, *item) for item in files.featured(connection))
+    features.append(place, [np.ones((6, 2), np.float32)])
+    return place / "6" / "data"
+
+
+def predictions(store: Store) -> Path:
+    path = store.home / "results" / "a.csv"
+    path.parent.mkdir()
+    path.write_text("key,label\n")
+    result = {"file": path.name, "sha256": shards.sha256_of(path)}
+    with store.begin() as connection:
+        number = jobs.enqueue(connection, 1, "predict", payload={}, now=NOW)
+        jobs.finish(connection, number or 0, state="done", now=NOW, result=result)
+    return path
+
+
+@pytest.mark.parametrize("which", [the_features, predictions])
+def test_what_can_be_made_anew_is_removed_once_it_is_damaged(
+    store: Store, project: Project, which: Callable[[Store], Path]
+) -> None:
+    path = which(store)
+    assert examined(store) == []
+    flip(path)
+    name = path.relative_to(store.home).as_posix()
+    (told,) = examined(store)
+    assert (told.what, told.wrong) == (f"{name} is damaged", True)
+    assert told.remedy.startswith("'mlvajra doctor --fix' removes it; ")
+    (mended,) = examined(store, fix=True)
+    assert (mended.what, mended.wrong) == (f"{name} is damaged, and was removed", False)
+    assert not path.exists() and examined(store) == []
 
 
 SLOT, ANNOTATION = TABLES["slot"], TABLES["annotation"]

@@ -28,6 +28,7 @@ from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, ranking
 from mlvajra_al.store import versions as stored_versions
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.shards import sha256_of
 from tests.factories import a_person
 from tests.rehearsal import Rehearsal
 
@@ -482,7 +483,9 @@ def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_p
     )
     loop.work()
     job = training.job(light, None, asked.id)
-    assert job.result == {"file": f"predictions-{job.id}-version-1.csv", "rows": 2, "version": 1}
+    name = f"predictions-{job.id}-version-1.csv"
+    digest = sha256_of(predicting.result_path(light, job))
+    assert job.result == {"file": name, "rows": 2, "version": 1, "sha256": digest}
     lines = predicting.result_path(light, job).read_text().splitlines()
     assert lines[0].replace('"', "") == "key,label,probability,version"
     assert lines[1].startswith('"\'=1+1"') and lines[2].startswith('"k2"')

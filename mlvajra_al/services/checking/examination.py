@@ -20,6 +20,7 @@ FIRST: dict[str, Check] = {"schema": database.schema, "database": database.sound
 OF_TABLES: dict[str, Check] = {
     "rows": database.rows,
     "files": files.whole,
+    "made anew": files.made_anew,
     "strays": files.unmentioned,
     "clocks": work.clocks,
     "leases": work.far_leases,

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.errors import Conflict
+from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store import positions, projects, strays
-from mlvajra_al.store.files import Mentioned, mentioned
+from mlvajra_al.store import features, positions, projects, strays
+from mlvajra_al.store.files import Mentioned, featured, kept, mentioned
 from mlvajra_al.store.restores import ASIDE
 from mlvajra_al.store.shards import Pool, Positions, pool_folder, sha256_of
 from mlvajra_al.store.staging import exclusive
@@ -44,6 +44,37 @@ def _unlike(item: Mentioned, what: str) -> Finding:
     if item.path.startswith("artefacts/"):
         remedy += ", or train in full: the model is then replaced by a new version"
     return Finding("files", f"{item.path} {what}", remedy)
+
+
+def made_anew(visit: Visit) -> Iterator[Finding]:
+    """Find damaged features and predictions, which can be made anew; with `fix`, remove them."""
+    with visit.store.read() as connection:
+        places = [features.folder(visit.store.home, *item) for item in featured(connection)]
+        results = list(kept(connection))
+    for place in filter(features.stored_rows, places):
+        try:
+            features.check(place)
+        except Damaged as error:
+            if visit.fix:
+                features.forget(place)
+            yield _damaged(visit, Path(error.path), "the next retrain computes it anew")
+    for item in results:
+        path = visit.store.home / item.path
+        if path.is_file() and sha256_of(path) != item.sha256:
+            if visit.fix:
+                path.unlink(missing_ok=True)
+            yield _damaged(visit, path, "ask for these predictions again")
+
+
+def _damaged(visit: Visit, path: Path, remedy: str) -> Finding:
+    name = path.relative_to(visit.store.home).as_posix()
+    return Finding(
+        "files",
+        f"{name} is damaged" + (", and was removed" if visit.fix else ""),
+        remedy if visit.fix else f"'mlvajra doctor --fix' removes it; {remedy}",
+        wrong=not visit.fix,
+        fixed=visit.fix,
+    )
 
 
 def _misplaced(visit: Visit, bad: set[Path]) -> Iterator[Finding]:

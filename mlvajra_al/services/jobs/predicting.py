@@ -26,7 +26,7 @@ from mlvajra_al.store import projects
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import Pool
+from mlvajra_al.store.shards import Pool, sha256_of
 
 BATCH_ROWS = 5_000
 SCHEMA = pa.schema(
@@ -58,8 +58,9 @@ def predict(store: Store, job: Job, tell: Tell) -> Result:
     kind = str(job.payload.get("format", "csv"))
     name = f"predictions-{job.id}-version-{number}.{kind}"
     answered = (_answered(keys, ready_scorer, table, number) for keys, table in batches)
-    written = write_file(asking.result_folder(store) / name, answered)
-    result = {"file": name, "rows": written, "version": number}
+    path = asking.result_folder(store) / name
+    written = write_file(path, answered)
+    result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
     def operation(connection: Connection) -> Result:
         tell.settle(connection, result)

@@ -72,6 +72,31 @@ def test_a_file_cut_short_is_damaged(tmp_path: Path) -> None:
         features.load(place, rows=6)
 
 
+@pytest.mark.parametrize("matrix", [DENSE, SPARSE], ids=["dense", "sparse"])
+@pytest.mark.parametrize("rows", [6, 9])
+def test_one_bit_is_damage_also_where_more_is_to_come(tmp_path: Path, matrix, rows: int) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [matrix])
+    for name in sorted(features.check(place)["sha256"]):
+        path = place / "6" / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:5] + bytes([whole[5] ^ 1]) + whole[6:])
+        with pytest.raises(Damaged) as caught:
+            features.load(place, rows=rows)
+        assert caught.value.path == str(path)
+        path.write_bytes(whole)
+    features.check(place)
+
+
+def test_what_is_appended_has_the_checksums_of_the_whole(tmp_path: Path) -> None:
+    place = features.folder(tmp_path, 1, "abc")
+    features.append(place, [SPARSE[:4]])
+    short = features.check(place)["sha256"]
+    features.append(place, [SPARSE[4:]])
+    assert features.check(place)["sha256"].keys() == {"data", "indices", "indptr"} == short.keys()
+    assert features.check(place)["sha256"] != short
+
+
 def test_two_workers_may_store_the_same_features_at_once(tmp_path: Path) -> None:
     place = features.folder(tmp_path, 1, "abc")
 
