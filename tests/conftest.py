@@ -13,6 +13,7 @@ import pytest
 
 from mlvajra_al import config
 from mlvajra_al.store.database import Store
+from tests.forks import Forks
 from tests.postgresql import Cluster, Reused, a_database
 
 COUNT = count()
@@ -38,6 +39,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.setenv("MLVAJRA_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Where processes come from that are to be killed."""
+    made = Forks()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

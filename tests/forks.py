@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SERVER = """
 import json, os, sys
 import mlvajra_al.services.backup, mlvajra_al.services.people, mlvajra_al.services.restoring
+import mlvajra_al.services.jobs.ingesting, mlvajra_al.services.jobs.retraining, mlvajra_al.worker
 import tests.factories
 
 for line in sys.stdin:

@@ -336,13 +336,6 @@ backup.backup(store, people.get(store, "Grace"), Path(place), now=NOW)
 """
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    made = Forks()
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(
     ("point", "reused"),
     [

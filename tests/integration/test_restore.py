@@ -455,13 +455,6 @@ restoring.restore(Path(source), place, overwrite=True, now=NOW + timedelta(days=
 """
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    made = Forks()
-    yield made
-    made.close()
-
-
 def killed(forks: Forks, source: Backup, place: Place, point: str) -> None:
     assert forks.run(KILLED, source.folder, place.home, place.url, point) == 9
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,9 @@ from mlvajra_al.records import Job
 from mlvajra_al.services import training, versions
 from mlvajra_al.store import jobs
 from mlvajra_al.store.database import Store
+from tests.forks import Forks
 from tests.rehearsal import Rehearsal
-from tests.workers import PATIENCE_S, a_due_retrain, a_worker, wait_until
+from tests.workers import a_due_retrain, url_of, wait_until
 
 
 def after_the_lease() -> datetime:
@@ -28,10 +30,6 @@ def loop(store: Store, tmp_path: Path) -> Rehearsal:
 
 def the_retrain(loop: Rehearsal) -> Job:
     return training.jobs_of(loop.store, "tumours", kinds=("retrain",))[0]
-
-
-def is_learning(loop: Rehearsal) -> bool:
-    return the_retrain(loop).message.startswith("Learning from")
 
 
 def blobs(loop: Rehearsal) -> set[Path]:
@@ -50,35 +48,74 @@ def assert_taken_over_once(loop: Rehearsal) -> None:
     assert {claim.why.version for claim in loop.claim() if not claim.why.holdout} == {1}
 
 
-def test_a_worker_killed_in_the_middle_of_a_fit_is_replaced(loop: Rehearsal) -> None:
+KILLED = """
+import os, signal
+from pathlib import Path
+from sklearn.ensemble import _forest
+from mlvajra_al import worker
+from mlvajra_al.store import versions
+from mlvajra_al.store.database import Store
+
+url, home, point = arguments
+grow, trees = _forest._parallel_build_trees, []
+
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def grow_some(*args, **kwargs):
+    trees.append(grow(*args, **kwargs))
+    return die() if len(trees) == 50 else trees[-1]
+
+setattr(*{
+    "in the middle of the fit": (_forest, "_parallel_build_trees", grow_some),
+    "between file and row": (versions, "add", die),
+}[point])
+worker.run_once(Store.open(url, Path(home)), "to be killed")
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "has_file"), [("in the middle of the fit", False), ("between file and row", True)]
+)
+def test_a_killed_worker_leaves_no_half_version_and_is_replaced(
+    loop: Rehearsal, forks: Forks, point: str, has_file: bool
+) -> None:
     before = blobs(loop)
-    with a_worker(loop.store) as process:
-        wait_until(lambda: is_learning(loop))
-        process.kill()
-        process.wait()
-    assert blobs(loop) == before, "the fit had ended already"
+    killed = forks.run(KILLED, url_of(loop.store), loop.store.home, point)
+    assert killed == -signal.SIGKILL
+    assert bool(blobs(loop) - before) == has_file
     assert the_retrain(loop).state == "running"
     assert loop.versions() == []
     assert_taken_over_once(loop)
 
 
-def test_a_worker_killed_between_file_and_row_leaves_no_half_version(loop: Rehearsal) -> None:
-    before = blobs(loop)
-    with a_worker(loop.store) as process:
-        wait_until(lambda: blobs(loop) != before)
-        process.kill()
-        process.wait()
-    assert the_retrain(loop).state == "running", "the row was there already"
-    assert loop.versions() == []
-    assert_taken_over_once(loop)
+TOLD_TO_END = """
+import time
+from pathlib import Path
+from sklearn.ensemble import _forest
+from mlvajra_al import worker
+from mlvajra_al.store.database import Store
+
+url, home, marker = arguments
+
+def hesitate(*args, **kwargs):
+    Path(marker).touch()
+    time.sleep(600)
+
+_forest._parallel_build_trees = hesitate
+worker.run_forever(Store.open(url, Path(home)))
+"""
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_worker_told_to_end_gives_its_job_back_at_once(loop: Rehearsal) -> None:
-    with a_worker(loop.store) as process:
-        wait_until(lambda: is_learning(loop))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=PATIENCE_S) == 0
+def test_a_worker_told_to_end_gives_its_job_back_at_once(
+    loop: Rehearsal, forks: Forks, tmp_path: Path
+) -> None:
+    fitting = tmp_path / "fitting"
+    process = forks.start(TOLD_TO_END, url_of(loop.store), loop.store.home, fitting)
+    wait_until(fitting.exists)
+    os.kill(process, signal.SIGTERM)
+    assert forks.ended() == 0
     job = the_retrain(loop)
     assert (job.state, job.attempts, job.started_at) == ("queued", 0, None)
     assert loop.versions() == []

@@ -16,11 +16,11 @@ from mlvajra_al.records import Column, Job, Project, Recipe
 from mlvajra_al.services import importing, projects, training
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files
-from mlvajra_al.store import processes
 from mlvajra_al.store.database import Store
+from tests.forks import Forks
 from tests.postgresql import Cluster
 from tests.rehearsal import Rehearsal
-from tests.workers import a_due_retrain, a_worker, wait_until
+from tests.workers import a_due_retrain, a_forked_worker, a_worker, living, wait_until
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -39,24 +39,42 @@ def newest(store: Store, kind: str) -> Job:
     return training.jobs_of(store, "tumours", kinds=(kind,))[0]
 
 
-def alive(store: Store) -> bool:
-    with store.read() as connection:
-        return bool(processes.living(connection, "worker", now=worker.utc_now()))
-
-
 def ended(store: Store, job: Job) -> bool:
     return training.job(store, None, job.id).state in ("done", "failed", "cancelled")
 
 
+PAUSING = """
+import logging, time
+from pathlib import Path
+from mlvajra_al import worker
+from mlvajra_al.services.jobs import retraining
+from mlvajra_al.store.database import Store
+
+url, home, log, fitting, go_on = arguments
+logging.basicConfig(filename=log)
+train = retraining.train
+
+def pause(*args, **kwargs):
+    Path(fitting).touch()
+    while not Path(go_on).exists():
+        time.sleep(0.02)
+    return train(*args, **kwargs)
+
+retraining.train = pause
+worker.run_forever(Store.open(url, Path(home)))
+"""
+
+
 def test_a_retrain_whose_database_goes_away_goes_on_when_it_is_back(
-    cluster: Cluster, fragile_url: str, tmp_path: Path
+    cluster: Cluster, fragile_url: str, forks: Forks, tmp_path: Path
 ) -> None:
-    log = tmp_path / "log"
+    log, fitting, go_on = (tmp_path / name for name in ("log", "fitting", "go on"))
     with opened(fragile_url, tmp_path / "home") as store:
         loop = a_due_retrain(store, tmp_path)
-        with a_worker(store, log):
-            wait_until(lambda: newest(store, "retrain").message.startswith("Learning from"))
+        with a_forked_worker(forks, PAUSING, store, log, fitting, go_on):
+            wait_until(fitting.exists)
             cluster.stop()
+            go_on.touch()
             wait_until(lambda: "waits: the database cannot be used right now" in log.read_text())
             cluster.start()
             wait_until(lambda: ended(store, newest(store, "retrain")))
@@ -67,9 +85,8 @@ def test_a_retrain_whose_database_goes_away_goes_on_when_it_is_back(
 
 
 def test_an_idle_worker_outlives_its_database(
-    cluster: Cluster, fragile_url: str, tmp_path: Path
+    cluster: Cluster, fragile_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = tmp_path / "log"
     with opened(fragile_url, tmp_path / "home") as store:
         loop = Rehearsal.begin(
             store,
@@ -77,20 +94,32 @@ def test_an_idle_worker_outlives_its_database(
             source=demo_files.write("tumours", tmp_path),
         )
         loop.work()
-        with a_worker(store, log):
-            wait_until(lambda: alive(store))
+        with a_worker(store):
             cluster.stop()
-            wait_until(lambda: "waiting: the database cannot be used right now" in log.read_text())
+            wait_until(lambda: "waiting: the database cannot be used right now" in caplog.text)
             cluster.start()
             loop.answer(20)
             wait_until(lambda: ended(store, newest(store, "retrain")))
         assert newest(store, "retrain").state == "done"
-    assert "Traceback" not in log.read_text()
+    assert "Traceback" not in caplog.text
 
 
-def limit(process: psutil.Process, size: int) -> None:
-    """Let a process write no file beyond `size`, as a full disk would."""
-    process.rlimit(psutil.RLIMIT_FSIZE, (size, UNLIMITED))
+STARVED = """
+import logging, resource
+from pathlib import Path
+from mlvajra_al import worker
+from mlvajra_al.store.database import Store
+
+url, home = arguments
+logging.disable()
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+worker.run_forever(Store.open(url, Path(home)))
+"""
+"""No file can grow beyond a few bytes, as on a full disk."""
+
+
+def give_room(process: psutil.Process) -> None:
+    process.rlimit(psutil.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
 
 
 @pytest.fixture
@@ -101,15 +130,14 @@ def on_a_server(fragile_url: str, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_retrain_without_room_waits_for_it_and_says_so(
-    on_a_server: Store, tmp_path: Path
+    on_a_server: Store, forks: Forks, tmp_path: Path
 ) -> None:
     loop = a_due_retrain(on_a_server, tmp_path)
-    with a_worker(on_a_server) as process:
-        limit(psutil.Process(process.pid), 100)
+    with a_forked_worker(forks, STARVED, on_a_server) as process:
         no_room = "Waiting: there is no room left on the disk of"
         wait_until(lambda: newest(on_a_server, "retrain").message.startswith(no_room))
         assert loop.versions() == []
-        limit(psutil.Process(process.pid), UNLIMITED)
+        give_room(process)
         wait_until(lambda: ended(on_a_server, newest(on_a_server, "retrain")))
     job = newest(on_a_server, "retrain")
     assert (job.state, job.attempts) == ("done", 1)
@@ -118,21 +146,20 @@ def test_a_retrain_without_room_waits_for_it_and_says_so(
 
 
 def test_an_import_without_room_says_so_and_leaves_nothing(
-    on_a_server: Store, tmp_path: Path
+    on_a_server: Store, forks: Forks, tmp_path: Path
 ) -> None:
     loop = Rehearsal.begin(
         on_a_server,
         TUMOURS.project(worker.utc_now()),
         source=demo_files.write("tumours", tmp_path),
     )
-    with a_worker(on_a_server) as process:
-        limit(psutil.Process(process.pid), 100)
+    with a_forked_worker(forks, STARVED, on_a_server) as process:
         wait_until(lambda: ended(on_a_server, newest(on_a_server, "ingest")))
         job = newest(on_a_server, "ingest")
         assert (job.state, job.attempts) == ("failed", 1)
         assert "there is no room left on the disk of" in (job.error or "")
         assert [path for path in on_a_server.home.rglob("*.arrow*") if path.stat().st_size] == []
-        limit(psutil.Process(process.pid), UNLIMITED)
+        give_room(process)
         loop.import_from(tmp_path / "tumours.parquet")
         wait_until(lambda: newest(on_a_server, "ingest").state == "done")
 
@@ -153,8 +180,7 @@ def test_a_long_import_holds_up_no_retrain_and_can_be_cancelled_from_elsewhere(
 ) -> None:
     loop = a_due_retrain(store, tmp_path)
     other = projects.create(store, loop.admin, a_text_project())
-    with a_worker(store), a_worker(store):
-        wait_until(lambda: len(living(store)) == 2)
+    with a_worker(store, "one"), a_worker(store, "other"):
         started = importing.start_import(
             store, loop.admin, other.name, uri=long_file, now=worker.utc_now()
         )
@@ -168,11 +194,6 @@ def test_a_long_import_holds_up_no_retrain_and_can_be_cancelled_from_elsewhere(
         wait_until(lambda: not [w for w in living(store) if w.startswith("ingest")])
     assert training.job(store, None, started.id).state == "cancelled"
     assert not list((store.home / "shards" / str(other.id)).glob("*.arrow"))
-
-
-def living(store: Store) -> tuple[str, ...]:
-    with store.read() as connection:
-        return processes.living(connection, "worker", now=worker.utc_now())
 
 
 def a_text_project() -> Project:

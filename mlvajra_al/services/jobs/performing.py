@@ -117,16 +117,16 @@ def _patiently(store: Store, job: Job, tell: Tell) -> Result:
 
 
 def _wait(job: Job, tell: Tell, error: MlvajraError) -> None:
-    """Wait until the database answers again, and say there why the job has not gone on."""
+    """Say why the job has not gone on, as soon as that can be said, and wait a moment."""
     said = False
     while not said:
         log.warning("%s %d waits: %s", job.kind, job.id, error)
-        time.sleep(TROUBLE_S)
         try:
             tell(0.0, f"Waiting: {error}")
             said = True
         except (Unavailable, DiskFull):
-            continue
+            pass
+        time.sleep(TROUBLE_S)
 
 
 def _calm(job: Job, error: Exception) -> str:
