@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlvajra_al.errors import Invalid
+from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Claim, Person, Project
 from mlvajra_al.services import access, filling
 from mlvajra_al.services.labelling import project_pool
@@ -18,6 +18,8 @@ from mlvajra_al.store.database import Connection, Operation, Store
 from mlvajra_al.store.shards import Pool
 
 MAX_CLAIMS = 20
+MAX_HELD = 60
+"""So many samples wait for one person, in all tabs; what one holds nobody else can answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def handing_out(
     ------
     Invalid
         If `n` is out of range.
+    Conflict
+        From the write, if the person holds as many as anybody may.
     """
     if not 1 <= n <= MAX_CLAIMS:
         raise Invalid(f"asked for {n} claims at once; ask for 1 to {MAX_CLAIMS}")
@@ -69,7 +73,7 @@ def handing_out(
         claims.one_at_a_time(connection, project.id, person_id=person.id)
         wish = claims.Wish(project.id, person.id, *at)
         found: list[Claim] = []
-        for _ in range(n):
+        for _ in range(min(n, _room(connection, wish))):
             holdout = bool(rng.random() < project.policy.holdout_rate)
             one = _one(store, connection, project, wish=wish, holdout=holdout, rng=rng)
             if one is None:
@@ -79,6 +83,17 @@ def handing_out(
         return Handed(project, tuple(found), pool, projects.statistics(connection, project.id))
 
     return operation
+
+
+def _room(connection: Connection, wish: claims.Wish) -> int:
+    """Return how many more samples a person may hold."""
+    held = claims.held_count(connection, wish.project_id, person_id=wish.person_id, now=wish.now)
+    if held >= MAX_HELD:
+        raise Conflict(
+            f"you hold {held} samples that wait for your answers, and nobody may hold more than "
+            f"{MAX_HELD}; answer some or give them back"
+        )
+    return MAX_HELD - held
 
 
 def _one(

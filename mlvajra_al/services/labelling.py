@@ -95,7 +95,7 @@ def append(
     )
     fresh = {item.event_id for item in recorded if not item.repeat}
     labels = [a.label for a in answers if a.label is not None and a.event_id in fresh]
-    if labels:
+    if labels and project.archived_at is None:
         retrain_if_due(connection, project, labels=labels, now=manner.now)
     return recorded
 

@@ -138,6 +138,14 @@ HELD = prepared(
         slot.c.lease_until >= bindparam("now"),
     )
 )
+HELD_COUNT = prepared(
+    select(func.count().label("held")).where(
+        slot.c.project_id == project,
+        slot.c.annotator_id == person,
+        WAITING,
+        slot.c.lease_until >= bindparam("now"),
+    )
+)
 FINISH = prepared(
     update(slot)
     .where(slot.c.lease_token == bindparam("claim"), slot.c.annotator_id == person, WAITING)
@@ -202,6 +210,12 @@ def held(
     """Return the claims a person holds."""
     rows = HELD.all(connection, project=project_id, person=person_id, now=now)
     return tuple(_claim(row) for row in rows)
+
+
+def held_count(connection: Connection, project_id: int, *, person_id: int, now: datetime) -> int:
+    """Return how many claims a person holds."""
+    row = HELD_COUNT.all(connection, project=project_id, person=person_id, now=now)[0]
+    return int(row.held)
 
 
 def renew(

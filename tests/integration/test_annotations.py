@@ -247,6 +247,40 @@ def test_skips_do_not_make_a_retrain_due(store: Store) -> None:
         assert jobs.listed(connection, project.id) == ()
 
 
+def test_a_late_answer_to_an_archived_project_makes_no_retrain_due(store: Store) -> None:
+    project, ada = a_project(store, policy=Policy(retrain_every=1)), a_person(store)
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    with store.begin() as connection:
+        projects.set_archived(connection, project.id, NOW)
+    record(store, ada, an_answer(held))
+    with store.read() as connection:
+        assert jobs.listed(connection, project.id) == ()
+        assert projects.answers_since_retrain(connection, project.id) == 0
+    assert len(log(store, project)) == 1
+
+
+def test_nobody_holds_more_samples_than_everybody_may(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 70)
+    held = [one for n in (20, 20, 15, 20) for one in claim(store, ada, n=n)]
+    assert len(held) == claiming.MAX_HELD == 60
+    with pytest.raises(Conflict, match="you hold 60 samples .* more than 60; answer some or give"):
+        claim(store, ada)
+    assert len(claim(store, bob, n=20)) == 10, "what the first may not take is left to the second"
+    record(store, ada, an_answer(held[0]))
+    assert claiming.release(store, ada, "spam", given=[held[1].id]) == 1
+    assert [one.sample_key for one in claim(store, ada, n=20)] == [held[1].sample_key]
+
+
+def test_leases_that_have_ended_count_against_nobody(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 70)
+    for n in (20, 20, 20):
+        claim(store, ada, n=n)
+    assert len(claim(store, ada, n=20, now=NOW + LEASE + timedelta(seconds=1))) == 20
+
+
 def test_order_of_numbers_is_order_of_commit(store: Store) -> None:
     project = a_project(store)
     crowd = [a_person(store, f"person {n}") for n in range(4)]
