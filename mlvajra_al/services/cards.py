@@ -13,7 +13,7 @@ from mlvajra_al.services.claiming import Handed
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import projects
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import Pool
+from mlvajra_al.store.shards import FEW, Pool
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
@@ -51,6 +51,8 @@ def _rows(pool: Pool, project: Project, positions: Sequence[int]) -> list[Row]:
         return []
     wanted = dict.fromkeys([project.title_column, *(column.name for column in _shown(project))])
     names = [name for name in pool.columns if name in wanted]
+    if len(positions) <= FEW:
+        return list(pool.rows(positions, names))
     rows: list[Row] = pool.take(list(positions), names).to_pylist()
     return rows
 
@@ -214,6 +216,13 @@ def in_words(project: Project, why: Why) -> str:
         "random": "Drawn at random, to see what the model does not look for.",
         "cold_start": "There is no model yet, and this one stands for many like it.",
         "entropy": "The model's answer is spread over several labels.",
+        "information_density": "The model's answer is spread, and many samples are like this one.",
+        "ranked_batch": "It is unlike what is labelled, and the model is not sure of it.",
+        "vote_entropy": "Models that learned from parts of the labels vote apart.",
+        "consensus_entropy": "Models that learned from parts of the labels are unsure of it.",
+        "disagreement": "Models that learned from parts of the labels contradict each other.",
+        "expected_error": "Its label would make the model surer of the others.",
+        "typiclust": "Nothing like it is labelled, and it stands for many.",
     }
     return known.get(why.strategy, f"Chosen by {why.strategy.replace('_', ' ')}.")
 

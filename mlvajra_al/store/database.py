@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,7 @@ class Store:
         self.engine, self.home = engine, home
         self.writer: Writer | None = None
         """The one thread that writes, where `start_writer` has started it: on SQLite."""
+        self._glancing: deque[Connection] = deque()
         self._presence: IO[bytes] | None = None
 
     @classmethod
@@ -142,9 +144,25 @@ class Store:
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """Yield a connection for one prepared select, which needs no transaction to be whole."""
-        with told(self.home), self.engine.connect() as connection:
-            yield connection
+        """Yield a connection for one prepared select, which needs no transaction to be whole.
+
+        Every request begins with one. Those of SQLite stay at hand: they hold no snapshot, and
+        taking one from the pool and giving it back costs more than the select.
+        """
+        with told(self.home):
+            try:
+                connection = self._glancing.pop()
+            except IndexError:
+                connection = self.engine.connect()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if self.engine.dialect.name == "sqlite":
+                self._glancing.append(connection)
+            else:
+                connection.close()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -183,6 +201,8 @@ class Store:
         if self.writer is not None:
             self.writer.stop()
             self.writer = None
+        while self._glancing:
+            self._glancing.pop().close()
         self.engine.dispose()
         if self._presence is not None:
             self._presence.close()

@@ -31,6 +31,7 @@ class Writer(threading.Thread):
     def __init__(self, engine: Engine, home: Path) -> None:
         super().__init__(name="writer", daemon=True)
         self._engine, self._home = engine, home
+        self._open: Connection | None = None
         self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
             queue.SimpleQueue()
         )
@@ -66,6 +67,7 @@ class Writer(threading.Thread):
                 entry = self._queue.get()
             if group:
                 self._commit(group)
+        self._hang_up()
 
     def _commit(self, group: list[tuple[Operation[Any], Future[Any]]]) -> None:
         try:
@@ -80,12 +82,27 @@ class Writer(threading.Thread):
 
     def _written(self, group: list[tuple[Operation[Any], Future[Any]]]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        with told(self._home), self._engine.connect() as plain:
-            connection = plain.execution_options(immediate=True)
-            with connection.begin():
-                for operation, future in group:
-                    outcomes.append((future, *_attempt(connection, operation, self._home)))
+        try:
+            with told(self._home):
+                connection = self._connection()
+                with connection.begin():
+                    for operation, future in group:
+                        outcomes.append((future, *_attempt(connection, operation, self._home)))
+        except BaseException:  # the next group starts on a connection of which nothing is doubtful
+            self._hang_up()
+            raise
         return outcomes
+
+    def _connection(self) -> Connection:
+        """Return what stays open between groups: opening one costs as much as ten statements."""
+        if self._open is None:
+            self._open = self._engine.connect().execution_options(immediate=True)
+        return self._open
+
+    def _hang_up(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
 
 def _attempt(

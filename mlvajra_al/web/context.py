@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 
 from mlvajra_al.config import settings
@@ -62,6 +63,12 @@ async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:
 def now() -> datetime:
     """Return the present moment."""
     return datetime.now(UTC)
+
+
+@cache
+def rng() -> np.random.Generator:
+    """Return what this process draws with; seeding one for each request costs more than a draw."""
+    return np.random.default_rng()
 
 
 def lease() -> timedelta:

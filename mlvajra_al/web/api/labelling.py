@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Body, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -25,7 +24,7 @@ from mlvajra_al.web.api.shapes import (
     many,
     shown,
 )
-from mlvajra_al.web.context import committed, lease, looked_up, now, store
+from mlvajra_al.web.context import committed, lease, looked_up, now, rng, store
 
 router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
 LONGEST_MS = 2**31 - 1
@@ -122,7 +121,7 @@ async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> R
         project,
         n=wanted.n,
         at=(now(), lease()),
-        rng=np.random.default_rng(),
+        rng=rng(),
     )
     handed = await committed(operation)
     return Json(await looked_up(_shown, handed))

@@ -100,6 +100,22 @@ def test_a_position_beyond_the_pool_is_refused(tmp_path: Path) -> None:
             pool.key(position)
 
 
+@pytest.mark.parametrize("position", [-1, 100])
+def test_the_row_of_a_position_beyond_the_pool_is_refused(tmp_path: Path, position: int) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    with pytest.raises(IndexError, match=f"position {position} of a pool of 100"):
+        pool.rows([0, position], ["text"])
+
+
+def test_rows_are_what_a_table_of_them_would_hold(tmp_path: Path) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    asked = [99, 0, 39, 40, 79, 80, 0]
+    for columns in (["text"], ["size", "id"], []):
+        assert pool.rows(asked, columns) == [
+            {name: row[name] for name in columns} for row in pool.take(asked).to_pylist()
+        ]
+
+
 def test_an_empty_pool_answers_every_question(tmp_path: Path) -> None:
     pool = Pool(tmp_path, ())
     assert (len(pool), pool.columns, pool.content, pool.kinds) == (0, (), None, {})
