@@ -12,12 +12,15 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from mlvajra_al.errors import PoolExhausted
+from mlvajra_al.errors import Invalid, PoolExhausted
+from mlvajra_al.learning.rows import stack
 
 Kind = Literal["auto", "kmeans", "typiclust"]
 
 SAMPLED = 20_000
 """Rows looked at in a larger pool; more would cost time and change little."""
+CLUSTERS = 500
+"""At most, unless a batch is larger: smaller clusters say little."""
 DIMENSIONS = 64
 NEIGHBOURS = 20
 DENSEST = 500
@@ -25,9 +28,12 @@ DENSEST = 500
 
 
 def first_batch(
-    X: Any, n: int, *, rng: np.random.Generator, kind: Kind = "auto"
+    X: Any, n: int, *, rng: np.random.Generator, kind: Kind = "auto", known: Any = None
 ) -> NDArray[np.intp]:
-    """Pick varied, typical samples of a pool of which nothing is labelled yet.
+    """Pick varied, typical samples of a pool of which little or nothing is labelled yet.
+
+    As many clusters are made as samples are labelled and asked for; those without a label
+    give one sample each.
 
     Parameters
     ----------
@@ -37,6 +43,8 @@ def first_batch(
     kind : {"auto", "kmeans", "typiclust"}
         How to pick one sample per cluster: the nearest to its centre, or the one in the
         densest place. "auto" takes the first for sparse rows, the second for dense ones.
+    known : ndarray or sparse matrix of shape (n_labelled, n_features), optional
+        Rows that are labelled already.
 
     Returns
     -------
@@ -70,11 +78,13 @@ def first_batch(
     if len(rows) > max(SAMPLED, 5 * n):
         rows = np.sort(rng.choice(rows, size=max(SAMPLED, 5 * n), replace=False))
         X = X[rows]
-    Z = compact(X, rng=rng)
+    labelled = 0 if known is None else known.shape[0]
+    Z = compact(stack(X, known) if labelled else X, rng=rng)
     typical = kind == "typiclust" or (kind == "auto" and not sparse.issparse(X))
-    labels, distances = cluster(Z, n, rng=rng)
+    labels, distances = cluster(Z, min(n + labelled, max(n, CLUSTERS)), rng=rng)
     worth = _typicality(Z, labels, distances) if typical else -distances
-    return rows[_one_each(labels, worth, n)]
+    covered = np.bincount(labels[len(rows) :], minlength=labels.max() + 1)
+    return rows[_one_each(labels[: len(rows)], worth[: len(rows)], n, covered=covered)]
 
 
 def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -101,12 +111,40 @@ def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
         return np.empty((0, 1), dtype=np.float32)
     wide = X.shape[1] > 2 * DIMENSIONS
     if not sparse.issparse(X):
-        dense = np.asarray(X, dtype=np.float32)
+        dense = finite(X)
         even = _standardised(dense) if np.abs(dense).max() > 50 else dense
         return _reduced(even, rng=rng) if wide else even
     if not wide:
         return _unit(X.toarray())
     return _unit(_reduced(X, rng=rng))
+
+
+def finite(X: Any) -> NDArray[np.float32]:
+    """Return dense rows as float32, what is missing or infinite as the mean of its column.
+
+    Raises
+    ------
+    Invalid
+        If the rows are not numbers.
+
+    Examples
+    --------
+    >>> finite([[1.0, np.nan], [3.0, 4.0], [5.0, np.inf]]).tolist()
+    [[1.0, 4.0], [3.0, 4.0], [5.0, 4.0]]
+    """
+    try:
+        dense = np.asarray(X, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise Invalid(
+            "this strategy compares samples and needs their features as numbers; "
+            "transform the pool first, or ask by 'margin'"
+        ) from None
+    odd = ~np.isfinite(dense)
+    if not odd.any():
+        return dense
+    counts = np.maximum((~odd).sum(axis=0), 1)
+    means = np.where(odd, 0, dense).sum(axis=0, dtype=np.float64) / counts
+    return np.asarray(np.where(odd, means, dense), dtype=np.float32)
 
 
 def _reduced(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -179,14 +217,19 @@ def _typicality(
     return out
 
 
-def _one_each(labels: NDArray[np.intp], worth: NDArray[np.float64], n: int) -> NDArray[np.intp]:
-    """Return the worthiest of each cluster, large ones first, filled up by the next worthy."""
+def _one_each(
+    labels: NDArray[np.intp], worth: NDArray[np.float64], n: int, *, covered: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Return the worthiest of each cluster, filled up by the next worthy.
+
+    Clusters with the fewest labels, `covered`, come first, and of those the larger.
+    """
     sizes = np.bincount(labels)
     order = np.lexsort((-worth, labels))
     first = np.ones(len(order), dtype=bool)
     first[1:] = labels[order][1:] != labels[order][:-1]
     best = order[first]
-    best = best[np.argsort(-sizes[labels[best]], kind="stable")]
+    best = best[np.lexsort((-sizes[labels[best]], covered[labels[best]]))]
     if len(best) < n:  # duplicates in the pool leave fewer clusters than asked for
         others = np.setdiff1d(np.arange(len(labels)), best)
         best = np.concatenate([best, others[np.argsort(-worth[others], kind="stable")]])

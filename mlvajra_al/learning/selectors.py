@@ -1,15 +1,16 @@
-"""Which of the scored samples make up the batches: the highest, spread out, or to start with."""
+"""Which of the scored samples make up the batches: the highest, spread out, or typical."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from mlvajra_al.learning.coldstart import SAMPLED, cluster, compact, first_batch
-from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.coldstart import SAMPLED, Kind, cluster, compact, finite, first_batch
+from mlvajra_al.learning.rows import stack, take
 
 Positions = NDArray[np.intp]
 Utilities = NDArray[np.float64]
@@ -20,6 +21,18 @@ DIVERSIFIED_BATCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is labelled already: its rows, and their labels where a strategy was told them."""
+
+    rows: Any = None
+    labels: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        """Return how many rows are labelled."""
+        return 0 if self.rows is None else int(np.shape(self.rows)[0])
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What a selector chooses from: candidates are positions in `X`, utilities are theirs."""
 
@@ -27,6 +40,8 @@ class Choice:
     candidates: Positions
     utilities: Utilities
     batch_size: int
+    known: Known = field(default_factory=Known)
+    model: Any = None
 
 
 def top(utilities: Utilities, n: int, rng: np.random.Generator) -> Positions:
@@ -103,6 +118,90 @@ def _one_per_cluster(
     return np.sort(first)
 
 
+def dense(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
+    """Take the samples of the highest utility times information density.
+
+    The density of a sample is its mean cosine similarity to all candidates, brought to 0 to 1:
+    what is unlike everything else teaches little about it.
+
+    References
+    ----------
+    .. [1] B. Settles and M. Craven, "An analysis of active learning strategies for sequence
+       labeling tasks", EMNLP 2008.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [-1.0, 0.0]])
+    >>> choice = Choice(X, np.arange(3), np.array([0.5, 0.5, 0.6]), batch_size=1)
+    >>> dense(choice, 1, np.random.default_rng(0)).tolist()
+    [1]
+    """
+    if not len(choice.candidates):
+        return np.empty(0, dtype=np.intp)
+    rows = _directions(take(choice.X, choice.candidates))
+    centre = np.asarray(rows.mean(axis=0)).ravel()
+    likeness = (1 + np.asarray(rows @ centre).ravel()) / 2
+    return top(choice.utilities * likeness, n, rng)
+
+
+def _directions(X: Any) -> Any:
+    """Return rows of length one; rows of zeros stay as they are."""
+    X = X if sparse.issparse(X) else finite(X)
+    squares = np.asarray(X.multiply(X).sum(axis=1)).ravel() if sparse.issparse(X) else (X**2).sum(1)
+    scale = 1 / np.sqrt(np.where(squares > 0, squares, 1))
+    return sparse.diags_array(scale) @ X if sparse.issparse(X) else X * scale[:, None]
+
+
+def ranked(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
+    """Take one after another what is doubtful and unlike all that is labelled or taken before.
+
+    The fewer labels there are, the more being different counts: its share is
+    unlabelled / (unlabelled + labelled). Of a larger pool 20,000 drawn samples are compared.
+
+    References
+    ----------
+    .. [1] T. N. C. Cardoso, R. M. Silva, S. Canuto, M. M. Moro and M. A. Goncalves, "Ranked
+       batch-mode active learning", Information Sciences 379, 2017.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [0.1], [5.0]])
+    >>> choice = Choice(X, np.arange(3), np.array([0.9, 0.8, 0.7]), 2, Known(np.array([[-1.0]])))
+    >>> ranked(choice, 2, np.random.default_rng(0)).tolist()
+    [2, 0]
+    """
+    some = np.sort(rng.permutation(len(choice.candidates))[: max(SAMPLED, n)])
+    Z, known = _together(choice, some, rng=rng)
+    nearest = np.full(len(some), np.inf)
+    for row in known:
+        nearest = np.minimum(nearest, _distances(Z, row))
+    share = len(some) / max(len(some) + max(len(known), 1), 1)
+    utilities, order = choice.utilities[some], rng.permutation(len(some))
+    taken = np.empty(min(n, len(some)), dtype=np.intp)
+    for place in range(len(taken)):
+        likeness = 1 / (1 + nearest)
+        worth = share * (1 - likeness) + (1 - share) * utilities
+        worth[taken[:place]] = -np.inf
+        taken[place] = order[np.argmax(worth[order])]
+        nearest = np.minimum(nearest, _distances(Z, Z[taken[place]]))
+    return np.asarray(some[taken])
+
+
+def _distances(Z: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(Z - row, axis=1), dtype=np.float64)
+
+
+def _together(
+    choice: Choice, places: Positions, *, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return candidates and what is labelled in the same few dimensions."""
+    rows = take(choice.X, choice.candidates[places])
+    if not len(choice.known):
+        return compact(rows, rng=rng), np.empty((0, 1), dtype=np.float32)
+    Z = compact(stack(rows, choice.known.rows), rng=rng)
+    return Z[: len(places)], Z[len(places) :]
+
+
 def cold_start(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     """Take a varied first batch, and random samples behind it.
 
@@ -114,9 +213,33 @@ def cold_start(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     >>> sorted(X[first, 0] > 5)
     [np.False_, np.True_]
     """
+    return _clustered(choice, n, rng, kind="auto")
+
+
+def typical(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
+    """Take the most typical sample of each cluster without a label, and random ones behind.
+
+    References
+    ----------
+    .. [1] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite
+       strategies suit high and low budgets", ICML 2022.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [0.1], [9.0], [9.1], [9.2]], dtype=np.float32)
+    >>> known = Known(X[:1])
+    >>> choice = Choice(X, np.arange(1, 5), np.zeros(4), batch_size=1, known=known)
+    >>> typical(choice, 1, np.random.default_rng(0)).tolist()
+    [2]
+    """
+    return _clustered(choice, n, rng, kind="typiclust")
+
+
+def _clustered(choice: Choice, n: int, rng: np.random.Generator, *, kind: Kind) -> Positions:
     size = min(choice.batch_size, n)
     some = rng.permutation(len(choice.candidates))[: max(SAMPLED, 5 * size)]
     some.sort()
-    first = some[first_batch(take(choice.X, choice.candidates[some]), size, rng=rng)]
+    rows = take(choice.X, choice.candidates[some])
+    first = some[first_batch(rows, size, rng=rng, kind=kind, known=choice.known.rows)]
     others = np.setdiff1d(np.arange(len(choice.candidates)), first)
     return np.concatenate([first, rng.permutation(others)[: n - len(first)]])

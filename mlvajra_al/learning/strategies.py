@@ -6,40 +6,74 @@ and put both into `STRATEGIES`; the contract tests run over every entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import Invalid, PoolExhausted
+from mlvajra_al.learning.committees import (
+    consensus_entropy,
+    disagreement,
+    has_members,
+    members,
+    opinions,
+    vote_entropy,
+)
+from mlvajra_al.learning.reduction import expected_error
 from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.scanning import length, scan
 from mlvajra_al.learning.selectors import (
     Choice,
+    Known,
     Positions,
     Utilities,
     cold_start,
+    dense,
     highest,
+    ranked,
     spread,
+    typical,
 )
 from mlvajra_al.learning.utilities import entropy, least_confident, margin, probabilities
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
 Selector = Callable[[Choice, int, np.random.Generator], Positions]
-
-CHUNK = 16_384
+Needs = Literal["nothing", "features", "model", "labels", "committee"]
+"""What a strategy looks at: "labels" and "committee" want the model, and the labels so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """One utility and one selector, what they need, and why a sample is asked, in words."""
+    """One utility and one selector, what they need, and why a sample is asked, in words.
+
+    A strategy is a `query_strategy` of modAL as it is.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from mlvajra_al.learning.learner import IncrementalLearner
+    >>> X, y = np.array([[-3.0], [-0.1], [0.2], [4.0]]), np.array(["a", "a", "b", "b"])
+    >>> learner = IncrementalLearner(LogisticRegression(), STRATEGIES["margin"],
+    ...                              X_training=X, y_training=y, random_state=0)
+    >>> positions, rows = learner.query(X, n_instances=2)
+    >>> positions.tolist(), rows.tolist()
+    ([2, 1], [[0.2], [-0.1]])
+    """
 
     utility: Utility | None
     selector: Selector
-    needs: Literal["nothing", "features", "model"]
+    needs: Needs
     why: str
+
+    def __call__(
+        self, model: Any, X_pool: Any, n_instances: int = 1, *, rng: np.random.Generator
+    ) -> Positions:
+        """Return the positions in the pool that modAL asks for."""
+        name = next(key for key, plan in STRATEGIES.items() if plan is self)
+        return select_batch(model, X_pool, strategy=name, batch_size=n_instances, rng=rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +87,56 @@ class Ranking:
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "random": Strategy(None, highest, "nothing", "drawn at random"),
-    "cold_start": Strategy(
-        None, cold_start, "features", "there is no model yet, and it stands for many like it"
-    ),
-    "least_confident": Strategy(
-        least_confident, highest, "model", "the model is least sure of its answer"
-    ),
-    "margin": Strategy(
-        margin, highest, "model", "the model hesitates between its two likeliest labels"
-    ),
-    "entropy": Strategy(entropy, highest, "model", "the model's answer is spread over labels"),
     "diversified_margin": Strategy(
         margin,
         spread,
         "model",
         "the model hesitates between its two likeliest labels, and it differs from the others",
     ),
+    "margin": Strategy(
+        margin, highest, "model", "the model hesitates between its two likeliest labels"
+    ),
+    "least_confident": Strategy(
+        least_confident, highest, "model", "the model is least sure of its answer"
+    ),
+    "entropy": Strategy(entropy, highest, "model", "the model's answer is spread over labels"),
+    "information_density": Strategy(
+        entropy, dense, "model", "the model's answer is spread over labels, and many are like it"
+    ),
+    "ranked_batch": Strategy(
+        least_confident,
+        ranked,
+        "model",
+        "it is unlike everything labelled, and the model is not sure of its answer",
+    ),
+    "vote_entropy": Strategy(
+        vote_entropy,
+        highest,
+        "committee",
+        "models that learned from parts of the labels vote apart",
+    ),
+    "consensus_entropy": Strategy(
+        consensus_entropy,
+        highest,
+        "committee",
+        "models that learned from parts of the labels are together least sure of it",
+    ),
+    "disagreement": Strategy(
+        disagreement,
+        highest,
+        "committee",
+        "models that learned from parts of the labels contradict each other",
+    ),
+    "expected_error": Strategy(
+        margin, expected_error, "labels", "its label would make the model surest of the others"
+    ),
+    "typiclust": Strategy(
+        None, typical, "features", "nothing like it is labelled, and it stands for many"
+    ),
+    "cold_start": Strategy(
+        None, cold_start, "features", "there is no model yet, and it stands for many like it"
+    ),
+    "random": Strategy(None, highest, "nothing", "drawn at random"),
 }
 
 
@@ -95,6 +162,7 @@ def select_batch(
     batch_size: int = 10,
     rng: np.random.Generator,
     labelled: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
 ) -> Positions:
     """Pick the samples of the pool whose labels would teach the model most.
 
@@ -111,6 +179,9 @@ def select_batch(
         Breaks ties; seed it to reproduce a batch.
     labelled : array-like of int, optional
         Positions in `X_pool` that are not to be picked.
+    labels : array-like, optional
+        The labels of `labelled`, for strategies that try labels out or fit a committee; a
+        modAL learner brings what it was taught.
 
     Returns
     -------
@@ -122,7 +193,7 @@ def select_batch(
     PoolExhausted
         If `batch_size` exceeds the pool.
     Invalid
-        If there is no such strategy, or it needs a model and there is none.
+        If there is no such strategy, or it needs a model or labels and there are none.
 
     References
     ----------
@@ -140,12 +211,13 @@ def select_batch(
     return rank(
         model,
         X_pool,
-        np.arange(_length(X_pool)),
+        np.arange(length(X_pool)),
         strategy=strategy,
         batch_size=batch_size,
         n=batch_size,
         rng=rng,
         labelled=labelled,
+        labels=labels,
     ).positions
 
 
@@ -159,6 +231,7 @@ def rank(
     n: int,
     rng: np.random.Generator,
     labelled: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
 ) -> Ranking:
     """Put the best `n` candidates in the order they should be asked, as successive batches.
 
@@ -176,6 +249,8 @@ def rank(
     rng : numpy.random.Generator
     labelled : array-like of int, optional
         Positions that are not to be asked.
+    labels : array-like, optional
+        The labels of `labelled`.
 
     Returns
     -------
@@ -186,7 +261,7 @@ def rank(
     PoolExhausted
         If fewer than `n` candidates are left.
     Invalid
-        If there is no such strategy, or it needs a model and there is none.
+        If there is no such strategy, or it needs a model or labels and there are none.
 
     Examples
     --------
@@ -199,48 +274,69 @@ def rank(
     ([1, 0], 'diversified_margin')
     """
     name = choose(model) if strategy == "auto" else strategy
-    plan = _plan(name, model)
     candidates = np.asarray(candidates, dtype=np.intp)
+    known = Known()
     if labelled is not None:
-        candidates = candidates[~np.isin(candidates, np.asarray(labelled))]
+        positions = np.asarray(labelled, dtype=np.intp)
+        candidates = candidates[~np.isin(candidates, positions)]
+        known = _known(X, positions, labels)
+    known = _taught(model, known)
+    plan = _plan(name, model, known)
     if n > len(candidates):
         raise PoolExhausted(available=len(candidates), requested=n)
-    utilities = _utilities(plan, model, X, candidates, rng=rng)
-    places = plan.selector(Choice(X, candidates, utilities, max(batch_size, 1)), n, rng)
+    utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
+    choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
+    places = plan.selector(choice, n, rng)
     return Ranking(candidates[places], utilities[places], name, plan.why)
 
 
-def _plan(name: str, model: Any) -> Strategy:
+def _known(X: Any, labelled: Positions, labels: ArrayLike | None) -> Known:
+    told = None if labels is None else np.asarray(labels)
+    if told is not None and len(told) != len(labelled):
+        raise Invalid(
+            f"{len(labelled)} samples are labelled but {len(told)} labels came with them; "
+            "pass one label for each"
+        )
+    return Known(take(X, labelled), told) if len(labelled) else Known()
+
+
+def _taught(model: Any, known: Known) -> Known:
+    """Return what a modAL learner was taught, where nobody said what is labelled."""
+    rows = getattr(model, "X_training", None)
+    if known.labels is not None or rows is None:
+        return known
+    return Known(rows, np.asarray(model.y_training))
+
+
+def _plan(name: str, model: Any, known: Known) -> Strategy:
     if name not in STRATEGIES:
-        known = ", ".join(["auto", *STRATEGIES])
-        raise Invalid(f"there is no strategy {name!r}; choose one of: {known}")
-    if STRATEGIES[name].needs == "model" and model is None:
+        given = ", ".join(["auto", *STRATEGIES])
+        raise Invalid(f"there is no strategy {name!r}; choose one of: {given}")
+    plan = STRATEGIES[name]
+    if plan.needs not in ("nothing", "features") and model is None:
         raise Invalid(f"strategy {name!r} needs a fitted model; use 'auto' or 'random' before")
-    return STRATEGIES[name]
+    alone = plan.needs == "committee" and has_members(model)
+    if plan.needs in ("labels", "committee") and known.labels is None and not alone:
+        raise Invalid(
+            f"strategy {name!r} fits models of its own; pass the labels so far "
+            "(labelled= and labels=) or a learner that was taught them"
+        )
+    return plan
 
 
 def _utilities(
-    plan: Strategy, model: Any, X: Any, candidates: Positions, *, rng: np.random.Generator
+    plan: Strategy,
+    model: Any,
+    X: Any,
+    candidates: Positions,
+    *,
+    known: Known,
+    rng: np.random.Generator,
 ) -> Utilities:
-    if plan.utility is None:
+    utility = plan.utility
+    if utility is None:
         return rng.random(len(candidates))
-    out = np.empty(len(candidates), dtype=np.float64)
-    # the threads of boosted trees wait for each other busily, which starves whoever labels
-    with threadpool_limits(None if hasattr(model, "coef_") else 1):
-        for start, rows in _chunks(X, candidates):
-            scores = plan.utility(probabilities(model, rows))
-            out[start : start + len(scores)] = scores
-    return np.nan_to_num(out, nan=0.0)
-
-
-def _chunks(X: Any, candidates: Positions) -> Iterator[tuple[int, Any]]:
-    """Yield runs of candidate rows, as views where the candidates are all rows."""
-    everything = len(candidates) == _length(X) and not hasattr(X, "iloc")
-    for start in range(0, len(candidates), CHUNK):
-        stop = min(start + CHUNK, len(candidates))
-        rows = X[start:stop] if everything else take(X, candidates[start:stop])
-        yield start, rows
-
-
-def _length(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    if plan.needs != "committee":
+        return scan(lambda rows: utility(probabilities(model, rows)), model, X, candidates)
+    committee = members(model, known.rows, known.labels, rng=rng)
+    return scan(lambda rows: utility(opinions(committee, rows)), committee[0], X, candidates)

@@ -125,19 +125,23 @@ def _train_logistic(
         model.intercept_ = previous.intercept_.copy()
     learner = IncrementalLearner(model, random_state=seed)
     learner.fit(X[:, used].astype(np.float64), y)
-    wide = _widen(learner.estimator, used, X.shape[1])
+    wide = widen(learner.estimator, used, X.shape[1])
     return Trained(wide, "full" if previous is None else "warm_start")
 
 
-def _widen(narrow: LogisticRegression, used: Any, width: int) -> LogisticRegression:
+def widen(narrow: LogisticRegression, used: Any, width: int) -> LogisticRegression:
+    """Return a model of all columns from one fitted on the used ones; the others weigh nothing.
+
+    Examples
+    --------
+    >>> narrow = LogisticRegression().fit([[0.0], [1.0]], ["a", "b"])
+    >>> widen(narrow, [1], 3).coef_.round(1).tolist()
+    [[0.0, 0.5, 0.0]]
+    """
     coefficients = np.zeros((narrow.coef_.shape[0], width))
     coefficients[:, used] = narrow.coef_
     wide = LogisticRegression(**{**narrow.get_params(), "warm_start": False})
-    wide.classes_, wide.intercept_, wide.n_iter_ = (
-        narrow.classes_,
-        narrow.intercept_,
-        narrow.n_iter_,
-    )
+    wide.classes_, wide.intercept_ = narrow.classes_, narrow.intercept_
     wide.coef_, wide.n_features_in_, wide.n_iter_ = coefficients, width, narrow.n_iter_
     return wide
 

@@ -35,6 +35,8 @@ def margin(probabilities: NDArray[Any]) -> NDArray[Any]:
     >>> margin(np.array([[0.75, 0.25, 0.0], [0.5, 0.5, 0.0]])).tolist()
     [0.5, 1.0]
     """
+    if probabilities.shape[1] == 1:
+        return np.zeros(len(probabilities))
     if probabilities.shape[1] == 2:
         return np.asarray(1 - np.abs(probabilities[:, 0] - probabilities[:, 1]))
     best, second = probabilities[:, 0], np.full(len(probabilities), -1, probabilities.dtype)
@@ -57,7 +59,7 @@ def entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
     [0.693, 0.0]
     """
     positive = np.where(probabilities > 0, probabilities, 1)
-    return np.asarray(-(positive * np.log(positive)).sum(axis=1))
+    return np.asarray(0 - (positive * np.log(positive)).sum(axis=1))
 
 
 def probabilities(model: Any, X: Any) -> NDArray[Any]:
@@ -81,6 +83,7 @@ def probabilities(model: Any, X: Any) -> NDArray[Any]:
     >>> probabilities(model, np.array([[0.0]], dtype=np.float32)).tolist()
     [[0.5, 0.5]]
     """
+    model = bare(model)
     if type(model) is LogisticRegression and getattr(X, "dtype", None) == np.float32:
         weights, intercepts = (part.astype(np.float32) for part in (model.coef_, model.intercept_))
         by_label = np.asarray(X @ weights.T).T if sparse.issparse(X) else weights @ X.T
@@ -89,6 +92,17 @@ def probabilities(model: Any, X: Any) -> NDArray[Any]:
         return np.asarray(model.predict_proba(X))
     decision = np.asarray(model.decision_function(X))
     return _as_probabilities(decision.reshape(len(decision), -1).T)
+
+
+def bare(model: Any) -> Any:
+    """Return the estimator a modAL learner holds, or the model itself.
+
+    Examples
+    --------
+    >>> bare(LogisticRegression(C=3.0))
+    LogisticRegression(C=3.0)
+    """
+    return model.estimator if hasattr(model, "X_training") else model
 
 
 def _as_probabilities(decision: NDArray[Any]) -> NDArray[Any]:

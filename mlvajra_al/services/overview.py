@@ -34,6 +34,13 @@ STRATEGIES: dict[str, str] = {
     "margin": "Samples with the smallest gap between the two likeliest labels.",
     "least_confident": "Samples whose likeliest label is least likely.",
     "entropy": "Samples whose probabilities are spread over the most labels.",
+    "information_density": "Samples whose probabilities are spread, and that many are like.",
+    "ranked_batch": "Samples unlike all that is labelled, then those the model is unsure of.",
+    "vote_entropy": "Samples that models of parts of the labels vote differently on.",
+    "consensus_entropy": "Samples that models of parts of the labels are together unsure of.",
+    "disagreement": "Samples that models of parts of the labels contradict each other on.",
+    "expected_error": "Samples whose label would make the model surest of all others; slow.",
+    "typiclust": "Samples typical of what has no label yet; looks at no model.",
     "cold_start": "Samples that stand for many like them; looks at no model.",
     "random": "Any sample, each as likely as the next: the baseline of every comparison.",
 }

@@ -114,6 +114,8 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
         batch_size=seen.project.policy.retrain_every,
         n=min(HEAD, len(candidates)),
         rng=np.random.default_rng(seed),
+        labelled=[item.position for item in seen.gold],
+        labels=[item.label for item in seen.gold],
     )
     linear = is_linear(trained.model)
     return Thought(

@@ -8,16 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from mlvajra_al.errors import Invalid
 from mlvajra_al.learning.selectors import (
     DIVERSIFIED_BATCHES,
     Choice,
+    Known,
     cold_start,
+    dense,
     highest,
+    ranked,
     spread,
     top,
+    typical,
 )
 
-SELECTORS = [highest, spread, cold_start]
+SELECTORS = [highest, spread, dense, ranked, cold_start, typical]
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -114,3 +119,39 @@ def test_a_first_batch_is_varied_and_the_rest_is_random() -> None:
     assert len({int(place) % 20 for place in picked[:20]}) == 20
     assert sorted(picked.tolist()) == list(range(200))
     assert (np.diff(picked[20:]) < 0).any()
+
+
+def test_what_many_are_like_is_asked_before_what_is_unlike_all() -> None:
+    crowd, lone = np.tile([1.0, 0.1], (30, 1)), np.array([[-1.0, 0.0]])
+    X = np.concatenate([lone, crowd]).astype(np.float32)
+    for form in (np.asarray, sparse.csr_matrix):
+        given_ = Choice(form(X), np.arange(31), np.concatenate([[0.6], np.full(30, 0.5)]), 1)
+        assert dense(given_, 31, rng())[-1] == 0
+
+
+def test_a_ranked_batch_keeps_away_from_what_is_labelled_and_from_itself() -> None:
+    X = np.array([[0.0], [0.1], [50.0], [50.1], [90.0]], dtype=np.float32)
+    given_ = Choice(X, np.arange(5), np.full(5, 0.5), 3, Known(np.array([[0.0]], np.float32)))
+    picked = ranked(given_, 2, rng()).tolist()
+    assert set(picked) in ({4, 2}, {4, 3})
+
+
+def test_a_ranked_batch_without_labels_starts_with_the_most_doubtful() -> None:
+    given_ = choice(n=50)
+    assert ranked(given_, 1, rng())[0] == given_.utilities.argmax()
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_clusters_that_have_a_label_wait(form) -> None:
+    given_ = choice(n=200, size=10, kinds=20, form=form)
+    rows = given_.X[given_.candidates]
+    known = Known(rows[:10])
+    told = Choice(given_.X, given_.candidates[10:], given_.utilities[10:], 10, known)
+    asked = {int(place + 10) % 20 for place in typical(told, 10, rng())}
+    assert len(asked & set(range(10, 20))) >= 9
+
+
+def test_samples_without_numbers_cannot_be_compared_and_it_says_so() -> None:
+    words = np.array([["a"], ["b"], ["c"]], dtype=object)
+    with pytest.raises(Invalid, match="transform the pool first, or ask by 'margin'"):
+        typical(Choice(words, np.arange(3), np.zeros(3), 1), 1, rng())
