@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import Invalid
+from mlvajra_al.records import Role
 
 user = typer.Typer(help="People and their passwords.", epilog="Example: mlvajra user add ada")
-
-
-class Role(StrEnum):
-    """What a person may do, least first."""
-
-    annotator = "annotator"
-    reviewer = "reviewer"
-    admin = "admin"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,23 +24,23 @@ TheirRole = Annotated[Role, typer.Option(help="What the person may do.")]
 
 
 @user.command(epilog="Example: mlvajra user add ada --role reviewer")
-def add(name: Name, role: TheirRole = Role.annotator) -> None:
+def add(name: Name, role: TheirRole = "annotator") -> None:
     """Make an account; the password is asked for, or read from standard input."""
     from mlvajra_al.services import people
 
     secret = _password()
     with opened() as store:
-        people.add(store, operator(store), name=name, role=role.value, password=secret, now=now())
-    sys.stderr.write(f"{name} can sign in as {role.value}\n")
+        people.add(store, operator(store), name=name, role=role, password=secret, now=now())
+    sys.stderr.write(f"{name} can sign in as {role}\n")
 
 
 @user.command(epilog="Example: mlvajra user invite --role reviewer")
-def invite(role: TheirRole = Role.annotator) -> None:
+def invite(role: TheirRole = "annotator") -> None:
     """Print the path of a link with which somebody makes an account; it works once, for a week."""
     from mlvajra_al.services import links
 
     with opened() as store:
-        token = links.invite(store, operator(store), role=role.value, now=now())
+        token = links.invite(store, operator(store), role=role, now=now())
     sys.stdout.write(f"/account/join?token={token}\n")
 
 
@@ -103,7 +95,7 @@ def role(name: Name, new: Annotated[Role, typer.Argument(help="The new role.")])
     from mlvajra_al.services import people
 
     with opened() as store:
-        changed = people.set_role(store, operator(store), name=name, role=new.value, now=now())
+        changed = people.set_role(store, operator(store), name=name, role=new, now=now())
     sys.stderr.write(f"{changed.name} has the role {changed.role} now\n")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 
 from mlvajra_al.cli.workspace import JobFailed, finished, now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid
+from mlvajra_al.records import EstimatorName
 
 if TYPE_CHECKING:
     from mlvajra_al.records import Column, Job, Project, Schema
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 group = typer.Typer(
     help="Projects: one question asked of one pool.", epilog="Example: mlvajra project list"
 )
-
-
-class Estimator(StrEnum):
-    """What can learn."""
-
-    logistic_regression = "logistic_regression"
-    sgd = "sgd"
-    complement_nb = "complement_nb"
-    random_forest = "random_forest"
-    hist_gradient_boosting = "hist_gradient_boosting"
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +62,7 @@ Overlap = Annotated[int, typer.Option(help="Answers wanted per sample.")]
 HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for tests.")]
 HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
 RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
-Learner = Annotated[Estimator, typer.Option(help="What learns.")]
+Learner = Annotated[EstimatorName, typer.Option(help="What learns.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
 Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
 
@@ -97,7 +87,7 @@ def create(  # the flags of one command are one form, not a call from code
     holdout_share: HoldoutShare = 0.2,
     holdout_rate: HoldoutRate = 0.2,
     retrain_every: RetrainEvery = 20,
-    estimator: Learner = Estimator.logistic_regression,
+    estimator: Learner = "logistic_regression",
     guidelines: Guidelines = None,
     seed: Seed = None,
 ) -> None:
@@ -127,7 +117,7 @@ def _drafted(
     labels: list[str],
     *,
     inputs: tuple[Column, ...],
-    estimator: Estimator,
+    estimator: EstimatorName,
     seed: int | None,
 ) -> Project:
     from mlvajra_al.records import Recipe
@@ -136,9 +126,9 @@ def _drafted(
     return projects.draft(
         name,
         labels=projects.make_labels(labels),
-        recipe=Recipe(inputs, estimator.value),
+        recipe=Recipe(inputs, estimator),
         now=now(),
-        seed=secrets.randbelow(2**31) if seed is None else seed,
+        seed=secrets.randbelow(projects.SEEDS) if seed is None else seed,
     )
 
 

@@ -134,8 +134,8 @@ def prepare() -> dict[str, str]:
 
     Raises
     ------
-    Setup
-        With the words of that process if it could not.
+    Exit
+        With the exit code of that process if it could not; it has said why.
     """
     done = subprocess.run(
         [sys.executable, "-m", "mlvajra_al.cli.first_start"],
@@ -144,7 +144,7 @@ def prepare() -> dict[str, str]:
         check=False,
     )
     if done.returncode:
-        raise typer.Exit(done.returncode)  # it has said why
+        raise typer.Exit(done.returncode)
     result: dict[str, str] = json.loads(done.stdout)
     return result
 

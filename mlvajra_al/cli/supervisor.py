@@ -34,8 +34,7 @@ def delay(deaths: int) -> float:
     >>> [delay(deaths) for deaths in (1, 2, 3, 4, 20)]
     [0.2, 0.4, 0.8, 1.6, 30.0]
     """
-    longest = FIRST_DELAY * 2.0 ** min(deaths - 1, 16)
-    return min(LONGEST_DELAY, longest)
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(deaths - 1, 16))
 
 
 def say(name: str, text: str) -> None:

@@ -159,7 +159,10 @@ def unlink(store: Store, person: Person, issuer: str, *, now: datetime) -> None:
     def operation(connection: Connection) -> None:
         _, password_hash = people.by_name(connection, person.name)
         if password_hash is None:
-            raise Conflict("you have no password here, so you could not sign in any more")
+            raise Conflict(
+                "you have no password here, so you could not sign in any more; ask an admin to "
+                "give you one first"
+            )
         if not people.unlink(connection, person.id, issuer=issuer):
             raise NotFound("link with", issuer)
         detail = f"{person.name} with {issuer}"

@@ -38,7 +38,9 @@ def add(store: Store, person: Person, project_name: str, *, name: str, now: date
         if not members.add(
             connection, project.id, person_id=target.id, added_by=person.id, now=now
         ):
-            raise Conflict(f"{target.name} is a member of {project.name!r} already")
+            raise Conflict(
+                f"{target.name} is a member of {project.name!r} already; choose somebody else"
+            )
         _note(connection, person, "member added", project, detail=target.name, now=now)
 
     store.write(operation)

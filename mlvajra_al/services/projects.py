@@ -32,6 +32,14 @@ PALETTE = (
 )
 MAX_LABELS = len(KEYS)
 LONGEST_COLUMN = 200
+SEEDS = 2**31
+"""A project's seed is a number below this."""
+ALIKE = {
+    "name": "two labels are stored as {value!r}",
+    "display": "two labels are shown as {value!r}: {names}",
+    "key": "two labels have the key {value!r}: {names}",
+}
+"""What no two labels may have in common, capitals or not."""
 
 
 def make_labels(names: Sequence[str]) -> tuple[Label, ...]:
@@ -64,18 +72,30 @@ def check_labels(labels: Sequence[Label]) -> None:
         raise Invalid(
             f"a project has 2 to {MAX_LABELS} labels but got {len(labels)}; change the set"
         )
-    for field in ("name", "display", "key"):
-        values = [getattr(label, field).lower() for label in labels]
-        twice = next((value for value in values if values.count(value) > 1), None)
-        if twice is not None:
-            raise Invalid(f"two labels have the {field} {twice!r}; give each its own")
+    for field, words in ALIKE.items():
+        _check_apart(labels, field, words)
     for label in labels:
         if label.key not in KEYS:
-            raise Invalid(f"the key {label.key!r} of {label.name!r} is taken; use one of {KEYS}")
+            raise Invalid(
+                f"the key {label.key!r} of {label.name!r} cannot be a label's; use one of {KEYS}"
+            )
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", label.color):
-            raise Invalid(f"the colour {label.color!r} of {label.name!r} is not like '#2563eb'")
+            raise Invalid(
+                f"the colour {label.color!r} of {label.name!r} cannot be read; "
+                "write # and six of 0 to 9 and a to f, like '#2563eb'"
+            )
         if not all(_showable(text) for text in (label.name, label.display)):
             raise Invalid("a label needs a name and something to show, of 1 to 200 characters each")
+
+
+def _check_apart(labels: Sequence[Label], field: str, words: str) -> None:
+    bearers: dict[str, Label] = {}
+    for label in labels:
+        value = getattr(label, field).lower()
+        if value in bearers:
+            names = f"{bearers[value].name!r} and {label.name!r}"
+            raise Invalid(f"{words.format(value=value, names=names)}; give each its own")
+        bearers[value] = label
 
 
 def _showable(text: str) -> bool:

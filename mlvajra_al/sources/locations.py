@@ -62,7 +62,7 @@ class Location:
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Yield the file's bytes, unpacked where they are gzip."""
-        with self._open_raw() as raw:
+        with self._opened() as raw:
             packed = raw.read(2) == GZIP
             raw.seek(0)
             if not packed:
@@ -75,11 +75,6 @@ class Location:
                     raise BadSource(
                         self.name, f"the gzip data is damaged ({error})", "download it again"
                     ) from error
-
-    @contextmanager
-    def _open_raw(self) -> Iterator[BinaryIO]:
-        with self._opened() as file:
-            yield file
 
     def _opened(self) -> BinaryIO:
         try:

@@ -32,6 +32,8 @@ from mlvajra_al.web.auth import Gate
 from mlvajra_al.web.lane import Lane
 from mlvajra_al.web.limits import Limits
 from mlvajra_al.web.protocol import BoundedHead
+from mlvajra_al.web.sentences import sentence
+from mlvajra_al.web.widgets import plain
 
 HEAVY = ("pandas", "pyarrow", "plotly.graph_objects", "plotly.io")
 """Loaded before the garbage collector is told to forget what is there."""
@@ -111,8 +113,7 @@ def check_loop() -> None:
 def on_script_error(error: Exception) -> bool:
     """Show a calm sentence with a number; the log has the traceback beside that number."""
     if isinstance(error, MlvajraError):
-        text = str(error)
-        st.error(text[:1].upper() + text[1:] + ".")
+        st.error(plain(sentence(error)))
         return True
     number = secrets.token_hex(4)
     # Streamlit itself logs the traceback, just before this line.

@@ -8,6 +8,7 @@ from html import escape
 from starlette.responses import HTMLResponse, Response
 
 from mlvajra_al.errors import MlvajraError
+from mlvajra_al.web.sentences import sentence
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -61,8 +62,7 @@ def problem(error: MlvajraError | None) -> str:
     """Return what was wrong as a paragraph; nothing if nothing was."""
     if error is None:
         return ""
-    text = str(error)
-    return f'<p class="error" role="alert">{escape(text[:1].upper() + text[1:])}.</p>'
+    return f'<p class="error" role="alert">{escape(sentence(error))}</p>'
 
 
 def small_form(action: str, button: str) -> str:

@@ -16,7 +16,6 @@ from mlvajra_al.services import people
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import require_role
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
 STATIC = Path(__file__).parent / "static"
 SECTIONS: dict[str, tuple[tuple[str, str, Role], ...]] = {
     "Label": (
@@ -76,9 +75,11 @@ def _menu(person: Person) -> dict[str, list[st.Page]]:
         for section, pages in SECTIONS.items()
         if (
             found := [
-                st.Page(PAGES / f"{name}.py", title=title, url_path=name, default=name == "home")
+                st.Page(
+                    widgets.PAGES / f"{name}.py", title=title, url_path=name, default=name == "home"
+                )
                 for name, title, role in pages
-                if people.may(person, role) and (PAGES / f"{name}.py").exists()
+                if people.may(person, role) and (widgets.PAGES / f"{name}.py").exists()
             ]
         )
     }

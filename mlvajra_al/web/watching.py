@@ -12,7 +12,8 @@ from mlvajra_al.records import ACTIVE, ENDED, Job, JobKind
 from mlvajra_al.services import training
 from mlvajra_al.services.progress import missing_labels
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.widgets import plain, plural, sentence
+from mlvajra_al.web.sentences import sentence
+from mlvajra_al.web.widgets import plain, plural
 
 KINDS: dict[JobKind, str] = {
     "ingest": "Import",

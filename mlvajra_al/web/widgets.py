@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +18,10 @@ from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Measure, Person, Project
 from mlvajra_al.services import projects
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.sentences import sentence
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
-WORD = re.compile(r"[a-z]+[ ,]")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&])")
 SPECIAL = re.compile(
     r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)"  # addresses
@@ -96,13 +96,6 @@ def shorten(text: object, limit: int = 80) -> str:
         return words
     cut = words[: limit - 1]
     return (cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut).rstrip(" ,.;:") + "…"
-
-
-def sentence(error: object) -> str:
-    """Return an error's text as a sentence; one that begins with a file's name keeps it."""
-    text = str(error).strip() or type(error).__name__
-    begins = text[0].upper() if WORD.match(text) else text[0]
-    return begins + text[1:] + ("" if text[-1] in ".!?" else ".")
 
 
 @contextmanager
@@ -216,12 +209,3 @@ def empty(title: str, words: str, *, icon: str) -> None:
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(f"{icon} **{title}**", text_alignment="center")
         st.caption(words, text_alignment="center")
-
-
-def chips(items: Sequence[tuple[str, str]]) -> None:
-    """Draw name and value pairs in a row."""
-    with st.container(horizontal=True, gap="medium"):
-        for name, value in items:
-            with st.container(width="content", gap=None):
-                st.caption(name)
-                st.markdown(f"**{plain(value)}**")

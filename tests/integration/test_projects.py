@@ -84,10 +84,11 @@ def test_a_label_in_use_cannot_be_removed(store: Store) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"key": "1"}, "two labels have the key"),
-        ({"key": "u"}, "is taken"),
-        ({"color": "red"}, "not like"),
-        ({"display": "HAM"}, "two labels have the display"),
+        ({"name": "Ham"}, "two labels are stored as 'ham'; give each its own"),
+        ({"key": "1"}, "two labels have the key '1': 'ham' and 'spam'; give each its own"),
+        ({"key": "u"}, "the key 'u' of 'spam' cannot be a label's; use one of 1"),
+        ({"color": "red"}, "cannot be read; write # and six of 0 to 9 and a to f"),
+        ({"display": "HAM"}, "two labels are shown as 'ham': 'ham' and 'spam'; give each its own"),
         ({"display": " "}, "something to show"),
     ],
 )

@@ -6,15 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from typer.main import get_command
 
-from mlvajra_al.cli import accounts, data, projects, refuse
+from mlvajra_al.cli import data, refuse
 from mlvajra_al.cli.application import app, guarded, run
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import EstimatorName, Role
 from mlvajra_al.services.export_formats import FORMATS
 
 SOURCES = Path(__file__).parents[2] / "mlvajra_al" / "cli"
@@ -144,14 +143,6 @@ def test_help_loads_nothing_heavy_and_run_neither_web_nor_worker() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ast.literal_eval(done.stderr))
     assert not loaded & (HEAVY | {"pydantic_settings", "mlvajra_al.web", "mlvajra_al.worker"})
-
-
-def test_roles_of_the_command_line_are_the_roles_there_are() -> None:
-    assert [str(role) for role in accounts.Role] == list(get_args(Role))
-
-
-def test_estimators_of_the_command_line_are_the_estimators_there_are() -> None:
-    assert [str(name) for name in projects.Estimator] == list(get_args(EstimatorName))
 
 
 def test_export_formats_of_the_command_line_are_the_formats_there_are() -> None:

@@ -26,6 +26,7 @@ from mlvajra_al.web import html
 from mlvajra_al.web.account.forms import local_path, origin, started
 from mlvajra_al.web.auth import LOGIN
 from mlvajra_al.web.context import now, session_life, store
+from mlvajra_al.web.sentences import sentence
 
 START, CALLBACK = "/account/oidc/start", "/account/oidc/callback"
 FLOW_COOKIE = "mlv_oidc"
@@ -193,8 +194,7 @@ def _callback(request: Request) -> str:
 
 
 def _failed(error: MlvajraError) -> Response:
-    text = str(error)
-    body = html.paragraph(text[:1].upper() + text[1:] + ".") + html.link(LOGIN, "Sign in")
+    body = html.paragraph(sentence(error)) + html.link(LOGIN, "Sign in")
     return html.page("This sign-in did not work", body, status=error.status)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from mlvajra_al.records import Member, Project
+from mlvajra_al.records import Member, Person
 from mlvajra_al.services import members, projects
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
@@ -70,7 +70,7 @@ def restrict(project: str, caller: Caller, body: Access) -> Response:
     return _members(caller, project)
 
 
-def _members(caller: Caller, name: str, *, status: int = 200) -> Response:
+def _members(caller: Person, name: str, *, status: int = 200) -> Response:
     found = members.listed(store(), caller, name)
-    project: Project = projects.get(store(), caller, name)
-    return Json({"restricted": project.restricted, "members": found}, status_code=status)
+    restricted = projects.get(store(), caller, name).restricted
+    return Json({"restricted": restricted, "members": found}, status_code=status)

@@ -39,7 +39,6 @@ from mlvajra_al.web.api.uploads import saved
 from mlvajra_al.web.context import now, store
 
 router = APIRouter(tags=["projects"])
-SEEDS = 2**31
 POLICY = Policy()
 
 
@@ -68,7 +67,7 @@ class NewProject(BaseModel):
     gold_column: str | None = None
     title_column: str | None = None
     guidelines: str = Field(default="", description="Markdown, shown beside the card")
-    seed: int | None = Field(default=None, ge=0, lt=SEEDS)
+    seed: int | None = Field(default=None, ge=0, lt=projects.SEEDS)
     overlap: int = POLICY.overlap
     holdout_share: float = POLICY.holdout_share
     holdout_rate: float = POLICY.holdout_rate
@@ -90,7 +89,7 @@ def listed(caller: Caller, archived: bool = False) -> Response:
 @router.post("/projects", status_code=201, response_model=ShownProject)
 def create(caller: Caller, body: NewProject) -> Response:
     """Make a project."""
-    seed = secrets.randbelow(SEEDS) if body.seed is None else body.seed
+    seed = secrets.randbelow(projects.SEEDS) if body.seed is None else body.seed
     draft = projects.draft(
         body.name,
         labels=_labels(body.labels),

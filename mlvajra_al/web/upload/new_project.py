@@ -5,24 +5,24 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.errors import MlvajraError
-from mlvajra_al.records import Column, Person, Project, Recipe, Schema
+from mlvajra_al.records import Column, ColumnKind, Person, Project, Recipe, Schema
 from mlvajra_al.services import importing, overview, projects
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.watching import await_job
-from mlvajra_al.web.widgets import FORMATS, act, go_to_project, plain, sentence, shorten
+from mlvajra_al.web.widgets import FORMATS, act, go_to_project, plain, shorten
 
-KINDS = ["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
+KINDS = get_args(ColumnKind)
 NONE = "(none)"
 PREVIEW = 500
-SEEDS = 2**31
 
 
 def inspected(upload: Uploaded) -> tuple[Path, Schema] | None:
@@ -113,7 +113,7 @@ def draft_form(
             labels=projects.make_labels(labels.splitlines()),
             recipe=Recipe(inputs),
             now=now(),
-            seed=secrets.randbelow(SEEDS),
+            seed=secrets.randbelow(projects.SEEDS),
         )
         created = projects.create(store(), person, described(drafted, special, float(share)))
         start(person, created.name, path, special.source)

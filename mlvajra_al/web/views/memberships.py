@@ -74,9 +74,9 @@ def _add(person: Person, project: Project) -> None:
     with st.form(f"members:add:{project.id}", border=False):
         names = st.multiselect("Add members", outside, placeholder="Choose people")
         if st.form_submit_button("Add", icon=":material/person_add:") and names:
-            for name in names:
-                act(
-                    "",
-                    partial(members.add, store(), person, project.name, name=name, now=now()),
-                )
-            flash(f"{', '.join(names)} can work on {project.name} now.")
+            verbs = [
+                partial(members.add, store(), person, project.name, name=name, now=now())
+                for name in names
+            ]
+            if all([act("", verb) for verb in verbs]):
+                flash(f"{', '.join(names)} can work on {project.name} now.")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Column, Person, Policy, Project, Recipe
+from mlvajra_al.records import Column, ColumnKind, Person, Policy, Project, Recipe
 from mlvajra_al.services import overview, projects
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.upload.new_project import KINDS
 from mlvajra_al.web.widgets import act, flash
 
-INPUTS = ["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
+KINDS = get_args(ColumnKind)
 
 
 def policy_form(person: Person, project: Project) -> None:

@@ -6,12 +6,13 @@ import streamlit as st
 
 from mlvajra_al.records import Verdict
 from mlvajra_al.web.charts import look, reports
+from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.widgets import interval_of, measure_words, plain, side_by_side
 
 
 def verdict_view(verdict: Verdict) -> None:
     """Draw a verdict: words, the pairs, the difference with its interval."""
-    words = verdict.advice[:1].upper() + verdict.advice[1:] + "."
+    words = sentence(verdict.advice)
     if verdict.better:
         st.success(plain(words), icon=":material/trending_up:")
     else:

@@ -48,12 +48,12 @@ def _fails(error: object) -> None:
     edge.on_script_error(error)  # type: ignore[arg-type]
 
 
-def test_an_error_of_ours_is_shown_as_its_sentence() -> None:
+def test_an_error_of_ours_is_shown_as_its_sentence_and_never_as_markdown() -> None:
     page = AppTest.from_function(
-        _fails, args=(Conflict("the name is taken; choose another"),), default_timeout=30
+        _fails, args=(Conflict("the name *x* is taken; choose another"),), default_timeout=30
     )
 
-    assert page.run().error[0].value == "The name is taken; choose another."
+    assert page.run().error[0].value == r"The name \*x\* is taken; choose another\."
 
 
 def test_any_other_error_is_a_number_for_the_admin_and_a_line_in_the_log(

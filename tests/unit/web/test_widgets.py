@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Measure
 from mlvajra_al.web import widgets
 from mlvajra_al.web.context import now
@@ -28,16 +27,6 @@ def test_long_text_is_cut_at_a_word() -> None:
     assert widgets.shorten("one two three four", 12) == "one two…"
     assert widgets.shorten("short") == "short"
     assert len(widgets.shorten("x" * 500, 20)) == 20
-
-
-def test_an_error_is_shown_as_a_sentence() -> None:
-    assert widgets.sentence(NotFound("version", 7)).startswith("There is no version 7")
-    assert widgets.sentence(NotFound("version", 7)).endswith(".")
-
-
-def test_an_error_that_begins_with_a_file_keeps_its_name() -> None:
-    error = BadSource("mine.csv", "is empty", "choose another")
-    assert widgets.sentence(error) == "mine.csv: is empty; choose another."
 
 
 def test_what_cannot_be_said_yet_says_how_much_is_missing() -> None:
