@@ -114,7 +114,7 @@ def schema_view(person: Person, project: Project) -> None:
             hide_index=True,
             alt="Input columns",
         )
-        st.caption("The page Train changes them.")
+        st.caption("They are changed on the page Train, under Settings.")
     with right:
         with st.container(border=True):
             st.markdown(f"**Answers** :gray[{state.answered:,}, {state.left:,} samples left]")

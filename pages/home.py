@@ -11,6 +11,7 @@ from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
     PAGES,
@@ -252,11 +253,7 @@ def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, 
             st.caption(f"Half of the answers took {duration(rate.seconds)} or less")
     with right, st.container(border=True, height="stretch"):
         st.markdown("**Learning curve**")
-        points = [
-            (row.version.number, row.version.n_labels, row.report.evaluation.headline)
-            for row in rows
-            if row.report and row.report.evaluation.headline.value is not None
-        ]
+        points = measured(rows)
         if len(points) < 2:
             st.caption("Appears with the second version that can be measured.")
         else:

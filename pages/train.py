@@ -13,6 +13,7 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
@@ -100,11 +101,7 @@ def running(person: Person, project_name: str) -> None:
 
 def curve(project: Project, rows: tuple[versions.VersionRow, ...]) -> None:
     """Draw the learning curve."""
-    points = [
-        (row.version.number, row.version.n_labels, row.report.evaluation.headline)
-        for row in rows
-        if row.report and row.report.evaluation.headline.value is not None
-    ]
+    points = measured(rows)
     st.subheader("Learning curve")
     if not points:
         empty(

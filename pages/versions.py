@@ -107,7 +107,7 @@ def report_view(person: Person, project: Project, row: VersionRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"Report of version {number}" + (" ★" if row.is_champion else ""))
         if st.button("Measure again", key=place, help="On the holdout answers of today"):
-            with_job(person, project, (number,), place)
+            evaluate(person, project, (number,), place)
     watched(place, done=f"Version {number} is measured")
     if row.report is None:
         empty(
@@ -123,8 +123,8 @@ def report_view(person: Person, project: Project, row: VersionRow) -> None:
     figures(project, row.report)
 
 
-def with_job(person: Person, project: Project, numbers: tuple[int, ...], place: str) -> None:
-    """Start an evaluation and remember it."""
+def evaluate(person: Person, project: Project, numbers: tuple[int, ...], place: str) -> None:
+    """Ask for versions to be measured, and compared where they are two; remember the job."""
     act(
         "Measuring",
         lambda: await_job(
@@ -155,7 +155,7 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
     )
     place = f"compare:{project.id}:{champion}:{challenger}"
     if row.button("Compare", type="primary", key="compare"):
-        with_job(person, project, (champion, challenger), place)
+        evaluate(person, project, (champion, challenger), place)
     watched(place, done="Compared")
     verdict = verdict_on(project, champion, challenger)
     if verdict is None:

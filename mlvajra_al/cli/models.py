@@ -87,7 +87,6 @@ def _metrics(report: Report | None) -> dict[str, Any] | None:
     """Return measures by name, each with its interval; None where nothing was measured."""
     if report is None:
         return None
-    found = (report.evaluation.headline, *report.evaluation.measures)
     return {
         measure.name: {
             "value": measure.value,
@@ -96,7 +95,7 @@ def _metrics(report: Report | None) -> dict[str, Any] | None:
             "n": measure.n,
             "note": measure.note,
         }
-        for measure in found
+        for measure in report.evaluation.ordered
     }
 
 
@@ -150,7 +149,6 @@ def _show_report(found: Report) -> None:
         f"version {found.version}: {evaluation.n} holdout samples "
         f"(asked {found.asked}, answered {found.answered}, skipped {found.skipped})\n\n"
     )
-    measures = (evaluation.headline, *evaluation.measures)
     tables.show(
         [
             {
@@ -161,7 +159,7 @@ def _show_report(found: Report) -> None:
                 "n": measure.n,
                 "note": measure.note,
             }
-            for measure in measures
+            for measure in evaluation.ordered
         ]
     )
     sys.stdout.write("\n")

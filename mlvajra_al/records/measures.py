@@ -56,6 +56,12 @@ class Evaluation:
     precision_recall: tuple[Curve, ...]
     calibration: tuple[Curve, ...]
 
+    @property
+    def ordered(self) -> tuple[Measure, ...]:
+        """Every measure once, the headline first; of two labels it is none of `measures`."""
+        rest = (measure for measure in self.measures if measure.name != self.headline.name)
+        return (self.headline, *rest)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -185,7 +185,7 @@ def public_version(row: VersionRow) -> dict[str, Any]:
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:
-    return {measure.name: measure for measure in evaluation.measures}
+    return {measure.name: measure for measure in evaluation.ordered}
 
 
 @router.get("/projects/{project}/versions", response_model=list[VersionLine])

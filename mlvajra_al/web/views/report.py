@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -48,10 +50,8 @@ def evidence(row: VersionRow) -> None:
 
 def measures(report: Report) -> None:
     """Draw the measures, each with its interval or with what is missing."""
-    evaluation = report.evaluation
-    rest = [item for item in evaluation.measures if item.name != evaluation.headline.name]
     with st.grid(3, min_column_width=170):
-        for item in (evaluation.headline, *rest):
+        for item in report.evaluation.ordered:
             with st.container(border=True, height="stretch", gap="xsmall"):
                 st.caption(plain(item.name))
                 if item.value is None:
@@ -60,6 +60,15 @@ def measures(report: Report) -> None:
                 else:
                     st.markdown(f"### {value_of(item)}")
                     st.caption(plain(interval_of(item)))
+
+
+def measured(rows: Sequence[VersionRow]) -> list[tuple[int, int, Measure]]:
+    """Return number, labels and headline of each version that could be measured, for a curve."""
+    return [
+        (row.version.number, row.version.n_labels, row.report.evaluation.headline)
+        for row in rows
+        if row.report and row.report.evaluation.headline.value is not None
+    ]
 
 
 def per_label(project: Project, report: Report) -> None:
