@@ -40,6 +40,9 @@ class BentProvider:
     signs_with: RSAKey | None = None
     answers: dict[str, Any] | None = None
     status: int = 200
+    tells: Any = None
+    """What is told about a person who is asked about once more; None: there is no such place."""
+    telling: int = 200
     asked: dict[str, str] = field(default_factory=dict)
 
     def code_for(self, authorization_url: str) -> tuple[str, str]:
@@ -50,15 +53,24 @@ class BentProvider:
 
     async def metadata(self, _request: Request) -> Response:
         """Describe the provider."""
-        return JSONResponse(
-            {
-                "issuer": self.url,
-                "authorization_endpoint": f"{self.url}/authorize",
-                "token_endpoint": f"{self.url}/token",
-                "jwks_uri": f"{self.url}/jwks",
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }
-        )
+        described = {
+            "issuer": self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "jwks_uri": f"{self.url}/jwks",
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        if self.tells is not None:
+            described["userinfo_endpoint"] = f"{self.url}/userinfo"
+        return JSONResponse(described)
+
+    async def userinfo(self, request: Request) -> Response:
+        """Tell more about the person whose access token this is, true or not."""
+        if request.headers.get("authorization") != "Bearer t":
+            return JSONResponse({"error": "invalid_token"}, status_code=401)
+        if isinstance(self.tells, bytes):
+            return Response(self.tells, self.telling, media_type="application/json")
+        return JSONResponse(self.tells, status_code=self.telling)
 
     async def jwks(self, _request: Request) -> Response:
         """Publish the key."""
@@ -102,6 +114,7 @@ class Running:
             routes=[
                 Route("/.well-known/openid-configuration", self.provider.metadata),
                 Route("/jwks", self.provider.jwks),
+                Route("/userinfo", self.provider.userinfo),
                 Route("/token", self.provider.token, methods=["POST"]),
             ]
         )

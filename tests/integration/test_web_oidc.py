@@ -468,6 +468,70 @@ def test_only_verified_addresses_of_the_domains_sign_in(
     assert "a verified e-mail address of example.org" in answer.text
 
 
+SUBJECT = "248289761001"
+WITHOUT_ADDRESS = {"email": None, "email_verified": None}
+
+
+@pytest.mark.parametrize(
+    ("tells", "status"),
+    [
+        ({"sub": SUBJECT, "email": "ada@example.org", "email_verified": True}, 303),
+        ({"sub": SUBJECT, "email": "ada@example.org", "email_verified": "true"}, 403),
+        ({"sub": SUBJECT, "email": "ada@evil.test", "email_verified": True}, 403),
+        ({"sub": SUBJECT}, 403),
+        ({"sub": "somebody else", "email": "ada@example.org", "email_verified": True}, 403),
+        ({"email": "ada@example.org", "email_verified": True}, 403),
+        ({}, 403),
+        (None, 403),
+    ],
+    ids=str,
+)
+def test_an_address_that_is_told_on_request_counts_if_it_is_of_the_same_person(
+    web: Web, bent: BentProvider, settings: Set, tells: dict[str, object] | None, status: int
+) -> None:
+    settings(bent.url, CREATE_AS="annotator", DOMAINS="example.org")
+    bent.claims, bent.tells = WITHOUT_ADDRESS, tells
+
+    answer = _back(web.browser(), bent)
+
+    assert answer.status_code == status, answer.text
+    assert [person.name for person in people.listed(web.store)] == ["ada"] * (status == 303)
+
+
+@pytest.mark.parametrize(
+    ("tells", "status", "why"),
+    [
+        ({"error": "server_error"}, 500, "does not answer"),
+        ({"error": "invalid_token"}, 401, "does not answer"),
+        (b"<html>", 200, "cannot be understood"),
+        (b"null", 200, "cannot be understood"),
+        (b"[1]", 200, "cannot be understood"),
+        (b'"ada"', 200, "cannot be understood"),
+        (b"\xff", 200, "cannot be understood"),
+        (b"", 200, "cannot be understood"),
+    ],
+    ids=str,
+)
+def test_a_provider_that_cannot_tell_more_is_a_sentence(
+    web: Web, bent: BentProvider, settings: Set, tells: object, status: int, why: str
+) -> None:
+    settings(bent.url, CREATE_AS="annotator")
+    bent.claims, bent.tells, bent.telling = WITHOUT_ADDRESS, tells, status
+
+    answer = _back(web.browser(), bent)
+
+    assert (answer.status_code, why in answer.text) == (502, True), answer.text
+    assert people.listed(web.store) == ()
+
+
+def test_who_is_known_by_name_only_is_asked_about_no_more(
+    web: Web, bent: BentProvider, settings: Set
+) -> None:
+    settings(bent.url, CREATE_AS="annotator", SCOPES="openid profile")
+    bent.claims, bent.tells, bent.telling = WITHOUT_ADDRESS, {}, 500
+    assert _back(web.browser(), bent).status_code == 303
+
+
 def test_a_provider_that_is_down_is_a_sentence_and_the_password_still_works(
     web: Web, settings: Set
 ) -> None:

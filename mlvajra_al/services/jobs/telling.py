@@ -51,8 +51,9 @@ class Tell:
     def beat(self) -> None:
         """Renew the lease; what comes of it is noticed at the next call."""
         self._told_at = time.monotonic()
-        with self._store.begin() as connection:
-            held = jobs.beat(
+
+        def operation(connection: Connection) -> bool:
+            return jobs.beat(
                 connection,
                 self._job_id,
                 worker=self.worker,
@@ -60,6 +61,8 @@ class Tell:
                 progress=self._progress,
                 message=self._message,
             )
+
+        held = self._store.write(operation)
         self._lost = self._lost or not held
 
     def check(self, connection: Connection) -> None:
