@@ -15,6 +15,7 @@ from mlvajra_al.cli.application import run
 from mlvajra_al.cli.workspace import now, opened
 from mlvajra_al.services import projects, training
 from mlvajra_al.store import processes
+from tests.workers import a_worker, wait_until
 
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 
@@ -169,7 +170,8 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
 ) -> None:
     path = tmp_path / "late.csv"
     path.write_text("id,body\n" + "".join(f"{row},words\n" for row in range(30_000)) + "1\n")
-    assert run([*CREATE.split(), str(path)]) == 1
+    with opened() as store, a_worker(store):
+        assert run([*CREATE.split(), str(path)]) == 1
     err = capsys.readouterr().err
     assert "the project made is made but empty, because the ingest job 1 failed: late.csv: " in err
     assert "line 30,002 has 1 fields where 2 are expected" in err
@@ -187,10 +189,9 @@ def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_p
     waiting = subprocess.Popen(
         [MLVAJRA, *CREATE.split(), path], env=os.environ, stderr=subprocess.PIPE, text=True
     )
-    while not queued(workspace):
-        assert waiting.poll() is None
+    wait_until(lambda: queued(workspace) or waiting.poll() is not None)
     waiting.send_signal(signal.SIGINT)
-    _, err = waiting.communicate(timeout=60)
+    _, err = waiting.communicate(timeout=240)
     assert (waiting.returncode, err) == (130, "mlvajra: interrupted\n")
     assert queued(workspace)
 

@@ -3,15 +3,15 @@ from __future__ import annotations
 import io
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mlvajra_al.cli.application import run
-from mlvajra_al.cli.workspace import OPERATOR, helper, now, opened
-from mlvajra_al.services import overview, sessions
+from mlvajra_al.cli.workspace import OPERATOR, now, opened
+from mlvajra_al.services import sessions
+from tests.workers import a_worker, living
 
 
 def test_debug_is_understood_behind_the_command_too(
@@ -97,12 +97,8 @@ def output(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.fixture
 def worker(workspace: Path) -> Iterator[None]:
-    """A worker on the workspace, as `mlvajra worker` starts it."""
-    with opened() as store, helper(store) as started:
-        started.look()
-        while not overview.worker_seen(store, None, now=now())[0]:
-            time.sleep(0.1)
-            started.look()
+    """Somebody's worker on the workspace."""
+    with opened() as store, a_worker(store):
         yield
 
 
@@ -150,6 +146,19 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
     assert len(labels) == 45
 
 
+def test_a_command_that_finds_no_worker_has_one_of_its_own_for_as_long(
+    workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food")
+    (project,) = json.loads(output(capsys, "project", "list", "--json"))
+    assert project["left"] == 150
+    assert "ingest 1: done" in (workspace / "worker.log").read_text()
+    with opened() as store:
+        assert living(store) == ()
+
+
+@pytest.mark.usefixtures("worker")
 def test_labels_of_a_file_become_answers_of_a_named_source(
     workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +201,7 @@ def test_a_missing_file_is_named(workspace: Path, capsys: pytest.CaptureFixture[
     assert "such.csv: there is no such file" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("worker")
 def test_archived_projects_are_listed_on_request_only(
     workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import pytest
 from typer.main import get_command
 
 from mlvajra_al.cli.application import app, run
-from mlvajra_al.cli.workspace import helper, now, opened
-from mlvajra_al.services import overview
+from mlvajra_al.cli.workspace import opened
+from tests.workers import a_worker
 
 ELSEWHERE = {"run", "worker"}
 """They run until they are stopped: tests/integration/test_supervisor.py starts and stops them."""
@@ -82,11 +81,7 @@ def desk(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
             words = "win a prize now" if place % 2 else "the minutes of our meeting"
             lines.append(f"m{place},{words},{words} number {place},{('ham', 'spam')[place % 2]}")
         (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n")
-    with opened() as store, helper(store) as started:
-        started.look()
-        while not overview.worker_seen(store, None, now=now())[0]:
-            time.sleep(0.05)
-            started.look()
+    with opened() as store, a_worker(store):
         made = "project create spam --source mails.csv --text title,body --id id --labels ham,spam"
         assert run([*made.split(), "--gold", "truth", "--seed", "1", "--retrain-every", "50"]) == 0
         yield tmp_path

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -30,8 +28,8 @@ from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, pool_folder
 from mlvajra_al.store.staging import exclusive
 from tests.factories import LEASE, NOW, a_draft, a_person, an_answer
-
-ROOT = Path(__file__).parents[2]
+from tests.forks import Forks
+from tests.workers import url_of
 
 
 @pytest.fixture
@@ -388,7 +386,7 @@ def test_one_import_at_a_time_changes_a_pool(store: Store, admin: Person, tmp_pa
 
 
 KILLED = """
-import os, sys
+import os
 from datetime import timedelta
 from pathlib import Path
 from mlvajra_al.services.jobs import ingesting
@@ -396,7 +394,7 @@ from mlvajra_al.services.jobs.telling import Tell
 from mlvajra_al.store import jobs, projects, staging
 from mlvajra_al.store.database import Store
 
-url, home, job_id, point = sys.argv[1:]
+url, home, job_id, point = arguments
 store = Store.open(url, Path(home))
 with store.read() as connection:
     job = jobs.get(connection, int(job_id))
@@ -423,13 +421,11 @@ ingesting.ingest(store, job, tell)
     ],
 )
 def test_a_killed_import_leaves_all_or_nothing_and_can_be_repeated(
-    point: str, registered: int, store: Store, admin: Person, tmp_path: Path
+    point: str, registered: int, store: Store, admin: Person, tmp_path: Path, forks: Forks
 ) -> None:
     project = a_project(store, key_column="id")
     job = queue(store, admin, mails(tmp_path / "a.parquet", range(60)), "label")
-    url = store.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-c", KILLED, url, str(store.home), str(job.id), point]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 9
+    assert forks.run(KILLED, url_of(store), store.home, job.id, point) == 9
     _, pool = pool_of(store)
     assert len(pool) == registered
     pool.verify()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from datetime import timedelta
 
 from mlvajra_al import worker
@@ -12,6 +10,7 @@ from mlvajra_al.services.jobs.telling import Tell
 from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import NOW, a_project
+from tests.workers import a_worker, living
 
 
 def enqueue(store: Store, project_id: int, kind: JobKind, dedupe: str | None = None) -> int:
@@ -26,19 +25,12 @@ def claim(store: Store, name: str, now=NOW):
         return jobs.claim(connection, worker=name, now=now, lease=worker.LEASE)
 
 
-def test_a_worker_is_seen_while_it_lives_and_ends_when_told(store: Store) -> None:
-    running = worker.Worker(store, "w1")
-    thread = threading.Thread(target=running.run_forever)
-    thread.start()
-    deadline = time.monotonic() + 20
-    seen = None
-    while seen is None and time.monotonic() < deadline:
+def test_a_worker_is_seen_while_it_lives_and_forgotten_when_it_has_ended(store: Store) -> None:
+    with a_worker(store):
         with store.read() as connection:
             seen = processes.last_seen(connection, "worker")
-    running.stop()
-    thread.join(timeout=20)
-    assert not thread.is_alive()
-    assert seen is not None and seen[1] == ""
+        assert seen is not None and seen[1] == ""
+    assert living(store) == ()
 
 
 def test_a_worker_says_what_it_does(store: Store) -> None:
