@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from tests.soak.annotators import Annotator, Diary
 PROJECT = "tickets"
 PASSWORD = "correct horse battery staple"
 CLOCK = Path(__file__).with_name("clock")
+APP = Path(__file__).parents[2] / "app.py"
 PATIENCE_S = 180.0
 MARKS = {"supervisor": "mlvajra run", "web": "app.py", "worker": "mlvajra_al.worker"}
 """What the command line of each kind of process holds."""
@@ -33,11 +35,15 @@ MARKS = {"supervisor": "mlvajra run", "web": "app.py", "worker": "mlvajra_al.wor
 
 @dataclass
 class House:
-    """`mlvajra run`, the store it runs on, and the right answers."""
+    """`mlvajra run`, the store it runs on, and the right answers.
+
+    `doors` are further web servers on the same database, as on a second machine.
+    """
 
     server: Server
     store: Store
     truth: dict[str, str]
+    doors: list[Server] = field(default_factory=list)
     clients: list[httpx.Client] = field(default_factory=list)
     diaries: list[Diary] = field(default_factory=list)
 
@@ -56,9 +62,15 @@ class House:
         self.diaries.append(annotator.diary)
         return annotator
 
+    @property
+    def servers(self) -> list[Server]:
+        """Every web server, with what runs beside it."""
+        return [self.server, *self.doors]
+
     def client(self, name: str) -> httpx.Client:
-        """Return a browser in which a person is signed in."""
-        client = httpx.Client(base_url=self.server.url, timeout=30)
+        """Return a browser in which a person is signed in, at one server after the other."""
+        server = self.servers[len(self.clients) % len(self.servers)]
+        client = httpx.Client(base_url=server.url, timeout=30)
         self.clients.append(client)
         signed_in = client.post("/account/login", data={"name": name, "password": PASSWORD})
         assert signed_in.status_code == 303, signed_in.text
@@ -81,7 +93,7 @@ class House:
     def processes(self) -> dict[str, list[psutil.Process]]:
         """Return the processes by what they are: supervisor, web, worker."""
         found: dict[str, list[psutil.Process]] = {"supervisor": [], "web": [], "worker": []}
-        for process in self.server.processes():
+        for process in [one for server in self.servers for one in server.processes()]:
             try:
                 words = " ".join(process.cmdline())
             except psutil.NoSuchProcess:
@@ -91,16 +103,17 @@ class House:
                     found[kind].append(process)
         return found
 
-    def kill(self, rng: random.Random) -> str:
-        """End one process of ours with SIGKILL, whichever it is, and say which."""
-        alive = [(kind, one) for kind, some in self.processes().items() for one in some]
-        kind, victim = rng.choice(alive)
+    def kill(self, rng: random.Random, kind: str) -> str:
+        """End one process of a kind with SIGKILL; of any kind where none of this one lives."""
+        alive = [(found, one) for found, some in self.processes().items() for one in some]
+        kind, victim = rng.choice([item for item in alive if item[0] == kind] or alive)
         try:
             victim.kill()
         except psutil.NoSuchProcess:
             return f"{kind} (which had ended)"
-        if kind == "supervisor" and self.server.process is not None:
-            self.server.process.wait()
+        for server in self.servers:  # whom we have started we must notice
+            if server.process is not None and server.process.pid == victim.pid:
+                server.process.wait()
         return kind
 
     @property
@@ -110,12 +123,14 @@ class House:
 
     def recover(self) -> None:
         """Start what nobody else starts again, as an init system would; wait until it answers."""
-        assert self.server.process is not None
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            if self.server.process.poll() is not None:
-                self.server.launch()
-            if self.processes()["web"] and self.server.answers():
+            for server in self.servers:
+                if server.process is None or server.process.poll() is not None:
+                    server.launch()
+            if len(self.processes()["web"]) >= len(self.servers) and all(
+                server.answers() for server in self.servers
+            ):
                 return
             time.sleep(0.1)
         raise AssertionError(f"the app did not come back:\n{self.server.log[-4000:]}")
@@ -129,7 +144,7 @@ def a_house(
     samples: int,
     policy: Policy,
     command: tuple[str | Path, ...] = (MLVAJRA, "run"),
-    **environment: str,
+    doors: int = 1,
 ) -> Iterator[House]:
     """Open a house on an empty database, its pool imported and its first jobs done."""
     home = folder / "workspace"
@@ -151,17 +166,21 @@ def a_house(
     source.write_text("\n".join(f'{{"id": "{t["id"]}", "text": "{t["text"]}"}}' for t in tasks))
     importing.start_import(store, admin, PROJECT, uri=source, now=now)
     paths = [str(CLOCK), os.environ.get("PYTHONPATH", "")]
-    settings = {"MLVAJRA_DATABASE_URL": url, "MLVAJRA_DEMO": "false"} | environment
+    settings = {"MLVAJRA_DATABASE_URL": url, "MLVAJRA_DEMO": "false"}
     settings |= {"PYTHONPATH": os.pathsep.join(paths), "SOAK_CLOCK": str(folder / "clock")}
     (folder / "clock").write_text("")
     server = Server(home, settings, command=command)
-    house = House(server, store, {str(task["id"]): task["label"] for task in tasks})
+    further = [Server(home, settings, command=(sys.executable, APP)) for _ in range(doors - 1)]
+    house = House(server, store, {str(task["id"]): task["label"] for task in tasks}, further)
     try:
         server.start()
+        for door in further:
+            door.start()
         house.wait_until_idle()
         yield house
     finally:
         for client in house.clients:
             client.close()
-        server.end()
+        for started in house.servers:
+            started.end()
         store.close()

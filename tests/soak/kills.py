@@ -6,10 +6,11 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from mlvajra_al.records import Policy
 from tests.soak.annotators import Crew
-from tests.soak.house import House
+from tests.soak.house import MARKS, House
 from tests.soak.invariants import broken_promises, lost_or_changed
 
 ANNOTATORS = 8
@@ -19,16 +20,24 @@ SAMPLES_A_ROUND = 1_500
 POLICY = Policy(retrain_every=25, full_every=5)
 
 
-def kill_rounds(house: House, *, rounds: int, seed: int) -> str:
-    """Let people label through so many kills; fail on any broken promise, return what happened."""
-    sys.stdout.write(f"\nseed {seed}: {rounds} rounds on {house.store.engine.dialect.name}\n")
+def any_kinds(rounds: int, seed: int) -> list[str]:
+    """Return kinds of processes in random order, each as often as any other."""
+    rng = random.Random(seed)
+    thirds = (rng.sample(sorted(MARKS), len(MARKS)) for _ in range(0, rounds, len(MARKS)))
+    return [kind for some in thirds for kind in some][:rounds]
+
+
+def kill_rounds(house: House, kinds: Sequence[str], *, seed: int) -> str:
+    """Kill these one by one while people label; fail on any broken promise, say what happened."""
+    engine = house.store.engine.dialect.name
+    sys.stdout.write(f"\nseed {seed}: {len(kinds)} rounds on {engine}\n")
     rng = random.Random(seed)
     victims: Counter[str] = Counter()
     people = house.annotators(ANNOTATORS, rng)
     with Crew(people, pause_s=lambda: random.expovariate(1 / PAUSE_S)) as crew:
-        for number in range(rounds):
+        for number, kind in enumerate(kinds):
             time.sleep(rng.uniform(0.0, LONGEST_ROUND_S))
-            victims[house.kill(rng)] += 1
+            victims[house.kill(rng, kind)] += 1
             house.recover()
             broken = list(lost_or_changed(house))
             assert not broken, f"seed {seed}, round {number}: {broken[:5]}"

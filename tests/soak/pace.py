@@ -48,7 +48,8 @@ def measure(house: House, *, people: int, seconds: float, rng: random.Random) ->
 
 
 def _memory_mb(house: House) -> float:
-    return sum(process.memory_info().rss for process in house.server.processes()) / MB
+    every = (process for server in house.servers for process in server.processes())
+    return sum(process.memory_info().rss for process in every) / MB
 
 
 def _pace(crew: Crew, memory: list[tuple[float, float]]) -> Pace:
