@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 HTML = """
 <div class="upload">
   <label class="zone">
-    <input class="file" type="file" accept=".csv,.tsv,.jsonl,.ndjson,.parquet,.gz">
+    <input class="file" type="file" accept=".csv,.tsv,.txt,.jsonl,.ndjson,.parquet,.gz">
     <span class="pick">Choose a file</span>
     <span class="hint"></span>
     <span class="bar" hidden><i></i></span>
