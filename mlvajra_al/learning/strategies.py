@@ -154,6 +154,17 @@ def choose(model: Any) -> str:
     return "cold_start" if model is None else "diversified_margin"
 
 
+def needs_model(strategy: str) -> bool:
+    """Tell whether a strategy cannot ask before there is a model.
+
+    Examples
+    --------
+    >>> needs_model("margin"), needs_model("typiclust"), needs_model("auto")
+    (True, False, False)
+    """
+    return strategy in STRATEGIES and STRATEGIES[strategy].needs not in ("nothing", "features")
+
+
 def select_batch(
     model: Any,
     X_pool: Any,
@@ -313,7 +324,7 @@ def _plan(name: str, model: Any, known: Known) -> Strategy:
         given = ", ".join(["auto", *STRATEGIES])
         raise Invalid(f"there is no strategy {name!r}; choose one of: {given}")
     plan = STRATEGIES[name]
-    if plan.needs not in ("nothing", "features") and model is None:
+    if needs_model(name) and model is None:
         raise Invalid(f"strategy {name!r} needs a fitted model; use 'auto' or 'random' before")
     alone = plan.needs == "committee" and has_members(model)
     if plan.needs in ("labels", "committee") and known.labels is None and not alone:

@@ -1,0 +1,210 @@
+"""Play a strategy against an oracle from zero labels: what would labelling have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score
+
+from mlvajra_al.errors import NotEnoughLabels
+from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.scanning import length
+from mlvajra_al.learning.selectors import Positions
+from mlvajra_al.learning.strategies import Ranking, needs_model, rank
+from mlvajra_al.learning.training import train
+from mlvajra_al.records import EstimatorName
+
+Fit = Callable[[Any, NDArray[Any]], Any]
+"""(rows, labels) -> fitted classifier; raises NotEnoughLabels where there can be none."""
+Score = Callable[[NDArray[Any], NDArray[Any]], float]
+"""(true labels, predicted labels) -> how good, higher is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Rows that may be asked, rows that judge, and the true labels of both."""
+
+    X_pool: Any
+    y_pool: NDArray[Any]
+    X_test: Any
+    y_test: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a strategy knows when it is asked for the next batch."""
+
+    model: Any
+    X_pool: Any
+    labelled: Positions
+    labels: NDArray[Any]
+    batch_size: int
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How good the model was after so many labels, and why the last batch was asked."""
+
+    labels: int
+    score: float
+    strategy: str
+    why: str
+
+
+Ask = Callable[[Turn], Ranking]
+
+
+def macro_f1(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Return the mean F1 of the labels, each counting the same.
+
+    Examples
+    --------
+    >>> macro_f1(np.array(["a", "b"]), np.array(["a", "b"]))
+    1.0
+    """
+    return float(f1_score(truth, predicted, average="macro", zero_division=0))
+
+
+def split(X: Any, y: NDArray[Any], *, pool: float, rng: np.random.Generator) -> Split:
+    """Draw the share of the rows that may be asked; the others judge.
+
+    Examples
+    --------
+    >>> parts = split(np.eye(10), np.arange(10), pool=0.7, rng=np.random.default_rng(0))
+    >>> len(parts.y_pool), len(parts.y_test)
+    (7, 3)
+    """
+    order = rng.permutation(length(X))
+    n = round(len(order) * pool)
+    inside, outside = order[:n], order[n:]
+    return Split(take(X, inside), y[inside], take(X, outside), y[outside])
+
+
+def by_strategy(strategy: str) -> Ask:
+    """Return an asker by a key of `STRATEGIES` or "auto".
+
+    A strategy that needs a model draws at random before there is one.
+
+    Examples
+    --------
+    >>> turn = Turn(None, np.eye(4), np.array([2]), np.array(["a"]), 3, np.random.default_rng(0))
+    >>> sorted(by_strategy("margin")(turn).positions.tolist())
+    [0, 1, 3]
+    """
+
+    def ask(turn: Turn) -> Ranking:
+        blind = turn.model is None and needs_model(strategy)
+        return rank(
+            turn.model,
+            turn.X_pool,
+            np.arange(length(turn.X_pool)),
+            strategy="random" if blind else strategy,
+            batch_size=turn.batch_size,
+            n=turn.batch_size,
+            rng=turn.rng,
+            labelled=turn.labelled,
+            labels=turn.labels,
+        )
+
+    return ask
+
+
+def by_estimator(estimator: EstimatorName, *, seed: int) -> Fit:
+    """Return a fit of one of a project's estimators, in full each time.
+
+    Examples
+    --------
+    >>> fit = by_estimator("logistic_regression", seed=0)
+    >>> fit(np.array([[0.0], [1.0]]), np.array(["a", "b"])).predict([[2.0]]).tolist()
+    ['b']
+    """
+    return partial(_fit_in_full, estimator, seed)
+
+
+def _fit_in_full(estimator: EstimatorName, seed: int, X: Any, y: NDArray[Any]) -> Any:
+    return train(estimator, X, y, seed=seed).model
+
+
+def full_score(parts: Split, fit: Fit, score: Score = macro_f1) -> float:
+    """Return how good a model is that was told every label of the pool.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [1.0]]), np.array(["a", "b"])
+    >>> full_score(Split(X, y, X, y), by_estimator("logistic_regression", seed=0))
+    1.0
+    """
+    model = fit(parts.X_pool, parts.y_pool)
+    return score(parts.y_test, np.asarray(model.predict(parts.X_test)))
+
+
+def rounds(
+    parts: Split,
+    ask: Ask,
+    *,
+    fit: Fit,
+    batch_size: int,
+    rng: np.random.Generator,
+    score: Score = macro_f1,
+) -> Iterator[Round]:
+    """Ask, answer, fit, judge; round after round until nothing is left to ask.
+
+    Stop when you have seen enough: nothing runs ahead.
+
+    Parameters
+    ----------
+    parts : Split
+    ask : callable
+        From `by_strategy`, or your own.
+    fit : callable
+        From `by_estimator`, or your own.
+    batch_size : int
+    rng : numpy.random.Generator
+    score : callable
+
+    Yields
+    ------
+    Round
+        While there is no model yet its score is 0.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(0, 1, (30, 2)), rng.normal(5, 1, (30, 2))])
+    >>> parts = split(X, np.repeat(["a", "b"], 30), pool=0.5, rng=rng)
+    >>> fit = by_estimator("logistic_regression", seed=0)
+    >>> curve = list(rounds(parts, by_strategy("auto"), fit=fit, batch_size=10, rng=rng))
+    >>> [(one.labels, one.score, one.strategy) for one in curve][:1]
+    [(10, 1.0, 'cold_start')]
+    """
+    labelled, model = np.empty(0, dtype=np.intp), None
+    while len(labelled) < len(parts.y_pool):
+        size = min(batch_size, len(parts.y_pool) - len(labelled))
+        turn = Turn(model, parts.X_pool, labelled, parts.y_pool[labelled], size, rng)
+        asked = ask(turn)
+        labelled = np.concatenate([labelled, asked.positions])
+        try:
+            model = fit(take(parts.X_pool, labelled), parts.y_pool[labelled])
+        except NotEnoughLabels:
+            yield Round(len(labelled), 0.0, asked.strategy, asked.why)
+            continue
+        predicted = np.asarray(model.predict(parts.X_test))
+        yield Round(len(labelled), score(parts.y_test, predicted), asked.strategy, asked.why)
+
+
+def labels_to(curve: Sequence[Round], wanted: float) -> int | None:
+    """Return after how many labels a score was first reached; None if it never was.
+
+    Examples
+    --------
+    >>> curve = [Round(10, 0.5, "random", ""), Round(20, 0.9, "random", "")]
+    >>> labels_to(curve, 0.8), labels_to(curve, 0.95)
+    (20, None)
+    """
+    return next((one.labels for one in curve if one.score >= wanted), None)
