@@ -7,7 +7,7 @@ import streamlit as st
 from mlvajra_al.records import Action, Person, Project
 from mlvajra_al.services import answers
 from mlvajra_al.web import widgets
-from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import lease, now, store
 
@@ -38,7 +38,7 @@ def main() -> None:
             key="annotate_view",
         )
     if view == "My answers":
-        my_answers(project, person)
+        my_answers(project)
         return
     labelling_card(project, person)
     guidelines(project)
@@ -55,8 +55,8 @@ def guidelines(project: Project) -> None:
             st.markdown(f"**{widgets.plain(label.display)}**: {widgets.plain(label.definition)}")
 
 
-@st.fragment
-def my_answers(project: Project, person: Person) -> None:
+@live()
+def my_answers(person: Person, project: Project) -> None:
     """List what the person said, newest first, to search, change and take back."""
     kinds = KINDS | {
         ("answer", label.name): f"Answered: {label.display}" for label in project.labels

@@ -8,7 +8,7 @@ from mlvajra_al.records import Person, Progress, Project
 from mlvajra_al.services import overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.projects import listed
-from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.report import measured
@@ -162,7 +162,7 @@ def version_link(project: Project, state: Progress, rows: tuple[versions.Version
         page_link("versions", words, icon=":material/balance:")
 
 
-@st.fragment(run_every=3)
+@live(every=3)
 def loop_card(person: Person, project: Project) -> None:
     """Draw what the loop is doing, and whether the worker is alive."""
     state = progress(store(), person, project.name, now=now())
@@ -275,7 +275,7 @@ def draw(person: Person, project: Project) -> None:
     with left:
         next_steps(person, project, state, rows)
     with middle, st.container(border=True, height="stretch"):
-        loop_card(person, project)
+        loop_card(project)
     with right:
         champion_card(state, rows)
     if state.answered:

@@ -10,7 +10,7 @@ import streamlit as st
 from mlvajra_al.records import ACTIVE, Person, Project
 from mlvajra_al.services import overview, training, versions
 from mlvajra_al.services.progress import progress
-from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.report import measured
@@ -78,7 +78,7 @@ def what_happens(
     )
 
 
-@st.fragment(run_every=1)
+@live("admin", every=1)
 def running(person: Person, project_name: str) -> None:
     """Draw the jobs that wait or run, with a way to cancel them."""
     jobs = training.jobs_of(store(), project_name, limit=20)
@@ -168,7 +168,7 @@ def draw(person: Person, project: Project) -> None:
         with left:
             start_box(person, project, rows)
         with right, st.container(border=True, height="stretch"):
-            running(person, project.name)
+            running(project.name)
         curve(project, rows)
         jobs_table(project)
     with settings:

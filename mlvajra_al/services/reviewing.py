@@ -8,18 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
-from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
+from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded, Why
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append
 from mlvajra_al.services.people import require
 from mlvajra_al.services.resolving import winner
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import claims, reviews
+from mlvajra_al.store import claims, ranking, reviews
 from mlvajra_al.store.database import Connection, Store
 
 Outcome = Literal["label", "ask_again", "leave"]
 ACTIONS: dict[Outcome, Action] = {"label": "answer", "ask_again": "skip", "leave": "flag"}
 """A decision is an event like any other, so that the log tells all of it."""
+ASKED_AGAIN = Why("review", None, 0, None, None, holdout=False)
+"""Why a sample is asked about that only imported labels have spoken of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,9 @@ def decide(
 
 
 def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
-    """Open the slots that flags have closed, to whoever has not spoken about the sample."""
-    for event in _standing(events.of_sample(connection, project.id, sample_key)):
+    """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides."""
+    said = _standing(events.of_sample(connection, project.id, sample_key))
+    for event in said:
         if event.action == "flag":
             claims.reopen(
                 connection,
@@ -150,3 +153,6 @@ def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
                 person_id=event.person_id,
                 lease_until=None,
             )
+    if said and not ranking.is_wanted(connection, project.id, sample_key):
+        why = said[0].why or ASKED_AGAIN
+        ranking.want_another(connection, project.id, sample_key, position=said[0].position, why=why)

@@ -21,6 +21,7 @@ ATTEMPT_WINDOW = timedelta(minutes=5)
 SEEN_EVERY = timedelta(minutes=5)
 """When a session was last used is known to this precision, to spare the database."""
 WRONG = "the name or the password is wrong; try again"
+WRONG_NOW = "the present password is wrong; try again"
 NOWHERE = Origin()
 
 
@@ -63,10 +64,18 @@ def sign_in(
         raise BadPassword(WRONG)
 
     def operation(connection: Connection) -> str:
+        if not _stands(connection, name, password_hash):
+            raise BadPassword(WRONG)
         attempts.forget(connection, name)
         return open_for(connection, person, Opened(origin, now, life))
 
     return store.write(operation)
+
+
+def _stands(connection: Connection, name: str, password_hash: str | None) -> bool:
+    """Say whether a password that was just checked, which takes a while, is still the one."""
+    person, current = people.by_name(connection, name, hold=True)
+    return current == password_hash and person.disabled_at is None
 
 
 def open_for(connection: Connection, person: Person, opened: Opened) -> str:
@@ -92,6 +101,7 @@ def _attempt(
     connection: Connection, name: str, origin: Origin, *, now: datetime
 ) -> tuple[Person, str | None] | None:
     since = now - ATTEMPT_WINDOW
+    attempts.hold(connection, name, address=origin.address)
     attempts.drop(connection, before=since)
     counted = attempts.counts(connection, name, address=origin.address, since=since)
     limits = (ATTEMPTS, ATTEMPTS_OF_A_NAME, ATTEMPTS_FROM_AN_ADDRESS)
@@ -154,10 +164,12 @@ def change_password(
     if stored is None:
         raise Conflict("you have no password here; you sign in with your organisation's account")
     if not matches(stored, old):
-        raise BadPassword("the present password is wrong; try again")
+        raise BadPassword(WRONG_NOW)
     password_hash = hash_of(new)
 
     def operation(connection: Connection) -> None:
+        if not _stands(connection, person.name, stored):
+            raise BadPassword(WRONG_NOW)
         attempts.forget(connection, person.name)
         people.set_password(connection, person.id, password_hash)
         sessions.revoke_all(connection, person.id, now=now, keep=keep)

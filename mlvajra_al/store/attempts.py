@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 from mlvajra_al.store.schema import login_attempt
 
 NAME_MAX = 80
+NAMES, ADDRESSES = 0x6D6C7601, 0x6D6C7602
+"""Kinds of PostgreSQL's advisory locks."""
 
 
 def _named(name: str) -> ColumnElement[bool]:
@@ -20,6 +22,14 @@ def add(connection: Connection, name: str, *, address: str, now: datetime) -> No
     connection.execute(
         insert(login_attempt).values(name=name.lower()[:NAME_MAX], address=address, at=now)
     )
+
+
+def hold(connection: Connection, name: str, *, address: str) -> None:
+    """Let nobody else count under a name or from an address until this transaction ends."""
+    if connection.dialect.name != "postgresql":  # SQLite has one writer anyway
+        return
+    for kind, what in ((NAMES, name.lower()[:NAME_MAX]), (ADDRESSES, address)):
+        connection.execute(select(func.pg_advisory_xact_lock(kind, func.hashtext(what))))
 
 
 def counts(

@@ -49,9 +49,14 @@ def get(connection: Connection, person_id: int) -> Person:
     return as_person(row)
 
 
-def by_name(connection: Connection, name: str) -> tuple[Person, str | None]:
-    """Return a person by name, in whatever case, with the stored password hash."""
+def by_name(connection: Connection, name: str, *, hold: bool = False) -> tuple[Person, str | None]:
+    """Return a person by name, in whatever case, with the stored password hash.
+
+    With `hold` nobody changes either until this transaction ends.
+    """
     query = select(person).where(func.lower(person.c.name) == func.lower(name))
+    if hold:
+        query = query.with_for_update(key_share=True)
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("person", name)

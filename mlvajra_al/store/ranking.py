@@ -32,25 +32,47 @@ def place(connection: Connection, project_id: int, sample_key: str) -> tuple[int
     return None if row is None else (row.position, why(row))
 
 
+def is_wanted(connection: Connection, project_id: int, sample_key: str) -> bool:
+    """Say whether an answer about a sample is still wanted."""
+    query = select(slot.c.id).where(
+        slot.c.project_id == project_id, slot.c.sample_key == sample_key, WAITING
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
+def want_another(
+    connection: Connection, project_id: int, sample_key: str, *, position: int, why: Why
+) -> None:
+    """Want one more answer about a sample than so far."""
+    query = select(func.max(slot.c.slot_no)).where(
+        slot.c.project_id == project_id, slot.c.sample_key == sample_key
+    )
+    last = connection.scalar(query)
+    following = 0 if last is None else last + 1
+    row = _row(project_id, Ranked(sample_key, position, why), following)
+    # Another reviewer may want the same at this moment.
+    connection.execute(insert_once(connection, slot), row)
+
+
+def _row(project_id: int, item: Ranked, slot_no: int) -> dict[str, Any]:
+    return {
+        "project_id": project_id,
+        "sample_key": item.sample_key,
+        "position": item.position,
+        "slot_no": slot_no,
+        "rank": item.why.rank,
+        "holdout": item.why.holdout,
+        "strategy": item.why.strategy,
+        "utility": item.why.utility,
+        "version": item.why.version,
+        "inclusion_probability": item.why.inclusion_probability,
+    }
+
+
 def _insert(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
 ) -> None:
-    rows = [
-        {
-            "project_id": project_id,
-            "sample_key": item.sample_key,
-            "position": item.position,
-            "slot_no": slot_no,
-            "rank": item.why.rank,
-            "holdout": item.why.holdout,
-            "strategy": item.why.strategy,
-            "utility": item.why.utility,
-            "version": item.why.version,
-            "inclusion_probability": item.why.inclusion_probability,
-        }
-        for item in ranked
-        for slot_no in range(overlap)
-    ]
+    rows = [_row(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
     if rows:
         # Somebody may be refilling the same pool at this moment.
         connection.execute(insert_once(connection, slot), rows)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    func,
     text,
 )
 
@@ -76,6 +77,7 @@ person = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("disabled_at", UtcDateTime),
 )
+Index("ix_person_lower_name", func.lower(person.c.name), unique=True)
 
 session = Table(
     "session",

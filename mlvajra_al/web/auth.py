@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
 from urllib.parse import quote, urlsplit
 
 import streamlit as st
@@ -18,8 +21,11 @@ from mlvajra_al.services import credentials, people, sessions
 from mlvajra_al.web.api.answers import error_response
 from mlvajra_al.web.context import looked_up, now, store
 from mlvajra_al.web.options import SESSION_HEADER
+from mlvajra_al.web.policy import content_policy
 from mlvajra_al.web.probes import answered
 from mlvajra_al.web.scopes import SAFE, needed
+
+P = ParamSpec("P")
 
 COOKIE = "mlv_session"
 TRUSTED_PREFIX = b"x-mlv-"
@@ -41,15 +47,8 @@ PUBLIC = frozenset(
 PROBES = frozenset({"/healthz", "/readyz"})
 FOR_PROGRAMS = ("/api/", "/metrics")
 MACHINERY = ("/_stcore/", "/static/", "/media/", "/component/")
-STREAMLIT_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "media-src 'self' data: blob:; worker-src 'self' blob:; frame-src 'self' blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-"""Streamlit's own pages need inline styles and compiled charts, but nothing from other hosts."""
+POLICY = b"content-security-policy"
 HEADERS = (
-    (b"content-security-policy", STREAMLIT_POLICY.encode()),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"SAMEORIGIN"),
@@ -100,7 +99,8 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             answered[message["status"]] += 1
             present = {name.lower() for name, _ in message["headers"]}
-            added = [pair for pair in HEADERS if pair[0] not in present]
+            own = (POLICY, content_policy()), *HEADERS
+            added = [pair for pair in own if pair[0] not in present]
             message = {**message, "headers": [*message["headers"], *added]}
         await send(message)
 
@@ -190,6 +190,29 @@ def require_role(role: Role = "annotator") -> Person:
         st.warning(f"This page is for {role}s. Ask an admin if you need it.")
         st.stop()
     return person
+
+
+def live(
+    role: Role = "annotator", *, every: float | None = None
+) -> Callable[[Callable[Concatenate[Person, P], None]], Callable[P, None]]:
+    """Make a fragment of what draws for a person, who is looked up anew for each of its runs.
+
+    A fragment runs without the page around it, for as long as the websocket is open; `every` so
+    many seconds, and when something in it is used.
+    """
+
+    def made(draw: Callable[Concatenate[Person, P], None]) -> Callable[P, None]:
+        @st.fragment(run_every=every)
+        @wraps(draw)
+        def fragment(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                draw(require_role(role), *args, **kwargs)
+            except MlvajraError as error:
+                st.warning(str(error))
+
+        return fragment
+
+    return made
 
 
 def _signed_in() -> Person | None:

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import ACTIVE, ENDED, Job, JobKind
+from mlvajra_al.records import ACTIVE, ENDED, Job, JobKind, Person
 from mlvajra_al.services import training
 from mlvajra_al.services.progress import missing_labels
+from mlvajra_al.web.auth import live
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.widgets import plain, plural
@@ -111,10 +112,10 @@ def job_line(job: Job) -> None:
 def follow(job_id: int, *, done: str = "") -> None:
     """Show a job until it is over, then run the page again."""
 
-    @st.fragment(run_every=0.7)
-    def watch() -> None:
+    @live(every=0.7)
+    def watch(person: Person) -> None:
         try:
-            job = training.job(store(), None, job_id)
+            job = training.job(store(), person, job_id)
         except NotFound:
             return
         job_line(job)

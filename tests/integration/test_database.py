@@ -29,6 +29,7 @@ def names(store: Store) -> set[str]:
         return set(connection.scalars(select(person.c.name)))
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_make_exactly_the_tables_of_the_schema(store: Store) -> None:
     with store.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})

@@ -23,6 +23,8 @@ from mlvajra_al.store.schema import metadata
 from tests.factories import NOW
 
 ROWS = 3
+# Of an index on an expression SQLite does not say what it is of.
+pytestmark = pytest.mark.filterwarnings("ignore:.*expression-based index")
 EARLIER = [name for name in reversed(revisions.known()) if name != revisions.newest()]
 
 
@@ -209,3 +211,17 @@ def test_processes_that_start_at_once_do_not_collide(database_url: str, tmp_path
     store = Store.open(database_url, tmp_path / "home")
     assert _differences(store) == []
     store.close()
+
+
+def test_people_whose_names_differ_in_case_only_get_names_of_their_own(empty: Store) -> None:
+    tables = _made_by(empty, "0001")
+    person = tables.tables["person"]
+    names = ["Anna", "anna", "Bob", "ANNA"]
+    with empty.begin() as connection:
+        for number, name in enumerate(names, start=1):
+            row = {column.name: _value(person, column.name, number) for column in person.columns}
+            connection.execute(person.insert().values(row | {"id": number, "name": name}))
+    empty.migrate()
+    with empty.read() as connection:
+        found = connection.scalars(select(person.c.name).order_by(person.c.id)).all()
+    assert found == ["Anna", "anna 2", "Bob", "ANNA 4"]

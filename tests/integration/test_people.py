@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -628,3 +629,88 @@ def test_a_person_who_is_not_there_is_named(store: Store) -> None:
 def test_a_name_nobody_can_have_is_wrong_like_any_other(store: Store) -> None:
     with pytest.raises(BadPassword, match="the name or the password is wrong"):
         enter(store, "ad\x00min")
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen while a password is compared, which takes a while."""
+    compare = sessions.matches
+
+    def slowly(password_hash: str | None, password: str) -> bool:
+        happens()
+        return compare(password_hash, password)
+
+    monkeypatch.setattr(sessions, "matches", slowly)
+
+
+def test_a_password_that_is_replaced_while_it_is_compared_opens_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(store, "Ada")
+    _meanwhile(
+        monkeypatch,
+        lambda: people.set_password(store, None, name="Ada", password="another one", now=NOW),
+    )
+    with pytest.raises(BadPassword):
+        enter(store, "Ada")
+    assert sessions.everybodys(store, a_person(store, "Root", role="admin"), now=NOW) == ()
+
+
+def test_an_account_that_is_disabled_while_its_password_is_compared_stays_shut(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(store, "Ada")
+    _meanwhile(monkeypatch, lambda: people.disable(store, None, name="Ada", now=NOW))
+    with pytest.raises(BadPassword):
+        enter(store, "Ada")
+
+
+def test_of_two_changes_from_the_same_password_one_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = with_password(store, "Ada")
+    _meanwhile(
+        monkeypatch,
+        lambda: people.set_password(store, None, name="Ada", password="another one", now=NOW),
+    )
+    with pytest.raises(BadPassword, match="present password"):
+        sessions.change_password(
+            store, ada, old=PASSWORD, new="a third of mine", keep=None, now=NOW
+        )
+
+
+def test_two_who_ask_for_one_name_in_different_case_at_once_do_not_both_get_it(
+    store: Store,
+) -> None:
+    together = threading.Barrier(2)
+
+    def add(name: str) -> str:
+        with store.begin() as connection:
+            if store.engine.dialect.name == "postgresql":  # SQLite lets one writer in
+                together.wait(timeout=30)
+            stored.add(connection, name, role="annotator", password_hash=None, now=NOW)
+        return name
+
+    got = []
+    with ThreadPoolExecutor(2) as crowd:
+        for done in [crowd.submit(add, name) for name in ("Anna", "anna")]:
+            try:
+                got.append(done.result(timeout=60))
+            except Conflict as error:
+                assert "there is a person" in str(error)
+    assert len(got) == 1
+    with store.read() as connection:
+        assert stored.by_name(connection, "ANNA")[0].name == got[0]
+
+
+def test_no_more_passwords_are_looked_at_however_many_ask_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(store, "Ada")
+    looked = []
+    monkeypatch.setattr(sessions, "matches", lambda *_: bool(looked.append(1)))
+    with ThreadPoolExecutor(12) as crowd:
+        said = [
+            word for words in crowd.map(lambda _: fail(store, "Ada"), range(36)) for word in words
+        ]
+    assert len(looked) == sessions.ATTEMPTS
+    assert said.count("Throttled") == 36 - sessions.ATTEMPTS

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import delete, false, select, update
 
 from mlvajra_al.errors import Invalid, NotAllowed
 from mlvajra_al.records import Person, Policy, Project
@@ -14,6 +15,7 @@ from mlvajra_al.services.answers import Wanted
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.schema import annotation, slot
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
 
@@ -156,6 +158,47 @@ def test_asking_somebody_else_opens_the_sample_for_those_who_said_nothing(
     assert waiting(store, rita) == []
     assert "p0" in claimed(a_person(store, "Cleo"))
     assert "p0" not in claimed(ada)
+
+
+def test_asking_somebody_else_about_differing_answers_wants_one_more_answer(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    say(store, bob, "p0", "spam")
+    decide(store, rita, Decision("p0", "ask_again"))
+    assert waiting(store, rita) == []
+    cleo, rng = a_person(store, "Cleo"), np.random.default_rng(0)
+    first, *_ = claiming.claim(store, cleo, "spam", n=6, now=NOW, lease=LEASE, rng=rng)
+    assert first.sample_key == "p0", "it is asked at once, not behind the others"
+    say(store, cleo, "p0", "spam")
+    assert gold(store, project)["p0"] == "spam"
+    assert waiting(store, rita) == ["p0"], "with one more opinion to decide by"
+
+
+def test_asking_again_twice_wants_one_answer_until_it_is_given(
+    store: Store, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    say(store, bob, "p0", "spam")
+    for _ in range(2):
+        decide(store, rita, Decision("p0", "ask_again"))
+    with store.read() as connection:
+        wanted = select(slot.c.slot_no).where(slot.c.sample_key == "p0", slot.c.done == false())
+        assert connection.scalars(wanted).all() == [2]
+
+
+def test_samples_that_only_a_file_has_labelled_can_be_asked_about(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p5", "ham")
+    say(store, bob, "p5", "spam")
+    with store.begin() as connection:  # as an import of labels leaves it
+        connection.execute(delete(slot).where(slot.c.sample_key == "p5"))
+        connection.execute(update(annotation).values(strategy=None, rank=None))
+    decide(store, rita, Decision("p5", "ask_again"))
+    with store.read() as connection:
+        found = connection.execute(select(slot).where(slot.c.sample_key == "p5")).one()
+    assert (found.slot_no, found.position, found.strategy) == (0, 5, "review")
 
 
 def test_only_a_reviewer_decides(store: Store, ada: Person) -> None:

@@ -14,11 +14,11 @@ import pytest
 from google.protobuf.message import Message
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from mlvajra_al import worker
 from mlvajra_al.records import Role
-from mlvajra_al.services import people
+from mlvajra_al.services import people, training
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.integration.test_web_server import PAGES, PASSWORD, started
@@ -56,18 +56,26 @@ class Site:
 
     def drawn(self, role: Role, page: str, query: str = "") -> list[ForwardMsg]:
         """Open a page as a browser does, and return what it is told to draw."""
-        asked = BackMsg()
-        asked.rerun_script.page_name = "" if page == "home" else page
-        asked.rerun_script.query_string = query
-        with connect(
+        with self.opened(self.cookies[role]) as socket:
+            return _opens(socket, page, query)
+
+    def opened(self, cookie: str) -> ClientConnection:
+        """Return a websocket as a browser opens it."""
+        return connect(
             f"ws://{self.host}/_stcore/stream",
-            additional_headers={"Cookie": f"mlv_session={self.cookies[role]}"},
+            additional_headers={"Cookie": f"mlv_session={cookie}"},
             origin=f"http://{self.host}",  # type: ignore[arg-type]
             subprotocols=["streamlit"],  # type: ignore[list-item]
             max_size=None,
-        ) as socket:
-            socket.send(asked.SerializeToString())
-            return list(_until_finished(socket))
+        )
+
+
+def _opens(socket: ClientConnection, page: str, query: str = "") -> list[ForwardMsg]:
+    asked = BackMsg()
+    asked.rerun_script.page_name = "" if page == "home" else page
+    asked.rerun_script.query_string = query
+    socket.send(asked.SerializeToString())
+    return list(_until_finished(socket))
 
 
 def _until_finished(socket: Any) -> Iterator[ForwardMsg]:
@@ -241,3 +249,33 @@ def test_an_uploaded_file_with_a_hostile_name_is_kept_under_a_plain_one(
     names = {path.name for path in (Path(site.store.home) / "uploads").glob("*/*")}
 
     assert names <= {"_img src_x onerror_evil()_.jsonl"}
+
+
+def _presses(socket: ClientConnection, drawn: list[ForwardMsg], button: str) -> list[ForwardMsg]:
+    """Press a button of a fragment, which runs without the page around it."""
+    asked = BackMsg()
+    for message in drawn:
+        if message.WhichOneof("type") == "new_session":
+            asked.rerun_script.page_script_hash = message.new_session.page_script_hash
+        element = message.delta.new_element
+        if message.delta.fragment_id and element.button.label == button:
+            asked.rerun_script.fragment_id = message.delta.fragment_id
+            pressed = asked.rerun_script.widget_states.widgets.add()
+            pressed.id, pressed.trigger_value = element.button.id, True
+    assert asked.rerun_script.fragment_id, f"there is no {button} in a fragment"
+    socket.send(asked.SerializeToString())
+    return list(_until_finished(socket))
+
+
+def test_a_page_that_stays_open_is_of_no_use_to_somebody_whose_account_was_disabled(
+    site: Site, hostile: httpx.Client
+) -> None:
+    people.add(site.store, None, name="boss", role="admin", password=PASSWORD, now=now())
+    assert hostile.post(f"{P}/jobs", json={"kind": "retrain"}).status_code == 202
+    with site.opened(_cookie(site.host, "boss")) as socket:
+        drawn = _opens(socket, "train", f"project={P.rsplit('/', 1)[1]}")
+        people.disable(site.store, None, name="boss", now=now())
+        said = _presses(socket, drawn, "Cancel")
+    assert "Your session has ended" in _texts(said)
+    job, *_ = training.jobs_of(site.store, NAME)
+    assert (job.kind, job.state) == ("retrain", "queued")

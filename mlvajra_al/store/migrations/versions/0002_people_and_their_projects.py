@@ -27,7 +27,23 @@ def upgrade() -> None:
         batch.create_index("ix_audit_project", ["project_id", "id"])
 
 
+def _names() -> None:
+    """Let no two people have one name that differs in case only.
+
+    Two who asked at the same moment could; since then neither has been able to sign in.
+    """
+    person = sa.table("person", sa.column("id", ID), sa.column("name", sa.String(80)))
+    earlier = person.alias("earlier")
+    taken = sa.select(earlier.c.id).where(
+        sa.func.lower(earlier.c.name) == sa.func.lower(person.c.name), earlier.c.id < person.c.id
+    )
+    numbered = sa.func.substr(person.c.name, 1, 60) + " " + sa.cast(person.c.id, sa.String(19))
+    op.execute(sa.update(person).where(taken.exists()).values(name=numbered))
+    op.create_index("ix_person_lower_name", "person", [sa.text("lower(name)")], unique=True)
+
+
 def _people() -> None:
+    _names()
     with op.batch_alter_table("session", recreate="never") as batch:
         batch.add_column(sa.Column("seen_at", TIME, nullable=True))
         batch.add_column(sa.Column("agent", sa.String(200), server_default="", nullable=False))
