@@ -80,6 +80,7 @@ def _display(project: Project, label: str | None) -> str:
 
 
 def _decide(project: Project, person: Person, case: Case) -> None:
+    # Buttons belong to their case: a second click, still on the old page, decides nothing else.
     st.markdown("**Your decision**")
     comment = st.text_input(
         "Comment", placeholder="Why (may stay empty)", key=f"why_{case.sample_key}", max_chars=2_000
@@ -88,7 +89,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
         for label in project.labels:
             if st.button(
                 widgets.plain(label.display),
-                key=f"give_{label.name}",
+                key=f"give_{case.sample_key}_{label.name}",
                 help=widgets.plain(label.definition) or None,
                 type="primary",
             ):
@@ -96,9 +97,14 @@ def _decide(project: Project, person: Person, case: Case) -> None:
                 _settle(project, person, settled)
     stays = _display(project, case.label)
     with st.container(horizontal=True):
-        if st.button("Ask somebody else", help="Whoever has not said anything about it yet"):
+        if st.button(
+            "Ask somebody else",
+            key=f"ask_{case.sample_key}",
+            help="Whoever has not said anything about it yet",
+        ):
             _settle(project, person, Decision(case.sample_key, "ask_again", comment=comment))
-        if st.button(f"Leave it as {stays}" if stays else "Leave it without a label"):
+        leave = f"Leave it as {stays}" if stays else "Leave it without a label"
+        if st.button(leave, key=f"leave_{case.sample_key}"):
             _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
 
 

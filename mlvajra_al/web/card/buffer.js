@@ -72,6 +72,7 @@ Object.assign(LabellingCard.prototype, {
     clearTimeout(this.soon);
     this.soon = null;
     if (this.dead) return;
+    this.returned ||= returned; // said while a beat is under way, it holds for the next
     const again = () => {
       clearTimeout(this.timer);
       const fast = this.counted.loop_state === "training" || this.counted.loop_state === "queued";
@@ -81,13 +82,16 @@ Object.assign(LabellingCard.prototype, {
     this.beating = true;
     const saves = this.saves;
     const shown = this.buffer[0];
+    const back = this.returned;
+    this.returned = false;
     const claims = [...this.buffer.map((claim) => claim.claim_id), ...this.outbox.claims()].filter(Boolean);
     const result = await this.post("claims/heartbeat", { claims });
     this.beating = false;
     if (this.dead) return;
-    if (result.status === 200) this.heard(result.data, { fresh: saves === this.saves, asked: claims, returned: returned && shown === this.buffer[0] });
+    if (result.status === 200) this.heard(result.data, { fresh: saves === this.saves, asked: claims, returned: back && shown === this.buffer[0] });
     else this.noClaims(result);
-    again();
+    if (this.returned && result.status === 200) this.beat();
+    else again();
   },
 
   heard(state, { fresh, asked, returned }) {

@@ -27,6 +27,7 @@ class LabellingCard {
     this.counted = { counts: {}, mine: 0, left: 0, until_retrain: 0, retrain_every: 20, version: null, champion: null, loop_state: "waiting", loop_message: "" };
     this.known = false;
     this.saves = 0;
+    this.returned = false; // to a card that nobody looked at for a while
     this.link = "ok"; // ok | offline | signed_out | wrong_person
     this.end = null; // [title, words] when there is no card to show
     this.dead = false;
@@ -183,7 +184,7 @@ class LabellingCard {
 
   // A second click of a double click is not meant for the next card.
   pressed(event, run) {
-    if (event.detail > 1 && performance.now() - this.since < DOUBLE_CLICK_MS) return;
+    if (event.detail > 1 && event.timeStamp - this.since < DOUBLE_CLICK_MS) return; // when it was clicked, not heard
     run();
   }
 

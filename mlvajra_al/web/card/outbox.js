@@ -89,6 +89,7 @@ class Outbox {
     this.timer = null;
     this.pumping = false;
     this.waiting = {}; // answers of other people in this browser, by person
+    this.looked = false; // for what closed tabs have left
     this.onChange = () => {};
     this.onSaved = () => {};
     hold(this.key);
@@ -139,6 +140,7 @@ class Outbox {
       release();
     }
     this.waiting = this.others();
+    this.looked = true;
     this.onChange();
     this.pump();
   }

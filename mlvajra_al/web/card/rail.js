@@ -20,6 +20,7 @@ function statusOf(outbox, link) {
   if (outbox.state === "trouble") return ["warn", `The server has trouble${outbox.reason ? `: ${outbox.reason}` : ""} (${waiting} waiting, ${kept})`];
   if (waiting) return ["busy", `Saving (${waiting})`];
   if (outbox.rejected.length) return ["bad", `${count(outbox.rejected.length, "answer")} not accepted: see the notice`];
+  if (!outbox.looked) return ["busy", "Looking for answers kept in this browser"];
   return ["good", "All saved"];
 }
 
