@@ -11,17 +11,23 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from mlvajra_al.services import tokens
+from mlvajra_al.store.database import Store
+
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 DEMOS = ("spam", "tumours", "digits")
 START_SECONDS = 300
-STOP_SECONDS = 30
+STOP_SECONDS = 60
 
 
 @dataclass
@@ -105,13 +111,19 @@ class Server:
         pytest.fail(f"the server was not ready after {self.patience_s} s")
 
     def stop(self) -> int:
-        """Stop as Ctrl-C does, which reaches all processes of a terminal; return the exit code."""
+        """Stop as Ctrl-C does, which reaches all processes of a terminal; return the exit code.
+
+        A process that is left is a failure.
+        """
         assert self.process is not None
         started = self.processes()
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
         try:
-            return self.process.wait(timeout=STOP_SECONDS)
+            code = self.process.wait(timeout=STOP_SECONDS)
+            left = psutil.wait_procs(started, timeout=STOP_SECONDS)[1]
+            assert not left, f"the server left {left}"
+            return code
         except subprocess.TimeoutExpired:
             pytest.fail(f"the server did not stop in {STOP_SECONDS} s")
         finally:
@@ -123,11 +135,22 @@ class Server:
         if self.process is not None:
             self.process.wait()
 
+    @contextmanager
+    def opened(self) -> Iterator[Store]:
+        """Yield the workspace's store, beside the processes."""
+        sqlite = f"sqlite:///{self.home / 'mlvajra.db'}"
+        store = Store.open(self.environment.get("MLVAJRA_DATABASE_URL", sqlite), self.home)
+        try:
+            yield store
+        finally:
+            store.close()
+
     def client(self, person: str = "admin") -> httpx.Client:
         """Return a program's HTTP client, signed in as a person by a token of their own."""
-        token = self.run("token", "create", "--user", person)
-        assert token.returncode == 0, token.stderr
-        headers = {"Authorization": f"Bearer {token.stdout.strip()}"}
+        grant, now = tokens.Grant("a test"), datetime.now(UTC)
+        with self.opened() as store:
+            token = tokens.create(store, None, name=person, grant=grant, now=now)
+        headers = {"Authorization": f"Bearer {token}"}
         return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
 
     def wait_for_demos(self) -> None:

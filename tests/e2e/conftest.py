@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
-from tests.e2e.desk import Desk, a_person
+from tests.e2e.beside import PASSWORD, a_person
+from tests.e2e.controls import settled
+from tests.e2e.desk import Desk
 from tests.server import Server
 
-PASSWORD = "correct horse battery staple"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",
@@ -26,16 +35,29 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
 SPY = Path(__file__).parent / "spy"
-expect.set_options(timeout=20_000)  # a machine that does other things too is slow, not wrong
+PATIENCE_MS = 90_000
+"""A machine that does other things too is slow, not wrong."""
+expect.set_options(timeout=PATIENCE_MS)
+
+SLOWEST = ("test_stranger", "test_outbox", "test_labelling", "test_pages", "test_start")
+"""Begun first where processes share the files, so that they end together."""
 
 SERVERS = pytest.StashKey[list[Server]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if item.path.parent != Path(__file__).parent:
+        return -1
+    return SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -118,36 +140,72 @@ def hosts() -> set[str]:
     return set()
 
 
-@pytest.fixture
-def context(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
-    """A fresh browser profile whose every request is on record; none may leave this machine."""
-    yield from _profile(browser, hosts)
-
-
-@pytest.fixture(scope="module")
-def visit(
-    browser: Browser, server: Server, sign_in: Callable[..., None], settled: Callable[[Page], None]
-) -> Iterator[Callable[..., Page]]:
-    """Open a page as admin in a tab that a file's tests share: ``visit("train", "tumours")``."""
-    profile = _profile(browser, set())
-    page = next(profile).new_page()
-    sign_in(page, server)
-
-    def go(name: str, project: str) -> Page:
-        page.goto(f"{server.url}/{name}?{urlencode({'project': project})}")
-        settled(page)
-        return page
-
-    yield go
-    next(profile, None)
-
-
-def _profile(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.on("request", lambda request: _note(hosts, request.url))
-    context.on("page", lambda page: page.on("websocket", lambda ws: _note(hosts, ws.url)))
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """One browser profile for the tests of a process: what all pages load is loaded once."""
+    context = _quiet(browser)
     yield context
     context.close()
+
+
+@pytest.fixture
+def context(profile: BrowserContext, hosts: set[str]) -> Iterator[BrowserContext]:
+    """A browser in which nobody was before; its requests are on record, none may leave."""
+    with _watched(profile, hosts):
+        yield profile
+        for page in profile.pages:
+            page.close()
+        profile.set_offline(False)
+        profile.set_storage_state({"cookies": [], "origins": []})
+
+
+@pytest.fixture
+def fresh_context(browser: Browser, hosts: set[str]) -> Iterator[BrowserContext]:
+    """A profile of this test's own, to spoil."""
+    context = _quiet(browser)
+    with _watched(context, hosts):
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def visit(
+    browser: Browser, server: Server, sign_in: Callable[..., None]
+) -> Iterator[Callable[..., Page]]:
+    """Open a page as admin in a tab that tests share: ``visit("train", "tumours")``."""
+    context = _quiet(browser)
+    with _watched(context, set()):
+        page = context.new_page()
+        sign_in(page, server)
+
+        def go(name: str, project: str) -> Page:
+            page.goto(f"{server.url}/{name}?{urlencode({'project': project})}")
+            settled(page)
+            return page
+
+        yield go
+        context.close()
+
+
+def _quiet(browser: Browser) -> BrowserContext:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
+@contextmanager
+def _watched(context: BrowserContext, hosts: set[str]) -> Iterator[None]:
+    def asked(request: Request) -> None:
+        _note(hosts, request.url)
+
+    def opened(page: Page) -> None:
+        page.on("websocket", lambda socket: _note(hosts, socket.url))
+
+    context.on("request", asked)
+    context.on("page", opened)
+    yield
+    context.remove_listener("request", asked)
+    context.remove_listener("page", opened)
     assert hosts <= {"127.0.0.1", "localhost"}, f"pages asked other hosts: {sorted(hosts)}"
 
 
@@ -161,16 +219,6 @@ def _note(hosts: set[str], url: str) -> None:
 def page(context: BrowserContext) -> Page:
     """A tab in this test's own browser profile."""
     return context.new_page()
-
-
-@pytest.fixture(scope="session")
-def settled() -> Callable[[Page], None]:
-    """Wait until Streamlit has run the script and drawn the page."""
-
-    def wait(page: Page) -> None:
-        page.locator(".stApp[data-test-script-state=notRunning]").wait_for(timeout=30_000)
-
-    return wait
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from playwright.sync_api import Page, expect
 
 import mlvajra_al
 from mlvajra_al.records import Role
-from tests.e2e.desk import a_person
+from tests.e2e.beside import a_person, until
+from tests.e2e.controls import settled
 
 PAGES = sorted((Path(mlvajra_al.__file__).parent.parent / "pages").glob("*.py"))
 THINKING = {"sklearn", "modAL", "shap", "skops", "cleanlab", "numba", "mlvajra_al.learning"}
@@ -29,25 +29,22 @@ def _modules(server: Any) -> set[str]:
     process = _web_process(server)
     told = Path(server.environment["MODULES_OF"]) / f"{process.pid}.txt"
     process.send_signal(signal.SIGUSR1)
-    deadline = time.monotonic() + 20
-    while not told.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(told.exists, "what the web process has loaded")
     return set(told.read_text().splitlines())
 
 
-@pytest.mark.parametrize("name", ["", *(path.stem for path in PAGES)])
-def test_a_stranger_sees_the_sign_in_page_instead(server: Any, page: Page, name: str) -> None:
-    page.goto(f"{server.url}/{name}")
+def test_a_stranger_sees_the_sign_in_page_instead(server: Any, page: Page) -> None:
+    for name in ("", *(path.stem for path in PAGES)):
+        page.goto(f"{server.url}/{name}")
 
-    expect(page).to_have_title("Sign in · mlvajra")
-    assert page.url.startswith(f"{server.url}/account/login?next=")
+        expect(page).to_have_title("Sign in · mlvajra")
+        assert page.url.startswith(f"{server.url}/account/login?next=")
 
 
 def test_every_page_opens_without_error_and_the_web_process_never_learns_to_think(
     server: Any,
     page: Page,
     sign_in: Callable[..., None],
-    settled: Callable[[Page], None],
 ) -> None:
     problems: list[str] = []
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mlvajra_al.records import Label
-from tests.e2e.desk import Desk, a_project
+from tests.e2e.beside import a_project
+from tests.e2e.controls import settled
+from tests.e2e.desk import Desk
 
 MARK = "<img class=evil src=x onerror=alert(1)>"
 TEXTS = [
@@ -49,7 +51,6 @@ def test_words_that_try_to_be_more_are_shown_on_every_page_without_effect(
     hostile: str,
     server: Any,
     visit: Callable[..., Page],
-    settled: Callable[[Page], None],
 ) -> None:
     page = visit("annotate", hostile)
     alerts: list[str] = []

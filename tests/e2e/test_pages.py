@@ -11,31 +11,28 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.desk import a_project, until
+from mlvajra_al.services import projects
+from tests.e2e.beside import a_project, until, versions, wait_until_idle
+from tests.e2e.controls import settled, write_cell
 
-Settled = Callable[[Page], None]
 Visit = Callable[..., Page]
-PATIENCE = 20_000
 WITH_VERSIONS = "tumours"
 WITHOUT_ANSWERS = "untouched"
 
 
-def _versions(server: Any, project: str) -> list[dict[str, Any]]:
-    found = server.run("versions", project, "--json")
-    return list(json.loads(found.stdout)) if found.returncode == 0 else []
+def _champion(server: Any) -> int:
+    [number] = [row.version.number for row in versions(server, WITH_VERSIONS) if row.is_champion]
+    return number
 
 
 @pytest.fixture(scope="module")
 def learnt(server: Any) -> Any:
     """A server whose project of tables has answers and at least two versions."""
-
-    def answered() -> bool:
-        given = server.run("demo", "annotate", WITH_VERSIONS, "--labels", "60")
-        return bool(given.returncode == 0)
-
-    until(answered, "the demo's import")
-    until(lambda: len(_versions(server, WITH_VERSIONS)) >= 2, "two versions")
+    given = server.run("demo", "annotate", WITH_VERSIONS, "--labels", "60")
+    assert given.returncode == 0, given.stderr
     a_project(server, WITHOUT_ANSWERS)
+    wait_until_idle(server)
+    assert len(versions(server, WITH_VERSIONS)) >= 2
     return server
 
 
@@ -58,9 +55,8 @@ def _shown(page: Page, words: str | re.Pattern[str]) -> Locator:
     return page.get_by_test_id("stMain").get_by_text(words).first
 
 
-def _tab(page: Page, name: str, settled: Settled) -> None:
+def _tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
-    settled(page)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +75,7 @@ def test_a_page_shows_what_it_is_for_and_no_error(
 ) -> None:
     page = opened(name)
     for words in contents:
-        expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+        expect(_shown(page, words)).to_be_visible()
     _no_errors(page)
 
 
@@ -96,11 +92,11 @@ def test_a_project_without_answers_says_what_is_missing(
     opened: Visit, name: str, words: str
 ) -> None:
     page = opened(name, WITHOUT_ANSWERS)
-    expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, words)).to_be_visible()
     _no_errors(page)
 
 
-def test_every_part_of_the_data_page_opens(opened: Visit, settled: Settled) -> None:
+def test_every_part_of_the_data_page_opens(opened: Visit) -> None:
     page = opened("data")
     for tab, words in (
         ("Columns", "Columns the model sees"),
@@ -109,18 +105,31 @@ def test_every_part_of_the_data_page_opens(opened: Visit, settled: Settled) -> N
         ("Export", "Gold labels"),
         ("Archive", "nothing is deleted"),
     ):
-        _tab(page, tab, settled)
-        expect(_shown(page, words)).to_be_visible(timeout=PATIENCE)
+        _tab(page, tab)
+        expect(_shown(page, words)).to_be_visible()
         _no_errors(page)
 
 
-def test_two_versions_are_compared_and_the_verdict_is_in_words(
-    opened: Visit, settled: Settled
+def test_two_labels_of_one_key_are_refused_and_nothing_of_it_is_saved(
+    learnt: Any, opened: Visit
 ) -> None:
+    for key, said in (("1", "Two labels have the key '1'"), ("3", "The label set is saved")):
+        page = opened("data", WITHOUT_ANSWERS)
+        _tab(page, "Labels")
+        expect(page.get_by_test_id("glide-cell-3-1")).to_have_text("2")
+        write_cell(page, key, row=1, column=3)
+        page.get_by_role("button", name="Save the labels").click()
+        expect(_shown(page, said)).to_be_visible()
+    with learnt.opened() as store:
+        stored = projects.get(store, None, WITHOUT_ANSWERS)
+    assert [label.key for label in stored.labels] == ["1", "3"]
+
+
+def test_two_versions_are_compared_and_the_verdict_is_in_words(opened: Visit) -> None:
     page = opened("versions")
-    _tab(page, "Compare", settled)
+    _tab(page, "Compare")
     page.get_by_role("button", name="Compare", exact=True).click()
-    expect(_shown(page, "On the same")).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, "On the same")).to_be_visible()
     verdict = page.locator("[data-testid^=stAlertContent]").first
     expect(verdict).to_contain_text(
         re.compile("too few to say|too close|promote|keep", re.IGNORECASE)
@@ -129,59 +138,53 @@ def test_two_versions_are_compared_and_the_verdict_is_in_words(
 
 
 def test_promoting_and_rolling_back_touches_no_annotation(learnt: Any, opened: Visit) -> None:
-    champion = next(item["number"] for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
+    champion = _champion(learnt)
     page = opened("versions")
     page.get_by_role("button", name=re.compile(r"Promote version \d+")).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("No label is touched")).to_be_visible(timeout=PATIENCE)
+    expect(dialog.get_by_text("No label is touched")).to_be_visible()
     dialog.get_by_role("button", name="Promote", exact=True).click()
-    expect(_shown(page, "is the champion now")).to_be_visible(timeout=PATIENCE)
-    promoted = next(item for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
-    assert promoted["number"] != champion
+    expect(_shown(page, "is the champion now")).to_be_visible()
+    assert _champion(learnt) != champion
     page.get_by_role("button", name=f"Roll back to version {champion}").click()
     dialog.get_by_role("button", name="Roll back", exact=True).click()
     said = _shown(page, "is the champion again")
-    expect(said).to_be_visible(timeout=PATIENCE)
+    expect(said).to_be_visible()
     counts = re.search(r"before: ([\d,]+), after: ([\d,]+)", said.inner_text())
     assert counts is not None
     assert counts[1] == counts[2]
-    back = next(item for item in _versions(learnt, WITH_VERSIONS) if item["champion"])
-    assert back["number"] == champion
+    assert _champion(learnt) == champion
 
 
-def test_a_retrain_is_watched_until_its_version_is_there(
-    learnt: Any, opened: Visit, settled: Settled
-) -> None:
-    before = len(_versions(learnt, WITH_VERSIONS))
+def test_a_retrain_is_watched_until_its_version_is_there(learnt: Any, opened: Visit) -> None:
+    before = len(versions(learnt, WITH_VERSIONS))
     page = opened("train")
     page.get_by_text("Full fit", exact=True).click()
-    settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    until(lambda: len(_versions(learnt, WITH_VERSIONS)) > before, "the new version")
-    expect(_shown(page, "Nothing is running")).to_be_visible(timeout=PATIENCE)
-    newest = _versions(learnt, WITH_VERSIONS)[-1]
-    assert newest["mode"] == "full"
+    until(lambda: len(versions(learnt, WITH_VERSIONS)) > before, "the new version")
+    expect(_shown(page, "Nothing is running")).to_be_visible()
+    assert versions(learnt, WITH_VERSIONS)[-1].version.mode == "full"
     _no_errors(page)
 
 
-def test_a_sample_of_the_pool_is_explained(opened: Visit, settled: Settled) -> None:
+def test_a_sample_of_the_pool_is_explained(opened: Visit) -> None:
     page = opened("explain")
-    _tab(page, "A sample", settled)
-    expect(_shown(page, "What speaks for and against")).to_be_visible(timeout=PATIENCE)
+    _tab(page, "A sample")
+    expect(_shown(page, "What speaks for and against")).to_be_visible()
     _no_errors(page)
 
 
-def test_a_typed_row_is_answered_with_reasons(opened: Visit, settled: Settled) -> None:
+def test_a_typed_row_is_answered_with_reasons(opened: Visit) -> None:
     page = opened("explain")
-    _tab(page, "Try it", settled)
+    _tab(page, "Try it")
     page.get_by_role("button", name="Ask").click()
-    expect(_shown(page, re.compile(r"Version \d+ answers"))).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, re.compile(r"Version \d+ answers"))).to_be_visible()
     expect(_shown(page, "What speaks for and against")).to_be_visible()
     _no_errors(page)
 
 
 def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
-    learnt: Any, opened: Visit, settled: Settled, tmp_path: Path
+    learnt: Any, opened: Visit, tmp_path: Path
 ) -> None:
     source = tmp_path / "reviews.csv"
     rows = [f'{n},"<img src=x onerror=alert(1)> good **{n}**",good' for n in range(30)]
@@ -190,29 +193,26 @@ def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
     alerts: list[str] = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     page.get_by_text("A new project").click()
-    expect(_shown(page, "1. The data")).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, "1. The data")).to_be_visible()
     settled(page)
     page.locator("input[type=file]").set_input_files(source)
-    expect(_shown(page, "31 rows")).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, "31 rows")).to_be_visible()
     page.get_by_label("Labels, one per line").fill("good\nbad")
     page.get_by_label("Labels, one per line").press("Control+Enter")
-    settled(page)
     page.get_by_role("button", name="Create and import").click()
-    expect(_shown(page, "31 samples")).to_be_visible(timeout=PATIENCE)
+    expect(_shown(page, "31 samples")).to_be_visible()
     listed = json.loads(learnt.run("project", "list", "--json").stdout)
     assert "reviews" in {item["name"] for item in listed}
     assert alerts == []
     _no_errors(page)
 
 
-def test_a_file_that_is_not_what_it_says_gets_one_sentence(
-    opened: Visit, settled: Settled, tmp_path: Path
-) -> None:
+def test_a_file_that_is_not_what_it_says_gets_one_sentence(opened: Visit, tmp_path: Path) -> None:
     source = tmp_path / "broken.parquet"
     source.write_bytes(b"this is no parquet file")
     page = opened("data")
     page.locator("input[type=file]").set_input_files(source)
     error = page.get_by_test_id("stAlertContentError")
-    expect(error).to_be_visible(timeout=PATIENCE)
+    expect(error).to_be_visible()
     assert "broken.parquet" in error.inner_text()
     assert error.inner_text().strip().endswith(".")

@@ -8,16 +8,18 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from mlvajra_al.services import members, people
-from tests.e2e.desk import PASSWORD, a_person, opened
+from mlvajra_al.services import members, people, projects
+from tests.e2e.beside import PASSWORD, a_person
+from tests.e2e.controls import choose
 
 Visit = Callable[..., Page]
 NEW_PASSWORD = "a new long password"
 
 
 def _choose(page: Page, box: str, option: str) -> None:
-    page.get_by_role("combobox", name=box, exact=True).locator("visible=true").click()
-    page.get_by_role("option", name=option, exact=True).click()
+    inside = page.get_by_test_id("stMain")
+    found = inside.get_by_role("combobox", name=box, exact=True).locator("visible=true")
+    choose(page, found, option)
 
 
 def _said(page: Page, words: str) -> Locator:
@@ -35,7 +37,7 @@ def _signs_in(context: BrowserContext, server: Any, name: str, password: str) ->
 
 
 def test_an_admin_changes_resets_and_closes_an_account(
-    server: Any, visit: Visit, context: BrowserContext, settled: Callable[[Page], None]
+    server: Any, visit: Visit, context: BrowserContext
 ) -> None:
     name = a_person(server)
     assert _signs_in(context, server, name, PASSWORD)
@@ -64,12 +66,11 @@ def test_an_admin_changes_resets_and_closes_an_account(
 
     page.get_by_role("tab", name="Audit trail").click()
     _choose(page, "What", "account disabled")
-    settled(page)
     expect(page.get_by_text("of 1 act")).to_be_visible()
 
 
 def test_a_project_is_kept_to_its_members_and_an_invitation_withdrawn(
-    server: Any, visit: Visit, context: BrowserContext, settled: Callable[[Page], None]
+    server: Any, visit: Visit, context: BrowserContext
 ) -> None:
     name = a_person(server)
     assert _signs_in(context, server, name, PASSWORD)
@@ -81,17 +82,15 @@ def test_a_project_is_kept_to_its_members_and_an_invitation_withdrawn(
     assert context.request.get(link).status == 200
 
     page.get_by_role("tab", name="Projects").click()
-    page.get_by_test_id("stMain").get_by_role("combobox", name="Project").locator(
-        "visible=true"
-    ).first.click()
-    page.get_by_role("option", name="digits", exact=True).click()
-    settled(page)
-    page.get_by_text("members and admins only").click()
+    _choose(page, "Project", "digits")
+    with server.opened() as store:
+        digits = projects.get(store, None, "digits")
+    access = page.locator(f"[class*=st-key-members-access-{digits.id}-]")
+    access.get_by_text("members and admins only").click()
     try:
         expect(_said(page, "digits is open to members and admins only now.")).to_be_visible()
         assert context.request.get(address).status == 404
-        page.get_by_test_id("stMultiSelect").locator("visible=true").locator("input").click()
-        page.get_by_role("option", name=name, exact=True).click()
+        choose(page, page.get_by_test_id("stMultiSelect").locator("input:visible"), name)
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Add", exact=True).locator("visible=true").click()
         expect(_said(page, f"{name} can work on digits now.")).to_be_visible()
@@ -109,6 +108,6 @@ def test_a_project_is_kept_to_its_members_and_an_invitation_withdrawn(
 
 
 def _open_again(server: Any) -> None:
-    with opened(server) as store:
+    with server.opened() as store:
         admin = people.get(store, "admin")
         members.set_restricted(store, admin, "digits", restricted=False, now=datetime.now(UTC))

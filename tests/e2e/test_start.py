@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 from playwright.sync_api import Page, expect
 
-PASSWORD = "correct horse battery staple"
+from tests.e2e.beside import PASSWORD
+from tests.e2e.controls import settled
 
 
-def test_the_first_person_comes_in_by_the_link_and_nobody_after(
-    start_server: Callable[..., Any], page: Page, settled: Callable[[Page], None], hosts: set[str]
+def test_the_first_person_comes_in_by_the_link_nobody_after_and_ctrl_c_ends_it_all(
+    start_server: Callable[..., Any], page: Page, hosts: set[str]
 ) -> None:
     server = start_server(MLVAJRA_DEMO="false")
+    assert len(server.processes()) >= 3, "supervisor, web and worker"
     link = server.setup_link
     page.goto(link)
     page.locator("input[name=name]").fill("ada")
@@ -27,21 +28,13 @@ def test_the_first_person_comes_in_by_the_link_and_nobody_after(
     assert hosts == {"127.0.0.1"}
     page.context.clear_cookies()
     page.goto(link)
+    expect(page.get_by_text("It was used")).to_be_visible()
     expect(page.locator("input[type=password]")).to_have_count(0)
-
-
-def test_the_end_leaves_no_process_and_no_complaint(start_server: Callable[..., Any]) -> None:
-    server = start_server(MLVAJRA_DEMO="false")
-    started = server.processes()
-    assert len(started) >= 3, "supervisor, web and worker"
     assert server.stop() == 0
-    assert not [process for process in started if psutil.pid_exists(process.pid)]
     assert "Traceback" not in server.log
 
 
-def test_the_demo_projects_wait_for_the_person_who_signs_in(
-    page: Page, server: Any, settled: Callable[[Page], None]
-) -> None:
+def test_the_demo_projects_wait_for_the_person_who_signs_in(page: Page, server: Any) -> None:
     page.goto(f"{server.url}/account/login")
     page.locator("input[name=name]").fill("admin")
     page.locator("input[name=password]").fill(PASSWORD)

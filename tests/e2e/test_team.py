@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from mlvajra_al.records import Policy
-from tests.e2e.desk import Desk, a_person, a_project
+from tests.e2e.beside import a_person, a_project
+from tests.e2e.controls import settled
+from tests.e2e.desk import Desk
 
 Sit = Callable[..., Desk]
 
@@ -19,7 +21,6 @@ def test_two_annotators_are_blind_to_each_other_and_a_reviewer_settles_what_diff
     browser: Browser,
     context: BrowserContext,
     sign_in: Callable[..., None],
-    settled: Callable[[Page], None],
 ) -> None:
     rows = [{"text": "a sample that two people read"}, {"text": "another sample of two readers"}]
     a_project(server, "twice", rows, policy=Policy(overlap=2, holdout_rate=0.0))
@@ -54,6 +55,7 @@ def test_two_annotators_are_blind_to_each_other_and_a_reviewer_settles_what_diff
     expect(page.get_by_text(f"{bob.person} answered bad")).to_be_visible()
     page.get_by_role("button", name="bad", exact=True).click()
     expect(page.get_by_text("1 sample to review")).to_be_visible()
+    settled(page)
     page.get_by_role("button", name="Leave it without a label").click()
     expect(page.get_by_text("Nothing to review")).to_be_visible()
     with server.client() as client:
