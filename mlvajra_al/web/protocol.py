@@ -18,7 +18,9 @@ WORDS = f"the address and the headers are longer than {HEAD_LIMIT:,} bytes; send
 class BoundedHead(HttpToolsProtocol):
     """Closes a connection whose first line and headers are too long, or take too long to come.
 
-    The parser keeps a head in memory until it is complete, however long it is.
+    The parser keeps a head in memory until it is complete, however long it is. The same goes for
+    what may stand between and after the pieces of a body (extensions and trailers of a chunked
+    one), and for a body that goes on coming after its answer.
     """
 
     _head = 0
@@ -36,10 +38,16 @@ class BoundedHead(HttpToolsProtocol):
             self._wait()
         self._head += len(data)
         super().data_received(data)
-        if self._in_head and self._head > HEAD_LIMIT and not self.transport.is_closing():
+        if self._head > HEAD_LIMIT and not self.transport.is_closing():
             self._stop_waiting()
-            self.transport.write(REFUSED % (len(WORDS), WORDS))
+            if self._in_head:
+                self.transport.write(REFUSED % (len(WORDS), WORDS))
             self.transport.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep what stands in the head; trailers say nothing to anybody here."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Take the request: its head is here."""
@@ -47,10 +55,23 @@ class BoundedHead(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, which others count."""
+        self._head = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Expect the head of another request."""
         self._in_head, self._head = True, 0
+        self._stop_waiting()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the end of a request that is answered already."""
+        super().on_response_complete()
+        if not self._in_head and self.cycle.response_complete:
+            self._stop_waiting()
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""

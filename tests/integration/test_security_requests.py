@@ -445,6 +445,51 @@ def test_who_is_slow_with_the_head_is_shown_out(web: Web, monkeypatch: pytest.Mo
     assert raw(web, b"") == b""
 
 
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"0\r\n", b"X-Trailer: " + b"y" * 8_000 + b"\r\n"),
+        (b"0\r\nX-Trailer: ", b"y" * 8_000),
+        (b"1;extension=", b"y" * 8_000),
+    ],
+    ids=["trailers", "one trailer", "an extension of a piece"],
+)
+@pytest.mark.parametrize("path", ["/account/login", "/healthz", f"{P}/claims"])
+def test_what_comes_around_a_body_is_cut_off_when_it_never_ends(
+    web: Web, path: str, start: bytes, piece: bytes
+) -> None:
+    host, port = web.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head(web, f"POST {path} HTTP/1.1", CHUNKED) + start)
+        with pytest.raises(ConnectionError):
+            for _ in range(4_000):  # 32 MB
+                connection.sendall(piece)
+
+
+def test_trailers_are_read_and_forgotten(web: Web, program: httpx.Client) -> None:
+    trailers = b"0\r\nCookie: none\r\nX-Mlv-Session: forged\r\n\r\n"
+    as_json = "Content-Type: application/json"
+    start = head(web, f"POST {P}/claims HTTP/1.1", bearer(program), CHUNKED, as_json)
+
+    assert status(raw(web, start + b'7\r\n{"n":1}\r\n' + trailers)) == 200
+
+
+def test_who_is_slow_with_the_rest_after_the_answer_is_shown_out(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    host, port = web.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head(web, f"POST {P}/claims HTTP/1.1", "Content-Length: 10") + b"{")
+        assert status(connection.recv(65_536)) == 401
+        with suppress(ConnectionError):
+            connection.sendall(b" ")
+            assert connection.recv(65_536) == b""
+
+
 def test_who_is_slow_with_the_body_is_told(
     web: Web, program: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
