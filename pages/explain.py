@@ -161,9 +161,8 @@ def ask(person: Person, project: Project, number: int, row: dict[str, Any], plac
     """Ask a version about a row, and wait for the answer a moment."""
 
     def send() -> None:
-        job = predicting.request(
-            store(), person, project.name, rows=[row], version=number, now=now()
-        )
+        question = predicting.Question(rows=[row], version=number)
+        job = predicting.request(store(), person, project.name, question=question, now=now())
         await_job(place, predicting.wait(store(), job.id, seconds=2))
 
     with st.spinner("Asking"):

@@ -287,16 +287,13 @@ def predict(
     if pool == (source is not None):
         raise Invalid("predict either the pool (--pool) or a file (--source FILE)")
     with opened() as store:
-        job = predicting.request(
-            store,
-            operator(store),
-            project,
+        question = predicting.Question(
             upload=None if source is None else _uploaded(store, source),
             pool=pool,
             version=version,
             file_format="parquet" if out.suffix == ".parquet" else "csv",
-            now=now(),
         )
+        job = predicting.request(store, operator(store), project, question=question, now=now())
         done = finished(store, job)
         shutil.copyfile(predicting.result_path(store, done), out)
     left = done.result or {}

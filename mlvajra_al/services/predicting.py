@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import ENDED, Job, Person, Project
@@ -20,58 +21,39 @@ MAX_ROWS = 1_000
 POLL_S = 0.05
 
 
-def request(
-    store: Store,
-    person: Person,
-    project_name: str,
-    *,
-    rows: Sequence[Mapping[str, Any]] | None = None,
-    upload: str | None = None,
-    pool: bool = False,
-    version: int | None = None,
-    file_format: Format = "csv",
-    now: datetime,
-) -> Job:
-    """Queue predictions for exactly one of: some rows, an uploaded file, the pool.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to predict: exactly one of `rows`, `upload` and `pool`; by whom, and written how.
 
     Without `version` the champion answers, or the newest version where there is none.
-
-    Raises
-    ------
-    Conflict
-        If there is no version yet.
     """
-    if (rows is not None) + (upload is not None) + bool(pool) != 1:
-        raise Invalid("predict exactly one of: some rows, an uploaded file, the whole pool")
-    if file_format not in ("csv", "parquet"):
-        raise Invalid(f"{file_format!r} cannot be written; use 'csv' or 'parquet'")
-    if rows is None:
-        require(person, "admin", "predict whole files")
-    else:  # an annotator could ask about the very sample that waits for an answer
-        require(person, "reviewer", "ask a model")
-        _check_rows(rows)
-    payload = _payload(rows, upload) | {"version": version, "format": file_format}
 
-    def operation(connection: Connection) -> Job:
-        project = access.open_project(connection, person, project_name)
-        chosen(connection, project, version)
-        job_id = jobs.enqueue(
-            connection, project.id, "predict", payload=payload, now=now, person_id=person.id
-        )
-        if job_id is None:
-            raise Conflict("the predictions could not be queued; try again")
-        if rows is None:
-            audit.add(
-                connection,
-                "predictions asked for",
-                now=now,
-                person_id=person.id,
-                project_id=project.id,
-                detail="the whole pool" if pool else str(upload).rpartition("/")[2],
-            )
-        return jobs.get(connection, job_id)
+    rows: Sequence[Mapping[str, Any]] | None = None
+    upload: str | None = None
+    pool: bool = False
+    version: int | None = None
+    file_format: Format = "csv"
 
-    return store.write(operation)
+    def check(self) -> None:
+        """Refuse what cannot be answered.
+
+        Raises
+        ------
+        Invalid
+        """
+        if (self.rows is not None) + (self.upload is not None) + self.pool != 1:
+            raise Invalid("predict exactly one of: some rows, an uploaded file, the whole pool")
+        if self.file_format not in get_args(Format):
+            raise Invalid(f"{self.file_format!r} cannot be written; use 'csv' or 'parquet'")
+        if self.rows is not None:
+            _check_rows(self.rows)
+
+    def payload(self) -> dict[str, Any]:
+        """Return what the job is to know."""
+        how = {"version": self.version, "format": self.file_format}
+        if self.rows is not None:
+            return {"rows": [dict(row) for row in self.rows]} | how
+        return ({"pool": True} if self.upload is None else {"upload": self.upload}) | how
 
 
 def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -84,10 +66,50 @@ def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
             raise Invalid(f"row {place} is a {type(row).__name__}; send an object of columns")
 
 
-def _payload(rows: Sequence[Mapping[str, Any]] | None, upload: str | None) -> dict[str, Any]:
-    if rows is not None:
-        return {"rows": [dict(row) for row in rows]}
-    return {"pool": True} if upload is None else {"upload": upload}
+def request(
+    store: Store, person: Person, project_name: str, *, question: Question, now: datetime
+) -> Job:
+    """Queue predictions for some rows, an uploaded file or the whole pool.
+
+    Raises
+    ------
+    Invalid
+        If the question cannot be answered.
+    Conflict
+        If there is no version yet.
+    """
+    if question.rows is None:
+        require(person, "admin", "predict whole files")
+    else:  # an annotator could ask about the very sample that waits for an answer
+        require(person, "reviewer", "ask a model")
+    question.check()
+
+    def operation(connection: Connection) -> Job:
+        project = access.open_project(connection, person, project_name)
+        chosen(connection, project, question.version)
+        job_id = jobs.enqueue(
+            connection,
+            project.id,
+            "predict",
+            payload=question.payload(),
+            now=now,
+            person_id=person.id,
+        )
+        if job_id is None:
+            raise Conflict("the predictions could not be queued; try again")
+        if question.rows is None:
+            of = "the whole pool" if question.pool else str(question.upload).rpartition("/")[2]
+            audit.add(
+                connection,
+                "predictions asked for",
+                now=now,
+                person_id=person.id,
+                project_id=project.id,
+                detail=of,
+            )
+        return jobs.get(connection, job_id)
+
+    return store.write(operation)
 
 
 def chosen(connection: Connection, project: Project, version: int | None) -> int:

@@ -128,7 +128,9 @@ VERBS: dict[str, Verb] = {
     ),
     "evaluate": lambda s, p: versions.request_evaluation(s, p, "secret", numbers=(1,), now=NOW),
     "explain": lambda s, p: versions.request_explanation(s, p, "secret", number=1, now=NOW),
-    "predict": lambda s, p: predicting.request(s, p, "secret", rows=[{"body": "x"}], now=NOW),
+    "predict": lambda s, p: predicting.request(
+        s, p, "secret", question=predicting.Question(rows=[{"body": "x"}]), now=NOW
+    ),
     "versions": lambda s, p: versions.listed(s, p, "secret"),
     "report": lambda s, p: versions.report(s, p, "secret", 1),
     "promotions": lambda s, p: versions.promotions(s, p, "secret"),

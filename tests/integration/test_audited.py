@@ -319,7 +319,11 @@ ACTS = [
     Act(
         "predictions asked for",
         "the whole pool",
-        _spam(lambda s: predicting.request(s.store, s.admin, "spam", pool=True, now=NOW)),
+        _spam(
+            lambda s: predicting.request(
+                s.store, s.admin, "spam", question=predicting.Question(pool=True), now=NOW
+            )
+        ),
         before=Scene.a_model,
         project="spam",
     ),

@@ -101,9 +101,12 @@ def ask(loop: Rehearsal, mode: training.Mode = "incremental") -> Job:
 
 def predict(loop: Rehearsal, version: int | None = None) -> Job:
     asked = predicting.request(
-        loop.store, loop.admin, "texts", rows=[{"body": "win"}], version=version,
+        loop.store,
+        loop.admin,
+        "texts",
+        question=predicting.Question(rows=[{"body": "win"}], version=version),
         now=worker.utc_now(),
-    )  # fmt: skip
+    )
     loop.work_once()
     return training.job(loop.store, loop.admin, asked.id)
 

@@ -441,7 +441,9 @@ def test_explanations_are_computed_once_and_add_up(store: Store, tmp_path: Path)
 def test_rows_typed_in_are_answered_with_reasons(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path, answers=60)
     rows = [{"body": "win free pills"}, {"body": "the meeting report"}]
-    asked = predicting.request(light, loop.admin, "texts", rows=rows, now=worker.utc_now())
+    asked = predicting.request(
+        light, loop.admin, "texts", question=predicting.Question(rows=rows), now=worker.utc_now()
+    )
     loop.work()
     job = predicting.wait(light, asked.id, seconds=1)
     assert job.result is not None
@@ -454,7 +456,11 @@ def test_rows_typed_in_are_answered_with_reasons(light: Store, tmp_path: Path) -
 def test_a_row_without_a_column_is_refused_with_its_name(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     asked = predicting.request(
-        light, loop.admin, "texts", rows=[{"text": "win"}], now=worker.utc_now()
+        light,
+        loop.admin,
+        "texts",
+        question=predicting.Question(rows=[{"text": "win"}]),
+        now=worker.utc_now(),
     )
     loop.work_once()
     assert "row 1 has no 'body'" in (training.job(light, None, asked.id).error or "")
@@ -463,7 +469,11 @@ def test_a_row_without_a_column_is_refused_with_its_name(light: Store, tmp_path:
 def test_the_whole_pool_is_predicted_into_a_file(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     asked = predicting.request(
-        light, loop.admin, "texts", pool=True, file_format="parquet", now=worker.utc_now()
+        light,
+        loop.admin,
+        "texts",
+        question=predicting.Question(pool=True, file_format="parquet"),
+        now=worker.utc_now(),
     )
     loop.work()
     job = training.job(light, None, asked.id)
@@ -479,7 +489,11 @@ def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_p
     folder.mkdir(parents=True)
     (folder / "new.csv").write_text("id,body\n=1+1,free loan\nk2,lunch of today\n")
     asked = predicting.request(
-        light, loop.admin, "texts", upload="u1/new.csv", now=worker.utc_now()
+        light,
+        loop.admin,
+        "texts",
+        question=predicting.Question(upload="u1/new.csv"),
+        now=worker.utc_now(),
     )
     loop.work()
     job = training.job(light, None, asked.id)
@@ -494,7 +508,11 @@ def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_p
 def test_nothing_but_an_upload_can_be_named_as_one(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     asked = predicting.request(
-        light, loop.admin, "texts", upload="../light.db", now=worker.utc_now()
+        light,
+        loop.admin,
+        "texts",
+        question=predicting.Question(upload="../light.db"),
+        now=worker.utc_now(),
     )
     loop.work_once()
     assert "there is no uploaded file" in (training.job(light, None, asked.id).error or "")
@@ -524,7 +542,7 @@ def test_annotators_may_neither_retrain_nor_promote_nor_roll_back(
     with pytest.raises(NotAllowed):
         versions.rollback(light, ada, "texts", reason="", now=now)
     with pytest.raises(NotAllowed):
-        predicting.request(light, ada, "texts", pool=True, now=now)
+        predicting.request(light, ada, "texts", question=predicting.Question(pool=True), now=now)
     assert stored_champion(loop) == 1
 
 

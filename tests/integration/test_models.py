@@ -59,7 +59,8 @@ def loop(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
 
 def ask(loop: Rehearsal, **what: Any) -> Job:
     now = worker.utc_now()
-    return predicting.request(loop.store, loop.admin, "texts", now=now, **what)
+    question = predicting.Question(**what)
+    return predicting.request(loop.store, loop.admin, "texts", question=question, now=now)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,9 @@ def test_without_a_model_nothing_is_predicted(store: Store) -> None:
     admin = a_person(store, role="admin")
     a_project(store)
     with pytest.raises(Conflict, match="'spam' has no model yet; label some samples first"):
-        predicting.request(store, admin, "spam", rows=[{"body": "x"}], now=NOW)
+        predicting.request(
+            store, admin, "spam", question=predicting.Question(rows=[{"body": "x"}]), now=NOW
+        )
 
 
 def test_without_a_champion_the_newest_version_answers(loop: Rehearsal) -> None:

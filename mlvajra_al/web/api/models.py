@@ -129,16 +129,10 @@ def _answer(job: Job) -> Response:
 @router.post("/projects/{project}/predict", response_model=ShownJob, responses=QUEUED)
 def predict(project: str, caller: Caller, body: Rows) -> Response:
     """Ask the champion, or the named version; 202 and a job to ask for if it takes longer."""
-    job = predicting.request(
-        store(),
-        caller,
-        project,
-        rows=body.rows,
-        pool=body.pool,
-        version=body.version,
-        file_format=body.format,
-        now=now(),
+    question = predicting.Question(
+        rows=body.rows, pool=body.pool, version=body.version, file_format=body.format
     )
+    job = predicting.request(store(), caller, project, question=question, now=now())
     seconds = PATIENCE_S if body.rows is not None else 0.0
     return _answer(predicting.wait(store(), job.id, seconds=seconds))
 
@@ -154,15 +148,9 @@ async def predict_file(
 ) -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body, and queue its predictions."""
     path = await saved(request, caller, name=name)
+    question = predicting.Question(upload=str(path), version=version, file_format=format)
     job = await run_in_threadpool(
-        predicting.request,
-        store(),
-        caller,
-        project,
-        upload=str(path),
-        version=version,
-        file_format=format,
-        now=now(),
+        predicting.request, store(), caller, project, question=question, now=now()
     )
     return _answer(job)
 

@@ -31,7 +31,11 @@ def predictions(person: Person, project: Project) -> None:
             return lambda: await_job(
                 place,
                 predicting.request(
-                    store(), person, project.name, file_format=kind, now=now(), **what
+                    store(),
+                    person,
+                    project.name,
+                    question=predicting.Question(file_format=kind, **what),
+                    now=now(),
                 ),
             )
 
