@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from mlvajra_al.cli.workspace import now, opened, operator
+from mlvajra_al.errors import Invalid
 
 
 class What(StrEnum):
@@ -71,7 +72,15 @@ def write_out(pieces: Iterator[bytes]) -> None:
 
 
 def write_file(pieces: Iterator[bytes], path: Path) -> None:
-    """Write a file that is complete or not there."""
+    """Write a file that is complete or not there.
+
+    Raises
+    ------
+    Invalid
+        If there is a folder of that name.
+    """
+    if path.is_dir():
+        raise Invalid(f"{path} is a folder; name a file in it")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlvajra_al.errors import MlvajraError, NotFound, Setup
+from mlvajra_al.errors import MlvajraError, Setup
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mlvajra_al.records import Job, Person
     from mlvajra_al.store.database import Store
 
-OPERATOR = "command line"
 POLL_SECONDS = 0.2
 
 
@@ -55,13 +54,10 @@ def opened() -> Iterator[Store]:
 
 
 def operator(store: Store) -> Person:
-    """Return whom the command line acts as: an admin nobody can sign in as, for the audit trail."""
+    """Return whom the command line acts as, for the audit trail."""
     from mlvajra_al.services import people
 
-    try:
-        return people.get(store, OPERATOR)
-    except NotFound:
-        return people.add(store, None, name=OPERATOR, role="admin", password=None, now=now())
+    return people.operator(store, now=now())
 
 
 def put(document: object) -> None:

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from mlvajra_al.errors import Conflict, Invalid, NotAllowed
+from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Person, Role
 from mlvajra_al.services.credentials import hash_of
-from mlvajra_al.store import attempts, audit, people, sessions
+from mlvajra_al.store import attempts, audit, invitations, people, sessions
 from mlvajra_al.store.database import Connection, Store
 
 RANK: dict[Role, int] = {"annotator": 0, "reviewer": 1, "admin": 2}
 NAME_MAX = 80
+OPERATOR = "command line"
+"""Whom the command line acts as: an admin nobody can sign in as."""
+IMPORTED = "import: "
+"""How the names begin that stand for columns of imported labels."""
 
 
 def require(person: Person, role: Role, action: str) -> None:
@@ -42,11 +46,14 @@ def clean_name(name: str) -> str:
     Raises
     ------
     Invalid
-        If nothing is left, it is too long or it cannot be printed.
+        If nothing is left, it is too long, it cannot be printed or the app itself acts under it.
     """
     cleaned = written(name)
     if not 1 <= len(cleaned) <= NAME_MAX or not cleaned.isprintable():
         raise Invalid(f"a name has 1 to {NAME_MAX} printable characters; choose another")
+    lower = cleaned.lower()
+    if lower == OPERATOR or lower.startswith(IMPORTED):
+        raise Invalid(f"the app itself acts as {cleaned!r}; choose another name")
     return cleaned
 
 
@@ -104,6 +111,33 @@ def add(
     return store.write(operation)
 
 
+def operator(store: Store, *, now: datetime) -> Person:
+    """Return whom the command line acts as.
+
+    Raises
+    ------
+    Conflict
+        If somebody signs in under that name.
+    """
+
+    def operation(connection: Connection) -> Person:
+        note(connection, None, "person added", detail=f"{OPERATOR} (admin)", now=now)
+        return people.add(connection, OPERATOR, role="admin", password_hash=None, now=now)
+
+    try:
+        with store.read() as connection:
+            found, password_hash = people.by_name(connection, OPERATOR)
+            linked = people.identities(connection, found.id)
+    except NotFound:
+        return store.write(operation)
+    if password_hash is not None or linked:
+        raise Conflict(
+            f"somebody signs in as {found.name!r}, which is whom commands act as; do this in the "
+            "browser as an admin, and let that person work under another name"
+        )
+    return found
+
+
 def set_password(
     store: Store, person: Person | None, *, name: str, password: str, now: datetime
 ) -> Person:
@@ -122,7 +156,7 @@ def set_password(
 def set_role(
     store: Store, person: Person | None, *, name: str, role: Role, now: datetime
 ) -> Person:
-    """Give somebody another role.
+    """Give somebody another role; invitations by who is no admin any more are withdrawn.
 
     Raises
     ------
@@ -134,12 +168,14 @@ def set_role(
     def write(connection: Connection, target: Person) -> None:
         with _leaving_an_admin(connection, target):
             people.set_role(connection, target.id, role)
+        if role != "admin":
+            invitations.withdraw_by(connection, target.id, now=now)
 
     return _change(store, person, name, what=f"role set to {role}", write=write, now=now)
 
 
 def disable(store: Store, person: Person | None, *, name: str, now: datetime) -> Person:
-    """Close an account: its sessions and tokens end; what the person said stays.
+    """Close an account: its sessions, tokens and invitations end; what the person said stays.
 
     Raises
     ------
@@ -152,6 +188,7 @@ def disable(store: Store, person: Person | None, *, name: str, now: datetime) ->
         with _leaving_an_admin(connection, target):
             people.set_disabled(connection, target.id, now)
         sessions.revoke_all(connection, target.id, now=now)
+        invitations.withdraw_by(connection, target.id, now=now)
 
     return _change(store, person, name, what="account disabled", write=write, now=now)
 
@@ -187,6 +224,8 @@ def _change(
 ) -> Person:
     def operation(connection: Connection) -> Person:
         target, _ = people.by_name(connection, name)
+        if target.name == OPERATOR:
+            raise Conflict(f"commands act as {OPERATOR!r}, which stays an admin without a password")
         write(connection, target)
         note(connection, person, what, detail=target.name, now=now)
         return people.get(connection, target.id)

@@ -103,7 +103,9 @@ def _attempt(
     since = now - ATTEMPT_WINDOW
     attempts.hold(connection, name, address=origin.address)
     attempts.drop(connection, before=since)
-    counted = attempts.counts(connection, name, address=origin.address, since=since)
+    # What lies far ahead is from before a clock was set back.
+    between = (since, now + ATTEMPT_WINDOW)
+    counted = attempts.counts(connection, name, address=origin.address, between=between)
     limits = (ATTEMPTS, ATTEMPTS_OF_A_NAME, ATTEMPTS_FROM_AN_ADDRESS)
     if any(count >= limit for count, limit in zip(counted, limits, strict=True)):
         raise Throttled(int(ATTEMPT_WINDOW.total_seconds()))

@@ -33,12 +33,12 @@ def hold(connection: Connection, name: str, *, address: str) -> None:
 
 
 def counts(
-    connection: Connection, name: str, *, address: str, since: datetime
+    connection: Connection, name: str, *, address: str, between: tuple[datetime, datetime]
 ) -> tuple[int, int, int]:
     """Count the attempts under a name from an address, under the name, and from the address."""
 
     def count(*where: ColumnElement[bool]) -> int:
-        query = select(func.count()).where(login_attempt.c.at >= since, *where)
+        query = select(func.count()).where(login_attempt.c.at.between(*between), *where)
         return int(connection.scalar(query) or 0)
 
     there = login_attempt.c.address == address

@@ -120,7 +120,17 @@ def _copy_tables(store: Store, copy: Store) -> None:
 def _pour(source: Connection, target: Connection) -> None:
     for table in metadata.sorted_tables:
         for rows in _batches(source, table):
+            if target.dialect.name == "postgresql":
+                rows = [_storable(row) for row in rows]
             target.execute(table.insert(), rows)
+
+
+def _storable(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without the one character that PostgreSQL stores in no text."""
+    return {
+        name: value.replace("\x00", "") if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def _batches(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:

@@ -86,6 +86,15 @@ def withdraw(connection: Connection, invitation_id: int, *, now: datetime) -> bo
     return connection.execute(statement).rowcount == 1
 
 
+def withdraw_by(connection: Connection, person_id: int, *, now: datetime) -> None:
+    """Make all unused links of a person worthless."""
+    connection.execute(
+        update(invitation)
+        .where(invitation.c.invited_by == person_id, invitation.c.used_at.is_(None))
+        .values(used_at=now)
+    )
+
+
 def withdraw_all(connection: Connection, purpose: str, *, now: datetime) -> None:
     """Make all unused links of a purpose worthless."""
     connection.execute(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Text, bindparam, cast, delete, insert, select
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
 from mlvajra_al.store.codec import dump, loads
+from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, label, project, shard
 
@@ -84,8 +85,9 @@ def create(connection: Connection, draft: Project) -> Project:
     Conflict
         If the name is taken.
     """
+    taken = Conflict(f"there is a project {draft.name!r} already; choose another name")
     if connection.scalar(select(project.c.id).where(project.c.name == draft.name)) is not None:
-        raise Conflict(f"there is a project {draft.name!r} already; choose another name")
+        raise taken
     values = {
         "name": draft.name,
         "recipe": dump(draft.recipe),
@@ -98,9 +100,10 @@ def create(connection: Connection, draft: Project) -> Project:
         "guidelines": draft.guidelines,
         "created_at": draft.created_at,
     }
-    project_id = connection.scalar(insert(project).values(values).returning(project.c.id))
-    if project_id is None:
-        raise Conflict(f"the project {draft.name!r} could not be stored; try again")
+    statement = insert_once(connection, project).values(values).returning(project.c.id)
+    project_id = connection.scalar(statement)
+    if project_id is None:  # somebody else took it since we looked
+        raise taken
     set_labels(connection, project_id, draft.labels)
     return get(connection, project_id)
 

@@ -118,7 +118,7 @@ def test_a_token_without_a_scope_may_do_everything(mlvajra: Mlvajra) -> None:
 def test_members_are_added_removed_and_shown(mlvajra: Mlvajra, store: Store) -> None:
     mlvajra("user", "add", "ada")
     mlvajra("user", "add", "grace")
-    projects.create(store, people.get(store, shared.OPERATOR), a_draft())
+    projects.create(store, people.get(store, people.OPERATOR), a_draft())
 
     shut = mlvajra("project", "members", "spam", "--restricted", "--add", "ada", "--add", "grace")
     less = mlvajra("project", "members", "spam", "--remove", "grace", "--json")
@@ -128,7 +128,7 @@ def test_members_are_added_removed_and_shown(mlvajra: Mlvajra, store: Store) -> 
     assert [line.split()[0] for line in shut.out.splitlines()] == ["name", "ada", "grace"]
     found = json.loads(less.out)
     assert (found["restricted"], [row["name"] for row in found["members"]]) == (True, ["ada"])
-    assert found["members"][0]["added_by"] == shared.OPERATOR
+    assert found["members"][0]["added_by"] == people.OPERATOR
     assert opened.err == "spam is open to everybody in the workspace\nthere are none\n"
 
 

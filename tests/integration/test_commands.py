@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlvajra_al.cli.application import run
-from mlvajra_al.cli.workspace import OPERATOR, now, opened
+from mlvajra_al.cli.workspace import now, opened
 from mlvajra_al.services import sessions
+from mlvajra_al.services.people import OPERATOR
 from tests.workers import a_worker, living
 
 

@@ -714,3 +714,65 @@ def test_no_more_passwords_are_looked_at_however_many_ask_at_once(
         ]
     assert len(looked) == sessions.ATTEMPTS
     assert said.count("Throttled") == 36 - sessions.ATTEMPTS
+
+
+@pytest.mark.parametrize("name", ["command line", "Command Line", " import: gold ", "IMPORT: x"])
+def test_nobody_is_called_what_the_app_itself_acts_as(store: Store, name: str) -> None:
+    with pytest.raises(Invalid, match="the app itself acts as"):
+        people.add(store, None, name=name, role="annotator", password=None, now=NOW)
+    token = links.invite(store, None, role="annotator", now=NOW)
+    with pytest.raises(Invalid, match="the app itself acts as"):
+        links.join(store, token, name=name, password=PASSWORD, now=NOW)
+
+
+def test_commands_act_as_an_admin_of_their_own_made_once(store: Store) -> None:
+    first = people.operator(store, now=NOW)
+    assert (first.name, first.role) == ("command line", "admin")
+    assert people.operator(store, now=NOW + DAY) == first
+
+
+def test_commands_do_not_act_as_a_person_who_took_the_name_earlier(store: Store) -> None:
+    with_password(store, "Command Line", role="admin")
+    with pytest.raises(Conflict, match="somebody signs in as 'Command Line'"):
+        people.operator(store, now=NOW)
+
+
+@pytest.mark.parametrize("what", ["disabled", "demoted"])
+def test_the_invitations_of_an_admin_end_with_the_role(store: Store, what: str) -> None:
+    with_password(store, "Root", role="admin")
+    boss = with_password(store, "Boss", role="admin")
+    token = links.invite(store, boss, role="admin", now=NOW)
+    if what == "disabled":
+        people.disable(store, None, name="Boss", now=NOW)
+    else:
+        people.set_role(store, None, name="Boss", role="reviewer", now=NOW)
+    with pytest.raises(Conflict):
+        links.join(store, token, name="Friend", password=PASSWORD, now=NOW)
+    assert links.waiting(store, None, now=NOW) == ()
+
+
+def test_an_admin_who_stays_one_keeps_the_invitations(store: Store) -> None:
+    boss = with_password(store, "Boss", role="admin")
+    token = links.invite(store, boss, role="reviewer", now=NOW)
+    people.set_role(store, None, name="Boss", role="admin", now=NOW)
+    joined = links.join(store, token, name="Friend", password=PASSWORD, now=NOW)
+    assert joined.role == "reviewer"
+
+
+def test_failures_from_before_the_clock_was_set_back_stand_in_nobodys_way(store: Store) -> None:
+    with_password(store, "Ada")
+    fail(store, "Ada", times=sessions.ATTEMPTS)
+    earlier = NOW - timedelta(hours=1)
+    assert sessions.sign_in(store, "Ada", password=PASSWORD, now=earlier, life=DAY, origin=HOME)
+
+
+def test_whom_commands_act_as_is_left_as_it_is(store: Store) -> None:
+    root, name = with_password(store, "Root", role="admin"), people.operator(store, now=NOW).name
+    for change in (
+        lambda: people.set_role(store, root, name=name, role="annotator", now=NOW),
+        lambda: people.disable(store, root, name=name, now=NOW),
+        lambda: people.set_password(store, root, name=name, password=PASSWORD, now=NOW),
+    ):
+        with pytest.raises(Conflict, match="commands act as 'command line'"):
+            change()
+    assert people.operator(store, now=NOW).role == "admin"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from mlvajra_al.records import Column, Label, Policy, Recipe
 from mlvajra_al.services import claiming, labelling, progress
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
+from mlvajra_al.store import projects as stored
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_draft, a_person, a_project, an_answer, rank
 
@@ -231,3 +234,22 @@ def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -
         result = {"missing_labels": ["spam"]}
         jobs.finish(connection, job.id, state="done", now=NOW, result=result)
     assert rail().loop_message == "The model needs an example of: spam"
+
+
+def test_of_two_who_make_a_project_of_one_name_at_once_one_is_told(store: Store) -> None:
+    together = threading.Barrier(2)
+    draft = a_draft("shared")
+
+    def make(_: int) -> str:
+        try:
+            with store.begin() as connection:
+                if store.engine.dialect.name == "postgresql":  # SQLite lets one writer in
+                    together.wait(timeout=30)
+                stored.create(connection, draft)
+        except Conflict as error:
+            return str(error)
+        return "made"
+
+    with ThreadPoolExecutor(2) as crowd:
+        said = sorted(crowd.map(make, range(2)))
+    assert said == ["made", "there is a project 'shared' already; choose another name"]

@@ -18,7 +18,7 @@ from alembic import command as alembic
 from alembic.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from mlvajra_al.cli.application import run
 from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, Setup
@@ -137,6 +137,22 @@ def test_a_backup_of_either_database_restores_into_either(
     labelling.record(restored, ada, "spam", answers=[an_answer("p3")], now=LATER, lease=LEASE)
     with restored.read() as connection:
         assert projects.by_name(connection, "spam").last_seq == 4
+    restored.close()
+
+
+def test_words_that_only_sqlite_can_store_stand_in_no_ones_way(
+    tmp_path: Path, server_url: str
+) -> None:
+    store = opened(sqlite_place(tmp_path / "origin"))
+    store.migrate()
+    filled(store)
+    with store.begin() as connection:
+        connection.execute(update(metadata.tables["project"]).values(guidelines="be\x00 kind"))
+    put(copied(store, tmp_path / "backups"), Place(tmp_path / "target", server_url))
+    restored = opened(Place(tmp_path / "target", server_url))
+    with restored.read() as connection:
+        assert projects.by_name(connection, "spam").guidelines == "be kind"
+    store.close()
     restored.close()
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
+from mlvajra_al.services.people import IMPORTED, NAME_MAX
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, people, projects, ranking
 from mlvajra_al.store.annotations import Filter
@@ -113,7 +114,7 @@ def record(
 
 
 def _name(column: str) -> str:
-    return f"import: {column}"[:80]
+    return f"{IMPORTED}{column}"[:NAME_MAX]
 
 
 def _person(connection: Connection, column: str, now: datetime) -> Person:
