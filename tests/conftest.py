@@ -6,12 +6,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from mlvajra_al import config
+from mlvajra_al.services import credentials
 from mlvajra_al.store.database import Store
 from tests.forks import Forks
 from tests.postgresql import Cluster, Reused, a_database
@@ -30,6 +33,15 @@ def _settings_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     config.settings.cache_clear()
     yield
     config.settings.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_cost_nothing() -> Iterator[None]:
+    """Whoever guesses a password is to pay a quarter of a second for it; not so each test."""
+    cheap = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "PasswordHasher", cheap)
+        yield
 
 
 @pytest.fixture
