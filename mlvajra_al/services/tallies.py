@@ -15,15 +15,14 @@ def tallies(store: Store, person: Person | None, *, now: datetime) -> dict[str, 
     """Return counts by name, over all projects that a person may see."""
     with store.read() as connection:
         every = access.listed(connection, person, archived=True)
-        waiting = [jobs.listed(connection, item.id, states=("queued",)) for item in every]
-        running = [jobs.listed(connection, item.id, states=("running",)) for item in every]
+        at_work = jobs.counted(connection, [item.id for item in every])
         seen = processes.last_seen(connection, "worker")
         workers = processes.living(connection, "worker", now=now)
         counted: dict[str, float] = {
             "projects": len(every),
             "annotations": sum(events.total(connection, item.id) for item in every),
-            "jobs_queued": sum(map(len, waiting)),
-            "jobs_running": sum(map(len, running)),
+            "jobs_queued": at_work["queued"],
+            "jobs_running": at_work["running"],
             "workers": len(workers),
         }
     if seen is not None:

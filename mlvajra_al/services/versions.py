@@ -118,7 +118,15 @@ def promote(
     store.write(operation)
 
 
-def rollback(store: Store, person: Person, project_name: str, *, reason: str, now: datetime) -> int:
+def rollback(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    reason: str,
+    now: datetime,
+    expected: int | None = None,
+) -> int:
     """Make the champion before this one champion again and return its number.
 
     The next retrain is a full fit without parent, on all labels.
@@ -126,7 +134,7 @@ def rollback(store: Store, person: Person, project_name: str, *, reason: str, no
     Raises
     ------
     Conflict
-        If there was no champion before.
+        If there was no champion before, or the champion is another than the `expected` one.
     """
     require(person, "admin", "roll back")
 
@@ -135,7 +143,8 @@ def rollback(store: Store, person: Person, project_name: str, *, reason: str, no
         line = champions(versions.promotions(connection, project.id))
         if len(line) < 2:
             raise Conflict("there is no earlier champion to roll back to; promote a version first")
-        move = _Move(project.champion, line[-2], "rolled back", reason)
+        seen = project.champion if expected is None else expected
+        move = _Move(seen, line[-2], "rolled back", reason)
         _move(connection, project, person, move=move, now=now)
         return line[-2]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -338,6 +339,12 @@ def listed(
     if states:
         query = query.where(job.c.state.in_(states))
     return tuple(_job(row) for row in connection.execute(query))
+
+
+def counted(connection: Connection, project_ids: Collection[int]) -> Counter[str]:
+    """Return how many jobs of these projects are in each state."""
+    query = select(job.c.state, func.count().label("n")).where(job.c.project_id.in_(project_ids))
+    return Counter({row.state: row.n for row in connection.execute(query.group_by(job.c.state))})
 
 
 def last_result(connection: Connection, project_id: int, kind: JobKind) -> dict[str, Any]:

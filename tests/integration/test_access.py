@@ -29,7 +29,7 @@ from mlvajra_al.services import (
     training,
     versions,
 )
-from mlvajra_al.store import processes
+from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
@@ -189,6 +189,18 @@ def test_counts_for_machines_leave_out_what_one_may_not_see(house: House) -> Non
     }
     assert [item["projects"] for item in counted.values()] == [1, 2, 2, 2]
     assert [item["annotations"] for item in counted.values()] == [1, 2, 2, 2]
+
+
+def test_every_waiting_job_is_counted_however_many_there_are(house: House) -> None:
+    with house.store.begin() as connection:
+        found = access.project(connection, None, "open")
+        for number in range(80):
+            payload = {"number": number}
+            jobs.enqueue(connection, found.id, "predict", payload=payload, now=NOW)
+        first = jobs.claim(connection, worker="w", now=NOW, lease=LEASE)
+    assert first is not None
+    counts = tallies.tallies(house.store, None, now=NOW)
+    assert (counts["jobs_queued"], counts["jobs_running"]) == (79, 1)
 
 
 @pytest.mark.parametrize(("role", "words"), [("reviewer", "ingest"), ("admin", DOING)])

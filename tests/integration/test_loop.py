@@ -122,7 +122,9 @@ def test_the_whole_loop_from_import_to_roll_back(store: Store, tmp_path: Path) -
     now = worker.utc_now()
     versions.promote(store, loop.admin, "texts", number=2, expected=1, reason="better", now=now)
     before = said(loop)
-    assert versions.rollback(store, loop.admin, "texts", reason="worse after all", now=now) == 1
+    with pytest.raises(Conflict, match="the champion is version 2 now, not version 1"):
+        versions.rollback(store, loop.admin, "texts", reason="", now=now, expected=1)
+    assert versions.rollback(store, loop.admin, "texts", reason="worse", now=now, expected=2) == 1
     assert said(loop) == before
 
     loop.answer(10)

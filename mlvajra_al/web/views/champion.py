@@ -8,11 +8,12 @@ import streamlit as st
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import overview, versions
 from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.auth import dialog
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.widgets import act, clock, empty, flash
 
 
-@st.dialog("Promote a version")
+@dialog("Promote a version", "admin")
 def promote(person: Person, project: Project, to: int) -> None:
     """Ask before the champion moves."""
     count = overview.annotation_count(store(), person, project.name)
@@ -40,7 +41,7 @@ def promote(person: Person, project: Project, to: int) -> None:
             flash(f"Version {to} is the champion now.")
 
 
-@st.dialog("Roll back")
+@dialog("Roll back", "admin")
 def roll_back(person: Person, project: Project, to: int) -> None:
     """Ask before the champion goes back."""
     before = overview.annotation_count(store(), person, project.name)
@@ -56,7 +57,14 @@ def roll_back(person: Person, project: Project, to: int) -> None:
     if st.button("Roll back", type="primary", key="rollback-yes", width="stretch"):
         done = act(
             "",
-            lambda: versions.rollback(store(), person, project.name, reason=reason, now=now()),
+            lambda: versions.rollback(
+                store(),
+                person,
+                project.name,
+                reason=reason,
+                now=now(),
+                expected=project.champion,
+            ),
         )
         if done:
             after = overview.annotation_count(store(), person, project.name)
@@ -78,7 +86,7 @@ def actions(person: Person, project: Project, chosen: VersionRow) -> None:
             help="It is the champion already" if chosen.is_champion else None,
             key="promote",
         ):
-            promote(person, project, number)
+            promote(project, number)
         if st.button(
             f"Roll back to version {line[-2]}" if len(line) > 1 else "Roll back",
             icon=":material/undo:",
@@ -86,7 +94,7 @@ def actions(person: Person, project: Project, chosen: VersionRow) -> None:
             help=None if len(line) > 1 else "There is no earlier champion",
             key="rollback",
         ):
-            roll_back(person, project, line[-2])
+            roll_back(project, line[-2])
 
 
 def history(person: Person, project: Project) -> None:
