@@ -155,7 +155,7 @@ def sweep_uploads(store: Store, *, now: datetime) -> int:
             for job in jobs.listed(connection, project.id, kinds=("ingest",), states=ACTIVE)
         }
     removed = 0
-    for upload in folder.iterdir() if folder.exists() else ():
+    for upload in folder.glob("*/"):
         old = upload.stat().st_mtime < (now - UPLOADS_KEPT).timestamp()
         if old and not any(str(path) in waiting for path in upload.iterdir()):
             rmtree(upload, ignore_errors=True)

@@ -507,6 +507,7 @@ def test_old_uploads_go_unless_an_import_waits_for_them(
         for _ in range(2)
     )
     importing.start_import(store, admin, "spam", uri=kept, now=NOW)
+    (kept.parent.parent / ".DS_Store").write_text("put there by a file manager")
     later = NOW.fromtimestamp(kept.stat().st_mtime, NOW.tzinfo) + timedelta(days=2)
     assert importing.sweep_uploads(store, now=later - timedelta(days=2)) == 0
     assert importing.sweep_uploads(store, now=later) == 1
