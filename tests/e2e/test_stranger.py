@@ -123,7 +123,7 @@ def no_version_is_half_written(server: Any) -> None:
         """SELECT estimator, preprocessing FROM version
         JOIN revision ON revision.id = version.revision_id""",
     )
-    for digest in {name for row in blobs for name in row}:
+    for digest in {name for row in blobs for name in row.values()}:
         assert (server.home / "artefacts" / digest[:2] / digest).stat().st_size > 0
     reported = rows(server, "SELECT DISTINCT project_id, version FROM report")
     assert len(reported) == len(blobs)
