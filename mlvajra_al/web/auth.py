@@ -24,6 +24,8 @@ from mlvajra_al.web.options import SESSION_HEADER
 from mlvajra_al.web.policy import content_policy
 from mlvajra_al.web.probes import answered
 from mlvajra_al.web.scopes import SAFE, needed
+from mlvajra_al.web.sentences import sentence
+from mlvajra_al.web.widgets import plain
 
 P = ParamSpec("P")
 
@@ -200,19 +202,25 @@ def live(
     A fragment runs without the page around it, for as long as the websocket is open; `every` so
     many seconds, and when something in it is used.
     """
+    return lambda draw: st.fragment(run_every=every)(_looked_up_anew(draw, role))
 
-    def made(draw: Callable[Concatenate[Person, P], None]) -> Callable[P, None]:
-        @st.fragment(run_every=every)
-        @wraps(draw)
-        def fragment(*args: P.args, **kwargs: P.kwargs) -> None:
-            try:
-                draw(require_role(role), *args, **kwargs)
-            except MlvajraError as error:
-                st.warning(str(error))
 
-        return fragment
+def dialog(
+    title: str, role: Role
+) -> Callable[[Callable[Concatenate[Person, P], None]], Callable[P, None]]:
+    """Make a dialog of what draws for a person; it is a fragment, and lives on like one."""
+    return lambda draw: st.dialog(title)(_looked_up_anew(draw, role))
 
-    return made
+
+def _looked_up_anew(draw: Callable[Concatenate[Person, P], None], role: Role) -> Callable[P, None]:
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            draw(require_role(role), *args, **kwargs)
+        except MlvajraError as error:
+            st.warning(plain(sentence(error)))
+
+    return drawn
 
 
 def _signed_in() -> Person | None:

@@ -18,9 +18,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from mlvajra_al import worker
 from mlvajra_al.records import Role
-from mlvajra_al.services import people, training
+from mlvajra_al.services import people, projects, training
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
+from tests.factories import a_project, a_version
 from tests.integration.test_web_server import PAGES, PASSWORD, started
 
 OPEN_TO: dict[Role, set[str]] = {
@@ -251,18 +252,21 @@ def test_an_uploaded_file_with_a_hostile_name_is_kept_under_a_plain_one(
     assert names <= {"_img src_x onerror_evil()_.jsonl"}
 
 
-def _presses(socket: ClientConnection, drawn: list[ForwardMsg], button: str) -> list[ForwardMsg]:
-    """Press a button of a fragment, which runs without the page around it."""
+def _presses(
+    socket: ClientConnection, drawn: list[ForwardMsg], button: str, query: str = ""
+) -> list[ForwardMsg]:
+    """Press a button; one of a fragment runs that without the page around it."""
     asked = BackMsg()
+    asked.rerun_script.query_string = query
     for message in drawn:
-        if message.WhichOneof("type") == "new_session":
-            asked.rerun_script.page_script_hash = message.new_session.page_script_hash
+        if message.WhichOneof("type") == "navigation":
+            asked.rerun_script.page_script_hash = message.navigation.page_script_hash
         element = message.delta.new_element
-        if message.delta.fragment_id and element.button.label == button:
+        if element.button.label == button:
             asked.rerun_script.fragment_id = message.delta.fragment_id
             pressed = asked.rerun_script.widget_states.widgets.add()
             pressed.id, pressed.trigger_value = element.button.id, True
-    assert asked.rerun_script.fragment_id, f"there is no {button} in a fragment"
+    assert len(asked.rerun_script.widget_states.widgets) == 1, f"there is no one button {button}"
     socket.send(asked.SerializeToString())
     return list(_until_finished(socket))
 
@@ -279,3 +283,16 @@ def test_a_page_that_stays_open_is_of_no_use_to_somebody_whose_account_was_disab
     assert "Your session has ended" in _texts(said)
     job, *_ = training.jobs_of(site.store, NAME)
     assert (job.kind, job.state) == ("retrain", "queued")
+
+
+def test_an_open_dialog_is_of_no_use_to_somebody_who_is_no_admin_any_more(site: Site) -> None:
+    project = a_project(site.store, name="models")
+    a_version(site.store, project)
+    people.add(site.store, None, name="chief", role="admin", password=PASSWORD, now=now())
+    with site.opened(_cookie(site.host, "chief")) as socket:
+        drawn = _opens(socket, "versions", "project=models")
+        asked = _presses(socket, drawn, "Promote version 1", "project=models")
+        people.set_role(site.store, None, name="chief", role="annotator", now=now())
+        said = _presses(socket, asked, "Promote", "project=models")
+    assert "This page is for admins" in _texts(said)
+    assert projects.get(site.store, None, "models").champion is None
