@@ -73,12 +73,12 @@ def imports_view(person: Person, project: Project | None) -> None:
     )  # fmt: skip
     if where == "This project":
         import_more(person, project)
-        shards_table(project)
+        shards_table(person, project)
     else:
         new_project(person)
 
 
-def shards_table(project: Project) -> None:
+def shards_table(person: Person, project: Project) -> None:
     """Draw the pieces the pool is made of."""
     pieces = overview.imports(store(), person, project.name)
     if not pieces:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from mlvajra_al.records import ENDED, Person, Project
+from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
@@ -73,7 +72,7 @@ def version_view(person: Person, project: Project, number: int) -> None:
 
 def sample_view(person: Person, project: Project, number: int) -> None:
     """Draw why a version answers as it does for one sample of the pool."""
-    key = choose_sample(project)
+    key = choose_sample(person, project)
     if key is None:
         return
     with errors_shown():
@@ -85,7 +84,7 @@ def sample_view(person: Person, project: Project, number: int) -> None:
             reasons(project, explanation, sample.card)
 
 
-def choose_sample(project: Project) -> str | None:
+def choose_sample(person: Person, project: Project) -> str | None:
     """Draw the ways to a sample and return its key."""
     ways = ["Answered", "Asked next", "By key"]
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -100,7 +99,7 @@ def choose_sample(project: Project) -> str | None:
                 label_visibility="collapsed",
             )
             return typed.strip() or None
-        items = recent(project) if way == ways[0] else waiting(project)
+        items = recent(person, project) if way == ways[0] else waiting(person, project)
         if not items:
             st.caption("Nothing here yet.")
             return None
@@ -113,7 +112,7 @@ def choose_sample(project: Project) -> str | None:
         )
 
 
-def recent(project: Project) -> dict[str, str]:
+def recent(person: Person, project: Project) -> dict[str, str]:
     """Return the keys and first words of samples answered last."""
     answers = overview.recent_answers(store(), person, project.name)
     words = overview.beginnings(store(), person, project.name, [item.position for item in answers])
@@ -126,7 +125,7 @@ def recent(project: Project) -> dict[str, str]:
     )
 
 
-def waiting(project: Project) -> dict[str, str]:
+def waiting(person: Person, project: Project) -> dict[str, str]:
     """Return the keys and first words of samples that are asked next."""
     ranked = overview.next_asked(store(), person, project.name)
     words = overview.beginnings(store(), person, project.name, [item.position for item in ranked])
@@ -152,7 +151,7 @@ def try_it(person: Person, project: Project, number: int) -> None:
         elif job.state not in ENDED:
             follow(job.id)
         elif job.state == "done":
-            answered(project, overview.answers_of(job), job.payload["rows"][0])
+            answered(person, project, job)
         else:
             st.error(plain(job_words(job)), icon=":material/error:")
 
@@ -169,8 +168,9 @@ def ask(person: Person, project: Project, number: int, row: dict[str, Any], plac
         act("", send)
 
 
-def answered(project: Project, answers: Sequence[overview.Answered], row: dict[str, Any]) -> None:
+def answered(person: Person, project: Project, job: Job) -> None:
     """Draw what a version said about a typed row."""
+    answers, row = overview.answers_of(job), job.payload["rows"][0]
     if not answers:
         st.caption("It answered nothing.")
         return

@@ -51,7 +51,7 @@ def kind_of(project: Project) -> tuple[str, str]:
     return (":material/article:", "texts") if "text" in kinds else (":material/table:", "rows")
 
 
-def project_card(project: Project) -> None:
+def project_card(person: Person, project: Project) -> None:
     """Draw one project to choose from."""
     icon, word = kind_of(project)
     rows = sum(shard.rows for shard in overview.imports(store(), person, project.name))
@@ -71,7 +71,7 @@ def start_here(projects: tuple[Project, ...], person: Person) -> None:
     st.subheader("Start here")
     with st.grid(4, min_column_width=200):
         for project in projects[:7]:
-            project_card(project)
+            project_card(person, project)
         with st.container(border=True, height="stretch"):
             st.markdown(":material/upload_file: **Your own data**")
             if person.role == "admin":
@@ -231,7 +231,9 @@ def warnings(project: Project, state: Progress) -> None:
         )
 
 
-def figures(project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
+def figures(
+    person: Person, project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]
+) -> None:
     """Draw the answers per label and per hour, and the learning curve."""
     left, middle, right = side_by_side(3, at_least=230)
     with left, st.container(border=True, height="stretch"):
@@ -279,7 +281,7 @@ def draw(person: Person, project: Project) -> None:
     with right:
         champion_card(state, rows)
     if state.answered:
-        figures(project, state, rows)
+        figures(person, project, state, rows)
     else:
         start_here(listed(store(), person), person)
 

@@ -383,13 +383,14 @@ def test_versions_are_judged_promoted_and_rolled_back(
         admin.post(f"{P}/versions/2/promote", json={"expected": None}),
         admin.post(f"{P}/versions/2/promote", json={"expected": 1, "reason": "better"}),
         admin.post(f"{P}/versions/2/promote"),
-        admin.post(f"{P}/rollback", json={"reason": "worse"}),
+        admin.post(f"{P}/rollback", json={"reason": "worse", "expected": 1}),
+        admin.post(f"{P}/rollback", json={"reason": "worse", "expected": 2}),
         admin.post(f"{P}/rollback"),
         admin.post(f"{P}/versions/2/promote"),
     ]
 
-    assert [move.status_code for move in moves] == [409, 200, 409, 200, 409, 200]
-    assert (moves[1].json(), moves[3].json()) == ({"champion": 2}, {"champion": 1})
+    assert [move.status_code for move in moves] == [409, 200, 409, 409, 200, 409, 200]
+    assert (moves[1].json(), moves[4].json()) == ({"champion": 2}, {"champion": 1})
     asked = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 2]})
     work(web)
     verdict = admin.get(f"/api/v1/jobs/{asked.json()['id']}").json()["result"]["verdict"]

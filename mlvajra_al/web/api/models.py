@@ -64,9 +64,10 @@ class Move(Strict):
     reason: str = ""
 
 
-class Reason(Strict):
-    """Why."""
+class Back(Strict):
+    """A way back, and why; `expected` is the champion you saw."""
 
+    expected: int | None = None
     reason: str = ""
 
 
@@ -254,7 +255,10 @@ def promote(project: str, number: int, caller: Caller, move: Move | None = None)
 
 
 @router.post("/projects/{project}/rollback", response_model=Champion)
-def rollback(project: str, caller: Caller, why: Reason | None = None) -> Response:
+def rollback(project: str, caller: Caller, back: Back | None = None) -> Response:
     """Make the champion before this one champion again; labels are untouched."""
-    reason = "" if why is None else why.reason
-    return Json({"champion": versions.rollback(store(), caller, project, reason=reason, now=now())})
+    back = back or Back()
+    number = versions.rollback(
+        store(), caller, project, reason=back.reason, now=now(), expected=back.expected
+    )
+    return Json({"champion": number})
