@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Damaged, Invalid
 from mlvajra_al.records import Claim, Person, Project
-from mlvajra_al.services import access, filling
+from mlvajra_al.services import access, damage, filling
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import claims, projects
 from mlvajra_al.store.database import Connection, Operation, Store
@@ -71,18 +71,35 @@ def handing_out(
     def operation(connection: Connection) -> Handed:
         project = access.open_project(connection, person, project_name)
         claims.one_at_a_time(connection, project.id, person_id=person.id)
-        wish = claims.Wish(project.id, person.id, *at)
+        pool = project_pool(store, connection, project)
+        spoiled = _spoiled(store, connection, project, pool, now=at[0])
+        wish = claims.Wish(project.id, person.id, *at, without=spoiled)
         found: list[Claim] = []
         for _ in range(min(n, _room(connection, wish))):
             holdout = bool(rng.random() < project.policy.holdout_rate)
-            one = _one(store, connection, project, wish=wish, holdout=holdout, rng=rng)
+            try:
+                one = _one(store, connection, project, wish=wish, holdout=holdout, rng=rng)
+            except Damaged:  # nothing is left but what cannot be shown
+                if not found:
+                    raise
+                break
             if one is None:
                 break
             found.append(one)
-        pool = project_pool(store, connection, project)
         return Handed(project, tuple(found), pool, projects.statistics(connection, project.id))
 
     return operation
+
+
+def _spoiled(
+    store: Store, connection: Connection, project: Project, pool: Pool, *, now: datetime
+) -> tuple[tuple[int, int], ...]:
+    """Return the first and last positions of what cannot be shown, and say that it is damaged."""
+    found = pool.unreadable()
+    if found:
+        paths = [str(pool.path(shard)) for shard in found]
+        damage.note_pool(store, connection, project.id, paths=paths, now=now)
+    return tuple((shard.start, shard.start + shard.rows - 1) for shard in found)
 
 
 def _room(connection: Connection, wish: claims.Wish) -> int:

@@ -40,12 +40,16 @@ person: BindParameter[int] = bindparam("person")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who wants samples of which project, when, and for how long."""
+    """Who wants samples of which project, when, for how long, and from where there are none.
+
+    `without` names the first and the last position of each part of the pool to leave out.
+    """
 
     project_id: int
     person_id: int
     now: datetime
     lease: timedelta
+    without: tuple[tuple[int, int], ...] = ()
 
 
 def _claim(row: Any) -> Claim:
@@ -92,7 +96,7 @@ def _not_mine() -> tuple[ColumnElement[bool], ...]:
     return ~mine.exists(), ~said.exists()
 
 
-def _taking(dialect: str) -> ReturningUpdate[Any]:
+def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningUpdate[Any]:
     """Return the claim of the best sample that waits."""
     wanted = (
         select(slot.c.id)
@@ -102,6 +106,7 @@ def _taking(dialect: str) -> ReturningUpdate[Any]:
             WAITING,
             or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("now")),
             *_not_mine(),
+            *(~slot.c.position.between(first, last) for first, last in without),
         )
         .order_by(slot.c.rank, slot.c.slot_no, slot.c.id)
         .limit(1)
@@ -192,7 +197,10 @@ def one_at_a_time(connection: Connection, project_id: int, *, person_id: int) ->
 
 def take(connection: Connection, wish: Wish, *, holdout: bool) -> Claim | None:
     """Hand the best waiting sample of one stream to a person; None where none waits."""
-    row = TAKE.one(
+    statement = TAKE
+    if wish.without:
+        statement = Prepared(lambda dialect: _taking(dialect, wish.without))
+    row = statement.one(
         connection,
         project=wish.project_id,
         person=wish.person_id,

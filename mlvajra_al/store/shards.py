@@ -36,11 +36,14 @@ Positions = NDArray[np.int64]
 
 
 class Pool:
-    """All samples of a project, by position; memory-mapped, so that opening it is cheap."""
+    """All samples of a project, by position; memory-mapped, so that opening it is cheap.
+
+    A shard is mapped when its samples are first asked for: one that is damaged spoils no other.
+    """
 
     def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
         self.folder, self.shards = folder, tuple(shards)
-        self._batches = [_map(self.path(shard)) for shard in self.shards]
+        self._mapped: dict[int, pa.RecordBatch] = {}
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -50,9 +53,9 @@ class Pool:
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of the source and their types; empty for an empty pool."""
-        if not self._batches:
+        if not self.shards:
             return pa.schema([])
-        return pa.schema([item for item in self._batches[0].schema if not _is_ours(item.name)])
+        return pa.schema([item for item in self._whole_schema() if not _is_ours(item.name)])
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -62,9 +65,9 @@ class Pool:
     @property
     def content(self) -> tuple[str, ...] | None:
         """The columns whose hash names or draws a sample, fixed by the first import."""
-        if not self._batches:
+        if not self.shards:
             return None
-        return tuple(_content_columns(self._batches[0].schema))
+        return tuple(_content_columns(self._whole_schema()))
 
     @property
     def kinds(self) -> dict[str, ColumnKind]:
@@ -102,7 +105,7 @@ class Pool:
         found = []
         for position in positions:
             number = self._home(position)
-            batch, row = self._batches[number], position - self.shards[number].start
+            batch, row = self._batch(number), position - self.shards[number].start
             found.append({name: batch.column(name)[row].as_py() for name in columns})
         return found
 
@@ -125,6 +128,12 @@ class Pool:
             for start in range(0, batch.num_rows, batch_rows):
                 yield batch.select(names).slice(start, batch_rows)
 
+    def unreadable(self) -> tuple[Shard, ...]:
+        """Return the shards whose files are gone or cut short; none can show a sample of theirs."""
+        if len(self._mapped) == len(self.shards):
+            return ()
+        return tuple(s for number, s in enumerate(self.shards) if not self._is_readable(number))
+
     def verify(self) -> None:
         """Read every file again and compare its SHA-256 with the one recorded.
 
@@ -144,7 +153,8 @@ class Pool:
     def find(self, keys: pa.Array, hashes: Hashes) -> Positions:
         """Return where samples are, given their keys and the hashes of these."""
         out = np.full(len(hashes), -1, dtype=np.int64)
-        for batch, start in zip(self._batches, self._starts, strict=True):
+        for number, start in enumerate(self._starts):
+            batch = self._batch(number)
             known = _numpy(batch, SORTED)
             at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
             asked = np.flatnonzero(known[at] == hashes)
@@ -153,6 +163,23 @@ class Pool:
             same = same.to_numpy(zero_copy_only=False).astype(bool)
             out[asked[same]] = rows[same] + start
         return out
+
+    def _batch(self, number: int) -> pa.RecordBatch:
+        if number not in self._mapped:
+            self._mapped[number] = _map(self.path(self.shards[number]))
+        return self._mapped[number]
+
+    def _is_readable(self, number: int) -> bool:
+        try:
+            self._batch(number)
+        except Damaged:
+            return False
+        return True
+
+    def _whole_schema(self) -> pa.Schema:
+        """Return the columns with our own among them: those of any shard that can be read."""
+        readable = (number for number in range(len(self.shards)) if self._is_readable(number))
+        return self._batch(next(readable, 0)).schema
 
     def _home(self, position: int) -> int:
         """Return the number of the shard that a sample is in."""
@@ -166,9 +193,9 @@ class Pool:
             raise IndexError(f"position {wanted.max()} of a pool of {len(self)}")
         home = np.searchsorted(self._starts, wanted, side="right") - 1
         rows = wanted - self._starts[home] if len(wanted) else wanted
-        kept = {number: self._batches[number].select(columns) for number in np.unique(home)}
+        kept = {number: self._batch(number).select(columns) for number in np.unique(home)}
         if not kept:
-            return _empty(self._batches[0].schema if self._batches else None, columns)
+            return _empty(self._whole_schema() if self.shards else None, columns)
         if len(wanted) <= FEW:
             pairs = zip(home, rows, strict=True)
             return pa.Table.from_batches([kept[number].slice(row, 1) for number, row in pairs])
@@ -181,7 +208,7 @@ class Pool:
         return table if len(parts) == 1 else table.take(np.argsort(np.concatenate(places)))
 
     def _all(self, name: str) -> Hashes:
-        parts = [_numpy(batch, name) for batch in self._batches]
+        parts = [_numpy(self._batch(number), name) for number in range(len(self.shards))]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
 

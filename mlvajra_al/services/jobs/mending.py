@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from mlvajra_al.errors import Damaged
 from mlvajra_al.records import Job, Project, Version
+from mlvajra_al.services.damage import below, said_of_pool
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.versions import champions
 from mlvajra_al.store import artefacts, damage, projects, versions
@@ -51,9 +52,9 @@ def react(store: Store, project_id: int, error: Damaged, *, now: datetime) -> bo
         for path, numbers in _by_file(lost).items():
             what = _said(path, numbers, champion=project.champion, to=to)
             damage.note(connection, project_id, path=path, what=what, now=now)
-        other = _below(store.home, error.path)
+        other = below(store.home, error.path)
         if other not in {found.path for found in lost.values()}:
-            damage.note(connection, project_id, path=other, what=_said_of_pool(other), now=now)
+            damage.note(connection, project_id, path=other, what=said_of_pool(other), now=now)
         return to is not None and _fall_back(connection, project, lost, to=to, now=now)
 
     return store.write(operation)
@@ -114,22 +115,8 @@ def _said(path: str, numbers: Sequence[int], *, champion: int | None, to: int | 
     )
 
 
-def _said_of_pool(path: str) -> str:
-    return (
-        f"A part of the pool is damaged ({path} does not match its SHA-256): its samples can be "
-        "neither shown nor learned. Restore that file from a backup."
-    )
-
-
 def _list(numbers: Sequence[int]) -> str:
     return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-
-
-def _below(home: Path, path: str) -> str:
-    """Return a path as it stands below the workspace."""
-    absolute = Path(path)
-    below = absolute.is_absolute() and absolute.is_relative_to(home)
-    return str(absolute.relative_to(home) if below else absolute)
 
 
 def _fall_back(

@@ -251,8 +251,11 @@ def test_a_damaged_shard_is_found_and_a_lost_one_too(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match="does not match"):
         Pool(tmp_path, pool.shards[:2]).verify()
     path.unlink()
+    without = Pool(tmp_path, pool.shards)
+    assert without.unreadable() == (pool.shards[1],)
+    assert without.take([39, 80], ["id"]).to_pylist() == [{"id": "m39"}, {"id": "m80"}]
     with pytest.raises(Damaged, match=path.name):
-        Pool(tmp_path, pool.shards)
+        without.take([40])
 
 
 def test_the_same_import_repeated_after_a_crash_gives_the_same_files(tmp_path: Path) -> None:
