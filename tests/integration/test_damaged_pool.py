@@ -1,0 +1,115 @@
+"""A damaged shard takes its own samples away from annotators, and no others; and it is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlvajra_al.errors import Damaged
+from mlvajra_al.records import Claim, Person, Policy, Project, Ranked, Why
+from mlvajra_al.services import cards, claiming, damage
+from mlvajra_al.store import projects, ranking
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.naming import Plan
+from mlvajra_al.store.shards import Pool, open_pool, pool_folder
+from mlvajra_al.store.staging import commit, stage
+from tests.factories import LEASE, NOW, TEXTS, a_person, a_project
+
+ROWS = 10
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    """A pool of three shards of ten samples, all ranked in order of position."""
+    project = a_project(store, policy=Policy(holdout_rate=0.0))
+    folder = pool_folder(store.home, project.id)
+    rows = [{"id": f"p{place}", "body": f"text number {place}"} for place in range(3 * ROWS)]
+    staged = stage(
+        folder,
+        pa.Table.from_pylist(rows, schema=TEXTS).to_batches(),
+        existing=Pool(folder, ()),
+        plan=Plan(project.id, "test", project.seed, ("body",), max_rows=ROWS, key_column="id"),
+        at=NOW,
+        place="row {}".format,
+    )
+    ranked = [
+        Ranked(f"p{place}", place, Why("random", None, place, None, None, holdout=False))
+        for place in range(3 * ROWS)
+    ]
+    with store.begin() as connection:
+        projects.add_shards(connection, commit(staged, folder))
+        ranking.extend(connection, project.id, ranked, overlap=1)
+    open_pool.cache_clear()
+    return project
+
+
+def spoil(store: Store, project: Project, number: int, *, gone: bool) -> Path:
+    """Damage a shard so that it cannot even be opened; return its file."""
+    with store.read() as connection:
+        shard = projects.shards(connection, project.id)[number]
+    path = pool_folder(store.home, project.id) / f"{shard.sha256}.arrow"
+    if gone:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:100])
+    open_pool.cache_clear()
+    return path
+
+
+def claim(store: Store, person: Person, n: int) -> tuple[Claim, ...]:
+    return claiming.claim(
+        store, person, "spam", n=n, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
+    )
+
+
+@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_samples_of_a_damaged_shard_are_left_out_and_the_damage_is_told(
+    store: Store, project: Project, number: int, gone: bool
+) -> None:
+    ada = a_person(store)
+    path = spoil(store, project, number, gone=gone)
+    handed = claim(store, ada, 15) + claim(store, ada, 15)
+    lost = {f"p{place}" for place in range(number * ROWS, (number + 1) * ROWS)}
+    assert {one.sample_key for one in handed} == {f"p{n}" for n in range(3 * ROWS)} - lost
+    (told,) = damage.listed(store, ada, "spam")
+    assert told.path == f"shards/{project.id}/{path.name}"
+    assert told.what == damage.said_of_pool(told.path)
+
+
+def test_when_nothing_else_is_left_the_annotator_is_told_why(
+    store: Store, project: Project
+) -> None:
+    ada = a_person(store)
+    path = spoil(store, project, 1, gone=False)
+    claim(store, ada, 20)
+    with pytest.raises(Damaged, match=f"{path.name} is damaged.* restore it from a backup"):
+        claim(store, ada, 1)
+
+
+def test_cards_of_whole_shards_are_drawn_beside_a_damaged_first_one(
+    store: Store, project: Project
+) -> None:
+    ada = a_person(store)
+    spoil(store, project, 0, gone=True)
+    handed = claiming.handing_out(
+        store, ada, "spam", n=2, at=(NOW, LEASE), rng=np.random.default_rng(0)
+    )
+    drawn = cards.drawn(store.write(handed))
+    assert [card["blocks"][0]["text"] for card in drawn] == ["text number 10", "text number 11"]
+
+
+def test_a_file_that_is_put_back_is_read_without_a_new_start(
+    store: Store, project: Project
+) -> None:
+    ada = a_person(store)
+    with store.read() as connection:
+        shard = projects.shards(connection, project.id)[0]
+    whole = (pool_folder(store.home, project.id) / f"{shard.sha256}.arrow").read_bytes()
+    path = spoil(store, project, 0, gone=True)
+    assert claim(store, ada, 1)[0].sample_key == "p10"
+    path.write_bytes(whole)
+    assert claim(store, ada, 1)[0].sample_key == "p0"
