@@ -15,7 +15,8 @@ from mlvajra_al.learning.rows import stack, take
 Positions = NDArray[np.intp]
 Utilities = NDArray[np.float64]
 
-SHORTLIST = 50
+SHORTLIST, FOCUS = 50, 10
+"""Batches' worth of the most uncertain samples that a batch is spread over: wide and narrow."""
 DIVERSIFIED_BATCHES = 5
 """Batches of a ranking that are spread out; by then the next version has arrived."""
 
@@ -88,14 +89,32 @@ def spread(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     >>> spread(choice, 2, np.random.default_rng(0)).tolist()
     [0, 2]
     """
+    return _spread_over(SHORTLIST, choice, n, rng)
+
+
+def focused(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
+    """Spread each batch over ten batches' worth of the most uncertain instead of fifty.
+
+    Examples
+    --------
+    >>> X = np.linspace(0, 1, 40)[:, None]
+    >>> choice = Choice(X, np.arange(40), np.linspace(0, 1, 40), batch_size=2)
+    >>> bool(min(focused(choice, 2, np.random.default_rng(0))) >= 20)
+    True
+    """
+    return _spread_over(FOCUS, choice, n, rng)
+
+
+def _spread_over(batches: int, choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     size = choice.batch_size
     rounds = min(-(-n // size), DIVERSIFIED_BATCHES) if size > 1 else 0
-    ranked = top(choice.utilities, max(n, (SHORTLIST + rounds) * size), rng)
-    shortlist = ranked[: (SHORTLIST + rounds) * size if rounds else 0]
+    near_by = batches * size
+    ranked = top(choice.utilities, max(n, near_by + rounds * size), rng)
+    shortlist = ranked[: near_by + rounds * size if rounds else 0]
     Z = compact(take(choice.X, choice.candidates[shortlist]), rng=rng)
     left, chosen = np.arange(len(shortlist)), []
     for _ in range(rounds):
-        near = left[: SHORTLIST * size]
+        near = left[:near_by]
         picked = near[_one_per_cluster(Z[near], choice.utilities[shortlist[near]], size, rng=rng)]
         chosen.append(shortlist[picked])
         left = np.setdiff1d(left, picked)

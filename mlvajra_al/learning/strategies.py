@@ -32,11 +32,13 @@ from mlvajra_al.learning.selectors import (
     Utilities,
     cold_start,
     dense,
+    focused,
     highest,
     ranked,
     spread,
     typical,
 )
+from mlvajra_al.learning.stages import choose
 from mlvajra_al.learning.utilities import entropy, least_confident, margin, probabilities
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
@@ -84,6 +86,9 @@ class Ranking:
     utilities: Utilities
     strategy: str
     why: str
+    """Why a sample is asked, in words."""
+    reason: str = ""
+    """Why the batch is asked by this strategy, in a sentence."""
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -92,6 +97,12 @@ STRATEGIES: dict[str, Strategy] = {
         spread,
         "model",
         "the model hesitates between its two likeliest labels, and it differs from the others",
+    ),
+    "focused_margin": Strategy(
+        margin,
+        focused,
+        "model",
+        "the model hesitates between its two likeliest labels, as about few others",
     ),
     "margin": Strategy(
         margin, highest, "model", "the model hesitates between its two likeliest labels"
@@ -138,20 +149,6 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "random": Strategy(None, highest, "nothing", "drawn at random"),
 }
-
-
-def choose(model: Any) -> str:
-    """Return the strategy that `auto` stands for.
-
-    Diversified margin needed the fewest labels on spam and digits and was within noise of the
-    best on breast cancer (benchmarks/label_efficiency.py); without a model, a cold start.
-
-    Examples
-    --------
-    >>> choose(None)
-    'cold_start'
-    """
-    return "cold_start" if model is None else "diversified_margin"
 
 
 def needs_model(strategy: str) -> bool:
@@ -282,41 +279,41 @@ def rank(
     >>> ranking = rank(model, X, np.array([0, 1, 3]), batch_size=1, n=2,
     ...                rng=np.random.default_rng(0))
     >>> ranking.positions.tolist(), ranking.strategy
-    ([1, 0], 'diversified_margin')
+    ([1, 0], 'focused_margin')
     """
-    name = choose(model) if strategy == "auto" else strategy
+    name = strategy
+    if strategy == "auto":
+        name = "cold_start" if model is None else "margin"
     candidates = np.asarray(candidates, dtype=np.intp)
-    known = Known()
     if labelled is not None:
-        positions = np.asarray(labelled, dtype=np.intp)
-        candidates = candidates[~np.isin(candidates, positions)]
-        known = _known(X, positions, labels)
-    known = _taught(model, known)
+        candidates = candidates[~np.isin(candidates, np.asarray(labelled))]
+    known = _known(model, X, labelled, labels)
     plan = _plan(name, model, known)
     if n > len(candidates):
         raise PoolExhausted(available=len(candidates), requested=n)
     utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
+    because = f"By {name.replace('_', ' ')}, as the project wants it."
+    if strategy == "auto":
+        margins = None if model is None else utilities
+        name, because = choose(margins, batch_size=max(batch_size, 1))
+        plan = STRATEGIES[name]
     choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
     places = plan.selector(choice, n, rng)
-    return Ranking(candidates[places], utilities[places], name, plan.why)
+    return Ranking(candidates[places], utilities[places], name, plan.why, because)
 
 
-def _known(X: Any, labelled: Positions, labels: ArrayLike | None) -> Known:
+def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | None) -> Known:
+    """Return what is labelled; without labels given, what a modAL learner was taught."""
+    positions = np.asarray([] if labelled is None else labelled, dtype=np.intp)
     told = None if labels is None else np.asarray(labels)
-    if told is not None and len(told) != len(labelled):
+    if told is not None and len(told) != len(positions):
         raise Invalid(
-            f"{len(labelled)} samples are labelled but {len(told)} labels came with them; "
+            f"{len(positions)} samples are labelled but {len(told)} labels came with them; "
             "pass one label for each"
         )
-    return Known(take(X, labelled), told) if len(labelled) else Known()
-
-
-def _taught(model: Any, known: Known) -> Known:
-    """Return what a modAL learner was taught, where nobody said what is labelled."""
-    rows = getattr(model, "X_training", None)
-    if known.labels is not None or rows is None:
-        return known
-    return Known(rows, np.asarray(model.y_training))
+    if told is None and getattr(model, "X_training", None) is not None:
+        return Known(model.X_training, np.asarray(model.y_training))
+    return Known(take(X, positions), told) if len(positions) else Known()
 
 
 def _plan(name: str, model: Any, known: Known) -> Strategy:

@@ -208,7 +208,7 @@ def shows_reason(project: Project, sample_key: str, *, holdout: bool) -> bool:
 
 def in_words(project: Project, why: Why) -> str:
     """Return a strategy and its utility as a sentence."""
-    if why.strategy in ("margin", "diversified_margin") and why.utility is not None:
+    if why.strategy.endswith("margin") and why.utility is not None:
         return _margin_in_words(project, why.utility)
     if why.strategy == "least_confident" and why.utility is not None:
         return f"The model is only {_percent(1 - why.utility)} sure of its answer."

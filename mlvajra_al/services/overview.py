@@ -29,8 +29,9 @@ from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
 STRATEGIES: dict[str, str] = {
-    "auto": "The one that needed the fewest labels in our benchmarks; a cold start before that.",
+    "auto": "Adapts: a cold start, then diversified margin, then focused margin; says which.",
     "diversified_margin": "Samples the model hesitates about, and that differ from each other.",
+    "focused_margin": "Samples the model hesitates about most, less spread out.",
     "margin": "Samples with the smallest gap between the two likeliest labels.",
     "least_confident": "Samples whose likeliest label is least likely.",
     "entropy": "Samples whose probabilities are spread over the most labels.",

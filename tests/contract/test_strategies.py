@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from mlvajra_al.errors import Invalid, PoolExhausted
-from mlvajra_al.learning import reduction, scanning, strategies
+from mlvajra_al.learning import reduction, scanning
 from mlvajra_al.learning.learner import IncrementalCommittee, IncrementalLearner
 from mlvajra_al.learning.strategies import STRATEGIES, rank, select_batch
 
@@ -285,12 +285,18 @@ def test_every_strategy_says_in_words_why_it_asks(name: str) -> None:
     assert (plan.utility is None) == (name not in INFORMED)
 
 
-def test_auto_starts_varied_and_goes_on_diversified() -> None:
-    assert strategies.choose(None) == "cold_start"
-    assert strategies.choose(MODEL) == "diversified_margin"
+def test_auto_starts_varied_goes_on_diversified_and_then_exploits() -> None:
     rng = np.random.default_rng(0)
     first = rank(None, X, np.arange(300), batch_size=10, n=10, rng=rng)
-    assert first.strategy == "cold_start"
+    assert (first.strategy, first.reason.split(":")[0]) == ("cold_start", "Cold start")
+    then = rank(MODEL, X, np.arange(300), batch_size=10, n=10, rng=rng)
+    assert then.strategy == "focused_margin" and "of 300 samples" in then.reason
+    doubtful = MODEL.coef_ * 0.1
+    unsure = LogisticRegression()
+    unsure.classes_, unsure.coef_, unsure.intercept_ = MODEL.classes_, doubtful, np.zeros(3)
+    assert rank(unsure, X, np.arange(300), batch_size=10, n=10, rng=rng).strategy == (
+        "diversified_margin"
+    )
 
 
 @pytest.mark.parametrize("name", ["random", "cold_start", "auto"])
@@ -320,7 +326,7 @@ def test_a_batch_by_name_is_a_query_strategy_of_modal_too(name: str) -> None:
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(Invalid, match="auto, diversified_margin, margin"):
+    with pytest.raises(Invalid, match="auto, diversified_margin, focused_margin, margin"):
         picked("psychic")
 
 

@@ -15,6 +15,7 @@ from mlvajra_al.learning.selectors import (
     Known,
     cold_start,
     dense,
+    focused,
     highest,
     ranked,
     spread,
@@ -22,7 +23,7 @@ from mlvajra_al.learning.selectors import (
     typical,
 )
 
-SELECTORS = [highest, spread, dense, ranked, cold_start, typical]
+SELECTORS = [highest, spread, focused, dense, ranked, cold_start, typical]
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -1,0 +1,62 @@
+"""The default that adapts: which strategy suits what is known by now, and why, in words.
+
+Cold start, while there is no model; then doubts, spread over variety as long as there are many;
+then the border that is left. What decides is how many samples the model hesitates about, which
+means the same for two labels and for ten, at 20 labels and at 2,000.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
+
+DOUBTFUL = 0.5
+"""A margin from which the model hesitates: its two likeliest labels are at most 0.5 apart."""
+
+
+def choose(margins: NDArray[Any] | None, *, batch_size: int) -> tuple[str, str]:
+    """Return the strategy that `auto` stands for, and a sentence that says why.
+
+    Parameters
+    ----------
+    margins : ndarray of shape (n_candidates,), or None
+        One minus the gap between the two likeliest labels; None without a model.
+    batch_size : int
+
+    Returns
+    -------
+    strategy : str
+        A key of `STRATEGIES`.
+    reason : str
+
+    Examples
+    --------
+    >>> print(*choose(None, batch_size=2))
+    cold_start Cold start: there is no model yet, so varied samples that stand for many others
+    come first.
+    >>> print(*choose(np.full(300, 0.9), batch_size=2))
+    diversified_margin Diversified margin: the model hesitates about 300 of 300 samples, so each
+    batch is spread over the 100 it doubts most.
+    >>> print(*choose(np.zeros(300), batch_size=2))
+    focused_margin Exploitation: the model hesitates about only 0 of 300 samples, so each batch
+    comes from the 20 it doubts most.
+    """
+    if margins is None:
+        return "cold_start", (
+            "Cold start: there is no model yet, so varied samples that stand for many others "
+            "come first."
+        )
+    n, doubtful = len(margins), int(np.count_nonzero(margins >= DOUBTFUL))
+    if doubtful < FOCUS * batch_size:
+        return "focused_margin", (
+            f"Exploitation: the model hesitates about only {doubtful:,} of {n:,} samples, "
+            f"so each batch comes from the {min(FOCUS * batch_size, n):,} it doubts most."
+        )
+    return "diversified_margin", (
+        f"Diversified margin: the model hesitates about {doubtful:,} of {n:,} samples, "
+        f"so each batch is spread over the {min(SHORTLIST * batch_size, n):,} it doubts most."
+    )
