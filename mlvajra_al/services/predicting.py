@@ -18,6 +18,7 @@ from mlvajra_al.store.database import Connection, Store
 
 Format = Literal["csv", "parquet"]
 MAX_ROWS = 1_000
+MOST_WAITING = 20
 POLL_S = 0.05
 
 
@@ -76,7 +77,7 @@ def request(
     Invalid
         If the question cannot be answered.
     Conflict
-        If there is no version yet.
+        If there is no version yet, or too many predictions wait already.
     """
     if question.rows is None:
         require(person, "admin", "predict whole files")
@@ -87,6 +88,7 @@ def request(
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
         chosen(connection, project, question.version)
+        _leave_room(connection, project)
         job_id = jobs.enqueue(
             connection,
             project.id,
@@ -110,6 +112,15 @@ def request(
         return jobs.get(connection, job_id)
 
     return store.write(operation)
+
+
+def _leave_room(connection: Connection, project: Project) -> None:
+    waiting = jobs.counted(connection, [project.id], kinds=("predict",))["queued"]
+    if waiting >= MOST_WAITING:
+        raise Conflict(
+            f"{waiting} predictions of {project.name!r} wait already, and at most {MOST_WAITING} "
+            "may; wait until some are done, or cancel some"
+        )
 
 
 def chosen(connection: Connection, project: Project, version: int | None) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from mlvajra_al.records import ACTIVE, Job, Person, Progress, Project
+from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Progress, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.counting import tally
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import jobs, processes, projects, versions
 from mlvajra_al.store.database import Connection, Store
+
+LOOP: tuple[JobKind, ...] = ("retrain", "prepare", "ingest")
 
 
 def progress(store: Store, person: Person, project_name: str, *, now: datetime) -> Progress:
@@ -44,7 +46,8 @@ def loop_state(
     connection: Connection, project: Project, *, until: int, now: datetime
 ) -> tuple[str, str]:
     """Say in one word and one sentence what the loop is doing."""
-    active = jobs.listed(connection, project.id, states=ACTIVE)
+    # Predictions may hold megabytes, and every card asks this every few seconds.
+    active = jobs.listed(connection, project.id, kinds=LOOP, states=ACTIVE)
     if active and not processes.living(connection, "worker", now=now):
         return "no_worker", "The worker is not running, so retraining waits. Tell an admin."
     by_kind = {(job.kind, job.state): job for job in active}

@@ -341,9 +341,13 @@ def listed(
     return tuple(_job(row) for row in connection.execute(query))
 
 
-def counted(connection: Connection, project_ids: Collection[int]) -> Counter[str]:
+def counted(
+    connection: Connection, project_ids: Collection[int], *, kinds: Sequence[JobKind] = ()
+) -> Counter[str]:
     """Return how many jobs of these projects are in each state."""
     query = select(job.c.state, func.count().label("n")).where(job.c.project_id.in_(project_ids))
+    if kinds:
+        query = query.where(job.c.kind.in_(kinds))
     return Counter({row.state: row.n for row in connection.execute(query.group_by(job.c.state))})
 
 

@@ -16,7 +16,7 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Job, Recipe, SampleExplanation
-from mlvajra_al.services import labelling, predicting, training, versions
+from mlvajra_al.services import labelling, predicting, progress, training, versions
 from mlvajra_al.services.jobs import explaining, machine, mending, preparing, revising, scoring
 from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
@@ -109,6 +109,17 @@ def test_a_job_is_waited_for_no_longer_than_asked(loop: Rehearsal) -> None:
         predicting.result_path(loop.store, asked)
     loop.work()
     assert predicting.wait(loop.store, asked.id, seconds=60).state == "done"
+
+
+def test_only_so_many_predictions_wait_and_the_loop_does_not_look_at_them(loop: Rehearsal) -> None:
+    for _ in range(predicting.MOST_WAITING):
+        last = ask(loop, rows=[{"body": "x"}])
+    with pytest.raises(Conflict, match="20 predictions of 'texts' wait already, and at most 20"):
+        ask(loop, pool=True)
+    rail = progress.progress(loop.store, loop.admin, "texts", now=worker.utc_now())
+    assert rail.loop_state == "waiting"
+    training.cancel(loop.store, loop.admin, last.id, now=worker.utc_now())
+    assert ask(loop, pool=True).state == "queued"
 
 
 def test_a_file_of_predictions_that_was_removed_is_missed_by_name(loop: Rehearsal) -> None:
