@@ -29,6 +29,7 @@ SPECIAL = re.compile(
     r"|(?<=<)(?=-)|(?<=-)(?=[->])|(?<=[<>~])(?==)",  # arrows
     re.IGNORECASE,
 )
+IMAGE = re.compile(r"!+\[")
 WORD_JOINER = "\u2060"
 """Invisible; keeps Streamlit from making links, icons and arrows of what is somebody's data."""
 
@@ -86,7 +87,7 @@ def plain(text: object) -> str:
 
 def without_images(text: str) -> str:
     """Turn images of markdown into links, so that a page asks no other host for anything."""
-    return text.replace("![", "[")
+    return IMAGE.sub("[", text)
 
 
 def shorten(text: object, limit: int = 80) -> str:

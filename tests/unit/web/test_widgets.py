@@ -75,6 +75,8 @@ def test_names_of_projects_are_quoted_in_addresses() -> None:
 
 def test_images_in_guidelines_become_links() -> None:
     assert widgets.without_images("![logo](https://x.y/z.png)") == "[logo](https://x.y/z.png)"
+    assert widgets.without_images("!![x](https://x.y/z.png)") == "[x](https://x.y/z.png)"
+    assert "![" not in widgets.without_images("!!![a][b] and ![c] and [![d](e)](f)")
 
 
 def test_one_is_singular() -> None:
