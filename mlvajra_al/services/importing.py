@@ -21,6 +21,8 @@ from mlvajra_al.store.database import Connection, Store
 
 MB = 2**20
 UPLOADS_KEPT = timedelta(days=1)
+LONGEST_NAME = 200
+"""In bytes; file systems take 255, and temporary names add to it."""
 UNSAFE = re.compile(r"[^\w.() -]")
 
 
@@ -81,8 +83,8 @@ async def _save(path: Path, chunks: AsyncIterator[bytes], *, limit_mb: int) -> N
 
 def safe_name(name: str) -> str:
     """Return a name that is a file's and nothing else: no folder, nothing hidden, not too long."""
-    plain = UNSAFE.sub("_", PurePosixPath(name.replace("\\", "/")).name).lstrip(". ")
-    return plain[-120:] or "upload"
+    plain = UNSAFE.sub("_", PurePosixPath(name.replace("\\", "/")).name)
+    return plain.encode()[-LONGEST_NAME:].decode(errors="ignore").lstrip(". ") or "upload"
 
 
 def start_import(

@@ -490,7 +490,9 @@ def test_an_upload_over_the_limit_leaves_nothing(store: Store, admin: Person) ->
         ("Zoë & co (1).csv", "Zoë _ co (1).csv"),
         ("..", "upload"),
         ("", "upload"),
-        ("x" * 300 + ".csv", "x" * 116 + ".csv"),
+        ("x" * 300 + ".csv", "x" * 196 + ".csv"),
+        ("邮" * 100 + ".csv", "邮" * 65 + ".csv"),
+        ("a." + "x" * 199, "x" * 199),
     ],
 )
 def test_an_uploads_name_is_never_a_path(sent: str, kept: str) -> None:
