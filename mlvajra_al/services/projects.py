@@ -12,7 +12,7 @@ from mlvajra_al.records import Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import access
 from mlvajra_al.services.overview import ESTIMATORS, STRATEGIES
 from mlvajra_al.services.people import require
-from mlvajra_al.store import audit, jobs, projects
+from mlvajra_al.store import audit, jobs, projects, ranking
 from mlvajra_al.store.database import Connection, Store
 
 NAME = re.compile(r"\w[\w .-]{0,63}")
@@ -75,7 +75,7 @@ def check_labels(labels: Sequence[Label]) -> None:
     for field, words in ALIKE.items():
         _check_apart(labels, field, words)
     for label in labels:
-        if label.key not in KEYS:
+        if len(label.key) != 1 or label.key not in KEYS:
             raise Invalid(
                 f"the key {label.key!r} of {label.name!r} cannot be a label's; use one of {KEYS}"
             )
@@ -269,12 +269,15 @@ def set_policy(
         name,
         what="policy changed",
         now=now,
-        write=lambda connection, project: projects.set_policy(
-            connection,
-            project.id,
-            replace(policy, holdout_share=project.policy.holdout_share),
-        ),
+        write=lambda connection, project: _set_policy(connection, project, policy, now=now),
     )
+
+
+def _set_policy(connection: Connection, project: Project, policy: Policy, *, now: datetime) -> None:
+    kept = replace(policy, holdout_share=project.policy.holdout_share)
+    projects.set_policy(connection, project.id, kept)
+    if kept.overlap != project.policy.overlap:
+        ranking.set_overlap(connection, project.id, overlap=kept.overlap, now=now)
 
 
 def set_recipe(

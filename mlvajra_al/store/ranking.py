@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, false, func, or_, select, union, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from mlvajra_al.records import Ranked, Why
 from mlvajra_al.store.codec import why
@@ -16,6 +28,11 @@ from mlvajra_al.store.schema import annotation, slot
 
 WAITING = slot.c.done == false()
 """Not ``IS false``: SQLite would not see that the partial indexes apply."""
+LIKE_THE_FIRST = (
+    *("project_id", "sample_key", "position", "rank", "holdout"),
+    *("strategy", "utility", "version", "inclusion_probability"),
+)
+"""What every slot of a sample has in common with its first one."""
 LAST_ID = prepared(select(func.max(slot.c.id).label("id")))
 PLACE = prepared(
     select(slot).where(
@@ -161,6 +178,40 @@ def extend(
     known = known_positions(connection, project_id)
     fresh = [item for item in ranked if item.position not in known]
     _insert(connection, project_id, fresh, overlap=overlap)
+
+
+def set_overlap(connection: Connection, project_id: int, *, overlap: int, now: datetime) -> None:
+    """Want so many answers about every ranked sample, those answered before among them.
+
+    What was answered or is in somebody's hands stays, and so does what a reviewer has asked again.
+    """
+    later = annotation.alias("later")
+    about = (
+        annotation.c.project_id == project_id,
+        annotation.c.sample_key == slot.c.sample_key,
+        ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
+    )
+    settled = select(func.count()).where(*about, annotation.c.action.in_(("answer", "flag")))
+    for slot_no in range(1, overlap):
+        values = {name: slot.c[name] for name in LIKE_THE_FIRST} | {"slot_no": literal(slot_no)}
+        missing = select(*values.values()).where(
+            slot.c.project_id == project_id,
+            slot.c.slot_no == 0,
+            settled.scalar_subquery() <= slot_no,
+        )
+        connection.execute(insert_once(connection, slot).from_select([*values], missing))
+    asked_again = select(annotation.c.seq).where(
+        *about, annotation.c.adjudicates.is_(True), annotation.c.action == "skip"
+    )
+    connection.execute(
+        delete(slot).where(
+            slot.c.project_id == project_id,
+            slot.c.slot_no >= overlap,
+            WAITING,
+            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
+            ~asked_again.exists(),
+        )
+    )
 
 
 def waiting(connection: Connection, project_id: int, *, holdout: bool = False) -> int:

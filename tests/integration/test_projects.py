@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
-from mlvajra_al.records import Column, Label, Policy, Recipe
+from mlvajra_al.records import Column, Label, Person, Policy, Recipe
 from mlvajra_al.services import claiming, labelling, progress
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
@@ -89,6 +89,9 @@ def test_a_label_in_use_cannot_be_removed(store: Store) -> None:
     [
         ({"name": "Ham"}, "two labels are stored as 'ham'; give each its own"),
         ({"key": "1"}, "two labels have the key '1': 'ham' and 'spam'; give each its own"),
+        ({"key": "12"}, "the key '12' of 'spam' cannot be a label's; use one of 1"),
+        ({"key": "qw"}, "the key 'qw' of 'spam' cannot be a label's"),
+        ({"key": ""}, "the key '' of 'spam' cannot be a label's"),
         ({"key": "u"}, "the key 'u' of 'spam' cannot be a label's; use one of 1"),
         ({"color": "red"}, "cannot be read; write # and six of 0 to 9 and a to f"),
         ({"display": "HAM"}, "two labels are shown as 'ham': 'ham' and 'spam'; give each its own"),
@@ -119,6 +122,52 @@ def test_a_policy_that_cannot_work_is_refused(store: Store) -> None:
     admin = a_person(store, role="admin")
     with pytest.raises(Invalid, match="holdout rate must be between"):
         services.set_policy(store, admin, "spam", policy=Policy(holdout_rate=1.5), now=NOW)
+
+
+def wanted_of(store: Store, person: Person) -> list[str]:
+    """Take all that a person is asked about, give it back, and return it."""
+    claims = claiming.claim(
+        store, person, "spam", n=9, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
+    )
+    claiming.release(store, person, "spam", given=[claim.id for claim in claims])
+    return sorted(claim.sample_key for claim in claims)
+
+
+def test_more_people_are_asked_about_what_was_answered_before(store: Store) -> None:
+    project, admin = a_project(store), a_person(store, "Root", role="admin")
+    ada, grace = a_person(store, "Ada"), a_person(store, "Grace")
+    keys = rank(store, project, 3)
+    for _ in keys[:2]:
+        answer_one(store, ada)
+    assert wanted_of(store, grace) == keys[2:]
+    services.set_policy(store, admin, "spam", policy=replace(project.policy, overlap=2), now=NOW)
+    assert wanted_of(store, grace) == keys
+    assert wanted_of(store, ada) == keys[2:]
+    for _ in keys:
+        answer_one(store, grace)
+    answer_one(store, ada)
+    assert progress.progress(store, ada, "spam", now=NOW).left == 0
+    assert wanted_of(store, admin) == []
+
+
+def test_fewer_people_are_asked_and_nobody_about_what_has_its_answers(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=3, holdout_rate=0.0))
+    admin, ada = a_person(store, "Root", role="admin"), a_person(store, "Ada")
+    grace = a_person(store, "Grace")
+    keys = rank(store, project, 3)
+    answered = answer_one(store, ada)
+    (held,) = claiming.claim(
+        store, grace, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
+    )
+    services.set_policy(store, admin, "spam", policy=replace(project.policy, overlap=1), now=NOW)
+    assert held.sample_key == answered
+    assert answered not in wanted_of(store, admin)
+    assert wanted_of(store, admin) == [key for key in keys if key != answered]
+    recorded = labelling.record(
+        store, grace, "spam", answers=[an_answer(held)], now=NOW, lease=LEASE
+    )
+    assert [item.late for item in recorded] == [False]
+    assert progress.progress(store, admin, "spam", now=NOW).left == 2
 
 
 LONG = "x" * 201
