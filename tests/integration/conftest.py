@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import shutil
 import socket
 import ssl
@@ -20,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mlvajra_al.records import Person, Role
@@ -108,26 +111,64 @@ def web(workspace: Path, migrated: Path) -> Iterator[Web]:
         yield running
 
 
+class _Server(uvicorn.Server):
+    """Serves one application after the other, because starting and stopping takes its time."""
+
+    application: Starlette
+
+    def __init__(self) -> None:
+        super().__init__(
+            uvicorn.Config(
+                self._current, interface="asgi3", lifespan="off", log_config=None, **edge.SERVER
+            )
+        )
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{listening.getsockname()[1]}"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self.run, args=[[listening]], daemon=True)
+        self._thread.start()
+        while not self.started:
+            assert self._thread.is_alive(), "the server did not start"
+            time.sleep(0.001)
+        atexit.register(self._end)
+
+    async def _current(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.application(scope, receive, send)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets=sockets)
+
+    def hang_up(self) -> None:
+        """End all connections, and return when nothing is being done any more."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._shut)
+        deadline = time.monotonic() + 10
+        while self.server_state.connections or self.server_state.tasks:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.001)
+
+    def _shut(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+    def _end(self) -> None:
+        self.should_exit = True
+        self._thread.join()
+
+
+_server = cache(_Server)
+
+
 @contextmanager
 def serving() -> Iterator[Web]:
     """Serve the workspace that MLVAJRA_HOME names, in this process."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            _application(),
-            lifespan="off",
-            log_config=None,
-            **edge.SERVER,
-        )
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    running = Web(context.store(), f"127.0.0.1:{listening.getsockname()[1]}")
-    thread.start()
-    while not server.started:
-        time.sleep(0.001)
+    server = _server()
+    server.application = _application()
+    running = Web(context.store(), server.host)
     yield running
     for client in running.clients:
         client.close()
-    server.should_exit = True
-    thread.join()
+    server.hang_up()
     context.close()
