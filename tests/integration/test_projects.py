@@ -13,7 +13,7 @@ import pytest
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Label, Person, Policy, Recipe
-from mlvajra_al.services import claiming, labelling, progress
+from mlvajra_al.services import claiming, labelling, progress, reviewing
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
 from mlvajra_al.store import projects as stored
@@ -168,6 +168,18 @@ def test_fewer_people_are_asked_and_nobody_about_what_has_its_answers(store: Sto
     )
     assert [item.late for item in recorded] == [False]
     assert progress.progress(store, admin, "spam", now=NOW).left == 2
+
+
+def test_fewer_people_leave_what_a_reviewer_has_asked_again(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=2, holdout_rate=0.0))
+    admin, grace = a_person(store, "Root", role="admin"), a_person(store, "Grace")
+    rank(store, project, 2)
+    answered = answer_one(store, a_person(store))
+    again = reviewing.Decision(answered, "ask_again")
+    reviewing.decide(store, admin, "spam", decision=again, now=NOW, lease=LEASE)
+    fewer = replace(project.policy, overlap=1)
+    services.set_policy(store, admin, "spam", policy=fewer, now=NOW)
+    assert answered in wanted_of(store, grace)
 
 
 LONG = "x" * 201
