@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ from mlvajra_al.store.database import Connection, Operation, Store
 from mlvajra_al.store.shards import Pool, open_pool
 
 MAX_COMMENT = 2_000
+EVENT_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+IMPORT_EVENT = "import-"
+"""How the ids of events begin that an import makes of a column of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +150,15 @@ def check(project: Project, answer: Answer) -> None:
         raise Invalid(
             f"the comment has {len(answer.comment)} characters; shorten it to {MAX_COMMENT}"
         )
-    if not 1 <= len(answer.event_id) <= 64:
-        raise Invalid("event_id must have 1 to 64 characters; send a UUID")
+
+
+def _check_event(event_id: str) -> None:
+    """Refuse the id of an event that not every database takes, or that an import will want."""
+    if not EVENT_ID.fullmatch(event_id) or event_id.startswith(IMPORT_EVENT):
+        raise Invalid(
+            "event_id must have 1 to 64 characters, letters, digits, '-' and '_' only, and not "
+            f"begin with {IMPORT_EVENT!r}; send a UUID"
+        )
 
 
 def _record_one(
@@ -159,6 +170,7 @@ def _record_one(
     manner: Manner,
 ) -> Recorded:
     person, now = manner.person, manner.now
+    _check_event(answer.event_id)
     known = events.by_event(connection, answer.event_id)
     if known is not None:
         if known.person_id != person.id or known.project_id != project.id:
@@ -194,14 +206,30 @@ def _record_one(
     )
     events.append(connection, [event], holdout=[holdout])
     if answer.action in ("skip", "retract"):
-        claims.reopen(
-            connection,
-            project.id,
-            sample_key=answer.sample_key,
-            person_id=person.id,
-            lease_until=now + manner.lease if answer.action == "retract" else None,
-        )
+        _ask_again(connection, project, answer=answer, before=before, manner=manner)
     return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
+
+
+def _ask_again(
+    connection: Connection,
+    project: Project,
+    *,
+    answer: Answer,
+    before: Annotation | None,
+    manner: Manner,
+) -> None:
+    """Let others have what is skipped; let who takes something back have the sample again."""
+    taken_back = answer.action == "retract"
+    wish = claims.Wish(project.id, manner.person.id, manner.now, manner.lease)
+    kept = claims.reopen(
+        connection,
+        project.id,
+        sample_key=answer.sample_key,
+        person_id=manner.person.id,
+        lease_until=manner.now + manner.lease if taken_back else None,
+    )
+    if taken_back and kept is None and before is not None and before.action == "skip":
+        claims.keep(connection, wish, sample_key=answer.sample_key)
 
 
 def _still_adjudicates(answer: Answer, before: Annotation | None) -> bool:

@@ -18,7 +18,9 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy.exc import IntegrityError
 
+from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation
 from mlvajra_al.store.codec import why
 from mlvajra_al.store.prepared import prepared
@@ -152,6 +154,11 @@ def append(
     """Store events whose `seq` was taken in this transaction.
 
     `holdout` says on which side of the pool each sample lies.
+
+    Raises
+    ------
+    Conflict
+        If an event of this id was stored meanwhile.
     """
     rows = [
         {
@@ -180,7 +187,12 @@ def append(
         }
         for event, side in zip(events, holdout, strict=True)
     ]
-    APPEND.many(connection, rows)
+    try:
+        APPEND.many(connection, rows)
+    except IntegrityError as error:
+        if "event_id" not in str(error.orig):
+            raise
+        raise Conflict("an event of this id was sent meanwhile; send it again") from error
 
 
 def by_event(connection: Connection, event_id: str) -> Annotation | None:

@@ -36,6 +36,14 @@ CHUNK = 500
 sibling = slot.alias("sibling")
 project: BindParameter[int] = bindparam("project")
 person: BindParameter[int] = bindparam("person")
+SHOWN = {
+    "shown_rank": slot.c.rank,
+    "shown_strategy": slot.c.strategy,
+    "shown_utility": slot.c.utility,
+    "shown_version": slot.c.version,
+    "shown_probability": slot.c.inclusion_probability,
+}
+"""What a slot keeps of its ranking when it is handed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +132,15 @@ def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningU
             annotator_id=person,
             lease_until=bindparam("until"),
             lease_token=bindparam("token"),
-            shown_rank=slot.c.rank,
-            shown_strategy=slot.c.strategy,
-            shown_utility=slot.c.utility,
-            shown_version=slot.c.version,
-            shown_probability=slot.c.inclusion_probability,
+            **SHOWN,
         )
         .returning(*slot.c)
     )
+
+
+def _if_mine(own: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what a person's own slot has already; for a slot that was not theirs, `other`."""
+    return case((slot.c.annotator_id == person, func.coalesce(own, other)), else_=other)
 
 
 TAKE = Prepared(_taking)
@@ -164,23 +173,36 @@ OWN = prepared(
         slot.c.annotator_id == person,
     )
 )
+NOBODYS = or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("now"))
+"""In nobody's hands: never claimed, given back, or the lease has ended."""
 FREE = prepared(
-    select(func.min(slot.c.id).label("id")).where(
+    select(slot.c.id)
+    .where(
         slot.c.project_id == project,
         slot.c.sample_key == bindparam("sample"),
-        slot.c.annotator_id.is_(None),
+        NOBODYS,
         WAITING,
     )
+    .order_by(slot.c.annotator_id.is_not(None), slot.c.id)
+    .limit(1)
 )
 FINISH_UNCLAIMED = prepared(
     update(slot)
-    .where(slot.c.id == bindparam("chosen"), WAITING)
+    .where(slot.c.id == bindparam("chosen"), WAITING, or_(slot.c.annotator_id == person, NOBODYS))
     .values(
         done=True,
         annotator_id=person,
-        lease_token=func.coalesce(slot.c.lease_token, bindparam("token")),
-        lease_until=func.coalesce(slot.c.lease_until, bindparam("now")),
+        lease_token=_if_mine(slot.c.lease_token, bindparam("token")),
+        lease_until=_if_mine(slot.c.lease_until, bindparam("now")),
         shown_rank=case((slot.c.annotator_id == person, slot.c.shown_rank)),
+    )
+    .returning(*slot.c)
+)
+KEEP = prepared(
+    update(slot)
+    .where(slot.c.id == bindparam("chosen"), WAITING, NOBODYS)
+    .values(
+        annotator_id=person, lease_token=bindparam("token"), lease_until=bindparam("until"), **SHOWN
     )
     .returning(*slot.c)
 )
@@ -275,18 +297,24 @@ def finish_unclaimed(
 ) -> Claim | None:
     """Close one slot of a sample that nobody has answered, for an answer without a claim."""
     about = {"project": project_id, "sample": sample_key}
-    mine = OWN.one(connection, **about, person=person_id)
-    chosen = (mine or FREE.all(connection, **about)[0]).id
+    chosen = OWN.one(connection, **about, person=person_id) or FREE.one(
+        connection, **about, now=now
+    )
     if chosen is None:
         return None
     row = FINISH_UNCLAIMED.one(
-        connection, chosen=chosen, person=person_id, token=uuid4().hex, now=now
+        connection, chosen=chosen.id, person=person_id, token=uuid4().hex, now=now
     )
     return None if row is None else _claim(row)
 
 
 def finish_samples(
-    connection: Connection, project_id: int, sample_keys: Sequence[str], *, person_id: int
+    connection: Connection,
+    project_id: int,
+    sample_keys: Sequence[str],
+    *,
+    person_id: int,
+    now: datetime,
 ) -> int:
     """Close one free slot of each of these samples for a person new to them; return how many."""
     closed = 0
@@ -296,13 +324,15 @@ def finish_samples(
             .where(
                 slot.c.project_id == project_id,
                 slot.c.sample_key.in_(sample_keys[start : start + CHUNK]),
-                slot.c.annotator_id.is_(None),
+                or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
                 WAITING,
             )
             .group_by(slot.c.sample_key)
         )
         statement = (
-            update(slot).where(slot.c.id.in_(free)).values(done=True, annotator_id=person_id)
+            update(slot)
+            .where(slot.c.id.in_(free))
+            .values(done=True, annotator_id=person_id, lease_token=None, lease_until=None)
         )
         closed += connection.execute(statement).rowcount
     return closed
@@ -338,3 +368,19 @@ def reopen(
     )
     row = connection.execute(statement).one_or_none()
     return _claim(row) if row is not None and keep else None
+
+
+def keep(connection: Connection, wish: Wish, *, sample_key: str) -> Claim | None:
+    """Hand a person a sample they had given back, unless somebody else has it by now."""
+    chosen = FREE.one(connection, project=wish.project_id, sample=sample_key, now=wish.now)
+    if chosen is None:
+        return None
+    row = KEEP.one(
+        connection,
+        chosen=chosen.id,
+        person=wish.person_id,
+        token=uuid4().hex,
+        until=wish.now + wish.lease,
+        now=wish.now,
+    )
+    return None if row is None else _claim(row)

@@ -247,6 +247,78 @@ def test_skips_do_not_make_a_retrain_due(store: Store) -> None:
         assert jobs.listed(connection, project.id) == ()
 
 
+@pytest.mark.parametrize(
+    "event_id", ["import-3-0", "", "x" * 65, "a\x00b", "a b", "ä", "e\n", "\ud800"]
+)
+def test_an_event_that_others_might_stumble_over_is_refused(store: Store, event_id: str) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 1)
+    answer = replace(an_answer(claim(store, ada)[0]), event_id=event_id)
+    with pytest.raises(Invalid, match="event_id must have 1 to 64 .* send a UUID"):
+        record(store, ada, answer)
+    assert log(store, project) == []
+
+
+def test_an_event_that_somebody_else_has_sent_meanwhile_is_a_conflict(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0]))
+    (event,) = log(store, project)
+    of_bob = replace(event, seq=2, person_id=bob.id, person="Bob")
+    with pytest.raises(Conflict, match="was sent meanwhile; send it again"), store.begin() as now:
+        events.append(now, [of_bob], holdout=[False])
+    assert log(store, project) == [event]
+
+
+def test_an_answer_is_in_time_where_whoever_took_the_sample_over_let_it_lapse(
+    store: Store,
+) -> None:
+    project = a_project(store)
+    ada, bob, eve = (a_person(store, name) for name in ("Ada", "Bob", "Eve"))
+    rank(store, project, 1)
+    (of_bob,) = claim(store, bob)
+    (of_ada,) = claim(store, ada, now=NOW + 2 * LEASE)
+    waking = NOW + 5 * LEASE
+    (stored,) = record(store, bob, an_answer(of_bob), now=waking)
+    assert not stored.late
+    assert claim(store, eve, now=waking) == (), "nobody is asked what has been answered"
+    (second,) = record(store, ada, an_answer(of_ada, "spam"), now=waking)
+    assert second.late, "the place that was Ada's is Bob's"
+    assert gold(store, project) == {"p0": "ham"}
+
+
+def test_an_answer_takes_no_sample_out_of_somebodys_hands(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    (stored,) = record(store, bob, an_answer("p0", "spam"))
+    assert not stored.late, "Bob was not asked"
+    (own,) = record(store, ada, an_answer(held))
+    assert not own.late
+
+
+def test_who_takes_a_skip_back_has_the_sample_again(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    record(store, ada, an_answer(held, action="skip"))
+    record(store, ada, an_answer("p0", action="retract"))
+    assert claim(store, bob) == (), "it is in Ada's hands"
+    (stored,) = record(store, ada, an_answer("p0"))
+    assert not stored.late
+    assert log(store, project)[-1].why == held.why
+
+
+def test_who_takes_a_skip_back_too_late_leaves_the_sample_to_who_has_it(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    record(store, ada, an_answer(claim(store, ada)[0], action="skip"))
+    (held,) = claim(store, bob)
+    record(store, ada, an_answer("p0", action="retract"))
+    (stored,) = record(store, bob, an_answer(held))
+    assert not stored.late
+
+
 def test_a_late_answer_to_an_archived_project_makes_no_retrain_due(store: Store) -> None:
     project, ada = a_project(store, policy=Policy(retrain_every=1)), a_person(store)
     rank(store, project, 1)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
+from mlvajra_al.services.labelling import IMPORT_EVENT
 from mlvajra_al.services.people import IMPORTED, NAME_MAX
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, people, projects, ranking
@@ -109,7 +110,7 @@ def record(
 ) -> None:
     """Store these answers and do not ask again what they answer."""
     person = _person(connection, labels.column, now)
-    _close_slots(connection, project, pool, answers=labels.answers, person=person)
+    _close_slots(connection, project, pool, answers=labels.answers, person=person, now=now)
     _append(connection, project, pool, labels=labels, person=person, now=now)
 
 
@@ -144,7 +145,7 @@ def _answers(labels: Imported, job: Job) -> list[Answer]:
     for key, value in zip(keys, values, strict=True):
         first.setdefault(key, value)
     return [
-        Answer(f"import-{job.id}-{number}", key, "answer", label)
+        Answer(f"{IMPORT_EVENT}{job.id}-{number}", key, "answer", label)
         for number, (key, label) in enumerate(first.items())
     ]
 
@@ -195,9 +196,10 @@ def _close_slots(
     *,
     answers: Sequence[Answer],
     person: Person,
+    now: datetime,
 ) -> None:
     """Do not ask again what the column has answered."""
     ranked = pool.keys(sorted(ranking.known_positions(connection, project.id)))
     labelled = {answer.sample_key for answer in answers if answer.supersedes is None}
     keys = [key for key in ranked if key in labelled]
-    claims.finish_samples(connection, project.id, keys, person_id=person.id)
+    claims.finish_samples(connection, project.id, keys, person_id=person.id, now=now)
