@@ -39,9 +39,7 @@ class Settings(BaseSettings):
     lease_minutes: float = Field(
         default=5.0, gt=0, le=1440, description="How long a claim lasts without heartbeat"
     )
-    session_days: float = Field(
-        default=14.0, gt=0, le=3650, description="How long a sign-in lasts"
-    )
+    session_days: float = Field(default=14.0, gt=0, le=3650, description="How long a sign-in lasts")
     secure_cookies: bool = Field(
         default=False, description="Set behind TLS: cookies only over HTTPS"
     )

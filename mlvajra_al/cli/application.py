@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from mlvajra_al.cli import accounts, data, demo, members, models, projects, running, tokens, upkeep
+from mlvajra_al.cli import (
+    accounts,
+    data,
+    demo,
+    members,
+    models,
+    projects,
+    running,
+    simulate,
+    tokens,
+    upkeep,
+)
 from mlvajra_al.errors import MlvajraError
 
 DEBUG = "--debug"
@@ -24,7 +35,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (running, demo, accounts, tokens, projects, members, data, models, upkeep):
+for room in (
+    running, demo, accounts, tokens, projects, members, data, models, simulate, upkeep,
+):  # fmt: skip
     room.register(app)
 
 

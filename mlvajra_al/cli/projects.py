@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlvajra_al.cli.inputs import (
+    Columns,
+    Image,
+    Inputs,
+    Learner,
+    Source,
+    Text,
+    chosen,
+    located,
+    require_columns,
+    words,
+)
 from mlvajra_al.cli.workspace import JobFailed, finished, now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid
-from mlvajra_al.records import EstimatorName
 
 if TYPE_CHECKING:
-    from mlvajra_al.records import Column, Job, Project, Schema
+    from mlvajra_al.records import Column, EstimatorName, Job, Project
     from mlvajra_al.store.database import Store
 
 group = typer.Typer(
@@ -29,16 +40,6 @@ def register(app: typer.Typer) -> None:
     app.command("import", epilog="Example: mlvajra import spam --source more.csv")(import_)
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Which columns the model may see."""
-
-    text: str
-    columns: str
-    image: str
-
-
-Source = Annotated[str, typer.Option(help="A CSV, JSON Lines or Parquet file, or its URI.")]
 LabelsFrom = Annotated[
     str | None, typer.Option(help="Import this column's labels as answers of 'import: COLUMN'.")
 ]
@@ -47,9 +48,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 
 Labels = Annotated[str, typer.Option(help="The label set, separated by commas.")]
-Text = Annotated[str, typer.Option(help="Columns of text.")]
-Columns = Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")]
-Image = Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")]
 Key = Annotated[str | None, typer.Option("--id", help="Column that names samples.")]
 Group = Annotated[
     str | None, typer.Option(help="Column whose equal values stay on one side of the holdout.")
@@ -62,7 +60,6 @@ Overlap = Annotated[int, typer.Option(help="Answers wanted per sample.")]
 HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for tests.")]
 HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
 RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
-Learner = Annotated[EstimatorName, typer.Option(help="What learns.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
 Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
 
@@ -98,15 +95,15 @@ def create(  # the flags of one command are one form, not a call from code
     place = located(source)
     found = importing.inspect_upload(place, preview=0)
     named = {"key": key, "group": group, "title": title, "gold": gold}
-    _require_columns(found, source, [*named.values(), labels_from])
-    inputs = _inputs(Inputs(text, columns, image), found, source)
+    require_columns(found, source, [*named.values(), labels_from])
+    inputs = chosen(Inputs(text, columns, image), found, source)
     policy = Policy(
         overlap=overlap,
         holdout_share=holdout_share,
         holdout_rate=holdout_rate,
         retrain_every=retrain_every,
     )
-    wanted = _drafted(name, _words(labels), inputs=inputs, estimator=estimator, seed=seed)
+    wanted = _drafted(name, words(labels), inputs=inputs, estimator=estimator, seed=seed)
     special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
     wanted = replace(wanted, policy=policy, guidelines=_read(guidelines), **special)
     _create(wanted, place, labels_from=labels_from)
@@ -154,47 +151,6 @@ def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
                 f"the project {created.name} is made but empty, because {failed}. Then go on "
                 f"with: mlvajra import {created.name} --source FILE"
             ) from failed
-
-
-def located(source: str) -> str:
-    """Return a source as the worker will find it, whatever its working directory."""
-    return source if "://" in source else str(Path(source).absolute())
-
-
-def _words(listed: str) -> list[str]:
-    return [word.strip() for word in listed.split(",") if word.strip()]
-
-
-def _inputs(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
-    from mlvajra_al.records import Column
-
-    text, columns, image = _words(inputs.text), _words(inputs.columns), _words(inputs.image)
-    _require_columns(found, source, [*text, *columns, *image])
-    kinds = {column.name: column.kind for column in found.columns}
-    unusable = [name for name in columns if kinds[name] == "ignored"]
-    if unusable:
-        raise Invalid(
-            f"the column {unusable[0]!r} looks like a name of samples, not like a property; "
-            "leave it out of --columns or give it as --id"
-        )
-    chosen = (
-        [Column(name, "text") for name in text]
-        + [Column(name, kinds[name]) for name in columns]
-        + [Column(name, "image") for name in image]
-    )
-    if not chosen:
-        raise Invalid(
-            "the model needs at least one input column; name them with --text, --columns or --image"
-        )
-    return tuple(chosen)
-
-
-def _require_columns(found: Schema, source: str, names: list[str | None]) -> None:
-    there = [column.name for column in found.columns]
-    for name in names:
-        if name is not None and name not in there:
-            shown = ", ".join(there[:12]) + (", …" if len(there) > 12 else "")
-            raise BadSource(source, f"there is no column {name!r}", f"choose from {shown}")
 
 
 @group.command("list", epilog="Example: mlvajra project list --json")

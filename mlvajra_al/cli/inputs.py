@@ -1,0 +1,87 @@
+"""Files as commands name them, and the columns of a file that a model may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlvajra_al.errors import BadSource, Invalid
+from mlvajra_al.records import EstimatorName
+
+if TYPE_CHECKING:
+    from mlvajra_al.records import Column, Schema
+
+Source = Annotated[str, typer.Option(help="A CSV, JSON Lines or Parquet file, or its URI.")]
+Text = Annotated[str, typer.Option(help="Columns of text.")]
+Columns = Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")]
+Image = Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")]
+Learner = Annotated[EstimatorName, typer.Option(help="What learns.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Which columns the model may see."""
+
+    text: str
+    columns: str
+    image: str
+
+
+def located(source: str) -> str:
+    """Return a source as the worker will find it, whatever its working directory."""
+    return source if "://" in source else str(Path(source).absolute())
+
+
+def words(listed: str) -> list[str]:
+    """Return what is listed with commas between."""
+    return [word.strip() for word in listed.split(",") if word.strip()]
+
+
+def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
+    """Return the columns that were named, with their kinds.
+
+    Raises
+    ------
+    Invalid
+        If none was, or one that only names samples.
+    BadSource
+        If one is not there.
+    """
+    from mlvajra_al.records import Column
+
+    text, columns, image = words(inputs.text), words(inputs.columns), words(inputs.image)
+    require_columns(found, source, [*text, *columns, *image])
+    kinds = {column.name: column.kind for column in found.columns}
+    unusable = [name for name in columns if kinds[name] == "ignored"]
+    if unusable:
+        raise Invalid(
+            f"the column {unusable[0]!r} looks like a name of samples, not like a property; "
+            "leave it out of --columns or give it as --id"
+        )
+    named = (
+        [Column(name, "text") for name in text]
+        + [Column(name, kinds[name]) for name in columns]
+        + [Column(name, "image") for name in image]
+    )
+    if not named:
+        raise Invalid(
+            "the model needs at least one input column; name them with --text, --columns or --image"
+        )
+    return tuple(named)
+
+
+def require_columns(found: Schema, source: str, names: list[str | None]) -> None:
+    """Refuse a file in which a column is missing.
+
+    Raises
+    ------
+    BadSource
+    """
+    there = [column.name for column in found.columns]
+    for name in names:
+        if name is not None and name not in there:
+            shown = ", ".join(there[:12]) + (", …" if len(there) > 12 else "")
+            raise BadSource(source, f"there is no column {name!r}", f"choose from {shown}")
