@@ -46,6 +46,7 @@ class Mlvajra:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.clients: list[httpx.Client] = []
 
     def start(self) -> float:
         environment = os.environ | {
@@ -68,6 +69,8 @@ class Mlvajra:
 
     def stop(self) -> None:
         assert self.process is not None
+        for client in self.clients:
+            client.close()
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=30)
         shutil.rmtree(self.folder)
@@ -122,6 +125,7 @@ class Mlvajra:
 
     def _signed_in(self, name: str) -> httpx.Client:
         client = httpx.Client(base_url=self.url, timeout=60)
+        self.clients.append(client)
         form = {"name": name, "password": PASSWORD}
         answer = client.post("/account/login", data=form)
         assert answer.status_code == 303, answer.text
