@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from mlvajra_al.errors import WrongPerson
-from mlvajra_al.records import Action, Annotation, Answer, Person, Progress, Recorded
+from mlvajra_al.records import Action, Annotation, Answer, Person, Recorded
 from mlvajra_al.services import cards, claiming, history, labelling, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.api.answers import Json
@@ -99,13 +99,13 @@ class Sent(BaseModel):
             label=self.label,
             claim_id=self.claim_id,
             supersedes=self.supersedes,
-            comment=_whole(self.comment),
+            comment=_storable(self.comment),
             elapsed_ms=None if self.elapsed_ms is None else int(min(self.elapsed_ms, LONGEST_MS)),
             client_time=self.client_time,
         )
 
 
-def _whole(text: str) -> str:
+def _storable(text: str) -> str:
     """Return text without what no database takes: NUL, and halves of characters cut in two."""
     return text.replace("\x00", "").encode(errors="replace").decode()
 
@@ -161,23 +161,18 @@ def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Respo
     ids = held.claims
     claiming.renew(store(), caller, project, given=ids, until=at + lease())
     mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
-    shown = rail(progress(store(), caller, project, now=at))
+    rail = shown(progress(store(), caller, project, now=at), frozenset())
     policy = projects.get(store(), caller, project).policy
     return Json(
-        shown
+        rail
         | {"retrain_every": policy.retrain_every, "held": [item for item in ids if item in mine]}
     )
-
-
-def rail(found: Progress) -> dict[str, Any]:
-    """Return progress as plain values."""
-    return {name: getattr(found, name) for name in Progress.__dataclass_fields__}
 
 
 @router.get("/progress", response_model=ShownProgress)
 def get_progress(project: str, caller: Caller) -> Response:
     """Return counts, the next retrain, and what the loop is doing."""
-    return Json(rail(progress(store(), caller, project, now=now())))
+    return Json(shown(progress(store(), caller, project, now=now()), frozenset()))
 
 
 @router.post("/annotations", status_code=201, response_model=list[Recorded])
