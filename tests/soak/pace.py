@@ -41,7 +41,7 @@ def measure(house: House, *, people: int, seconds: float, rng: random.Random) ->
             memory.append((time.monotonic(), _memory_mb(house)))
             time.sleep(SAMPLE_S)
     crew.send_everything()
-    assert not crew.troubles
+    assert not crew.troubles, crew.troubles.most_common(5)
     house.wait_until_idle()
     assert not (broken := broken_promises(house)), broken[:9]
     return _pace(crew, memory)
