@@ -69,7 +69,7 @@ def _retrained(job: Job, result: dict[str, Any]) -> str:
         return "No fit yet: the model needs an example of " + ", ".join(missing) + "."
     if result.get("nothing_new"):
         return f"Nothing new to learn since version {result['version']}."
-    return f"Version {result['version']}."
+    return f"Version {result['version']}. {result.get('asks', '')}".rstrip()
 
 
 def _evaluated(job: Job, _result: dict[str, Any]) -> str:

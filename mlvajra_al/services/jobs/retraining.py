@@ -217,7 +217,12 @@ def write(
             mending.replace_lost(store.home, connection, project.id, to=number, now=now)
         if thought.linear:
             _explain(connection, project, number, tell=tell)
-        result = {"version": number, "mode": thought.mode, "because": fit.because}
+        result = {
+            "version": number,
+            "mode": thought.mode,
+            "because": fit.because,
+            "asks": thought.ranking.reason,
+        }
         tell.settle(connection, result)
         return result
 

@@ -59,6 +59,14 @@ def test_every_kind_and_state_of_a_job_has_a_word() -> None:
         ),
         (
             {
+                "kind": "retrain",
+                "state": "done",
+                "result": {"version": 2, "asks": "Exploitation: it is nearly sure."},
+            },
+            "Version 2. Exploitation: it is nearly sure.",
+        ),
+        (
+            {
                 "kind": "prepare",
                 "state": "done",
                 "result": {"samples": 5_710, "features": 48_211, "because": ""},
