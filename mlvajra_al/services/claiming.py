@@ -13,7 +13,7 @@ from mlvajra_al.errors import Conflict, Damaged, Invalid
 from mlvajra_al.records import Claim, Person, Project
 from mlvajra_al.services import access, damage, filling
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.store import claims, projects
+from mlvajra_al.store import claims, projects, ranking
 from mlvajra_al.store.database import Connection, Operation, Store
 from mlvajra_al.store.shards import Pool
 
@@ -125,6 +125,9 @@ def _one(
     """Take a sample from one stream, or from the other where this one has run dry."""
     for side in (holdout, not holdout):
         found = claims.take(connection, wish, holdout=side)
+        if found is None:
+            ranking.one_at_a_time(connection, project.id)
+            found = claims.take(connection, wish, holdout=side)
         if found is None and refill(store, connection, project, holdout=side, rng=rng):
             found = claims.take(connection, wish, holdout=side)
         if found is not None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     union,
     update,
 )
@@ -26,6 +27,10 @@ from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, slot
 
+MANY = 200
+"""Rows after which PostgreSQL is told to count anew."""
+FILLING = 0x6D6C7603
+"""Kind of PostgreSQL's advisory lock under which a ranking is filled."""
 WAITING = slot.c.done == false()
 """Not ``IS false``: SQLite would not see that the partial indexes apply."""
 LIKE_THE_FIRST = (
@@ -86,13 +91,22 @@ def _row(project_id: int, item: Ranked, slot_no: int) -> dict[str, Any]:
     }
 
 
+def one_at_a_time(connection: Connection, project_id: int) -> None:
+    """Let those who find a ranking dry wait for the first of them, who fills it for all."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+        connection.execute(select(func.pg_advisory_xact_lock(FILLING, project_id)))
+
+
 def _insert(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
 ) -> None:
     rows = [_row(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
     if rows:
-        # Somebody may be refilling the same pool at this moment.
+        # A new ranking may come at this moment.
         connection.execute(insert_once(connection, slot), rows)
+    if len(rows) >= MANY and connection.dialect.name == "postgresql":
+        # Until its own daemon has looked, it would compare every sample with every other.
+        connection.execute(text("ANALYZE slot"))
 
 
 def known_positions(connection: Connection, project_id: int) -> set[int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from sqlalchemy import func, select, text
 
 from mlvajra_al.records import Person, Policy, Project
 from mlvajra_al.services import claiming, filling, labelling
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.schema import slot
 from mlvajra_al.store.shards import Pool
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 
@@ -125,3 +129,31 @@ def test_nobody_gets_more_claims_at_once_than_a_page_can_show(store: Store, n: i
     with_a_pool(store, 1)
     with pytest.raises(claiming.Invalid, match=f"asked for {n} claims at once; ask for 1 to 20"):
         handed(store, a_person(store), n)
+
+
+def test_of_many_who_find_a_ranking_dry_at_once_one_fills_it_for_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "RANDOM_TAIL", 60)
+    project = with_a_pool(store, 600)
+    people = [a_person(store, f"person {number}") for number in range(8)]
+    with ThreadPoolExecutor(len(people)) as crowd:
+        got = list(crowd.map(lambda person: handed(store, person, 5), people))
+    assert sorted(map(len, got)) == [5] * len(people)
+    assert len({key for keys in got for key in keys}) == 5 * len(people)
+    with store.read() as connection:
+        ranked = connection.scalar(
+            select(func.count()).where(slot.c.project_id == project.id).select_from(slot)
+        )
+    assert ranked == 60
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_knows_how_many_samples_wait_as_soon_as_they_do(store: Store) -> None:
+    project = a_project(store)
+    rank(store, project, 700)
+    with store.read() as connection:
+        known = connection.scalar(
+            text("SELECT reltuples FROM pg_class WHERE oid = 'slot'::regclass")
+        )
+    assert known == 700
