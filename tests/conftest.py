@@ -88,7 +88,7 @@ def fragile_url(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def reused(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Reused:
+def reused_database(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Reused:
     """The database that the tests with a `store` have one after the other."""
     home = tmp_path_factory.mktemp("reused")
     return Reused(postgresql, lambda url: _migrated(url, home))
@@ -106,7 +106,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'mlvajra.db'}"
     elif "store" in request.fixturenames:
-        yield request.getfixturevalue("reused").emptied()
+        yield request.getfixturevalue("reused_database").emptied()
     else:
         server = request.getfixturevalue("postgresql")
         with a_database(server, f"test{next(COUNT)}") as url:

@@ -152,6 +152,7 @@ class Reused:
                 connection.execute("SET session_replication_role = replica")  # in any order
                 connection.execute(self._delete)
                 connection.execute(COUNT_ANEW)
+                connection.execute("UPDATE alembic_version SET version_num = %s", [self._revision])
                 for (table,) in connection.execute(TABLES, [LARGE]).fetchall():
                     connection.execute(f"TRUNCATE {table} CASCADE")
                 return self.url
@@ -166,6 +167,8 @@ class Reused:
         self._migrate(self.url)
         with psycopg.connect(self.url, autocommit=True) as connection:
             self._shape = connection.execute(SHAPE).fetchall()
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            self._revision = found[0] if found else None
             tables = [name for (name,) in connection.execute(TABLES, [0]).fetchall()]
         self._delete = "; ".join(f"DELETE FROM {table}" for table in tables)  # noqa: S608  ours
 

@@ -25,7 +25,7 @@ from mlvajra_al.cli.workspace import progress, put
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(
-        epilog="Example: mlvajra simulate --source labelled.csv --label kind --text subject,body"
+        epilog="Example: mlvajra simulate --source reviews.csv --label truth --text title,body"
     )(simulate)
 
 

@@ -47,6 +47,7 @@ IN_ORDER = (
     "backups",
     "restore",
     "doctor",
+    "simulate",
     "project members",
     "project archive",
     "demo create",

@@ -224,7 +224,7 @@ def test_a_label_that_cannot_be_stored_is_refused(admin: httpx.Client, label: An
 def test_annotators_cannot_find_out_from_a_version_what_is_held_out(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:
-    for label in ("ham", "spam") * 3:
+    for label in ("ham", "spam") * 9:  # some of each are drawn for training
         [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
         annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
     admin.post(f"{P}/jobs", json={"kind": "retrain"})
@@ -362,7 +362,7 @@ def test_an_annotator_sees_a_models_opinion_of_a_sample_only_after_their_own(
 
 
 def _retrain(web: Web, admin: httpx.Client, annotator: httpx.Client) -> None:
-    for label in ("ham", "spam") * 3:
+    for label in ("ham", "spam") * 9:
         [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
         annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
     admin.post(f"{P}/jobs", json={"kind": "retrain"})

@@ -62,7 +62,7 @@ def test_a_file_becomes_a_project_with_the_columns_that_were_chosen(
     [
         ("reviews", "good", "A project needs at least two labels but got 1; name them."),
         ("reviews", "", "A project needs at least two labels but got 0; name them."),
-        ("reviews", "a\nA", "Two labels have the name 'a'; give each its own."),
+        ("reviews", "a\nA", "Two labels are stored as 'a'; give each its own."),
         ("taken", "a\nb", "There is a project"),
         ("../evil", "a\nb", "'../evil'"),
     ],
