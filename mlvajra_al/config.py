@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,14 @@ class Settings(BaseSettings):
     )
     worker_nice: int = Field(
         default=10, ge=0, le=19, description="How far workers step back for people who label"
+    )
+    engine: str = Field(
+        default="local",
+        pattern=r"^(local|dask://[^\s/:]+:\d{1,5}|dask://\[[0-9a-fA-F:]+\]:\d{1,5})$",
+        description="Where heavy work is done: local, or the scheduler of a Dask cluster",
+    )
+    processes: int = Field(
+        default=0, ge=0, le=256, description="Processes a simulation plays in; 0: one a processor"
     )
     admin_password: SecretStr | None = Field(
         default=None,
@@ -71,6 +80,13 @@ class Settings(BaseSettings):
         default="", description="Role of people it sends for the first time; empty: refuse them"
     )
     demo: bool = Field(default=True, description="Create the demo projects in an empty workspace")
+
+    @field_validator("engine")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        if value != "local" and find_spec("distributed") is None:
+            raise ValueError('Dask is not installed: pip install "mlvajra_al[dask]"')
+        return value
 
     @field_validator("oidc_client_id")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -46,44 +45,48 @@ def simulate(
 ) -> None:
     """Play strategies against the labels of a file, from zero labels on, and compare them."""
     from mlvajra_al.cli import tables
-    from mlvajra_al.records import Recipe
-    from mlvajra_al.services import importing, simulating
+    from mlvajra_al.config import settings
+    from mlvajra_al.records import Game, Plan, Recipe
+    from mlvajra_al.services import importing, simulating, standings
+    from mlvajra_al.services.jobs import oracles, playing
 
-    plan = simulating.Plan(
-        tuple(words(strategies)), batch, seeds, most, min(seeds, os.cpu_count() or 1)
-    )
+    plan = Plan(tuple(words(strategies)), batch, seeds, most)
     simulating.check(plan)
     place = located(source)
     schema = importing.inspect_upload(place, preview=0)
     require_columns(schema, source, [label])
     recipe = Recipe(chosen(Inputs(text, columns, image), schema, source), estimator)
-    game = simulating.read(place, recipe, label=label, schema=schema)
-    with progress(unit="seeds") as bar:
-        task = bar.add_task("Playing", total=seeds)
-        runs = simulating.play(
-            game, plan, told=lambda over, of: bar.update(task, completed=over, total=of)
-        )
+    oracle = oracles.of_file(place, recipe, label=label, schema=schema)
+    games: list[Game] = []
+    with progress(unit="games") as bar:
+        task = bar.add_task("Playing", total=len(plan.games))
+
+        def took(game: Game) -> None:
+            games.append(game)
+            bar.update(task, completed=len(games))
+
+        note = playing.play(oracle, plan, took=took, processes=settings().processes)
+    games = standings.ordered(plan, games)
+    if note:
+        typer.echo(note, err=True)
     if as_json:
-        put(simulating.document(runs))
+        put(standings.document(games))
         return
-    tables.show([_row(name, runs) for name in plan.strategies])
-    typer.echo(simulating.advice(runs))
+    if oracle.drawn_from > len(oracle.labels):
+        typer.echo(
+            f"{len(oracle.labels):,} of {oracle.drawn_from:,} samples play, drawn at random."
+        )
+    tables.show([_row(name, games) for name in plan.strategies])
+    typer.echo(standings.advice(games))
 
 
-def _row(strategy: str, runs: list[Any]) -> dict[str, Any]:
-    mine = [run for run in runs if run.strategy == strategy]
+def _row(strategy: str, games: list[Any]) -> dict[str, Any]:
+    from mlvajra_al.services import standings
+
+    to_95, to_98 = (standings.needed(games, strategy, level=level) for level in standings.LEVELS)
     return {
         "strategy": strategy,
-        "labels to 95%": _average([run.labels_to_95 for run in mine]),
-        "labels to 98%": _average([run.labels_to_98 for run in mine]),
-        "F1 with all labels": f"{sum(run.full_f1 for run in mine) / len(mine):.3f}",
+        "labels to 95%": to_95.words,
+        "labels to 98%": to_98.words,
+        "F1 with all labels": f"{standings.full_f1(games) or 0.0:.3f}",
     }
-
-
-def _average(reached: list[int | None]) -> str:
-    known = [value for value in reached if value is not None]
-    if not known:
-        return "not reached"
-    average = f"{sum(known) / len(known):.0f}"
-    missing = len(reached) - len(known)
-    return average if not missing else f"{average} ({missing} of {len(reached)} not reached)"

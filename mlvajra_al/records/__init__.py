@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from mlvajra_al.records.advice import (
+    Advice,
+    Agreement,
+    Course,
+    Doubt,
+    Examination,
+    Forecast,
+    PairAgreement,
+    Stability,
+)
 from mlvajra_al.records.explanations import (
     Attribution,
     FeatureImportance,
@@ -42,6 +52,7 @@ from mlvajra_al.records.projects import (
     Schema,
     Shard,
 )
+from mlvajra_al.records.runs import Facts, Game, Plan, Run, Scenario, Truth
 from mlvajra_al.records.upkeep import Finding
 from mlvajra_al.records.work import ACTIVE, ENDED, Job, JobKind, JobState, Progress
 
@@ -49,6 +60,8 @@ __all__ = [
     "ACTIVE",
     "ENDED",
     "Action",
+    "Advice",
+    "Agreement",
     "Annotation",
     "Answer",
     "Attribution",
@@ -56,12 +69,18 @@ __all__ = [
     "Claim",
     "Column",
     "ColumnKind",
+    "Course",
     "Curve",
     "Damage",
+    "Doubt",
     "EstimatorName",
     "Evaluation",
+    "Examination",
+    "Facts",
     "FeatureImportance",
     "Finding",
+    "Forecast",
+    "Game",
     "GlobalExplanation",
     "Gold",
     "Invitation",
@@ -73,7 +92,9 @@ __all__ = [
     "Measure",
     "Member",
     "Origin",
+    "PairAgreement",
     "Person",
+    "Plan",
     "Policy",
     "Progress",
     "Project",
@@ -84,13 +105,17 @@ __all__ = [
     "Report",
     "Revision",
     "Role",
+    "Run",
     "SampleExplanation",
+    "Scenario",
     "Schema",
     "Scope",
     "Session",
     "Shard",
     "SignedIn",
+    "Stability",
     "TrainingMode",
+    "Truth",
     "Verdict",
     "Version",
     "Why",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-JobKind = Literal["ingest", "prepare", "retrain", "evaluate", "explain", "predict"]
+JobKind = Literal["ingest", "prepare", "retrain", "evaluate", "explain", "predict", "simulate"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")

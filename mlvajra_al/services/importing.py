@@ -12,7 +12,7 @@ from shutil import rmtree
 from uuid import uuid4
 
 from mlvajra_al.errors import Invalid, TooLarge
-from mlvajra_al.records import ACTIVE, Job, Person, Schema
+from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Schema
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
@@ -21,6 +21,8 @@ from mlvajra_al.store.database import Connection, Store
 
 MB = 2**20
 UPLOADS_KEPT = timedelta(days=1)
+READING: tuple[JobKind, ...] = ("ingest", "simulate")
+"""Jobs that read the upload their payload names."""
 LONGEST_NAME = 200
 """In bytes; file systems take 255, and temporary names add to it."""
 UNSAFE = re.compile(r"[^\w.() -]")
@@ -148,13 +150,13 @@ def start_import(
 
 
 def sweep_uploads(store: Store, *, now: datetime) -> int:
-    """Remove uploads older than a day that no import waits for; return how many."""
+    """Remove uploads older than a day that no job waits for; return how many."""
     folder = store.home / "uploads"
     with store.read() as connection:
         waiting = {
             str(job.payload.get("uri"))
             for project in projects.listed(connection, archived=True)
-            for job in jobs.listed(connection, project.id, kinds=("ingest",), states=ACTIVE)
+            for job in jobs.listed(connection, project.id, kinds=READING, states=ACTIVE)
         }
     removed = 0
     for upload in folder.glob("*/"):

@@ -43,6 +43,7 @@ PRIORITY: dict[JobKind, int] = {
     "explain": 2,
     "prepare": 3,
     "ingest": 4,
+    "simulate": 5,
 }
 LONG = 3
 """Jobs from this priority on may take minutes: they leave a worker free for the others."""
@@ -136,6 +137,13 @@ def waiting(
     return connection.scalar(some) is not None
 
 
+def clashes(other: Any) -> ColumnElement[bool]:
+    """Tell whether another job of the same project must not run beside a job."""
+    return or_(
+        *((job.c.kind == kind) & other.c.kind.in_(others) for kind, others in CLASHES.items())
+    )
+
+
 def _held(table: Any, now: datetime, lease: timedelta) -> ColumnElement[bool]:
     """Tell whether a worker is at it; a lease that ends too late is from before a clock went back.
 
@@ -157,13 +165,10 @@ def _claimable(
     Some run one at a time for each project. Long ones leave a worker free, if there are two.
     """
     other, long = job.alias("other"), job.alias("long")
-    clashes = or_(
-        *((job.c.kind == kind) & other.c.kind.in_(others) for kind, others in CLASHES.items())
-    )
     clashing = select(other.c.id).where(
         other.c.project_id == job.c.project_id,
         other.c.id != job.c.id,
-        clashes,
+        clashes(other),
         _held(other, now, lease),
     )
     busy = select(func.count()).where(long.c.priority >= LONG, _held(long, now, lease))
@@ -195,10 +200,33 @@ def claim(
 
     One that waits is taken when it has waited for as long as `after`.
     """
-    query = _claimable(connection, now, lease, takeover=takeover, after=after).limit(1)
+    _take_turns(connection)
+    query = _claimable(connection, now, lease, takeover=takeover, after=after)
+    return _leased(connection, query, worker=worker, now=now, lease=lease)
+
+
+def claim_this(
+    connection: Connection, job_id: int, *, worker: str, now: datetime, lease: timedelta
+) -> Job | None:
+    """Lease one certain job, if a worker could claim it now."""
+    _take_turns(connection)
+    query = _claimable(connection, now, lease, takeover=True, after=AT_ONCE)
+    query = query.where(job.c.id == job_id)
+    return _leased(connection, query, worker=worker, now=now, lease=lease)
+
+
+def _take_turns(connection: Connection) -> None:
+    """Let one claim after the other: two who look at once would both find that nothing runs."""
     if connection.dialect.name == "postgresql":
-        # Two who look at the same moment would both find that nothing runs yet.
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
+
+
+def _leased(
+    connection: Connection, query: Select[Any], *, worker: str, now: datetime, lease: timedelta
+) -> Job | None:
+    """Lease the first job of a query; one that has killed its workers ends instead."""
+    query = query.limit(1)
+    if connection.dialect.name == "postgresql":
         query = query.with_for_update(of=job, skip_locked=True)
     job_id = connection.scalar(query)
     if job_id is None:

@@ -341,6 +341,37 @@ explanation = Table(
     ForeignKeyConstraint(["project_id", "version"], ["version.project_id", "version.number"]),
 )
 
+advice = Table(
+    "advice",
+    metadata,
+    _project(primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["project_id", "version"], ["version.project_id", "version.number"]),
+)
+
+doubt = Table(
+    "doubt",
+    metadata,
+    _project(primary_key=True),
+    Column("sample_key", String(200), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("likely", String(200), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("quality", Float, nullable=False),
+)
+
+examination = Table(
+    "examination",
+    metadata,
+    _project(primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 promotion = Table(
     "promotion",
     metadata,
@@ -409,6 +440,27 @@ job = Table(
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Id, primary_key=True),
+    _project(index=True),
+    Column("job_id", Id, ForeignKey("job.id"), nullable=False, unique=True),
+    Column("person_id", Id, ForeignKey("person.id")),
+    Column("scenario", JSON, nullable=False),
+    Column("facts", JSON),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+game = Table(
+    "game",
+    metadata,
+    Column("run_id", Id, ForeignKey("run.id"), primary_key=True),
+    Column("strategy", String(40), primary_key=True),
+    Column("seed", Integer, primary_key=True),
+    Column("body", JSON, nullable=False),
 )
 
 process = Table(

@@ -23,6 +23,7 @@ KINDS: dict[JobKind, str] = {
     "evaluate": "Evaluate",
     "explain": "Explain",
     "predict": "Predict",
+    "simulate": "Simulate",
 }
 STATES = {
     "queued": ("Waiting", "gray"),
@@ -88,6 +89,10 @@ def _predicted(_job: Job, result: dict[str, Any]) -> str:
     return f"{plural(count, 'prediction')} of version {result['version']}."
 
 
+def _simulated(_job: Job, result: dict[str, Any]) -> str:
+    return f"Run {result['run']}. {result['advice']} {result['note']}".rstrip()
+
+
 OUTCOMES: dict[JobKind, Callable[[Job, dict[str, Any]], str]] = {
     "ingest": _imported,
     "prepare": _prepared,
@@ -95,6 +100,7 @@ OUTCOMES: dict[JobKind, Callable[[Job, dict[str, Any]], str]] = {
     "evaluate": _evaluated,
     "explain": _explained,
     "predict": _predicted,
+    "simulate": _simulated,
 }
 """What became of a job that is done, by its kind."""
 

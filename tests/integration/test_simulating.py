@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
-import joblib
+import psutil
 import pyarrow as pa
 import pyarrow.csv as pv
 import pytest
@@ -14,9 +16,11 @@ from sklearn.datasets import load_iris
 
 from mlvajra_al.cli.application import run
 from mlvajra_al.errors import BadSource, Invalid
-from mlvajra_al.records import Column, Recipe
+from mlvajra_al.records import Column, Game, Plan, Recipe
 from mlvajra_al.services import importing, simulating
-from mlvajra_al.services.simulating import Plan, Run
+from mlvajra_al.services.jobs import oracles, playing
+from mlvajra_al.services.jobs.oracles import Oracle
+from tests.workers import wait_until
 
 COLUMNS = ("length", "width", "petal length", "petal width")
 RECIPE = Recipe(tuple(Column(name, "numeric") for name in COLUMNS))
@@ -37,40 +41,73 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def game(path: Path, *, recipe: Recipe = RECIPE, label: str = "kind") -> simulating.Game:
+def oracle(path: Path, *, recipe: Recipe = RECIPE, label: str = "kind") -> Oracle:
     schema = importing.inspect_upload(str(path), preview=0)
-    return simulating.read(str(path), recipe, label=label, schema=schema)
+    return oracles.of_file(str(path), recipe, label=label, schema=schema)
 
 
-def a_run(strategy: str, seed: int, to_95: int | None) -> Run:
-    return Run(strategy, seed, 0.9, (10, 20), (0.5, 0.9), to_95, None)
+def played(path: Path, plan: Plan, *, done: Sequence[Game] = ()) -> list[Game]:
+    """Play without other processes, which start slowly."""
+    games: list[Game] = []
+    playing.play(oracle(path), plan, done=done, took=games.append, processes=1)
+    return games
 
 
 def test_samples_without_a_label_do_not_play(flowers: Path) -> None:
-    assert len(game(flowers).labels) == 148
+    found = oracle(flowers)
+    assert len(found.labels) == found.drawn_from == 148
+    assert found.counts == (("setosa", 49), ("versicolor", 49), ("virginica", 50))
 
 
-def test_every_strategy_plays_every_seed_the_same_however_many_at_once(
-    flowers: Path,
-) -> None:
-    told: list[tuple[int, int]] = []
-    alone = simulating.play(game(flowers), SHORT, told=lambda over, of: told.append((over, of)))
-    assert [(run.strategy, run.seed) for run in alone] == [
-        ("margin", 0), ("margin", 1), ("random", 0), ("random", 1),
-    ]  # fmt: skip
-    assert told == [(1, 2), (2, 2)]
-    with joblib.parallel_config(backend="threading"):  # processes start slowly
-        shared = replace(SHORT, processes=2)
-        assert simulating.play(game(flowers), shared, told=lambda over, of: None) == alone
-    for one in alone:
-        assert one.labels[0] == 5 and one.labels[-1] <= 30
+def test_every_strategy_plays_every_seed_and_its_numbers_make_sense(flowers: Path) -> None:
+    games = played(flowers, SHORT)
+    assert {(game.strategy, game.seed) for game in games} == set(SHORT.games)
+    for one in games:
+        assert one.labels[0] == 5
+        assert one.labels[-1] <= 30
         assert 0.8 < one.full_f1 <= 1
         assert all(0 <= f1 <= 1 for f1 in one.f1)
 
 
+def test_other_processes_play_the_same_games(flowers: Path) -> None:
+    games: list[Game] = []
+    playing.play(oracle(flowers), SHORT, took=games.append, processes=2)
+    assert set(games) == set(played(flowers, SHORT))
+
+
+def test_a_game_that_is_over_is_not_played_again(flowers: Path) -> None:
+    before = played(flowers, SHORT)
+    assert played(flowers, SHORT, done=before) == []
+    [missing] = played(flowers, SHORT, done=before[1:])
+    assert missing == before[0]
+
+
+def test_what_the_pulse_raises_ends_the_playing_and_its_processes(flowers: Path) -> None:
+    endless = Plan(("expected_error",), batch_size=1, seeds=4, most=10_000)
+    pulses = count()
+
+    def pulse() -> None:
+        if next(pulses) > 4:
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError):
+        playing.play(oracle(flowers), endless, took=lambda game: None, pulse=pulse, processes=2)
+    wait_until(lambda: not players())
+
+
+def players() -> list[psutil.Process]:
+    """Return the living processes that play for this one."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "popen_loky_posix" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
 def test_a_run_ends_where_98_percent_are_reached(flowers: Path) -> None:
     plan = Plan(("margin",), batch_size=5, seeds=1, most=105)
-    (one,) = simulating.play(game(flowers), plan, told=lambda over, of: None)
+    [one] = played(flowers, plan)
     assert one.labels_to_98 == one.labels[-1]
     assert one.f1[-1] >= 0.98 * one.full_f1
     assert all(f1 < 0.98 * one.full_f1 for f1 in one.f1[:-1])
@@ -79,7 +116,7 @@ def test_a_run_ends_where_98_percent_are_reached(flowers: Path) -> None:
 def test_the_column_of_labels_is_no_input(flowers: Path) -> None:
     cheating = Recipe((*RECIPE.columns, Column("kind", "categorical")))
     with pytest.raises(Invalid, match="would see 'kind', which it is to find"):
-        game(flowers, recipe=cheating)
+        oracle(flowers, recipe=cheating)
 
 
 @pytest.mark.parametrize(("value", "said"), [("same", "only 'same'"), ("", "no labels")])
@@ -87,7 +124,7 @@ def test_a_file_of_fewer_than_two_labels_says_so(tmp_path: Path, value: str, sai
     path = tmp_path / "flat.csv"
     path.write_text("width,kind\n" + f"1,{value}\n" * 20)
     with pytest.raises(BadSource, match=said):
-        game(path, recipe=Recipe((Column("width", "numeric"),)))
+        oracle(path, recipe=Recipe((Column("width", "numeric"),)))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +135,8 @@ def test_a_file_of_fewer_than_two_labels_says_so(tmp_path: Path, value: str, sai
         (Plan(batch_size=0), "batch is 0 but must be at least 1"),
         (Plan(seeds=-1), "seeds is -1 but must be at least 1"),
         (Plan(most=0), "most is 0 but must be at least 1"),
+        (Plan(seeds=51), "seeds is 51 but may be at most 50"),
+        (Plan(strategies=("margin", "margin")), "a strategy is named twice"),
     ],
 )
 def test_a_plan_that_cannot_be_played_is_refused(plan: Plan, said: str) -> None:
@@ -105,36 +144,10 @@ def test_a_plan_that_cannot_be_played_is_refused(plan: Plan, said: str) -> None:
         simulating.check(plan)
 
 
-@pytest.mark.parametrize(
-    ("needed", "said"),
-    [
-        (
-            {"margin": [20, 30], "random": [70, 60]},
-            "margin: 25 labels to 95% on average of 2 seeds, 40 fewer than random (2 of 2 seeds).",
-        ),
-        (
-            {"margin": [20, 70], "random": [70, 60]},
-            "margin: 45 labels to 95% on average of 2 seeds; random is not clearly behind "
-            "(better in 1 of 2 seeds).",
-        ),
-        (
-            {"margin": [20, 30], "random": [70, None]},
-            "margin: 25 labels to 95% on average of 2 seeds; "
-            "the others did not reach it with every seed.",
-        ),
-        (
-            {"margin": [20, None], "random": [None, None]},
-            "No strategy reached 95% with every seed; allow more labels with --most.",
-        ),
-    ],
-)
-def test_the_advice_says_how_sure_it_is(needed: dict[str, list[int | None]], said: str) -> None:
-    runs = [
-        a_run(name, seed, to_95)
-        for name, reached in needed.items()
-        for seed, to_95 in enumerate(reached)
-    ]
-    assert simulating.advice(runs) == said
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play in this process: others start slowly."""
+    monkeypatch.setenv("MLVAJRA_PROCESSES", "1")
 
 
 def _command(flowers: Path, *more: str) -> list[str]:
@@ -143,6 +156,7 @@ def _command(flowers: Path, *more: str) -> list[str]:
     return [*start, "--seeds", "1", "--batch", "5", "--most", "20", *more]
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_command_prints_one_document(flowers: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(_command(flowers, "--strategies", "margin", "--json")) == 0
     document = json.loads(capsys.readouterr().out)
@@ -153,6 +167,7 @@ def test_the_command_prints_one_document(flowers: Path, capsys: pytest.CaptureFi
     assert document["full_f1"] == one["full_f1"]
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_command_shows_a_line_for_each_strategy_and_an_advice(
     flowers: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from mlvajra_al.errors import DiskFull, MlvajraError, Unavailable
 from mlvajra_al.records import Job, JobKind
 from mlvajra_al.services.jobs.registry import handler_of
-from mlvajra_al.services.jobs.telling import Cancelled, Clock, Result, Tell
+from mlvajra_al.services.jobs.telling import Cancelled, Clock, Later, Result, Tell
 from mlvajra_al.store import jobs
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.room import room
@@ -64,8 +64,24 @@ def run_once(
         job = jobs.claim(
             connection, worker=worker, now=clock(), lease=LEASE, takeover=takeover, after=after
         )
+    return None if job is None else _done(store, job, worker, clock=clock)
+
+
+def run_this(store: Store, job_id: int, *, worker: str, clock: Clock = utc_now) -> bool:
+    """Do one certain job here and now, and tell whether it could be had.
+
+    It cannot while a worker has it, or while one of its project runs that it has to wait for.
+    """
+    with store.begin() as connection:
+        job = jobs.claim_this(connection, job_id, worker=worker, now=clock(), lease=LEASE)
     if job is None:
-        return None
+        return False
+    _done(store, job, worker, clock=clock)
+    return True
+
+
+def _done(store: Store, job: Job, worker: str, *, clock: Clock) -> Job:
+    """Do a job that was claimed, and return it as it ended."""
     tell = Tell(store, job, worker=worker, clock=clock, lease=LEASE)
     with every(BEAT_S, tell.beat):
         try:
@@ -85,6 +101,11 @@ def _ending(store: Store, job: Job, tell: Tell) -> Ending:
     except Cancelled:
         log.info("%s %d: cancelled or taken over", job.kind, job.id)
         return lambda connection: None
+    except Later:
+        log.info("%s %d: makes room", job.kind, job.id)
+        return lambda connection: jobs.give_back(
+            connection, job.id, worker=tell.worker, now=tell.clock()
+        )
     except MlvajraError as error:
         log.warning("%s %d: %s", job.kind, job.id, error)
         return _failure(job, tell, str(error))
@@ -176,7 +197,7 @@ def _give_back(store: Store, job: Job, tell: Tell) -> None:
 
 
 @contextmanager
-def every(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+def every(seconds: float, act: Callable[[], object]) -> Iterator[None]:
     """Do something regularly in a thread of its own, and not a moment longer."""
     done = threading.Event()
 

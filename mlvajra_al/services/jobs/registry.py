@@ -19,6 +19,7 @@ MODULES: dict[JobKind, str] = {
     "evaluate": "evaluating",
     "explain": "explaining",
     "predict": "predicting",
+    "simulate": "simulating",
 }
 """Where the function lies that is named like the kind."""
 

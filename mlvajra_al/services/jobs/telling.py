@@ -22,6 +22,10 @@ class Cancelled(Exception):
     """The job was cancelled or another worker has taken it over: stop and write nothing."""
 
 
+class Later(Exception):
+    """Something more urgent waits for this worker: the job goes back to the queue as it is."""
+
+
 class Tell:
     """Say how far a job is: ``tell(0.5, "Reading the pool")``; raises `Cancelled` to stop it.
 

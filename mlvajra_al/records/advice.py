@@ -1,0 +1,114 @@
+"""What the engine thinks of going on: estimates, made without asking anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mlvajra_al.records.measures import Measure
+
+Course = Literal["too_early", "go_on", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the next labels would probably bring, read off the learning curve.
+
+    `ahead`, `middle`, `low` and `high` draw the curve onwards with its 95% band.
+    """
+
+    metric: str
+    labels: int
+    """How many more."""
+    gain: float
+    margin: float
+    """The gain lies within this of the truth, probably: the wider half of its 95% interval."""
+    least: float
+    """Lower end of that interval."""
+    ahead: tuple[float, ...]
+    middle: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How alike a version and an earlier one answer about the same samples."""
+
+    earlier: int
+    kappa: float | None
+    """Cohen's; None where both give every sample the same label."""
+    differing: float
+    """Share of the samples they give different labels."""
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Whether to go on labelling, as it looked when a version was made."""
+
+    version: int
+    n_labels: int
+    action: Course
+    words: str
+    stability: Stability | None
+    mean_kappa: float | None
+    """Over the last three steps of at least ten labels; None until there are three."""
+    estimated: Measure
+    forecast: Forecast | None
+    missing: str
+    """Why there is no forecast; empty where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairAgreement:
+    """How two people answer about the samples both have answered."""
+
+    one: str
+    other: str
+    shared: int
+    same: int
+    kappa: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far people agree about the samples that several of them have answered."""
+
+    shared: int
+    people: int
+    alpha: Measure
+    pairs: tuple[PairAgreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A label that the model, taught by the other labels only, would not have given."""
+
+    sample_key: str
+    position: int
+    seq: int
+    """The answer the label came from."""
+    label: str
+    likely: str
+    """The label the model gives."""
+    probability: float
+    """How sure it is of that one."""
+    quality: float
+    """How likely the label is right, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What an examination of the labels of a project found."""
+
+    seq: int
+    """The last annotation event it knows of."""
+    checked: int
+    """Labels that were checked."""
+    doubted: int
+    second_opinions: int
+    """Samples that were ranked to be asked again."""
+    agreement: Agreement
+    note: str
+    """Why labels were not checked, or nobody is asked again; may be empty."""

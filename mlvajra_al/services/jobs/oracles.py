@@ -1,0 +1,213 @@
+"""Who knows the true labels of a simulation: a file, a column of the pool, or what people said."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlvajra_al.errors import BadSource
+from mlvajra_al.learning import frames
+from mlvajra_al.records import Column, Project, Recipe, Scenario, Schema
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.services.resolving import gold
+from mlvajra_al.services.simulating import require_hidden
+from mlvajra_al.sources.catalogue import inspect, name_of, read_batches
+from mlvajra_al.store import projects
+from mlvajra_al.store.codec import dump
+from mlvajra_al.store.database import Store
+
+MOST_SAMPLES = 20_000
+"""Of more, so many are drawn at random: strategies differ in the first hundreds of labels."""
+FEWEST_SAMPLES = 20
+MOST_LABELS = 200
+BATCH_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Oracle:
+    """Samples whose labels are known, and what makes features of them."""
+
+    samples: pa.Table
+    labels: NDArray[np.str_]
+    recipe: Recipe
+    drawn_from: int
+    fingerprint: str
+
+    def __eq__(self, other: object) -> bool:
+        """Compare content, so that a process that gets it again knows it."""
+        return isinstance(other, Oracle) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(self.fingerprint)
+
+    @property
+    def counts(self) -> tuple[tuple[str, int], ...]:
+        """Each label with its number of samples."""
+        names, numbers = np.unique(self.labels, return_counts=True)
+        return tuple((str(name), int(n)) for name, n in zip(names, numbers, strict=True))
+
+
+def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
+    """Return who knows the truth of a scenario.
+
+    Raises
+    ------
+    BadSource
+        If it knows too little, or its file cannot be read.
+    """
+    if scenario.truth == "file":
+        uri, label = str(scenario.uri), str(scenario.label)
+        schema = inspect(uri, preview=0)
+        require_columns(schema, uri, [label, *(c.name for c in frames.inputs(scenario.recipe))])
+        return of_file(uri, scenario.recipe, label=label, schema=schema)
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        pool = project_pool(store, connection, project)
+        said = gold(connection, project)[0] if scenario.truth == "answers" else []
+    inputs = [column.name for column in frames.inputs(scenario.recipe)]
+    known = [*pool.columns]
+    wanted = [*inputs, str(scenario.label)] if scenario.truth == "pool" else inputs
+    absent = [name for name in wanted if name not in known]
+    if absent:
+        raise _absent(project.name, absent, known)
+    if scenario.truth == "answers":
+        said = sorted(said, key=lambda item: item.position)
+        table = pool.take([item.position for item in said], inputs)
+        labels = pa.array([item.label for item in said], pa.large_string())
+        return _oracle(table, labels, scenario.recipe, name=project.name, of="what people answered")
+    return _of_pool(project, pool, scenario)
+
+
+def _of_pool(project: Project, pool: Any, scenario: Scenario) -> Oracle:
+    label = str(scenario.label)
+    truth = pool.take(np.arange(len(pool)), [label]).column(0)
+    known = np.flatnonzero(_labelled(truth).to_numpy())
+    chosen = (
+        known if len(known) <= MOST_SAMPLES else np.sort(_rng().permutation(known)[:MOST_SAMPLES])
+    )
+    table = pool.take(chosen, [column.name for column in frames.inputs(scenario.recipe)])
+    return _oracle(
+        table, truth.take(chosen), scenario.recipe,
+        name=project.name, of=f"the column {label!r}", drawn_from=len(known),
+    )  # fmt: skip
+
+
+def of_file(uri: str, recipe: Recipe, *, label: str, schema: Schema) -> Oracle:
+    """Read the samples of a file that have a label; of very many, some drawn at random.
+
+    Raises
+    ------
+    Invalid
+        If the recipe contains the column of labels.
+    BadSource
+        If the file cannot be read, or has labels of fewer than two kinds.
+    """
+    require_hidden(label, [column.name for column in frames.inputs(recipe)])
+    columns = (*frames.inputs(recipe), Column(label, "categorical"))
+    batches = read_batches(uri, schema=replace(schema, columns=columns), batch_rows=BATCH_ROWS)
+    table, drawn_from = _drawn(batches, label)
+    return _oracle(
+        table.drop_columns([label]), table[label], recipe,
+        name=name_of(uri), of=f"the column {label!r}", drawn_from=drawn_from,
+    )  # fmt: skip
+
+
+def require_columns(schema: Schema, uri: str, names: Iterable[str]) -> None:
+    """Refuse a file that lacks a column.
+
+    Raises
+    ------
+    BadSource
+    """
+    there = [column.name for column in schema.columns]
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise _absent(name_of(uri), absent, there)
+
+
+def _absent(name: str, absent: list[str], there: list[str]) -> BadSource:
+    remedy = f"choose from {', '.join(there[:20])}"
+    return BadSource(name, f"there is no column {', '.join(map(repr, absent))}", remedy)
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def _labelled(labels: Any) -> Any:
+    words = pc.utf8_trim_whitespace(pc.cast(labels, pa.large_string()))
+    return pc.fill_null(pc.not_equal(words, ""), False)
+
+
+def _drawn(batches: Iterator[pa.RecordBatch], label: str) -> tuple[pa.Table, int]:
+    """Return at most so many labelled rows, in order, each as likely as the next; and how many.
+
+    Every row draws a number, and those with the smallest stay: memory holds a few batches.
+    """
+    rng, seen = _rng(), 0
+    parts: list[pa.Table] = []
+    draws = np.empty(0)
+    for batch in batches:
+        rows = pa.Table.from_batches([batch])
+        rows = rows.filter(_labelled(rows[label]))
+        seen += rows.num_rows
+        parts.append(rows)
+        draws = np.concatenate([draws, rng.random(rows.num_rows)])
+        if len(draws) > MOST_SAMPLES:
+            stay = np.sort(np.argpartition(draws, MOST_SAMPLES)[:MOST_SAMPLES])
+            parts, draws = [pa.concat_tables(parts).take(stay)], draws[stay]
+    return pa.concat_tables(parts), seen
+
+
+def _oracle(
+    table: pa.Table,
+    labels: Any,
+    recipe: Recipe,
+    *,
+    name: str,
+    of: str,
+    drawn_from: int | None = None,
+) -> Oracle:
+    words = np.array(pc.cast(labels, pa.large_string()).to_pylist(), dtype=object).astype(str)
+    _require_enough(words, name=name, of=of)
+    return Oracle(
+        table, words, recipe, drawn_from or len(words), _fingerprint(table, words, recipe)
+    )
+
+
+def _require_enough(labels: NDArray[np.str_], *, name: str, of: str) -> None:
+    found = np.unique(labels)
+    if len(found) < 2:
+        said = f"only {str(found[0])!r}" if len(found) else "no labels"
+        raise BadSource(name, f"{of} holds {said}", "choose one with two labels or more")
+    if len(labels) < FEWEST_SAMPLES:
+        raise BadSource(
+            name,
+            f"{of} labels {len(labels)} samples",
+            f"at least {FEWEST_SAMPLES} are needed to learn from some and judge by others",
+        )
+    if len(found) > min(MOST_LABELS, len(labels) // 2):
+        raise BadSource(
+            name,
+            f"{of} holds {len(found):,} different labels of {len(labels):,} samples",
+            f"choose one that names kinds, not samples, at most {MOST_LABELS}",
+        )
+
+
+def _fingerprint(table: pa.Table, labels: NDArray[np.str_], recipe: Recipe) -> str:
+    digest = hashlib.sha256(repr(dump(recipe)).encode())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        for batch in table.combine_chunks().to_batches():
+            writer.write_batch(batch)
+    digest.update(sink.getvalue())
+    digest.update("\x1f".join(labels).encode())
+    return digest.hexdigest()

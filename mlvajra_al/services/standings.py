@@ -1,0 +1,138 @@
+"""What the games of a simulation say: labels needed, with errors, and which strategy to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from mlvajra_al.records import Game, Plan
+
+LEVELS = (0.95, 0.98)
+"""Shares of the F1 that all labels reach."""
+CLEAR = 2.0
+"""So many standard errors a strategy must be ahead to be called better."""
+MANY_SEEDS = 30
+"""With so many, strategies that cannot be told apart are as good as each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Labels to a level: their mean over seeds with its standard error, and seeds that failed.
+
+    `mean` is of the seeds that reached it, None where none did; `error` needs two of them.
+    """
+
+    mean: float | None
+    error: float | None
+    missed: int
+    seeds: int
+
+    @property
+    def words(self) -> str:
+        """The number as a person reads it."""
+        if self.mean is None:
+            return "not reached"
+        band = "" if self.error is None else f" ± {self.error:.1f}"
+        missed = f" ({self.missed} of {self.seeds} not reached)" if self.missed else ""
+        return f"{self.mean:.1f}{band}{missed}"
+
+
+def ordered(plan: Plan, games: Iterable[Game]) -> list[Game]:
+    """Return games by strategy and seed, in the order of the plan."""
+    place = {name: number for number, name in enumerate(plan.strategies)}
+    return sorted(games, key=lambda game: (place[game.strategy], game.seed))
+
+
+def needed(games: Sequence[Game], strategy: str, *, level: float) -> Needed:
+    """Return how many labels a strategy needed to a share of what all labels reach."""
+    mine = [_reached(game, level) for game in games if game.strategy == strategy]
+    known = [labels for labels in mine if labels is not None]
+    return Needed(
+        mean=fmean(known) if known else None,
+        error=stdev(known) / len(known) ** 0.5 if len(known) > 1 else None,
+        missed=len(mine) - len(known),
+        seeds=len(mine),
+    )
+
+
+def _reached(game: Game, level: float) -> int | None:
+    return game.labels_to_95 if level == LEVELS[0] else game.labels_to_98
+
+
+def document(games: Sequence[Game]) -> dict[str, Any]:
+    """Return games as one JSON document: F1 of all labels, and the games of each strategy."""
+    by_name: dict[str, Any] = {}
+    for game in games:
+        entry = {
+            "seed": game.seed,
+            "full_f1": game.full_f1,
+            "labels": list(game.labels),
+            "f1": list(game.f1),
+            "labels_to_95": game.labels_to_95,
+            "labels_to_98": game.labels_to_98,
+        }
+        by_name.setdefault(game.strategy, {"runs": []})["runs"].append(entry)
+    return {"full_f1": full_f1(games), "strategies": by_name, "advice": advice(games)}
+
+
+def full_f1(games: Sequence[Game]) -> float | None:
+    """Return the F1 that all labels reach, on average of the seeds; None without a game."""
+    full = {game.seed: game.full_f1 for game in games}
+    return fmean(full.values()) if full else None
+
+
+def advice(games: Sequence[Game]) -> str:
+    """Say which strategy to choose, and how sure that is.
+
+    One is called better where over the same seeds it is ahead by twice the standard error.
+
+    Examples
+    --------
+    >>> games = [Game("margin", s, 0.9, (20,), (0.9,), 20 + s, 20) for s in range(3)]
+    >>> games += [Game("random", s, 0.9, (60,), (0.9,), 60 + 3 * s, 60) for s in range(3)]
+    >>> advice(games)
+    'Choose margin: 21 ± 1 labels to 95%, 42 ± 1 fewer than random (mean of 3 seeds).'
+    """
+    seeds = sorted({game.seed for game in games})
+    found: dict[str, dict[int, int]] = {}
+    for game in games:
+        if game.labels_to_95 is not None:
+            found.setdefault(game.strategy, {})[game.seed] = game.labels_to_95
+    whole = {name: by_seed for name, by_seed in found.items() if len(by_seed) == len(seeds)}
+    if not whole:
+        return "No strategy reached 95% with every seed; allow more labels."
+    ranked = sorted(whole, key=lambda name: (fmean(whole[name].values()), name))
+    best = ranked[0]
+    said = f"{best}: {_mean(list(whole[best].values()))} labels to 95%"
+    over = f"(mean of {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'})"
+    others = {game.strategy for game in games} - {best}
+    if not others:
+        return f"{said[0].upper()}{said[1:]} {over}. Play another strategy to compare."
+    if len(ranked) < 2:
+        return f"Choose {said} {over}; the others did not reach it with every seed."
+    ahead = {name: [whole[name][s] - whole[best][s] for s in seeds] for name in ranked[1:]}
+    level = [name for name in ranked[1:] if not _clear(ahead[name])]
+    if not level:
+        return f"Choose {said}, {_mean(ahead[ranked[1]])} fewer than {ranked[1]} {over}."
+    return f"{said[0].upper()}{said[1:]} {over}. {_not_behind(level, len(seeds))}"
+
+
+def _not_behind(names: Sequence[str], seeds: int) -> str:
+    are = "is" if len(names) == 1 else "are"
+    more = "" if seeds >= MANY_SEEDS else "; play more seeds to tell them apart"
+    return f"{' and '.join(names)} {are} not clearly behind{more}."
+
+
+def _clear(ahead: Sequence[int]) -> bool:
+    """Tell whether differences over the same seeds are no accident."""
+    if len(ahead) < 3:
+        return False
+    return bool(fmean(ahead) > CLEAR * max(stdev(ahead) / len(ahead) ** 0.5, 1e-9))
+
+
+def _mean(values: Sequence[int]) -> str:
+    if len(values) < 2:
+        return f"{fmean(values):.0f}"
+    return f"{fmean(values):.0f} ± {stdev(values) / len(values) ** 0.5:.0f}"

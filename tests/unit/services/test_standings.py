@@ -1,0 +1,123 @@
+"""What games say in words and numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlvajra_al.records import Game, Plan
+from mlvajra_al.services import standings
+
+
+def a_game(strategy: str, seed: int, to_95: int | None, *, full: float = 0.9) -> Game:
+    return Game(strategy, seed, full, (10, 20), (0.5, 0.9), to_95, None)
+
+
+def games(needed: dict[str, list[int | None]]) -> list[Game]:
+    return [
+        a_game(name, seed, to_95)
+        for name, reached in needed.items()
+        for seed, to_95 in enumerate(reached)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"),
+    [
+        (
+            {"margin": [20, 30, 25], "random": [70, 60, 68]},
+            "Choose margin: 25 ± 3 labels to 95%, 41 ± 6 fewer than random (mean of 3 seeds).",
+        ),
+        (
+            {"margin": [20, 70, 30], "random": [70, 60, 65]},
+            "Margin: 40 ± 15 labels to 95% (mean of 3 seeds). random is not clearly behind; "
+            "play more seeds to tell them apart.",
+        ),
+        (
+            {"margin": [20, 22, 21], "auto": [21, 21, 22], "random": [70, 60, 65]},
+            "Margin: 21 ± 1 labels to 95% (mean of 3 seeds). auto is not clearly behind; "
+            "play more seeds to tell them apart.",
+        ),
+        (
+            {"margin": [20, 30], "random": [70, None]},
+            "Choose margin: 25 ± 5 labels to 95% (mean of 2 seeds); "
+            "the others did not reach it with every seed.",
+        ),
+        (
+            {"margin": [20, None], "random": [None, None]},
+            "No strategy reached 95% with every seed; allow more labels.",
+        ),
+        (
+            {"margin": [20], "random": [70]},
+            "Margin: 20 labels to 95% (mean of 1 seed). random is not clearly behind; "
+            "play more seeds to tell them apart.",
+        ),
+        (
+            {"margin": [20, 20, 20], "random": [30, 30, 30]},
+            "Choose margin: 20 ± 0 labels to 95%, 10 ± 0 fewer than random (mean of 3 seeds).",
+        ),
+        (
+            {"margin": [20, 20], "auto": [20, 20], "random": [20, 20]},
+            "Auto: 20 ± 0 labels to 95% (mean of 2 seeds). margin and random are not clearly "
+            "behind; play more seeds to tell them apart.",
+        ),
+        (
+            {"random": [20, 40, 30]},
+            "Random: 30 ± 6 labels to 95% (mean of 3 seeds). Play another strategy to compare.",
+        ),
+        ({}, "No strategy reached 95% with every seed; allow more labels."),
+    ],
+)
+def test_the_advice_says_how_sure_it_is(needed: dict[str, list[int | None]], said: str) -> None:
+    assert standings.advice(games(needed)) == said
+
+
+def test_with_many_seeds_no_more_are_asked_for() -> None:
+    level = games({"margin": list(range(20, 50)), "random": list(range(49, 19, -1))})
+    assert standings.advice(level).endswith("random is not clearly behind.")
+
+
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        ([20, 30, 40], "30.0 ± 5.8"),
+        ([20, 30, None], "25.0 ± 5.0 (1 of 3 not reached)"),
+        ([20, None], "20.0 (1 of 2 not reached)"),
+        ([20], "20.0"),
+        ([None, None], "not reached"),
+        ([], "not reached"),
+    ],
+)
+def test_labels_needed_come_with_their_error(reached: list[int | None], words: str) -> None:
+    found = standings.needed(games({"margin": reached}), "margin", level=0.95)
+    assert found.words == words
+
+
+def test_the_second_level_counts_for_itself() -> None:
+    found = standings.needed(games({"margin": [20]}), "margin", level=0.98)
+    assert (found.mean, found.missed) == (None, 1)
+
+
+def test_the_f1_of_all_labels_counts_each_seed_once() -> None:
+    two = [
+        a_game(name, seed, 20, full=full) for name in "ab" for seed, full in ((0, 0.8), (1, 1.0))
+    ]
+    assert standings.full_f1(two) == pytest.approx(0.9)
+    assert standings.full_f1([]) is None
+
+
+def test_games_are_put_in_the_order_of_the_plan() -> None:
+    plan = Plan(("random", "auto"), seeds=2)
+    mixed = [a_game("auto", 1, 1), a_game("random", 1, 1), a_game("auto", 0, 1)]
+    assert [(game.strategy, game.seed) for game in standings.ordered(plan, mixed)] == [
+        ("random", 1), ("auto", 0), ("auto", 1),
+    ]  # fmt: skip
+
+
+def test_the_document_has_a_list_of_runs_for_each_strategy() -> None:
+    found = standings.document(games({"margin": [20, None], "random": [30, 40]}))
+    assert {name: len(of["runs"]) for name, of in found["strategies"].items()} == {
+        "margin": 2,
+        "random": 2,
+    }
+    assert found["full_f1"] == pytest.approx(0.9)
+    assert found["strategies"]["margin"]["runs"][1]["labels_to_95"] is None
