@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Person, Progress, Project
-from mlvajra_al.services import overview, training, versions
+from mlvajra_al.services import advice, overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.views.advice import advice_line
 from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
@@ -101,6 +102,7 @@ def next_steps(
     with st.container(border=True, height="stretch"):
         st.markdown("**What to do next**")
         label_button(person, project, state)
+        advice_line(advice.newest(store(), person, project.name))
         if person.role != "annotator":
             review_link(state)
         if person.role == "admin":

@@ -7,12 +7,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ACTIVE, Person, Project
-from mlvajra_al.services import overview, training, versions
+from mlvajra_al.records import ACTIVE, Advice, Person, Project
+from mlvajra_al.services import advice, overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.views.advice import advice_box
 from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
@@ -99,8 +100,8 @@ def running(person: Person, project_name: str) -> None:
         st.rerun(scope="app")
 
 
-def curve(project: Project, rows: tuple[versions.VersionRow, ...]) -> None:
-    """Draw the learning curve."""
+def curve(project: Project, rows: tuple[versions.VersionRow, ...], given: Advice | None) -> None:
+    """Draw the learning curve, and onwards where that can be estimated."""
     points = measured(rows)
     st.subheader("Learning curve")
     if not points:
@@ -112,13 +113,16 @@ def curve(project: Project, rows: tuple[versions.VersionRow, ...]) -> None:
         )
         return
     look.show(
-        counts.learning_curve(points, champion=project.champion),
+        counts.learning_curve(
+            points, champion=project.champion, ahead=given.forecast if given else None
+        ),
         key="curve",
         alt="Headline measure with its 95% interval against the number of labels",
     )
     st.caption(
         "Each point is a version, measured on randomly drawn samples it was not trained on. The "
-        "band is the 95% interval; the star is the champion."
+        "band is the 95% interval; the star is the champion. Dots go on where the curve probably "
+        "goes, which is an estimate."
     )
 
 
@@ -169,7 +173,10 @@ def draw(person: Person, project: Project) -> None:
             start_box(person, project, rows)
         with right, st.container(border=True, height="stretch"):
             running(project.name)
-        curve(project, rows)
+        given = advice.newest(store(), person, project.name)
+        if rows:
+            advice_box(given)
+        curve(project, rows, given)
         jobs_table(project)
     with settings:
         st.caption(f"Settings of {plain(project.name)}. Changes are in the audit trail.")

@@ -126,6 +126,7 @@ def report(
     """Show how good a version is on the holdout, with intervals and sample sizes."""
     from dataclasses import asdict
 
+    from mlvajra_al.services import advice
     from mlvajra_al.services import versions as service
 
     with opened() as store:
@@ -136,9 +137,15 @@ def report(
             )
             finished(store, job)
             found = service.report(store, None, project, number)
+        given = advice.of_version(store, None, project, number)
     if found is None:
         raise NotFound("report of version", number)
-    put(asdict(found)) if as_json else _show_report(found)
+    if as_json:
+        put(asdict(found) | {"advice": given and asdict(given)})
+        return
+    _show_report(found)
+    if given is not None:
+        sys.stdout.write(f"\nestimated when it was made: {given.words}\n")
 
 
 def _show_report(found: Report) -> None:

@@ -71,12 +71,13 @@ def want_another(
     )
     last = connection.scalar(query)
     following = 0 if last is None else last + 1
-    row = _row(project_id, Ranked(sample_key, position, why), following)
+    row = row_of(project_id, Ranked(sample_key, position, why), following)
     # Another reviewer may want the same at this moment.
     connection.execute(insert_once(connection, slot), row)
 
 
-def _row(project_id: int, item: Ranked, slot_no: int) -> dict[str, Any]:
+def row_of(project_id: int, item: Ranked, slot_no: int) -> dict[str, Any]:
+    """Return the row of a slot that nobody has claimed."""
     return {
         "project_id": project_id,
         "sample_key": item.sample_key,
@@ -100,7 +101,7 @@ def one_at_a_time(connection: Connection, project_id: int) -> None:
 def _insert(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
 ) -> None:
-    rows = [_row(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
+    rows = [row_of(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
     if rows:
         # A new ranking may come at this moment.
         connection.execute(insert_once(connection, slot), rows)

@@ -15,8 +15,17 @@ from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import persistence, strategies, training
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.learning.rows import take
-from mlvajra_al.records import Evaluation, Job, Project, Ranked, TrainingMode, Version
-from mlvajra_al.services.jobs import lineage, machine, mending, preparing, revising, scoring, warm
+from mlvajra_al.records import Advice, Evaluation, Job, Project, Ranked, TrainingMode, Version
+from mlvajra_al.services.jobs import (
+    advising,
+    lineage,
+    machine,
+    mending,
+    preparing,
+    revising,
+    scoring,
+    warm,
+)
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.scoring import Scorer
@@ -24,7 +33,7 @@ from mlvajra_al.services.jobs.snapshots import Snapshot, missing_labels, nothing
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.resolving import fingerprint
 from mlvajra_al.services.versions import explanation_name
-from mlvajra_al.store import artefacts, jobs, ranking, versions
+from mlvajra_al.store import advice, artefacts, jobs, ranking, versions
 from mlvajra_al.store.database import Connection, Store
 
 log = logging.getLogger(__name__)
@@ -47,6 +56,7 @@ class Thought:
     """Of the champion, on the same samples; None where there is none yet, or it is damaged."""
     ranking: strategies.Ranking
     candidates: NDArray[np.int64]
+    advice: Advice
 
 
 def retrain(store: Store, job: Job, tell: Tell) -> Result:
@@ -128,6 +138,7 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
         champion=measure_champion(store, seen, now=tell.clock()),
         ranking=best,
         candidates=candidates,
+        advice=advising.advise(store, seen, prepared, model=trained.model, seed=seed),
     )
 
 
@@ -211,6 +222,8 @@ def write(
         facts = (number, revision.id, str(job.payload.get("trigger", "")), now)
         versions.add(connection, _version(seen, thought, fit, facts=facts))
         _report(connection, seen, number, thought=thought, now=now)
+        given = replace(thought.advice, version=number)
+        advice.add(connection, project.id, given, now=now)
         _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
         _first_champion(connection, project, number, tell=tell)
         if project.champion is not None and thought.champion is None:

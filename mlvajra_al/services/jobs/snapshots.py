@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.records import Gold, Project, Version
+from mlvajra_al.records import Advice, Gold, Project, Version
 from mlvajra_al.services.jobs import scoring
 from mlvajra_al.services.jobs.lineage import Past
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import fingerprint, gold
+from mlvajra_al.store import advice, projects, versions
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import projects, versions
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
 
@@ -32,6 +32,8 @@ class Snapshot:
     holdout: Holdout
     touched: NDArray[np.int64]
     seq: int
+    advice: tuple[Advice, ...]
+    """What was advised with the versions so far."""
 
 
 def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
@@ -55,6 +57,7 @@ def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
         ),
         touched=events.positions(connection, project.id),
         seq=project.last_seq,
+        advice=advice.listed(connection, project.id),
     )
 
 

@@ -10,8 +10,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from mlvajra_al.errors import NotAllowed, NotFound
-from mlvajra_al.records import ENDED, Evaluation, GlobalExplanation, Job, Report, SampleExplanation
-from mlvajra_al.services import people, predicting, projects, training, versions
+from mlvajra_al.records import (
+    ENDED,
+    Advice,
+    Evaluation,
+    GlobalExplanation,
+    Job,
+    Report,
+    SampleExplanation,
+)
+from mlvajra_al.services import advice, people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
@@ -206,6 +214,15 @@ def report(project: str, number: int, caller: Caller) -> Response:
     found = versions.report(store(), caller, project, number)
     if found is None:
         raise NotFound("report of version", number)
+    return Json(found)
+
+
+@router.get("/projects/{project}/versions/{number}/advice", response_model=Advice)
+def advice_of(project: str, number: int, caller: Caller) -> Response:
+    """Say whether to go on labelling, as it looked when a version was made: an estimate."""
+    found = advice.of_version(store(), caller, project, number)
+    if found is None:
+        raise NotFound("advice of version", number)
     return Json(found)
 
 

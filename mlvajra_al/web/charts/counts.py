@@ -7,14 +7,18 @@ from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
 
-from mlvajra_al.records import Label, Measure
-from mlvajra_al.web.charts.look import FOR, MAIN, ROW, SOFT, figure, rows, safe
+from mlvajra_al.records import Forecast, Label, Measure
+from mlvajra_al.web.charts.look import FAINT, FOR, MAIN, ROW, SOFT, figure, rows, safe
 
 MOST_TICKS = 4
 
 
 def learning_curve(
-    points: Sequence[tuple[int, int, Measure]], *, champion: int | None, height: int = 300
+    points: Sequence[tuple[int, int, Measure]],
+    *,
+    champion: int | None,
+    ahead: Forecast | None = None,
+    height: int = 300,
 ) -> go.Figure:
     """Draw the headline measure with its interval against the number of labels.
 
@@ -23,6 +27,8 @@ def learning_curve(
     points : sequence of (version number, number of labels, headline measure)
     champion : int or None
         The version to mark.
+    ahead : Forecast, optional
+        Drawn onwards, where it is of the same measure.
     height : int
         In pixels.
     """
@@ -52,9 +58,32 @@ def learning_curve(
             "<br>%{customdata[3]} holdout labels<extra></extra>"
         ),
     )
+    onwards = _onwards(ahead) if ahead is not None and ahead.metric == name else []
     return figure(
-        band, line, height=height, xaxis_title="Labels learnt from", yaxis_title=safe(name)
+        band, line, *onwards, height=height, xaxis_title="Labels learnt from",
+        yaxis_title=safe(name),
+    )  # fmt: skip
+
+
+def _onwards(ahead: Forecast) -> list[go.Scatter]:
+    """Draw the curve beyond the newest version, with the band it probably stays in."""
+    x = list(ahead.ahead)
+    band = go.Scatter(
+        x=x + x[::-1], y=[*ahead.high, *ahead.low[::-1]], fill="toself", fillcolor=FAINT,
+        line={"width": 0}, mode="lines", hoverinfo="skip",
+    )  # fmt: skip
+    line = go.Scatter(
+        x=x,
+        y=ahead.middle,
+        customdata=list(zip(ahead.low, ahead.high, strict=True)),
+        mode="lines",
+        line={"color": MAIN, "width": 2, "dash": "dot"},
+        hovertemplate=(
+            "estimate for %{x:.0f} labels<br><b>%{y:.3f}</b> "
+            "(%{customdata[0]:.3f} to %{customdata[1]:.3f})<extra></extra>"
+        ),
     )
+    return [band, line]
 
 
 def label_counts(labels: Sequence[Label], counts: dict[str, int]) -> go.Figure:

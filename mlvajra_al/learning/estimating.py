@@ -1,0 +1,119 @@
+"""How good a model probably is, from its own probabilities: an estimate, not a measure.
+
+References
+----------
+.. [1] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
+   networks", ICML 2017.
+.. [2] J. Lewis, M. Rowland and H. Jaeger, "Confidence-based performance estimation", NannyML,
+   2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlvajra_al.learning.intervals import bounded, unknown
+from mlvajra_al.learning.metrics import f1, macro_f1, rarer
+from mlvajra_al.records import Measure
+
+Floats = NDArray[np.float64]
+
+TEMPERATURES = np.geomspace(0.03, 6.0, 81)
+USUAL, SPREAD = -1.0, 1.0
+"""Mean and standard deviation of the temperature's logarithm before anything is known of it:
+models that learned from few labels are right more often than they say."""
+DRAWS = 400
+FLOOR = 1e-6
+NOTE = "estimated without labels from the model's own probabilities, with a 95% band"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Answers of a model about samples whose labels are known and that taught it nothing."""
+
+    probabilities: Floats
+    truth: NDArray[np.intp]
+    """Places in the label set."""
+
+
+def estimate_f1(
+    probabilities: ArrayLike,
+    labels: Sequence[str],
+    *,
+    known: Told | None = None,
+    rng: np.random.Generator,
+) -> Measure:
+    """Estimate F1 from what a model says about samples drawn at random, whose labels nobody knows.
+
+    A probability of 0.8 is right four times in five if the model is calibrated. How far it is
+    not, one number tells, the temperature; its distribution is what a prior and the samples
+    whose labels are `known` make of it.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_labels)
+        Of samples the model was not trained on.
+    labels : sequence of str
+        The label set.
+    known : Told, optional
+        Samples that tell how well calibrated the model is.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Measure
+        F1 of the rarer of two labels, macro F1 of more.
+
+    Examples
+    --------
+    >>> sure = np.array([[0.9, 0.1]] * 70 + [[0.1, 0.9]] * 30)
+    >>> found = estimate_f1(sure, ["ham", "spam"], rng=np.random.default_rng(0))
+    >>> found.name, round(found.value, 2), round(found.low, 1), round(found.high, 1)
+    ('estimated F1 (spam)', 0.98, 0.6, 1.0)
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if not len(p):
+        return unknown("estimated F1", 0, "there are no samples to estimate it from")
+    k = len(labels)
+    logs = np.log(np.clip(p, FLOOR, 1))
+    confusions = np.stack([_expected(logs, p.argmax(axis=1), t) for t in TEMPERATURES])
+    chosen = rng.choice(len(TEMPERATURES), size=DRAWS, p=_likely(known))
+    drawn = rng.standard_gamma(confusions[chosen] + 1 / k**2)
+    if k > 2:
+        return _measure("estimated macro F1", macro_f1(drawn), len(p))
+    place = rarer(confusions[chosen].mean(axis=0).sum(axis=1))
+    return _measure(f"estimated F1 ({labels[place]})", f1(drawn)[:, place], len(p))
+
+
+def _measure(name: str, drawn: Floats, n: int) -> Measure:
+    made = bounded(name, float(np.median(drawn)), drawn, n)
+    return Measure(made.name, made.value, made.low, made.high, made.n, NOTE)
+
+
+def _tempered(logs: Floats, temperature: float) -> Floats:
+    raised = logs / temperature
+    shares = np.exp(raised - raised.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _expected(logs: Floats, predicted: NDArray[np.intp], temperature: float) -> Floats:
+    """Return the confusion to expect: a row per true label, a column per predicted one."""
+    k = logs.shape[1]
+    return np.asarray(_tempered(logs, temperature).T @ np.eye(k)[predicted])
+
+
+def _likely(known: Told | None) -> Floats:
+    """Return how likely each temperature is."""
+    score = -((np.log(TEMPERATURES) - USUAL) ** 2) / (2 * SPREAD**2)
+    if known is not None and len(known.truth):
+        logs = np.log(np.clip(known.probabilities, FLOOR, 1))
+        rows = np.arange(len(logs))
+        for place, temperature in enumerate(TEMPERATURES):
+            right = _tempered(logs, temperature)[rows, known.truth]
+            score[place] += np.log(np.maximum(right, FLOOR)).sum()
+    likely = np.exp(score - score.max())
+    return np.asarray(likely / likely.sum())

@@ -1,0 +1,47 @@
+"""When to stop labelling, and what the labels themselves look like: stored results, in words."""
+
+from __future__ import annotations
+
+from mlvajra_al.records import Advice, Examination, Person
+from mlvajra_al.services import access
+from mlvajra_al.services.people import require
+from mlvajra_al.store import advice, doubts, versions
+from mlvajra_al.store.database import Store
+
+
+def newest(store: Store, person: Person | None, project_name: str) -> Advice | None:
+    """Return the advice given with the newest version that has some; None before the first."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return advice.latest(connection, project.id)
+
+
+def of_version(
+    store: Store, person: Person | None, project_name: str, number: int
+) -> Advice | None:
+    """Return the advice given when a version was made.
+
+    Raises
+    ------
+    NotFound
+        If there is no such version.
+    """
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        versions.get(connection, project.id, number)
+        return advice.of_version(connection, project.id, number)
+
+
+def examination(store: Store, person: Person | None, project_name: str) -> Examination | None:
+    """Return what the last look at the labels found; None before the first.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks: it tells how others answer.
+    """
+    if person is not None:
+        require(person, "reviewer", "see how people agree")
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return doubts.of_project(connection, project.id)

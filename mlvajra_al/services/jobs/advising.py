@@ -1,0 +1,157 @@
+"""Advise on going on labelling, while a version is made: from it, and from those before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.errors import Damaged
+from mlvajra_al.learning import estimating, evaluation, forecasting, stopping
+from mlvajra_al.learning.agreement import kappa
+from mlvajra_al.learning.rows import take
+from mlvajra_al.records import Advice, Stability, Version
+from mlvajra_al.services.jobs import scoring, warm
+from mlvajra_al.services.jobs.revising import Prepared
+from mlvajra_al.services.jobs.snapshots import Snapshot
+from mlvajra_al.store.database import Store
+
+STOP_SET = 2_000
+"""So many samples, drawn at random, tell whether successive versions answer alike."""
+UNLABELLED = 2_000
+"""So many held out samples, answered or not, tell what F1 to expect."""
+
+Positions = NDArray[np.int64]
+
+
+def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed: int) -> Advice:
+    """Say whether to go on; of a version whose number is not known yet, so that it says 0."""
+    rng = np.random.default_rng([seed, STOP_SET])
+    labels = scoring.label_names(seen.project)
+    past = _past(seen)
+    known = tuple(item.label for item in seen.gold)
+    judged = _judged(store, seen, prepared, model=model)
+    missing = forecasting.missing(judged, labels)
+    left = _left(seen)
+    ahead = min(forecasting.AHEAD, left)
+    stability = _stability(store, seen, prepared, model=model, past=past)
+    signs = stopping.Signs(
+        version=0,
+        label_counts={
+            label.display: sum(one == label.name for one in known) for label in seen.project.labels
+        },
+        left=left,
+        stability=stability,
+        estimated=_estimated(seen, prepared, model=model, rng=rng),
+        forecast=None
+        if missing or not ahead
+        else forecasting.forecast(
+            judged,
+            labels,
+            ahead=ahead,
+            differing=stability.differing if stability else 1.0,
+            rng=rng,
+        ),
+        missing=missing,
+    )
+    return stopping.advise(signs, past)
+
+
+def _left(seen: Snapshot) -> int:
+    """Return how many samples of the pool nobody has said anything about."""
+    held = seen.pool.holdout(seen.project.holdout_threshold)
+    held[seen.touched] = True
+    return int((~held).sum())
+
+
+def _past(seen: Snapshot) -> list[stopping.Past]:
+    stability = {one.version: one.stability for one in seen.advice}
+    return [
+        stopping.Past(version.number, version.n_labels, stability.get(version.number))
+        for version in seen.past.versions
+    ]
+
+
+def _stability(
+    store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, past: list[stopping.Past]
+) -> Stability | None:
+    """Compare with an earlier version that reads samples the same way; None if none can be."""
+    alike = {version.number: version for version in _alike(seen, prepared)}
+    before = stopping.earlier([one for one in past if one.number in alike], len(seen.gold))
+    if before is None:
+        return None
+    other = _estimator(store, alike[before.number])
+    if other is None:
+        return None
+    n = len(seen.pool)
+    rng = np.random.default_rng([seen.project.seed, STOP_SET])
+    rows = take(prepared.features, np.sort(rng.choice(n, size=min(n, STOP_SET), replace=False)))
+    earlier, now = other.predict(rows), model.predict(rows)
+    return Stability(before.number, kappa(earlier, now), float((earlier != now).mean()), len(now))
+
+
+def _alike(seen: Snapshot, prepared: Prepared) -> list[Version]:
+    """Return the versions whose features are those of the one that is made."""
+    if prepared.revision is None:
+        return []
+    same = prepared.revision.id
+    return [
+        one
+        for one in seen.past.versions
+        if one.revision_id == same and one.recipe == prepared.recipe
+    ]
+
+
+def _estimator(store: Store, version: Version) -> Any | None:
+    try:
+        return warm.estimator(store.home, version.estimator)
+    except Damaged:  # it is told elsewhere; advice does without it
+        return None
+
+
+def _judged(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any) -> forecasting.Judged:
+    """Let versions answer about the labelled holdout samples, from few labels to today's."""
+    labels = scoring.label_names(seen.project)
+    before = [one for one in _alike(seen, prepared) if one.n_labels < len(seen.gold)]
+    counts = [*(one.n_labels for one in before), len(seen.gold)]
+    loaded = {
+        place: model if place == len(before) else _estimator(store, before[place])
+        for place in forecasting.spread(counts)
+    }
+    found = {place: one for place, one in loaded.items() if one is not None}
+    rows = take(prepared.features, seen.holdout.positions)
+    names = np.array(labels)
+    answers = [_places(one.predict(rows), names) if len(seen.holdout.gold) else np.empty(0, int)
+               for one in found.values()]  # fmt: skip
+    return forecasting.Judged(
+        tuple(counts[place] for place in found),
+        np.array(answers, dtype=np.intp).reshape(len(found), -1),
+        _places(np.array(seen.holdout.truth, dtype=object), names),
+    )
+
+
+def _places(given: NDArray[Any], names: NDArray[Any]) -> NDArray[np.intp]:
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place[str(one)] for one in given], dtype=np.intp)
+
+
+def _estimated(seen: Snapshot, prepared: Prepared, *, model: Any, rng: np.random.Generator) -> Any:
+    """Estimate F1 on samples that teach nothing; the answered ones tell how honest the model is."""
+    labels = scoring.label_names(seen.project)
+    held = seen.pool.holdout_order(seen.project.holdout_threshold)[:UNLABELLED]
+    known = estimating.Told(
+        _probabilities(model, prepared, seen.holdout.positions, labels),
+        _places(np.array(seen.holdout.truth, dtype=object), np.array(labels)),
+    )
+    everything = _probabilities(model, prepared, held, labels)
+    return estimating.estimate_f1(everything, labels, known=known, rng=rng)
+
+
+def _probabilities(
+    model: Any, prepared: Prepared, positions: Any, labels: tuple[str, ...]
+) -> NDArray[np.float64]:
+    if not len(positions):
+        return np.empty((0, len(labels)))
+    rows = take(prepared.features, np.asarray(positions))
+    return evaluation.aligned(model.predict_proba(rows), model.classes_, labels)

@@ -1,0 +1,84 @@
+"""Whether to go on labelling: the engine's advice in words, and what it rests on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Advice
+from mlvajra_al.web.widgets import interval_of, plain, value_of
+
+LOOK = {
+    "too_early": (":material/hourglass_empty:", "gray"),
+    "go_on": (":material/trending_up:", "blue"),
+    "stop": (":material/flag:", "green"),
+}
+NOT_YET = (
+    "Comes with the versions: it takes four of them, each from at least ten more labels than the "
+    "one before."
+)
+
+
+def advice_line(advice: Advice | None) -> None:
+    """Draw the advice in one sentence, and what it is: an estimate."""
+    if advice is None:
+        return
+    icon, color = LOOK[advice.action]
+    st.markdown(f":{color}[{icon}] {plain(advice.words)}")
+    st.caption(f"An estimate, made with version {advice.version}.")
+
+
+def advice_box(advice: Advice | None) -> None:
+    """Draw the advice with the three signs it rests on."""
+    with st.container(border=True):
+        st.markdown("**When to stop**")
+        if advice is None:
+            st.caption(NOT_YET)
+            return
+        advice_line(advice)
+        with st.grid(3, min_column_width=170):
+            with st.container(gap=None):
+                stability(advice)
+            with st.container(gap=None):
+                estimated(advice)
+            with st.container(gap=None):
+                outlook(advice)
+
+
+def stability(advice: Advice) -> None:
+    """Draw how alike successive versions answer."""
+    st.caption("Versions answer alike (kappa)")
+    if advice.mean_kappa is not None:
+        st.markdown(f"**{advice.mean_kappa:.3f}**")
+        st.caption("mean of the last three steps; stable is 0.99")
+    elif advice.stability is not None and advice.stability.kappa is not None:
+        st.markdown(f"**{advice.stability.kappa:.3f}**")
+        st.caption(f"against version {advice.stability.earlier}; it takes three such steps")
+    else:
+        st.markdown("**Not known yet**")
+        st.caption("it takes three steps of at least ten labels")
+
+
+def estimated(advice: Advice) -> None:
+    """Draw F1 as the model's own probabilities have it."""
+    measure = advice.estimated
+    st.caption(plain(measure.name.capitalize().replace("f1", "F1")))
+    if measure.value is None:
+        st.markdown("**Not known**")
+        st.caption(plain(measure.note))
+        return
+    st.markdown(f"**{value_of(measure)}**")
+    st.caption(
+        f"{interval_of(measure)}, from the model's own probabilities of {measure.n:,} samples"
+    )
+
+
+def outlook(advice: Advice) -> None:
+    """Draw what the next labels would bring."""
+    ahead = advice.forecast
+    st.caption(f"The next {ahead.labels} labels" if ahead else "The next labels")
+    if ahead is None:
+        st.markdown("**Cannot be said yet**")
+        st.caption(plain(advice.missing))
+        return
+    st.markdown(f"**+{ahead.gain:.3f} ± {ahead.margin:.3f}**")
+    st.caption(f"{plain(ahead.metric)}, read off the learning curve")
