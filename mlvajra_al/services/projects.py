@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -199,14 +199,24 @@ def check_recipe(project: Project) -> None:
 
 
 def check_columns(project: Project) -> None:
-    """Refuse names of columns that one database would store and another would not.
+    """Refuse a project whose columns have names that cannot be kept.
 
     Raises
     ------
     Invalid
     """
     named = (project.key_column, project.group_column, project.gold_column, project.title_column)
-    for name in (*named, *(column.name for column in project.recipe.columns)):
+    check_column_names((*named, *(column.name for column in project.recipe.columns)))
+
+
+def check_column_names(names: Iterable[str | None]) -> None:
+    """Refuse names of columns that one database would store and another would not.
+
+    Raises
+    ------
+    Invalid
+    """
+    for name in names:
         if name is not None and len(name) > LONGEST_COLUMN:
             raise Invalid(
                 f"the column {name[:40]!r}… has a name of {len(name)} characters where at most "

@@ -14,10 +14,11 @@ from mlvajra_al.records import Job, Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
 from mlvajra_al.services.overview import ESTIMATORS, STRATEGIES, uploaded
 from mlvajra_al.services.people import require
+from mlvajra_al.services.projects import check_column_names
 from mlvajra_al.store import audit, jobs, runs
 from mlvajra_al.store.database import Connection, Store
 
-MOST_SEEDS = 50
+MOST_SEEDS, MOST_BATCH, MOST_LABELS = 50, 1_000, 20_000
 MOST_WAITING = 5
 MOST_LISTED = 200
 
@@ -37,11 +38,13 @@ def check(plan: Plan) -> None:
         raise Invalid("there is nothing to play; name at least one strategy")
     if len(set(plan.strategies)) < len(plan.strategies):
         raise Invalid("a strategy is named twice; name each once")
-    for what, value in (("batch", plan.batch_size), ("seeds", plan.seeds), ("most", plan.most)):
-        if value < 1:
-            raise Invalid(f"{what} is {value} but must be at least 1")
-    if plan.seeds > MOST_SEEDS:
-        raise Invalid(f"seeds is {plan.seeds} but may be at most {MOST_SEEDS}")
+    for what, value, most in (
+        ("batch", plan.batch_size, MOST_BATCH),
+        ("seeds", plan.seeds, MOST_SEEDS),
+        ("most", plan.most, MOST_LABELS),
+    ):
+        if not 1 <= value <= most:
+            raise Invalid(f"{what} is {value} but must be 1 to {most:,}")
 
 
 def request(
@@ -100,6 +103,7 @@ def request(
 
 
 def _check_truth(scenario: Scenario, project: Project) -> None:
+    check_column_names((scenario.label, *(column.name for column in scenario.recipe.columns)))
     inputs = [column.name for column in scenario.recipe.columns if column.kind != "ignored"]
     if not inputs:
         raise Invalid("the model would see no column; say of at least one what it holds")

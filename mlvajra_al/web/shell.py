@@ -25,6 +25,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, Role], ...]] = {
     ),
     "Model": (
         ("train", "Train", "admin"),
+        ("simulate", "Simulate", "admin"),
         ("versions", "Versions", "admin"),
         ("explain", "Explain", "admin"),
     ),

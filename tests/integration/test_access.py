@@ -25,6 +25,7 @@ from mlvajra_al.services import (
     progress,
     projects,
     reviewing,
+    simulating,
     tallies,
     training,
     versions,
@@ -131,6 +132,8 @@ VERBS: dict[str, Verb] = {
     "predict": lambda s, p: predicting.request(
         s, p, "secret", question=predicting.Question(rows=[{"body": "x"}]), now=NOW
     ),
+    "simulations": lambda s, p: simulating.listed(s, p, "secret"),
+    "a simulation": lambda s, p: simulating.get(s, p, "secret", 1),
     "versions": lambda s, p: versions.listed(s, p, "secret"),
     "report": lambda s, p: versions.report(s, p, "secret", 1),
     "promotions": lambda s, p: versions.promotions(s, p, "secret"),

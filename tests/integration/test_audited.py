@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 import pytest
 
 from mlvajra_al.errors import Invalid, MlvajraError, NotAllowed
-from mlvajra_al.records import AuditEntry, Person, Policy, Role
+from mlvajra_al.records import AuditEntry, Person, Policy, Role, Scenario
 from mlvajra_al.services import (
     auditing,
     backup,
@@ -27,6 +27,7 @@ from mlvajra_al.services import (
     predicting,
     projects,
     sessions,
+    simulating,
     tokens,
     training,
     versions,
@@ -281,6 +282,20 @@ ACTS = [
         "more.csv",
         lambda s, path: importing.start_import(s.store, s.admin, "spam", uri=path, now=NOW),
         before=Scene.csv_file,
+        project="spam",
+    ),
+    Act(
+        "simulation asked for",
+        "run 1: auto, margin, random on spam",
+        _spam(
+            lambda s: simulating.request(
+                s.store,
+                s.admin,
+                "spam",
+                scenario=Scenario("answers", "spam", a_draft().recipe),
+                now=NOW,
+            )
+        ),
         project="spam",
     ),
     Act(

@@ -36,7 +36,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-KNOWN = {"project": "spam", "number": 1, "job_id": 1, "name": "Grace"}
+KNOWN = {"project": "spam", "number": 1, "job_id": 1, "run_id": 1, "name": "Grace"}
 LINES = "\n".join(
     json.dumps({"id": f"m{n}", "body": f"message {n} about {'money' if n % 2 else 'lunch'}"})
     for n in range(60)

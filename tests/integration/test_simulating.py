@@ -132,10 +132,11 @@ def test_a_file_of_fewer_than_two_labels_says_so(tmp_path: Path, value: str, sai
     [
         (Plan(strategies=("best",)), "there is no query strategy 'best'; choose from auto,"),
         (Plan(strategies=()), "name at least one strategy"),
-        (Plan(batch_size=0), "batch is 0 but must be at least 1"),
-        (Plan(seeds=-1), "seeds is -1 but must be at least 1"),
-        (Plan(most=0), "most is 0 but must be at least 1"),
-        (Plan(seeds=51), "seeds is 51 but may be at most 50"),
+        (Plan(batch_size=0), "batch is 0 but must be 1 to"),
+        (Plan(seeds=-1), "seeds is -1 but must be 1 to"),
+        (Plan(most=0), "most is 0 but must be 1 to"),
+        (Plan(seeds=51), "seeds is 51 but must be 1 to 50"),
+        (Plan(batch_size=1_001), "batch is 1001 but must be 1 to 1,000"),
         (Plan(strategies=("margin", "margin")), "a strategy is named twice"),
     ],
 )

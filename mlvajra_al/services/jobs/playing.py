@@ -105,7 +105,9 @@ class _Match:
             try:
                 engine.beside(partial(self.together, at_once, leash), pulse=self.look)
             finally:
-                get_reusable_executor().shutdown(wait=True, kill_workers=True)
+                get_reusable_executor(reuse=True, kill_workers=True).shutdown(
+                    wait=True, kill_workers=True
+                )
 
     def together(self, at_once: int | None = None, leash: Leash | None = None) -> None:
         """Play in other processes, on the machines that joblib is set to."""

@@ -12,7 +12,17 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.services import access
-from mlvajra_al.web.api import answers, docs, files, labelling, members, models, projects, shapes
+from mlvajra_al.web.api import (
+    answers,
+    docs,
+    files,
+    labelling,
+    members,
+    models,
+    projects,
+    shapes,
+    simulations,
+)
 from mlvajra_al.web.context import store
 
 DESCRIPTION = """Everything the pages do, for programs.
@@ -54,7 +64,13 @@ def build() -> FastAPI:
     )
     # The services of labelling look who asks by themselves, in the transaction they need anyway.
     api.include_router(labelling.router)
-    for router in (projects.router, members.router, files.router, models.router):
+    for router in (
+        projects.router,
+        members.router,
+        files.router,
+        models.router,
+        simulations.router,
+    ):
         api.include_router(router, dependencies=[Depends(_visible)])
     api.add_exception_handler(MlvajraError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from scipy import stats
 
 from mlvajra_al.records import Game, Plan
 from mlvajra_al.services import standings
@@ -121,3 +122,39 @@ def test_the_document_has_a_list_of_runs_for_each_strategy() -> None:
     }
     assert found["full_f1"] == pytest.approx(0.9)
     assert found["strategies"]["margin"]["runs"][1]["labels_to_95"] is None
+
+
+def test_a_curve_has_the_mean_of_the_seeds_and_its_interval() -> None:
+    low = Game("margin", 0, 0.9, (10, 20), (0.5, 0.7), None, None)
+    high = Game("margin", 1, 0.9, (10, 20), (0.5, 0.9), 20, None)
+    first, second = standings.curve([low, high, a_game("random", 0, 20)], "margin")
+    assert (first.labels, first.mean, first.low, first.high) == (10, 0.5, 0.5, 0.5)
+    assert (second.labels, second.mean, second.seeds) == (20, pytest.approx(0.8), 2)
+    assert (second.low, second.high) == (0.0, 1.0), "two seeds tell little"
+
+
+def test_a_game_that_ended_sooner_counts_on_with_its_last_f1() -> None:
+    soon = Game("margin", 0, 0.9, (10,), (0.9,), 10, 10)
+    late = Game("margin", 1, 0.9, (10, 20), (0.5, 0.7), None, None)
+    assert [point.mean for point in standings.curve([soon, late], "margin")] == [
+        pytest.approx(0.7),
+        pytest.approx(0.8),
+    ]
+
+
+def test_one_seed_has_no_interval_and_no_game_no_curve() -> None:
+    [point, _] = standings.curve([a_game("margin", 0, 20)], "margin")
+    assert point.low == point.mean == point.high == 0.5
+    assert standings.curve([], "margin") == ()
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 9, 10, 19, 49])
+def test_students_quantile_agrees_with_scipy(freedom: int) -> None:
+    assert standings.student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=0.002)
+
+
+def test_only_seeds_that_all_have_played_are_compared() -> None:
+    plan = Plan(("margin", "random"), seeds=2)
+    played = [a_game("margin", 0, 1), a_game("random", 0, 1), a_game("margin", 1, 1)]
+    assert standings.level(plan, played) == played[:2]
+    assert standings.level(plan, []) == []
