@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from threadpoolctl import threadpool_limits
 
-from mlvajra_al.learning.refitting import refit
+from mlvajra_al.learning.fanning import each
+from mlvajra_al.learning.refitting import blank, fitted
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.utilities import bare, entropy, probabilities
 
@@ -109,13 +110,17 @@ def members(model: Any, rows: Any, labels: Any, *, rng: np.random.Generator) -> 
         return list(getattr(model, "learner_list", None) or _trees(model))
     labels = np.asarray(labels)
     _, first = np.unique(labels, return_index=True)
-    copies = []
+    fits = []
+    for _ in range(MEMBERS):
+        drawn = rng.integers(0, len(labels), size=max(len(labels) - len(first), 0))
+        chosen = np.concatenate([first, drawn])
+        fits.append((blank(model, rng=rng), take(rows, chosen), labels[chosen]))
+    return each(_fit_alone, fits)
+
+
+def _fit_alone(copy: Any, rows: Any, labels: NDArray[Any]) -> Any:
     with threadpool_limits(1):
-        for _ in range(MEMBERS):
-            drawn = rng.integers(0, len(labels), size=max(len(labels) - len(first), 0))
-            chosen = np.concatenate([first, drawn])
-            copies.append(refit(model, take(rows, chosen), labels[chosen], rng=rng))
-    return copies
+        return fitted(copy, rows, labels)
 
 
 def has_members(model: Any) -> bool:

@@ -29,6 +29,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import NotAdditive
+from mlvajra_al.learning.fanning import each, pieces
 
 Floats = NDArray[np.float64]
 
@@ -178,9 +179,9 @@ def _linear_values(X: Any, weights: Floats, mean: Floats) -> tuple[Any, Floats]:
 
 def _tree_parts(model: ClassifierMixin, X: Any) -> tuple[Contributions, ...]:
     rows = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
-    explainer = _tree_explainer(model)
-    values = np.asarray(explainer.shap_values(rows, check_additivity=False))
-    bases = np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
+    parts = each(_tree_values, [(model, rows[part]) for part in pieces(len(rows))])
+    values = np.concatenate([values for values, _ in parts])
+    bases = parts[0][1]
     forest = isinstance(model, RandomForestClassifier)
     outputs = model.predict_proba(rows) if forest else model.decision_function(rows)
     outputs = np.asarray(outputs, dtype=np.float64).reshape(len(rows), -1)
@@ -192,6 +193,13 @@ def _tree_parts(model: ClassifierMixin, X: Any) -> tuple[Contributions, ...]:
         Contributions(label, float(bases[i]), values[:, :, i], nothing, outputs[:, i], scale)
         for i, label in enumerate(output_labels(model))
     )
+
+
+def _tree_values(model: ClassifierMixin, rows: Floats) -> tuple[Floats, Floats]:
+    """Return what each feature adds for rows, and what they add to."""
+    explainer = _tree_explainer(model)
+    values = np.asarray(explainer.shap_values(rows, check_additivity=False))
+    return values, np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
 
 
 @lru_cache(maxsize=4)

@@ -42,9 +42,31 @@ def refit(model: Any, X: Any, y: Any, *, rng: np.random.Generator) -> Any:
     >>> other.predict([[1.0]]).tolist(), model.predict([[1.0]]).tolist()
     (['a'], ['b'])
     """
+    return fitted(blank(model, rng=rng), X, y)
+
+
+def blank(model: Any, *, rng: np.random.Generator) -> Any:
+    """Return an unfitted copy of a classifier, with seeds of its own for what is random in it.
+
+    Examples
+    --------
+    >>> blank(LogisticRegression(C=3.0, random_state=1), rng=np.random.default_rng(0))
+    LogisticRegression(C=3.0, random_state=1826701615)
+    """
     copy = clone(bare(model))
     seeds = [name for name in copy.get_params() if name.split("__")[-1] == "random_state"]
     copy.set_params(**{name: int(rng.integers(2**31)) for name in sorted(seeds)})
+    return copy
+
+
+def fitted(copy: Any, X: Any, y: Any) -> Any:
+    """Fit a copy on these rows, as `refit` does, and return it.
+
+    Examples
+    --------
+    >>> fitted(LogisticRegression(), [[0.0], [1.0]], ["a", "b"]).predict([[5.0]]).tolist()
+    ['b']
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough is good enough
         if type(copy) is LogisticRegression and sparse.issparse(X):

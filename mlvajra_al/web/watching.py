@@ -70,7 +70,8 @@ def _retrained(job: Job, result: dict[str, Any]) -> str:
         return "No fit yet: the model needs an example of " + ", ".join(missing) + "."
     if result.get("nothing_new"):
         return f"Nothing new to learn since version {result['version']}."
-    return f"Version {result['version']}. {result.get('asks', '')}".rstrip()
+    words = (f"Version {result['version']}.", result.get("asks"), result.get("note"))
+    return " ".join(filter(None, words))
 
 
 def _evaluated(job: Job, _result: dict[str, Any]) -> str:
@@ -81,7 +82,8 @@ def _evaluated(job: Job, _result: dict[str, Any]) -> str:
 
 def _explained(_job: Job, result: dict[str, Any]) -> str:
     what = f"Version {result['version']} explained"
-    return f"{what} for the sample {result['sample_key']}." if result["sample_key"] else f"{what}."
+    whole = f"{what} for the sample {result['sample_key']}." if result["sample_key"] else f"{what}."
+    return f"{whole} {result.get('note', '')}".rstrip()
 
 
 def _predicted(_job: Job, result: dict[str, Any]) -> str:

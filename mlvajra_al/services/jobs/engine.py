@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ Pulse = Callable[[], None]
 
 CONNECT_S = 5.0
 PULSE_S = 0.25
+LOOK_S = 1.0
 LOST_S = 20.0
 """So long a cluster may be without workers before its work is done here."""
 
@@ -51,7 +53,11 @@ def address() -> str:
 
 
 def run(
-    there: Callable[[], T], *, here: Callable[[], T] | None = None, pulse: Pulse = lambda: None
+    there: Callable[[], T],
+    *,
+    here: Callable[[], T] | None = None,
+    pulse: Pulse = lambda: None,
+    pays: bool = True,
 ) -> Done[T]:
     """Do some work on the cluster if there is one, else or when that fails on this machine.
 
@@ -63,9 +69,11 @@ def run(
         How to do it on this machine; without one as on the cluster.
     pulse : callable
         Called several times a second while the cluster works; what it raises ends the work.
+    pays : bool
+        Whether there is enough to do to ask a cluster at all.
     """
     where, here = address(), here or there
-    if not where:
+    if not (where and pays):
         return Done(here())
     try:
         with connected(where) as client:
@@ -114,6 +122,7 @@ def connected(where: str) -> Iterator[Any]:
     from distributed import Client as Untyped
 
     make: Any = Untyped
+    _require_listener(where)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = make(f"tcp://{where}", timeout=CONNECT_S, set_as_default=False, name="mlvajra")
@@ -126,6 +135,20 @@ def connected(where: str) -> Iterator[Any]:
     finally:
         with contextlib.suppress(Exception):  # whatever is the matter with it, we are leaving
             client.close(timeout=CONNECT_S)
+
+
+def _require_listener(where: str) -> None:
+    """Notice at once what a client would try to reach for long.
+
+    Raises
+    ------
+    Away
+    """
+    host, _, port = where.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise Away("does not answer") from error
 
 
 def _there(work: Callable[[], T], client: Any, *, pulse: Pulse) -> T:
@@ -153,7 +176,7 @@ def _there(work: Callable[[], T], client: Any, *, pulse: Pulse) -> T:
         if error in told:
             raise
         # Nothing tells a cluster's trouble from ours: if it is ours it happens here again.
-        raise Away(f"failed ({type(error).__name__}: {str(error)[:200]})") from error
+        raise Away(f"failed ({type(error).__name__})") from error
 
 
 class Watch:
@@ -164,7 +187,7 @@ class Watch:
         self._seen_at = self._looked_at = elapsed()
 
     def look(self) -> None:
-        """Look for workers once a second.
+        """Look for workers now and then.
 
         Raises
         ------
@@ -172,7 +195,7 @@ class Watch:
             If there have been none for long.
         """
         now = self._elapsed()
-        if now - self._looked_at < 1.0:
+        if now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
         if self._workers():

@@ -25,7 +25,7 @@ from mlvajra_al.records import (
     Shard,
     Version,
 )
-from mlvajra_al.services.jobs import warm
+from mlvajra_al.services.jobs import engine, warm
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
@@ -178,11 +178,16 @@ def explain(store: Store, job: Job, tell: Tell) -> Result:
         ready = explainer(store, connection, project, number)
         pool = project_pool(store, connection, project)
     body: GlobalExplanation | SampleExplanation
+    note = ""
     if key:
         body = of_sample(ready, pool, key)
     else:
-        body = ready.globally(rng=np.random.default_rng([project.seed, number]))
-    result = {"version": number, "sample_key": key}
+        done = engine.run(
+            lambda: ready.globally(rng=np.random.default_rng([project.seed, number])),
+            pays=not explanation.is_linear(ready.scorer.estimator),
+        )
+        body, note = done.value, done.note
+    result = {"version": number, "sample_key": key, "note": note}
 
     def operation(connection: Connection) -> Result:
         tell.check(connection)

@@ -7,17 +7,20 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import persistence, strategies, training
+from mlvajra_al.learning import fanning, persistence, strategies, training
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Advice, Evaluation, Job, Project, Ranked, TrainingMode, Version
 from mlvajra_al.services.jobs import (
     advising,
+    engine,
     lineage,
     machine,
     mending,
@@ -26,6 +29,7 @@ from mlvajra_al.services.jobs import (
     scoring,
     warm,
 )
+from mlvajra_al.services.jobs.engine import Done
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.scoring import Scorer
@@ -55,6 +59,8 @@ class Thought:
     champion: Evaluation | None
     """Of the champion, on the same samples; None where there is none yet, or it is damaged."""
     ranking: strategies.Ranking
+    note: str
+    """Why a cluster did not rank though one was to; mostly empty."""
     candidates: NDArray[np.int64]
     advice: Advice
 
@@ -116,17 +122,7 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
     measured = seen.holdout.evaluate(scorer.at(seen.pool, seen.holdout.positions), seen.project)
     tell(0.8, "Choosing what to ask next")
     candidates = preparing.askable(seen.project, seen.pool, seen.touched)
-    best = strategies.rank(
-        trained.model,
-        prepared.features,
-        candidates,
-        strategy=seen.project.policy.strategy,
-        batch_size=seen.project.policy.retrain_every,
-        n=min(HEAD, len(candidates)),
-        rng=np.random.default_rng(seed),
-        labelled=[item.position for item in seen.gold],
-        labels=[item.label for item in seen.gold],
-    )
+    best = choose(seen, prepared, trained.model, candidates=candidates, seed=seed)
     linear = is_linear(trained.model)
     return Thought(
         mode=trained.mode,
@@ -136,9 +132,34 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
         linear=linear,
         evaluation=measured,
         champion=measure_champion(store, seen, now=tell.clock()),
-        ranking=best,
+        ranking=best.value,
+        note=best.note,
         candidates=candidates,
         advice=advising.advise(store, seen, prepared, model=trained.model, seed=seed),
+    )
+
+
+def choose(
+    seen: Snapshot, prepared: Prepared, model: Any, *, candidates: NDArray[np.int64], seed: int
+) -> Done[strategies.Ranking]:
+    """Rank what may be asked, on a cluster where there is one and much to do."""
+    policy = seen.project.policy
+    plan = strategies.STRATEGIES.get(policy.strategy)
+    committee = plan is not None and plan.needs == "committee"
+    rank = partial(
+        strategies.rank,
+        model,
+        prepared.features,
+        candidates,
+        strategy=policy.strategy,
+        batch_size=policy.retrain_every,
+        n=min(HEAD, len(candidates)),
+        labelled=[item.position for item in seen.gold],
+        labels=[item.label for item in seen.gold],
+    )
+    return engine.run(
+        lambda: rank(rng=np.random.default_rng(seed)),
+        pays=committee or len(candidates) >= fanning.PAYS,
     )
 
 
@@ -235,6 +256,7 @@ def write(
             "mode": thought.mode,
             "because": fit.because,
             "asks": thought.ranking.reason,
+            "note": thought.note,
         }
         tell.settle(connection, result)
         return result
