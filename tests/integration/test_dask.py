@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -19,10 +20,15 @@ from mlvajra_al import config
 from mlvajra_al.errors import Invalid, Setup
 from mlvajra_al.learning import committees, explanation, fanning, strategies
 from mlvajra_al.records import Column, Game, Plan, Recipe
-from mlvajra_al.services.jobs import engine, playing
+from mlvajra_al.services.backup import nobody_watches
+from mlvajra_al.services.checking import cluster as cluster_check
+from mlvajra_al.services.checking.visit import Visit
+from mlvajra_al.services.jobs import engine, machine, playing
 from mlvajra_al.services.jobs.oracles import Oracle
 from mlvajra_al.store import features
+from mlvajra_al.store.database import Store
 from tests.dask_cluster import Cluster, a_cluster
+from tests.factories import LEASE, NOW
 
 PLAN = Plan(("margin", "random"), batch_size=5, seeds=3, most=40)
 ROWS = 40_000
@@ -165,6 +171,45 @@ def test_what_the_pulse_raises_ends_the_waiting_for_a_cluster(on: Cluster, oracl
 
     with pytest.raises(KeyError):
         playing.play(oracle, PLAN, took=lambda game: None, pulse=pulse)
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_good_cluster(on: Cluster, tmp_path: Path) -> None:
+    assert list(cluster_check.answers(a_visit(tmp_path))) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        (ModuleNotFoundError("No module named 'mlvajra_al'"), "cannot run this program (Module"),
+        ((True, machine.libraries() | {"numpy": "1.26"}), "has another numpy (1.26, not "),
+        ((False, machine.libraries()), "does not see /nowhere"),
+    ],
+)
+def test_the_doctor_names_a_worker_that_could_not_help(said: object, what: str) -> None:
+    problem, remedy = cluster_check._problem(said, Path("/nowhere"))
+    assert problem.startswith(what)
+    assert remedy
+
+
+def test_the_doctor_says_when_the_cluster_is_away(
+    use: Callable[[str], None], tmp_path: Path
+) -> None:
+    use("local")
+    assert list(cluster_check.answers(a_visit(tmp_path))) == []
+    use("dask://127.0.0.1:1")
+    [finding] = cluster_check.answers(a_visit(tmp_path))
+    assert finding.what == (
+        "the Dask cluster at 127.0.0.1:1 does not answer: this machine does its work"
+    )
+    assert not finding.wrong
+
+
+def a_visit(home: Path) -> Visit:
+    store = Store.open(f"sqlite:///{home / 'mlvajra.db'}", home)
+    try:
+        return Visit(store, NOW, LEASE, fix=False, watch=nobody_watches)
+    finally:
+        store.close()
 
 
 def test_a_cluster_that_loses_a_worker_plays_the_same_games(on: Cluster, oracle: Oracle) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlvajra_al.errors import Setup
 from mlvajra_al.records import Finding
 from mlvajra_al.services.backup import Watch, nobody_watches
-from mlvajra_al.services.checking import database, files, machine, work
+from mlvajra_al.services.checking import cluster, database, files, machine, work
 from mlvajra_al.services.checking.visit import Visit
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.restores import sqlite_path
@@ -31,6 +31,7 @@ OF_THE_MACHINE: dict[str, Check] = {
     "set aside": files.set_aside,
     "disk": machine.room,
     "permissions": machine.permissions,
+    "engine": cluster.answers,
 }
 
 
