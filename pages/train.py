@@ -55,6 +55,8 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
             )
         answers = plural(state.until_retrain, "more answer")
         st.caption(f"Without this, it happens after {answers}.")
+        if rows and rows[-1].version.asks:
+            st.caption(f"Version {rows[-1].version.number} ranks the pool. {rows[-1].version.asks}")
 
 
 def what_happens(

@@ -51,6 +51,8 @@ class Version:
     created_at: datetime
     because: str = ""
     """Why it was fitted in full; empty for an increment."""
+    asks: str = ""
+    """By what strategy it ranked the pool, and why by that one, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,6 +313,7 @@ version = Table(
     Column("trigger", String(80), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("because", Text, nullable=False, server_default=""),
+    Column("asks", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(["project_id", "parent"], ["version.project_id", "version.number"]),
 )
 

@@ -73,6 +73,7 @@ def _version(row: Row[Any]) -> Version:
         trigger=row.trigger,
         created_at=row.created_at,
         because=row.because,
+        asks=row.asks,
     )
 
 

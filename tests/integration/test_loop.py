@@ -235,7 +235,7 @@ def test_a_full_fit_on_request_keeps_its_parent(light: Store, tmp_path: Path) ->
     loop = a_model(light, tmp_path)
     result = retrain(loop, "full")
     assert result["because"] == "a full fit was asked for"
-    assert "the model hesitates about" in result["asks"]
+    assert "the model hesitates about" in result["asks"] == loop.versions()[-1].asks
     assert (loop.versions()[-1].parent, loop.versions()[-1].mode) == (1, "full")
 
 

@@ -288,6 +288,7 @@ def _version(
         trigger=trigger[:80],
         created_at=now,
         because=fit.because,
+        asks=thought.ranking.reason,
     )
 
 

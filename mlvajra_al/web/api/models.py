@@ -178,6 +178,7 @@ def public_version(row: VersionRow) -> dict[str, Any]:
         "champion": row.is_champion,
         "trigger": version.trigger,
         "duration_s": version.duration_s,
+        "asks": version.asks,
     }
 
 

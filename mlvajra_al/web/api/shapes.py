@@ -119,6 +119,7 @@ class VersionLine(BaseModel):
     champion: bool
     trigger: str
     duration_s: float
+    asks: str
 
 
 class VersionMade(VersionLine):

@@ -45,6 +45,7 @@ def evidence(row: VersionRow) -> None:
         f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}. "
         f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}"
         + (f"; a full fit: {plain(row.version.because)}." if row.version.because else ".")
+        + (f" What it asked next: {plain(row.version.asks)}" if row.version.asks else "")
     )
 
 

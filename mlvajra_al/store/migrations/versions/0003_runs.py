@@ -1,4 +1,4 @@
-"""Track simulations, and what the engine thinks of labels and of going on."""
+"""Track simulations, what the engine thinks of labels and of going on, and why it asks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def upgrade() -> None:
     """Move one schema forward."""
     _runs()
     _advice()
+    _asks()
 
 
 def _runs() -> None:
@@ -86,3 +87,7 @@ def _advice() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_examination")),
     )
+
+
+def _asks() -> None:
+    op.add_column("version", sa.Column("asks", sa.Text(), nullable=False, server_default=""))
