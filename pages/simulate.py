@@ -64,7 +64,6 @@ def new_run(person: Person, project: Project) -> None:
     begun = scenario_form(person, project)
     if begun is not None:
         st.session_state["next_run"] = begun.id
-        st.session_state["simulate-tab"] = RESULTS
         st.rerun()
 
 
@@ -84,12 +83,16 @@ def draw(person: Person, project: Project) -> None:
         )
         new_run(person, project)
         return
+    if "next_run" in st.session_state:
+        st.session_state["simulate-tab"] = RESULTS
     results, new = st.tabs([RESULTS, NEW], on_change="rerun", key="simulate-tab")
-    with results:
-        look_at(chosen(runs, project), project)
-        all_runs(runs)
-    with new:
-        new_run(person, project)
+    if results.open:
+        with results:
+            look_at(chosen(runs, project), project)
+            all_runs(runs)
+    if new.open:
+        with new:
+            new_run(person, project)
 
 
 draw(person, project)

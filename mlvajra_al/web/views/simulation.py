@@ -169,7 +169,6 @@ def all_runs(runs: Sequence[Run]) -> None:
                 {
                     "Run": run.id,
                     "Of": run.scenario.name,
-                    "State": STATES[run.state][0],
                     "Strategies": ", ".join(map(said, run.scenario.plan.strategies)),
                     "What came of it": result_of(run),
                     "When": clock(run.created_at),
@@ -188,4 +187,6 @@ def result_of(run: Run) -> str:
     """Say in one line what came of a run."""
     if run.state == "failed":
         return sentence(run.message)
+    if run.state != "done":
+        return "Cancelled." if run.state == "cancelled" else "In progress."
     return standings.advice(run.games) if run.games else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from mlvajra_al import worker
 from mlvajra_al.records import Column, Game, Plan, Project, Recipe, Run, Scenario
@@ -45,11 +44,6 @@ def work(store: Store) -> None:
 def asked(store: Store, admin: Visitor, plan: Plan = PLAN) -> Run:
     scenario = Scenario("file", "boxes.csv", RECIPE, plan, label="kind", uri=NAME)
     return simulating.request(store, admin.person, "spam", scenario=scenario, now=now())
-
-
-def box(page: AppTest, label: str) -> object:
-    [found] = [one for one in page.main.selectbox if one.label == label]
-    return found
 
 
 def test_without_a_run_the_page_says_what_it_is_for(admin: Visitor, project: Project) -> None:
@@ -131,6 +125,18 @@ def test_runs_are_compared_in_one_chart_and_one_table(
     assert list(zip(table["Run"], table["Strategy"], strict=True)) == [
         (first.id, "margin"), (first.id, "random"), (second.id, "entropy"),
     ]  # fmt: skip
+
+
+def test_the_next_simulation_is_begun_beside_the_results_and_shown_at_once(
+    store: Store, admin: Visitor, project: Project, boxes: Path
+) -> None:
+    asked(store, admin)
+    page = admin.opens("simulate", **NEW, **{f"truth:{project.id}": "answers"})
+    press(page, "Start")
+    assert not page.exception
+    newest, _ = simulating.listed(store, admin.person, "spam")
+    assert f"Run {newest.id} · spam" in words(page)
+    assert "Waiting" in words(page)
 
 
 def test_a_run_that_is_gone_is_not_looked_at(
