@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.csv as pv
@@ -111,6 +113,47 @@ def test_a_run_ends_where_98_percent_are_reached(flowers: Path) -> None:
     assert one.labels_to_98 == one.labels[-1]
     assert one.f1[-1] >= 0.98 * one.full_f1
     assert all(f1 < 0.98 * one.full_f1 for f1 in one.f1[:-1])
+
+
+def test_of_a_large_file_some_rows_are_drawn_each_as_likely_as_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oracles, "MOST_SAMPLES", 300)
+    monkeypatch.setattr(oracles, "BATCH_ROWS", 250)
+    path = tmp_path / "large.csv"
+    rows = "".join(f"{n},{'odd' if n % 2 else 'even'}\n" for n in range(2_000))
+    path.write_text(f"width,kind\n{rows}1,\n")
+    recipe = Recipe((Column("width", "numeric"),))
+    found = oracle(path, recipe=recipe)
+    widths = found.samples["width"].to_pylist()
+    assert (len(widths), found.drawn_from) == (300, 2_000)
+    assert len(set(widths)) == 300
+    assert widths == sorted(widths), "in the order of the file"
+    assert all(("odd" if width % 2 else "even") == label
+               for width, label in zip(widths, found.labels, strict=True))  # fmt: skip
+    quarters, _ = np.histogram(widths, bins=4, range=(0, 2_000))
+    assert quarters.min() > 50, "from everywhere"
+    assert oracle(path, recipe=recipe) == found, "the same each time"
+
+
+def test_what_is_played_on_is_told_apart_by_samples_labels_and_recipe(
+    flowers: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(flowers.read_text().replace("setosa", "Setosa"))
+    narrow = replace(RECIPE, columns=RECIPE.columns[:3])
+    found = [oracle(flowers), oracle(flowers), oracle(other), oracle(flowers, recipe=narrow)]
+    assert found[0] == found[1]
+    assert len({hash(one) for one in found}) == 3
+    assert found[0] != "an oracle"
+
+
+def test_a_seed_that_deals_one_label_only_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "rare.csv"
+    path.write_text("width,kind\n" + "1,common\n" * 30 + "2,rare\n")
+    found = oracle(path, recipe=Recipe((Column("width", "numeric"),)))
+    with pytest.raises(Invalid, match=r"with seed \d+ all 22 samples that may be asked are 'commo"):
+        playing.play(found, Plan(seeds=20), took=lambda game: None, processes=1)
 
 
 def test_the_column_of_labels_is_no_input(flowers: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
+from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, MlvajraError, NotEnoughLabels
 from mlvajra_al.learning import frames, pipeline, simulation
 from mlvajra_al.records import Game, Plan
@@ -126,14 +127,15 @@ class Leash:
 
     parent: int
     path: str
+    niceness: int
 
     def hold(self) -> None:
         """End this process when the one that began it has gone or wants no more."""
         name = f"leash {self.path}"
         if os.getpid() == self.parent or name in {one.name for one in threading.enumerate()}:
             return
-        if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, 0, LEAST_URGENT)
+        if self.niceness and hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, 0, self.niceness)
         threading.Thread(target=self._watch, name=name, daemon=True).start()
 
     def _watch(self) -> None:
@@ -146,7 +148,8 @@ class Leash:
 def leashed() -> Iterator[Leash]:
     """Let processes of ours play until the end of this."""
     with NamedTemporaryFile(prefix="mlvajra-play-") as file:
-        yield Leash(os.getpid(), file.name)
+        niceness = LEAST_URGENT if settings().worker_nice else 0
+        yield Leash(os.getpid(), file.name, niceness)
 
 
 def _played(
