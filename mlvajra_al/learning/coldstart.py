@@ -23,6 +23,10 @@ CLUSTERS = 500
 """At most, unless a batch is larger: smaller clusters say little."""
 DIMENSIONS = 64
 NEIGHBOURS = 20
+STARTS, MANY = 4, 1_000_000
+"""Starts of k-means of which the best counts; one, where rows times clusters are many."""
+FAR = 3.0
+"""Times the median distance from the middle of the pool; no row is taken to lie farther out."""
 DENSEST = 500
 """Rows of a cluster, the nearest to its centre, that are compared with each other."""
 
@@ -79,12 +83,54 @@ def first_batch(
         rows = np.sort(rng.choice(rows, size=max(SAMPLED, 5 * n), replace=False))
         X = X[rows]
     labelled = 0 if known is None else known.shape[0]
-    Z = compact(stack(X, known) if labelled else X, rng=rng)
+    Z = _drawn_in(compact(stack(X, known) if labelled else X, rng=rng))
     typical = kind == "typiclust" or (kind == "auto" and not sparse.issparse(X))
-    labels, distances = cluster(Z, min(n + labelled, max(n, CLUSTERS)), rng=rng)
+    wanted = min(n + labelled, max(n, CLUSTERS))
+    starts = STARTS if wanted * len(Z) <= MANY else 1
+    labels, distances = cluster(Z, wanted, rng=rng, starts=starts)
     worth = _typicality(Z, labels, distances) if typical else -distances
     covered = np.bincount(labels[len(rows) :], minlength=labels.max() + 1)
     return rows[_one_each(labels[: len(rows)], worth[: len(rows)], n, covered=covered)]
+
+
+def unlike(X: Any, n: int, *, rng: np.random.Generator, known: Any) -> NDArray[np.intp]:
+    """Pick what differs most from all that is labelled, and from each other.
+
+    For pools of which all that was asked so far has one label: another label lies elsewhere.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_pool, n_features)
+    n : int
+    rng : numpy.random.Generator
+    known : ndarray or sparse matrix of shape (n_labelled, n_features)
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Positions in `X`.
+
+    References
+    ----------
+    .. [1] T. F. Gonzalez, "Clustering to minimize the maximum intercluster distance",
+       Theoretical Computer Science 38, 1985.
+
+    Examples
+    --------
+    >>> X = np.arange(5.0)[:, None]
+    >>> unlike(X, 2, rng=np.random.default_rng(0), known=X[:1]).tolist()
+    [4, 2]
+    """
+    Z = _drawn_in(compact(stack(X, known), rng=rng))
+    pool, nearest = Z[: X.shape[0]], np.full(X.shape[0], np.inf)
+    for row in Z[X.shape[0] :]:
+        nearest = np.minimum(nearest, np.linalg.norm(pool - row, axis=1))
+    taken = np.empty(min(n, len(pool)), dtype=np.intp)
+    for place in range(len(taken)):
+        taken[place] = np.argmax(nearest)
+        nearest = np.minimum(nearest, np.linalg.norm(pool - pool[taken[place]], axis=1))
+        nearest[taken[: place + 1]] = -1
+    return taken
 
 
 def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -160,6 +206,7 @@ def cluster(
     *,
     rng: np.random.Generator,
     weights: NDArray[np.float64] | None = None,
+    starts: int = 1,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return each row's k-means cluster and its distance to the centre.
 
@@ -170,6 +217,8 @@ def cluster(
         Clusters wanted; fewer come back where there are fewer distinct rows.
     rng : numpy.random.Generator
     weights : ndarray of shape (n_samples,), optional
+    starts : int
+        How often to begin; the tightest clusters count.
 
     Returns
     -------
@@ -184,7 +233,7 @@ def cluster(
     (True, [0.5, 0.5, 0.0])
     """
     distinct = len(np.unique(Z, axis=0)) if len(Z) <= 5_000 else len(Z)
-    means = KMeans(min(n, distinct), n_init=1, random_state=int(rng.integers(2**31)))
+    means = KMeans(min(n, distinct), n_init=starts, random_state=int(rng.integers(2**31)))
     with threadpool_limits(1):
         labels = means.fit(Z, sample_weight=weights).labels_
     distances = np.linalg.norm(Z - means.cluster_centers_[labels], axis=1)
@@ -194,6 +243,14 @@ def cluster(
 def _standardised(X: NDArray[np.float32]) -> NDArray[np.float32]:
     spread = X.std(axis=0)
     return np.asarray((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1), dtype=np.float32)
+
+
+def _drawn_in(Z: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring rows that lie far outside nearer: else each would be a cluster of its own."""
+    centre = np.median(Z, axis=0)
+    apart = np.linalg.norm(Z - centre, axis=1)
+    share = np.minimum(1, FAR * np.median(apart) / np.maximum(apart, 1e-9))
+    return np.asarray(centre + (Z - centre) * share[:, None], dtype=np.float32)
 
 
 def _unit(Z: NDArray[Any]) -> NDArray[np.float32]:

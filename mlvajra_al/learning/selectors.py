@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from mlvajra_al.learning.coldstart import SAMPLED, Kind, cluster, compact, finite, first_batch
+from mlvajra_al.learning.coldstart import (
+    SAMPLED,
+    Kind,
+    cluster,
+    compact,
+    finite,
+    first_batch,
+    unlike,
+)
 from mlvajra_al.learning.rows import stack, take
 
 Positions = NDArray[np.intp]
@@ -17,6 +25,9 @@ Utilities = NDArray[np.float64]
 
 SHORTLIST, FOCUS = 50, 10
 """Batches' worth of the most uncertain samples that a batch is spread over: wide and narrow."""
+SHARPNESS, LEAST = 8, 1e-6
+"""Power of the utility by which the most uncertain draw the centres of clusters to themselves,
+and the weight up to which a row has no say."""
 DIVERSIFIED_BATCHES = 5
 """Batches of a ranking that are spread out; by then the next version has arrived."""
 
@@ -77,23 +88,28 @@ def highest(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
 
 
 def spread(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-    """Cluster the most uncertain and take the most uncertain of each cluster, batch by batch.
+    """Cluster the most uncertain and take what is nearest to each centre, batch by batch.
 
-    After F. Zhdanov, "Diverse mini-batch Active Learning", arXiv:1901.05954, 2019, who takes
-    the one nearest to the centre.
+    A row draws its centre by the eighth power of its utility: the centres come to lie where
+    doubts are greatest, and what stands for many of them is asked.
+
+    References
+    ----------
+    .. [1] F. Zhdanov, "Diverse mini-batch Active Learning", arXiv:1901.05954, 2019; there the
+       power is one.
 
     Examples
     --------
     >>> X = np.array([[0.0], [0.1], [9.0]], dtype=np.float32)
-    >>> choice = Choice(X, np.arange(3), np.array([0.9, 0.8, 0.1]), batch_size=2)
+    >>> choice = Choice(X, np.arange(3), np.array([0.9, 0.8, 0.7]), batch_size=2)
     >>> spread(choice, 2, np.random.default_rng(0)).tolist()
     [0, 2]
     """
-    return _spread_over(SHORTLIST, choice, n, rng)
+    return _spread_over(SHORTLIST, choice, n, rng, sharp=True)
 
 
 def focused(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-    """Spread each batch over ten batches' worth of the most uncertain instead of fifty.
+    """Cluster ten batches' worth of the most uncertain and take the most uncertain of each.
 
     Examples
     --------
@@ -102,10 +118,12 @@ def focused(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     >>> bool(min(focused(choice, 2, np.random.default_rng(0))) >= 20)
     True
     """
-    return _spread_over(FOCUS, choice, n, rng)
+    return _spread_over(FOCUS, choice, n, rng, sharp=False)
 
 
-def _spread_over(batches: int, choice: Choice, n: int, rng: np.random.Generator) -> Positions:
+def _spread_over(
+    batches: int, choice: Choice, n: int, rng: np.random.Generator, *, sharp: bool
+) -> Positions:
     size = choice.batch_size
     rounds = min(-(-n // size), DIVERSIFIED_BATCHES) if size > 1 else 0
     near_by = batches * size
@@ -115,7 +133,10 @@ def _spread_over(batches: int, choice: Choice, n: int, rng: np.random.Generator)
     left, chosen = np.arange(len(shortlist)), []
     for _ in range(rounds):
         near = left[:near_by]
-        picked = near[_one_per_cluster(Z[near], choice.utilities[shortlist[near]], size, rng=rng)]
+        found = _one_per_cluster(
+            Z[near], choice.utilities[shortlist[near]], size, rng=rng, sharp=sharp
+        )
+        picked = near[found]
         chosen.append(shortlist[picked])
         left = np.setdiff1d(left, picked)
     taken = np.concatenate([*chosen, np.empty(0, dtype=np.intp)])
@@ -124,13 +145,19 @@ def _spread_over(batches: int, choice: Choice, n: int, rng: np.random.Generator)
 
 
 def _one_per_cluster(
-    Z: NDArray[np.float32], utilities: Utilities, n: int, *, rng: np.random.Generator
+    Z: NDArray[np.float32], utilities: Utilities, n: int, *, rng: np.random.Generator, sharp: bool
 ) -> Positions:
-    """Return the first row, the most uncertain, of each cluster; rows come sorted."""
+    """Return of each cluster the row nearest to its centre, or else its first; rows come sorted."""
     if len(Z) <= n:
         return np.arange(len(Z))
-    labels, _ = cluster(Z, n, rng=rng, weights=np.maximum(utilities, 1e-6))
-    _, first = np.unique(labels, return_index=True)
+    weights = utilities / max(float(utilities.max()), 1e-12)
+    if sharp:
+        weights = weights**SHARPNESS
+        Z = Z[: max(n, np.count_nonzero(weights > LEAST))]
+    labels, distances = cluster(Z, n, rng=rng, weights=np.maximum(weights[: len(Z)], LEAST))
+    order = np.lexsort((distances, labels)) if sharp else np.argsort(labels, kind="stable")
+    _, places = np.unique(labels[order], return_index=True)
+    first = order[places]
     if len(first) < n:
         others = np.setdiff1d(np.arange(len(Z)), first)
         first = np.concatenate([first, others[: n - len(first)]])
@@ -224,6 +251,9 @@ def _together(
 def cold_start(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     """Take a varied first batch, and random samples behind it.
 
+    Where something is labelled already and there is still no model, all labels so far are the
+    same: then half of the batch is what differs most from them, and half is drawn at random.
+
     Examples
     --------
     >>> X = np.array([[0.0], [0.1], [9.0], [9.1]], dtype=np.float32)
@@ -232,7 +262,14 @@ def cold_start(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     >>> sorted(X[first, 0] > 5)
     [np.False_, np.True_]
     """
-    return _clustered(choice, n, rng, kind="auto")
+    if not len(choice.known):
+        return _clustered(choice, n, rng, kind="auto")
+    order = rng.permutation(len(choice.candidates))
+    some = np.sort(order[:SAMPLED])
+    half = -(-min(choice.batch_size, n) // 2)
+    rows = take(choice.X, choice.candidates[some])
+    other = some[unlike(rows, half, rng=rng, known=choice.known.rows)]
+    return np.concatenate([other, order[~np.isin(order, other)]])[:n]
 
 
 def typical(choice: Choice, n: int, rng: np.random.Generator) -> Positions:

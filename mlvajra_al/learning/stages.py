@@ -2,7 +2,8 @@
 
 Cold start, while there is no model; then doubts, spread over variety as long as there are many;
 then the border that is left. What decides is how many samples the model hesitates about, which
-means the same for two labels and for ten, at 20 labels and at 2,000.
+means the same for two labels and for ten, at 20 labels and at 2,000. While there are hardly any
+examples of a label, half of each batch is what could be another one.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from mlvajra_al.learning.rarity import ENOUGH, scarce
 from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
 
 DOUBTFUL = 0.5
 """A margin from which the model hesitates: its two likeliest labels are at most 0.5 apart."""
 
 
-def choose(margins: NDArray[Any] | None, *, batch_size: int) -> tuple[str, str]:
+def choose(
+    margins: NDArray[Any] | None, *, batch_size: int, labels: ArrayLike | None = None
+) -> tuple[str, str]:
     """Return the strategy that `auto` stands for, and a sentence that says why.
 
     Parameters
@@ -26,6 +30,8 @@ def choose(margins: NDArray[Any] | None, *, batch_size: int) -> tuple[str, str]:
     margins : ndarray of shape (n_candidates,), or None
         One minus the gap between the two likeliest labels; None without a model.
     batch_size : int
+    labels : array-like, optional
+        Of what is labelled.
 
     Returns
     -------
@@ -44,11 +50,22 @@ def choose(margins: NDArray[Any] | None, *, batch_size: int) -> tuple[str, str]:
     >>> print(*choose(np.zeros(300), batch_size=2))
     focused_margin Exploitation: the model hesitates about only 0 of 300 samples, so each batch
     comes from the 20 it doubts most.
+    >>> print(*choose(np.zeros(300), batch_size=2, labels=["ham"] * 30 + ["spam"]))
+    rare_label Rare label: 1 of 31 labels so far is 'spam', so half of each batch is what most
+    likely is another one, until there are 10.
     """
     if margins is None:
         return "cold_start", (
             "Cold start: there is no model yet, so varied samples that stand for many others "
             "come first."
+        )
+    wanted = scarce(labels)
+    if wanted:
+        found, all_ = np.count_nonzero(np.asarray(labels) == wanted[0]), len(np.asarray(labels))
+        return "rare_label", (
+            f"Rare label: {found} of {all_:,} labels so far {'is' if found == 1 else 'are'} "
+            f"{wanted[0]!r}, so half of each batch is what most likely is another one, until "
+            f"there are {ENOUGH}."
         )
     n, doubtful = len(margins), int(np.count_nonzero(margins >= DOUBTFUL))
     if doubtful < FOCUS * batch_size:

@@ -22,6 +22,7 @@ from mlvajra_al.learning.committees import (
     opinions,
     vote_entropy,
 )
+from mlvajra_al.learning.rarity import rare
 from mlvajra_al.learning.reduction import expected_error
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.scanning import length, scan
@@ -140,6 +141,12 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "expected_error": Strategy(
         margin, expected_error, "labels", "its label would make the model surest of the others"
+    ),
+    "rare_label": Strategy(
+        margin,
+        rare,
+        "labels",
+        "it may have a label of which there are hardly any examples, or the model hesitates",
     ),
     "typiclust": Strategy(
         None, typical, "features", "nothing like it is labelled, and it stands for many"
@@ -295,7 +302,7 @@ def rank(
     because = f"By {name.replace('_', ' ')}, as the project wants it."
     if strategy == "auto":
         margins = None if model is None else utilities
-        name, because = choose(margins, batch_size=max(batch_size, 1))
+        name, because = choose(margins, batch_size=max(batch_size, 1), labels=known.labels)
         plan = STRATEGIES[name]
     choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
     places = plan.selector(choice, n, rng)

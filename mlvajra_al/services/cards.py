@@ -222,6 +222,7 @@ def in_words(project: Project, why: Why) -> str:
         "consensus_entropy": "Models that learned from parts of the labels are unsure of it.",
         "disagreement": "Models that learned from parts of the labels contradict each other.",
         "expected_error": "Its label would make the model surer of the others.",
+        "rare_label": "It may have a label with hardly any examples, or the model is not sure.",
         "typiclust": "Nothing like it is labelled, and it stands for many.",
     }
     return known.get(why.strategy, f"Chosen by {why.strategy.replace('_', ' ')}.")

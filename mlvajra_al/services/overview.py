@@ -29,7 +29,7 @@ from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
 STRATEGIES: dict[str, str] = {
-    "auto": "Adapts: a cold start, then diversified margin, then focused margin; says which.",
+    "auto": "Adapts: cold start, rare labels, diversified margin, focused margin; says which.",
     "diversified_margin": "Samples the model hesitates about, and that differ from each other.",
     "focused_margin": "Samples the model hesitates about most, less spread out.",
     "margin": "Samples with the smallest gap between the two likeliest labels.",
@@ -41,6 +41,7 @@ STRATEGIES: dict[str, str] = {
     "consensus_entropy": "Samples that models of parts of the labels are together unsure of.",
     "disagreement": "Samples that models of parts of the labels contradict each other on.",
     "expected_error": "Samples whose label would make the model surest of all others; slow.",
+    "rare_label": "Half what may have a label with hardly any examples, half what is doubtful.",
     "typiclust": "Samples typical of what has no label yet; looks at no model.",
     "cold_start": "Samples that stand for many like them; looks at no model.",
     "random": "Any sample, each as likely as the next: the baseline of every comparison.",

@@ -22,7 +22,8 @@ from mlvajra_al.learning.strategies import STRATEGIES, rank, select_batch
 NAMES = ["auto", *STRATEGIES]
 INFORMED = [name for name, plan in STRATEGIES.items() if plan.needs not in ("nothing", "features")]
 FITTING = [name for name, plan in STRATEGIES.items() if plan.needs in ("labels", "committee")]
-DOUBTING = [name for name in INFORMED if name not in ("ranked_batch", "expected_error")]
+OTHERWISE = ("ranked_batch", "expected_error", "rare_label")
+DOUBTING = [name for name in INFORMED if name not in OTHERWISE]
 """Those that ask what the model doubts most, not what is different or would teach most."""
 
 
@@ -339,7 +340,7 @@ def test_a_diversified_batch_is_more_spread_out_than_the_plain_one() -> None:
         batch = select_batch(model, crowd, strategy=name, batch_size=5, rng=rng)
         return len({int(position) // 60 for position in batch})
 
-    assert kinds("diversified_margin") == 5 > kinds("margin")
+    assert kinds("diversified_margin") >= 4 > 2 >= kinds("margin")
 
 
 def test_scoring_a_large_pool_copies_no_more_than_chunks() -> None:

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from mlvajra_al.errors import PoolExhausted
 from mlvajra_al.learning import coldstart
-from mlvajra_al.learning.coldstart import compact, first_batch
+from mlvajra_al.learning.coldstart import compact, first_batch, unlike
 
 
 def crowds(n: int = 40) -> np.ndarray:
@@ -104,3 +104,24 @@ def test_a_pool_like_the_spam_one_takes_about_a_second() -> None:
     started = time.process_time()
     first_batch(X, 20, rng=rng)
     assert time.process_time() - started < 2
+
+
+def test_outliers_do_not_fill_the_first_batch() -> None:
+    rng = np.random.default_rng(1)
+    far = rng.normal(size=(10, 4)) * 500
+    batch = first_batch(np.concatenate([crowds(), far]), 5, rng=np.random.default_rng(0))
+    assert np.count_nonzero(batch < 200) >= 4
+
+
+def test_what_is_unlike_the_labelled_lies_in_other_crowds() -> None:
+    X = crowds()
+    picked = unlike(X, 4, rng=np.random.default_rng(0), known=X[:20])
+    assert set(picked // 40) >= {3, 4} and 0 not in picked // 40
+    assert len(set(picked.tolist())) == 4
+
+
+@pytest.mark.parametrize("n", [0, 1, 6])
+def test_copies_of_the_labelled_are_each_picked_once(n: int) -> None:
+    same = np.ones((6, 3))
+    picked = unlike(same, n, rng=np.random.default_rng(0), known=same[:1])
+    assert len(set(picked.tolist())) == n

@@ -104,9 +104,24 @@ def test_each_early_batch_holds_one_of_each_crowd() -> None:
 
 def test_of_each_crowd_the_most_uncertain_is_asked() -> None:
     given_ = choice(n=100, size=5, kinds=5)
-    for place in spread(given_, 5, rng()):
+    for place in focused(given_, 5, rng()):
         crowd = np.flatnonzero(np.arange(100) % 5 == place % 5)
         assert given_.utilities[place] == given_.utilities[crowd].max()
+
+
+def test_what_stands_in_the_middle_of_the_doubts_is_asked() -> None:
+    line = np.linspace(0, 1, 21)[:, None].astype(np.float32)
+    doubts = 1 - np.abs(line[:, 0] - 0.5) / 10
+    given_ = Choice(line, np.arange(21), doubts, batch_size=1)
+    assert focused(given_, 1, rng()).tolist() == [10]
+    two = Choice(line, np.arange(21), np.ones(21), batch_size=2)
+    assert sorted(spread(two, 2, rng())) in ([4, 15], [5, 15], [5, 16])
+
+
+def test_what_the_model_does_not_doubt_has_no_say_in_where_clusters_lie() -> None:
+    far = np.array([[0.0], [0.1], [5.0], [5.1], [90.0], [91.0]], dtype=np.float32)
+    given_ = Choice(far, np.arange(6), np.array([0.9, 0.9, 0.9, 0.9, 0.1, 0.1]), batch_size=2)
+    assert {int(place) // 2 for place in spread(given_, 2, rng())} == {0, 1}
 
 
 def test_behind_the_spread_batches_come_the_highest_in_order() -> None:

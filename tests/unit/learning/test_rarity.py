@@ -1,0 +1,88 @@
+"""Labels with hardly any examples are looked for, and only those."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from mlvajra_al.learning.rarity import ENOUGH, rare, scarce
+from mlvajra_al.learning.selectors import Choice, Known
+from mlvajra_al.learning.strategies import rank
+
+
+def told(**counts: int) -> list[str]:
+    return [label for label, n in counts.items() for _ in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({}, []),
+        ({"ham": 40}, []),
+        ({"ham": 19, "spam": 1}, ["spam"]),
+        ({"ham": 8, "spam": 2}, []),
+        ({"ham": 91, "spam": 9}, ["spam"]),
+        ({"ham": 991, "spam": ENOUGH}, []),
+        ({"a": 90, "b": 90, "c": 2, "d": 1}, ["d", "c"]),
+        ({letter: 2 for letter in "abcdefghij"}, []),
+    ],
+)
+def test_labels_are_scarce_that_have_few_examples_for_their_number(
+    counts: dict[str, int], expected: list[str]
+) -> None:
+    assert scarce(told(**counts)) == expected
+
+
+def test_without_labels_nothing_is_scarce() -> None:
+    assert scarce(None) == [] == scarce([])
+
+
+def test_numbers_are_labels_too() -> None:
+    assert scarce([0] * 30 + [1]) == [1]
+
+
+LINE = np.linspace(0, 1, 100)[:, None].astype(np.float32)
+Y = np.array(["ham"] * 20 + ["spam"])
+SEEN = np.append(np.arange(20), 99)
+MODEL = LogisticRegression(class_weight="balanced", C=10.0).fit(LINE[SEEN], Y)
+
+
+def chosen(n: int, batch_size: int, y: np.ndarray = Y) -> list[int]:
+    free = np.setdiff1d(np.arange(100), SEEN)
+    doubts = 1 - np.abs(MODEL.predict_proba(LINE[free])[:, 0] * 2 - 1)
+    choice = Choice(LINE, free, doubts, batch_size, Known(LINE[SEEN], y), MODEL)
+    return free[rare(choice, n, np.random.default_rng(0))].tolist()
+
+
+def test_half_of_each_batch_is_what_most_likely_has_the_label() -> None:
+    ranking = chosen(12, 4)
+    likely = [ranking[start : start + 2] for start in (0, 4, 8)]
+    assert likely == [[98, 97], [96, 95], [94, 93]]
+    doubtful = [place for start in (2, 6, 10) for place in ranking[start : start + 2]]
+    assert all(25 <= place <= 90 for place in doubtful)
+
+
+def test_one_question_at_a_time_goes_to_what_is_likely() -> None:
+    assert chosen(3, 1) == [98, 97, 96]
+
+
+def test_everything_is_ranked_once() -> None:
+    assert sorted(chosen(79, 10)) == np.setdiff1d(np.arange(100), SEEN).tolist()
+
+
+def test_where_no_label_is_scarce_only_doubts_count() -> None:
+    fair = np.array(["ham"] * 11 + ["spam"] * 10)
+    assert all(25 <= place <= 90 for place in chosen(4, 4, fair))
+
+
+def test_auto_looks_for_a_scarce_label_and_says_so() -> None:
+    settings = {"labelled": SEEN, "batch_size": 4, "n": 4, "rng": np.random.default_rng(0)}
+    found = rank(MODEL, LINE, np.arange(100), labels=Y, **settings)
+    assert found.strategy == "rare_label" and 98 in found.positions
+    assert found.reason == (
+        "Rare label: 1 of 21 labels so far is 'spam', so half of each batch is what most likely "
+        "is another one, until there are 10."
+    )
+    without = rank(MODEL, LINE, np.arange(100), **settings)
+    assert without.strategy != "rare_label"
