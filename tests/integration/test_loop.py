@@ -205,6 +205,23 @@ def test_with_one_label_seen_the_rail_names_the_other(light: Store, tmp_path: Pa
     assert seen.loop_message == "The model needs an example of: spam"
 
 
+def test_while_all_answers_are_one_label_others_are_looked_for(
+    light: Store, tmp_path: Path
+) -> None:
+    loop = begin(light, tmp_path)
+    loop.work()
+    with light.read() as connection:
+        before = ranking.front(connection, loop.project.id, limit=40)
+    loop.answer(10, label="ham")
+    loop.work()
+    with light.read() as connection:
+        after = ranking.front(connection, loop.project.id, limit=40)
+    asked_anew = [item for item in after if item.why.strategy == "cold_start"]
+    assert len(asked_anew) == POLICY.retrain_every
+    assert {item.why.rank for item in asked_anew} == set(range(POLICY.retrain_every))
+    assert {item.sample_key for item in asked_anew} != {item.sample_key for item in before}
+
+
 def a_model(store: Store, folder: Path, *, policy: Policy = POLICY, answers: int = 20) -> Rehearsal:
     """Return a loop that has gone round once."""
     loop = begin(store, folder, policy=policy)

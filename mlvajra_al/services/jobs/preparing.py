@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -86,15 +87,28 @@ def askable(project: Project, pool: Pool, touched: Positions) -> Positions:
 
 
 def first_ranking(
-    project: Project, pool: Pool, features: Any, *, touched: Positions, rng: np.random.Generator
+    project: Project,
+    pool: Pool,
+    features: Any,
+    *,
+    touched: Positions,
+    rng: np.random.Generator,
+    known: Sequence[int] = (),
 ) -> list[Ranked]:
-    """Rank a varied first batch, and random samples behind it."""
+    """Rank a varied first batch, unlike what is known to have one label; random ones behind it."""
     candidates = askable(project, pool, touched)
     n = min(project.policy.retrain_every, len(candidates))
     if n == 0:
         return []
     best = strategies.rank(
-        None, features, candidates, strategy="cold_start", batch_size=n, n=n, rng=rng
+        None,
+        features,
+        candidates,
+        strategy="cold_start",
+        batch_size=n,
+        n=n,
+        rng=rng,
+        labelled=np.asarray(known, dtype=np.intp),
     )
     return ranked(pool, best, candidates=candidates, scored=False, rng=rng)
 

@@ -73,7 +73,7 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
         seen = snapshot(store, connection, job.project_id)
     missing = missing_labels(seen)
     if missing:
-        return {"missing_labels": missing}
+        return _look_elsewhere(store, seen, missing, tell=tell)
     prepared = revising.ready(
         store, seen.project, seen.pool, revision=seen.past.revision, tell=tell
     )
@@ -90,6 +90,32 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     thought = think(store, seen, prepared, fit=fit, tell=tell)
     thought = replace(thought, seconds=time.monotonic() - started)
     return write(store, seen, prepared, thought=thought, plan=(job, fit), tell=tell)
+
+
+def _look_elsewhere(store: Store, seen: Snapshot, missing: list[str], *, tell: Tell) -> Result:
+    """Ask for what is unlike the one label that all answers so far have; there is no fit yet."""
+    result: Result = {"missing_labels": missing}
+    project, past = seen.project, seen.past
+    if not seen.gold or past.versions or past.revision is None:
+        return result
+    prepared = revising.ready(store, project, seen.pool, revision=past.revision, tell=tell)
+    tell(0.8, "Looking for samples of another label")
+    ranked = preparing.first_ranking(
+        project,
+        seen.pool,
+        prepared.features,
+        touched=seen.touched,
+        rng=np.random.default_rng(fit_seed(project, seen.seq)),
+        known=[item.position for item in seen.gold],
+    )
+
+    def operation(connection: Connection) -> Result:
+        if ranked:
+            _serve(connection, project, ranked, tell=tell)
+        tell.settle(connection, result)
+        return result
+
+    return store.write(operation)
 
 
 def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Result:
