@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mlvajra_al.errors import Setup
+
+ENGINE = re.compile(r"local|dask://([^\s/:\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
 class Settings(BaseSettings):
@@ -32,7 +35,6 @@ class Settings(BaseSettings):
     )
     engine: str = Field(
         default="local",
-        pattern=r"^(local|dask://[^\s/:]+:\d{1,5}|dask://\[[0-9a-fA-F:]+\]:\d{1,5})$",
         description="Where heavy work is done: local, or the scheduler of a Dask cluster",
     )
     processes: int = Field(
@@ -83,7 +85,9 @@ class Settings(BaseSettings):
 
     @field_validator("engine")
     @classmethod
-    def _installed(cls, value: str) -> str:
+    def _reachable(cls, value: str) -> str:
+        if not ENGINE.fullmatch(value):
+            raise ValueError("it is 'local', or 'dask://host:port' of a scheduler")
         if value != "local" and find_spec("distributed") is None:
             raise ValueError('Dask is not installed: pip install "mlvajra_al[dask]"')
         return value

@@ -191,6 +191,18 @@ def test_the_doctor_names_a_worker_that_could_not_help(said: object, what: str) 
     assert remedy
 
 
+class Told:
+    """What a client says that has asked every worker."""
+
+    def run(self, act: Callable[..., object], *given: object, on_error: str) -> dict[str, object]:
+        return {"tcp://a:1": act(*given), "tcp://b:2": OSError("no")}
+
+
+def test_the_doctor_names_the_worker_it_means(tmp_path: Path) -> None:
+    [finding] = cluster_check._workers(Told(), tmp_path)
+    assert finding.what == "the Dask worker tcp://b:2 cannot run this program (OSError: no)"
+
+
 def test_the_doctor_says_when_the_cluster_is_away(
     use: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -266,7 +278,7 @@ def test_an_engine_nobody_could_reach_stops_the_start(
     use: Callable[[str], None], value: str
 ) -> None:
     use(value)
-    with pytest.raises(Setup, match="the setting MLVAJRA_ENGINE cannot be used"):
+    with pytest.raises(Setup, match="MLVAJRA_ENGINE cannot be used: .*it is 'local', or"):
         config.settings()
 
 
