@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlvajra_al.cli.workspace import (
-    POLL_SECONDS,
-    Helper,
-    helper,
-    now,
-    opened,
-    operator,
-    progress,
-)
+from mlvajra_al.cli.waiting import POLL_SECONDS, Helper, helper
+from mlvajra_al.cli.workspace import now, opened, operator, progress
 from mlvajra_al.errors import Setup
 
 if TYPE_CHECKING:

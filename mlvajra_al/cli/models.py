@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import typer
 
-from mlvajra_al.cli.workspace import finished, now, opened, operator, put
+from mlvajra_al.cli.waiting import finished
+from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _version(row: VersionRow) -> dict[str, Any]:
         "n_labels": version.n_labels,
         "metrics": _metrics(row.report),
         "champion": row.is_champion,
+        "asks": version.asks,
     }
 
 

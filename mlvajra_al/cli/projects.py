@@ -22,7 +22,8 @@ from mlvajra_al.cli.inputs import (
     require_columns,
     words,
 )
-from mlvajra_al.cli.workspace import JobFailed, finished, now, opened, operator, put
+from mlvajra_al.cli.waiting import JobFailed, finished
+from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid
 
 if TYPE_CHECKING:
