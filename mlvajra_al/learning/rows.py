@@ -8,6 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from mlvajra_al.learning.mapped import Mapping
+
+TOUCHES = 128
+"""Rows scattered over a large file that are read before memory is given back."""
+
 
 def take(rows: Any, positions: Any) -> Any:
     """Return rows by position, whatever holds them.
@@ -22,12 +27,43 @@ def take(rows: Any, positions: Any) -> Any:
     if isinstance(rows, (pd.DataFrame, pd.Series)):
         return rows.iloc[positions]
     if sparse.issparse(rows):
-        return rows.tocsr()[positions]
+        return _gather(rows.tocsr(), positions)
     if isinstance(rows, (list, tuple)):
         if np.ndim(positions) == 0:
             return rows[int(positions)]
         return [rows[int(position)] for position in positions]
-    return np.asarray(rows)[positions]
+    return _gather(np.asarray(rows), positions)
+
+
+def _gather(rows: Any, positions: Any) -> Any:
+    """Return rows by position; of a large file never more than a few touches at once."""
+    mapping = Mapping(rows)
+    if not mapping.files or np.size(positions) <= TOUCHES:
+        return rows[positions]
+    parts = []
+    for start in range(0, len(positions), TOUCHES):
+        parts.append(rows[positions[start : start + TOUCHES]])
+        mapping.release(0, len(mapping))
+    return sparse.vstack(parts, format="csr") if sparse.issparse(rows) else np.concatenate(parts)
+
+
+def cut(rows: Any, first: int, last: int) -> Any:
+    """Return rows that follow one another, as a view where what holds them allows.
+
+    Examples
+    --------
+    >>> cut(sparse.csr_matrix([[0, 1], [2, 0], [0, 3]]), 1, 3).toarray().tolist()
+    [[2, 0], [0, 3]]
+    """
+    if isinstance(rows, (pd.DataFrame, pd.Series)):
+        return rows.iloc[first:last]
+    if not (sparse.issparse(rows) and rows.format == "csr"):
+        return rows[first:last]
+    start, stop = int(rows.indptr[first]), int(rows.indptr[last])
+    part = type(rows)((last - first, rows.shape[1]), dtype=rows.dtype)  # given arrays, it copies
+    part.data, part.indices = rows.data[start:stop], rows.indices[start:stop]
+    part.indptr = (rows.indptr[first : last + 1] - start).astype(rows.indices.dtype, copy=False)
+    return part
 
 
 def stack(known: Any, new: Any) -> Any:

@@ -19,6 +19,7 @@ from mlvajra_al.learning.coldstart import (
     unlike,
 )
 from mlvajra_al.learning.rows import stack, take
+from mlvajra_al.learning.scanning import chunks, scan
 
 Positions = NDArray[np.intp]
 Utilities = NDArray[np.float64]
@@ -28,6 +29,8 @@ SHORTLIST, FOCUS = 50, 10
 SHARPNESS, LEAST = 8, 1e-6
 """Power of the utility by which the most uncertain draw the centres of clusters to themselves,
 and the weight up to which a row has no say."""
+RUN = 256
+"""Utilities of which the maximum stands for all, while the highest are looked for."""
 DIVERSIFIED_BATCHES = 5
 """Batches of a ranking that are spread out; by then the next version has arrived."""
 
@@ -67,12 +70,30 @@ def top(utilities: Utilities, n: int, rng: np.random.Generator) -> Positions:
     n = min(n, len(utilities))
     if n == 0:
         return np.empty(0, dtype=np.intp)
-    least = np.partition(utilities, len(utilities) - n)[len(utilities) - n]
+    least = nth_highest(utilities, n)
     above, equal = np.flatnonzero(utilities > least), np.flatnonzero(utilities == least)
     drawn = rng.choice(equal, size=n - len(above), replace=False)
     chosen = rng.permutation(above) if len(np.unique(utilities[above])) < len(above) else above
     chosen = chosen[np.argsort(-utilities[chosen], kind="stable")]
     return np.concatenate([chosen, drawn])
+
+
+def nth_highest(utilities: Utilities, n: int) -> float:
+    """Return the `n`-th highest of at least `n` utilities.
+
+    The `n`-th highest of the maxima of runs of utilities is not above it, so that most of a
+    large pool need not be looked at twice.
+
+    Examples
+    --------
+    >>> nth_highest(np.array([0.1, 0.9, 0.5]), 2)
+    0.5
+    """
+    runs = len(utilities) // RUN
+    if runs > n:
+        maxima = utilities[: runs * RUN].reshape(runs, RUN).max(axis=1)
+        utilities = utilities[utilities >= np.partition(maxima, runs - n)[runs - n]]
+    return float(np.partition(utilities, len(utilities) - n)[len(utilities) - n])
 
 
 def highest(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
@@ -184,10 +205,12 @@ def dense(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     """
     if not len(choice.candidates):
         return np.empty(0, dtype=np.intp)
-    rows = _directions(take(choice.X, choice.candidates))
-    centre = np.asarray(rows.mean(axis=0)).ravel()
-    likeness = (1 + np.asarray(rows @ centre).ravel()) / 2
-    return top(choice.utilities * likeness, n, rng)
+    total: Any = 0.0
+    for rows in chunks(choice.X, choice.candidates):
+        total = total + np.asarray(_directions(rows).sum(axis=0), dtype=np.float64).ravel()
+    centre = total / len(choice.candidates)
+    likeness = scan(lambda rows: _directions(rows) @ centre, None, choice.X, choice.candidates)
+    return top(choice.utilities * (1 + likeness) / 2, n, rng)
 
 
 def _directions(X: Any) -> Any:
@@ -297,5 +320,6 @@ def _clustered(choice: Choice, n: int, rng: np.random.Generator, *, kind: Kind) 
     some.sort()
     rows = take(choice.X, choice.candidates[some])
     first = some[first_batch(rows, size, rng=rng, kind=kind, known=choice.known.rows)]
-    others = np.setdiff1d(np.arange(len(choice.candidates)), first)
-    return np.concatenate([first, rng.permutation(others)[: n - len(first)]])
+    others = np.ones(len(choice.candidates), dtype=bool)
+    others[first] = False
+    return np.concatenate([first, rng.permutation(np.flatnonzero(others))[: n - len(first)]])

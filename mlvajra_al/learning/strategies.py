@@ -39,8 +39,9 @@ from mlvajra_al.learning.selectors import (
     spread,
     typical,
 )
+from mlvajra_al.learning.sharpening import sharpen
 from mlvajra_al.learning.stages import choose
-from mlvajra_al.learning.utilities import entropy, least_confident, margin, probabilities
+from mlvajra_al.learning.utilities import entropy, is_quick, least_confident, margin, responder
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
 Selector = Callable[[Choice, int, np.random.Generator], Positions]
@@ -293,7 +294,7 @@ def rank(
         name = "cold_start" if model is None else "margin"
     candidates = np.asarray(candidates, dtype=np.intp)
     if labelled is not None:
-        candidates = candidates[~np.isin(candidates, np.asarray(labelled))]
+        candidates = candidates[~_marked(labelled, length(X))[candidates]]
     known = _known(model, X, labelled, labels)
     plan = _plan(name, model, known)
     if n > len(candidates):
@@ -305,8 +306,16 @@ def rank(
         name, because = choose(margins, batch_size=max(batch_size, 1), labels=known.labels)
         plan = STRATEGIES[name]
     choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
+    if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
+        sharpen(plan.utility, choice, n)
     places = plan.selector(choice, n, rng)
     return Ranking(candidates[places], utilities[places], name, plan.why, because)
+
+
+def _marked(positions: ArrayLike, n: int) -> NDArray[np.bool_]:
+    marked = np.zeros(n, dtype=bool)
+    marked[np.asarray(positions, dtype=np.intp)] = True
+    return marked
 
 
 def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | None) -> Known:
@@ -352,6 +361,7 @@ def _utilities(
     if utility is None:
         return rng.random(len(candidates))
     if plan.needs != "committee":
-        return scan(lambda rows: utility(probabilities(model, rows)), model, X, candidates)
+        answer = responder(model, X)
+        return scan(lambda rows: utility(answer(rows)), model, X, candidates)
     committee = members(model, known.rows, known.labels, rng=rng)
     return scan(lambda rows: utility(opinions(committee, rows)), committee[0], X, candidates)

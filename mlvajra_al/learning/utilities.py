@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def entropy(probabilities: NDArray[Any]) -> NDArray[Any]:
 
 
 def probabilities(model: Any, X: Any) -> NDArray[Any]:
-    """Return a probability per label, in float32 where the model is a logistic regression.
+    """Return a probability per label, in float32 where that is quick and rows are float32.
 
     Models without ``predict_proba`` get a softmax of their decision values, which keeps their
     order of confidence but is not calibrated.
@@ -83,15 +84,51 @@ def probabilities(model: Any, X: Any) -> NDArray[Any]:
     >>> probabilities(model, np.array([[0.0]], dtype=np.float32)).tolist()
     [[0.5, 0.5]]
     """
+    return responder(model, X)(X)
+
+
+def responder(model: Any, X: Any) -> Callable[[Any], NDArray[Any]]:
+    """Return what answers with `probabilities` for rows like those of `X`, made ready once.
+
+    Examples
+    --------
+    >>> X = np.array([[-1.0], [1.0]], dtype=np.float32)
+    >>> answer = responder(LogisticRegression().fit(X, ["a", "b"]), X)
+    >>> answer(X[:1]).argmax(axis=1).tolist(), answer(X[1:]).argmax(axis=1).tolist()
+    ([0], [1])
+    """
     model = bare(model)
-    if type(model) is LogisticRegression and getattr(X, "dtype", None) == np.float32:
-        weights, intercepts = (part.astype(np.float32) for part in (model.coef_, model.intercept_))
-        by_label = np.asarray(X @ weights.T).T if sparse.issparse(X) else weights @ X.T
-        return _as_probabilities(by_label + intercepts[:, None])
+    if is_quick(model, X):
+        return _linear(model, sparse_rows=sparse.issparse(X))
     if hasattr(model, "predict_proba"):
-        return np.asarray(model.predict_proba(X))
-    decision = np.asarray(model.decision_function(X))
-    return _as_probabilities(decision.reshape(len(decision), -1).T)
+        return lambda rows: np.asarray(model.predict_proba(rows))
+    return lambda rows: _of_decisions(model.decision_function(rows))
+
+
+def is_quick(model: Any, X: Any) -> bool:
+    """Tell whether `probabilities` are one product in float32, which also takes rows with NaN.
+
+    Examples
+    --------
+    >>> is_quick(LogisticRegression(), np.zeros((1, 1), dtype=np.float32))
+    True
+    """
+    float32 = getattr(X, "dtype", None) == np.float32
+    return float32 and type(bare(model)) is LogisticRegression
+
+
+def _linear(model: LogisticRegression, *, sparse_rows: bool) -> Callable[[Any], NDArray[Any]]:
+    weights = model.coef_.astype(np.float32)
+    intercepts = model.intercept_.astype(np.float32)[:, None]
+    if not sparse_rows:
+        return lambda rows: _as_probabilities(weights @ rows.T + intercepts)
+    by_term = np.ascontiguousarray(weights.T)  # else each product would copy it
+    return lambda rows: _as_probabilities(np.asarray(rows @ by_term).T + intercepts)
+
+
+def _of_decisions(decisions: Any) -> NDArray[Any]:
+    decisions = np.asarray(decisions)
+    return _as_probabilities(decisions.reshape(len(decisions), -1).T)
 
 
 def bare(model: Any) -> Any:

@@ -17,6 +17,7 @@ from mlvajra_al.learning.selectors import (
     dense,
     focused,
     highest,
+    nth_highest,
     ranked,
     spread,
     top,
@@ -49,6 +50,14 @@ def test_the_highest_are_picked_in_order_whatever_the_ties(of, n: int, seed: int
     expected = np.sort(values)[::-1][: min(n, len(values))]
     assert values[picked].tolist() == expected.tolist()
     assert len(set(picked.tolist())) == len(picked)
+
+
+@given(st.integers(1, 40), st.integers(0, 20))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_the_nth_highest_is_found_without_sorting_all(n: int, seed: int) -> None:
+    values = rng(seed).integers(0, 50, size=rng(seed).integers(40, 20_000)).astype(float)
+    values = values if seed % 2 else values + rng(seed).random(len(values))
+    assert nth_highest(values, n) == np.sort(values)[-n]
 
 
 def test_ties_are_drawn_by_the_generator_and_every_one_has_a_chance() -> None:
