@@ -1,0 +1,212 @@
+"""The one door to cleanlab: which labels look wrong, and whom to ask again rather than anew.
+
+References
+----------
+.. [1] C. Northcutt, L. Jiang and I. Chuang, "Confident learning: estimating uncertainty in
+   dataset labels", Journal of Artificial Intelligence Research 70, 2021.
+.. [2] H. W. Goh and J. Mueller, "ActiveLab: active learning with re-labeling by multiple
+   annotators", ICLR 2023 Workshop on Trustworthy ML.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from mlvajra_al.errors import Invalid
+from mlvajra_al.learning.evaluation import aligned
+from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.training import train
+from mlvajra_al.records import EstimatorName
+
+Floats = NDArray[np.float64]
+
+FOLDS = 5
+FEWEST = 50
+"""Labels below which none is called wrong: the model knows too little itself."""
+FEWEST_OF_A_LABEL = 5
+MOST_SUSPECTS = 0.25
+"""Who doubts more than this share of the labels has not learned the question."""
+FLOOR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A label that looks wrong: its row, the label the others speak for, how sure that is."""
+
+    row: int
+    likely: str
+    probability: float
+    quality: float
+
+
+def unready(labels: ArrayLike) -> str:
+    """Say why labels cannot be checked yet, or nothing.
+
+    Examples
+    --------
+    >>> unready(["ham"] * 40 + ["spam"] * 4)
+    '6 more labels are needed'
+    >>> unready(["ham"] * 60 + ["spam"] * 3)
+    '2 more examples of spam are needed'
+    >>> unready(["ham"] * 60)
+    'examples of a second label are needed'
+    """
+    names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
+    if counts.sum() < FEWEST:
+        return f"{FEWEST - counts.sum()} more labels are needed"
+    if len(names) < 2:
+        return "examples of a second label are needed"
+    name, count = min(zip(names, counts, strict=True), key=lambda pair: int(pair[1]))
+    if count < FEWEST_OF_A_LABEL:
+        return f"{FEWEST_OF_A_LABEL - count} more examples of {name} are needed"
+    return ""
+
+
+def out_of_sample(
+    estimator: EstimatorName, X: Any, y: ArrayLike, *, labels: Sequence[str], seed: int
+) -> Floats:
+    """Return what models say about labelled rows that taught them nothing, by cross-validation.
+
+    Parameters
+    ----------
+    estimator : EstimatorName
+    X : ndarray or CSR matrix of shape (n_labelled, n_features)
+    y : array-like of str, shape (n_labelled,)
+    labels : sequence of str
+        The label set: a column each.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (n_labelled, n_labels)
+
+    Examples
+    --------
+    >>> X = np.repeat([[0.0], [1.0]], 25, axis=0)
+    >>> y = ["ham"] * 25 + ["spam"] * 25
+    >>> p = out_of_sample("logistic_regression", X, y, labels=["ham", "spam"], seed=0)
+    >>> p.shape, p.argmax(axis=1).tolist() == [0] * 25 + [1] * 25
+    ((50, 2), True)
+    """
+    told = np.asarray(y, dtype=str)
+    found = np.zeros((len(told), len(labels)))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    for taught, asked in folds.split(np.zeros(len(told)), told):
+        model = train(estimator, take(X, taught), told[taught], seed=seed).model
+        proba = model.predict_proba(take(X, asked))
+        found[asked] = aligned(proba, model.classes_, labels)
+    return found
+
+
+def suspects(y: ArrayLike, probabilities: ArrayLike, *, labels: Sequence[str]) -> list[Suspect]:
+    """Find labels that look wrong, the most doubtful first.
+
+    Parameters
+    ----------
+    y : array-like of str, shape (n_labelled,)
+    probabilities : array-like of shape (n_labelled, n_labels)
+        From models the rows taught nothing: `out_of_sample`.
+    labels : sequence of str
+
+    Returns
+    -------
+    list of Suspect
+        At most a quarter of the rows.
+
+    Raises
+    ------
+    Invalid
+        If there are too few labels to tell; `unready` says so before.
+
+    Examples
+    --------
+    >>> y = ["ham"] * 30 + ["spam"] * 30
+    >>> sure = np.array([[0.9, 0.1]] * 30 + [[0.1, 0.9]] * 30)
+    >>> sure[7] = [0.02, 0.98]
+    >>> suspects(y, sure, labels=["ham", "spam"])
+    [Suspect(row=7, likely='spam', probability=0.98, quality=0.02)]
+    """
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    if reason := unready(y):
+        raise Invalid(f"labels cannot be checked: {reason}")
+    told, p, names = _known(y, probabilities, labels)
+    found = find_label_issues(
+        told, p, return_indices_ranked_by="self_confidence", filter_by="both", n_jobs=1
+    )
+    quality = get_label_quality_scores(told, p)
+    most = int(MOST_SUSPECTS * len(told))
+    return [
+        Suspect(
+            row=int(row),
+            likely=names[int(p[row].argmax())],
+            probability=float(p[row].max()),
+            quality=float(quality[row]),
+        )
+        for row in found[:most]
+        if p[row].argmax() != told[row]
+    ]
+
+
+def _known(
+    y: ArrayLike, probabilities: ArrayLike, labels: Sequence[str]
+) -> tuple[NDArray[np.intp], Floats, list[str]]:
+    """Return places, probabilities and names of the labels that occur: cleanlab wants no others."""
+    given = np.asarray(y, dtype=str)
+    kept = [place for place, name in enumerate(labels) if (given == name).any()]
+    names = [labels[place] for place in kept]
+    p = np.asarray(probabilities, dtype=np.float64)[:, kept] + FLOOR
+    places = {name: place for place, name in enumerate(names)}
+    told = np.array([places[name] for name in given], dtype=np.intp)
+    return told, p / p.sum(axis=1, keepdims=True), names
+
+
+def worth_asking_again(
+    answers: ArrayLike, probabilities: ArrayLike, unlabelled: ArrayLike
+) -> tuple[Floats, Floats]:
+    """Score labelled and unlabelled samples alike, by ActiveLab: the lower, the sooner to ask.
+
+    Parameters
+    ----------
+    answers : array-like of shape (n_labelled, n_people)
+        Places in the label set; -1 where a person has not answered.
+    probabilities : array-like of shape (n_labelled, n_labels)
+        Out of sample.
+    unlabelled : array-like of shape (n_unlabelled, n_labels)
+
+    Returns
+    -------
+    labelled : ndarray of shape (n_labelled,)
+    unlabelled : ndarray of shape (n_unlabelled,)
+
+    Examples
+    --------
+    >>> answers = np.array([[0, -1]] * 10 + [[-1, 1]] * 10 + [[0, 1]])
+    >>> p = np.array([[0.9, 0.1]] * 10 + [[0.1, 0.9]] * 10 + [[0.6, 0.4]])
+    >>> again, anew = worth_asking_again(answers, p, [[0.95, 0.05], [0.5, 0.5]])
+    >>> int(again.argmin()), int(anew.argmin()), bool(again[20] < anew[0])
+    (20, 1, True)
+    """
+    from cleanlab.multiannotator import get_active_learning_scores
+
+    given = np.asarray(answers, dtype=np.float64)
+    given = np.where(given < 0, np.nan, given)
+    p, free = _proper(probabilities), _proper(unlabelled)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Annotators do not agree", category=UserWarning)
+        warnings.filterwarnings("ignore", message="breaking ties", category=UserWarning)
+        again, anew = get_active_learning_scores(given, p, free)
+    return np.asarray(again, dtype=np.float64), np.asarray(anew, dtype=np.float64)
+
+
+def _proper(probabilities: ArrayLike) -> Floats:
+    p = np.asarray(probabilities, dtype=np.float64) + FLOOR
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
