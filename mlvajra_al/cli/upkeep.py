@@ -111,13 +111,16 @@ def restore(
             watch=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if as_json:
-        about = {"home": str(done.home), "aside": str(done.aside) if done.aside else None}
-        put(_row(done.backup) | about | {"revision": done.revision, "resumed": done.resumed})
+        about: dict[str, Any] = {"home": str(done.home), "aside": done.aside and str(done.aside)}
+        about |= {"revision": done.revision, "ended": asdict(done.ended), "resumed": done.resumed}
+        put(_row(done.backup) | about)
         return
     held = done.backup.manifest
     sys.stderr.write(
         f"{done.home} holds {held.annotations:,} annotations as of "
-        f"{held.created_at:%Y-%m-%d %H:%M} UTC; everybody has to sign in again\n"
+        f"{held.created_at:%Y-%m-%d %H:%M} UTC\n{done.ended} have ended: sign in again, make new "
+        "tokens and links; accounts, roles and passwords are those of the backup, so disable again "
+        "who has left since\n"
     )
     if done.aside:
         sys.stderr.write(f"what was there before lies in {done.aside}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Literal
 
 Role = Literal["annotator", "reviewer", "admin"]
@@ -27,6 +28,22 @@ class Origin:
 
     address: str = ""
     agent: str = ""
+
+    @property
+    def network(self) -> str:
+        """What counts as one address: of IPv6 the /64, all of which one machine may go through.
+
+        An IPv4 address counts as itself, also where it is written as an IPv6 one.
+        """
+        try:
+            found = ip_address(self.address)
+        except ValueError:  # a socket in a folder has a name, or none
+            return self.address
+        if isinstance(found, IPv4Address):
+            return str(found)
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from mlvajra_al.store.backups import DATABASE, USE_ANOTHER, Backup
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.files import mentioned
 from mlvajra_al.store.presence import alone
-from mlvajra_al.store.restores import STAGING, Journal
+from mlvajra_al.store.restores import STAGING, Ended, Journal
 from mlvajra_al.store.room import room
 from mlvajra_al.store.shards import sha256_of
 
@@ -48,6 +48,7 @@ class Restored:
     aside: Path | None
     revision: str
     """The schema it has now; `backup.manifest.revision` is the one it had."""
+    ended: Ended
     resumed: bool
 
 
@@ -61,9 +62,9 @@ def restore(
 ) -> Restored:
     """Verify all of a backup, then put it in the place of a workspace.
 
-    What is there is moved aside, not deleted. Everybody has to sign in again, and links that
-    had not been used are void. Killed at any moment, it has changed nothing, or goes on where
-    it was when it is given again.
+    What is there is moved aside, not deleted. Everybody has to sign in again; API tokens and
+    links that had not been used are void. Killed at any moment, it has changed nothing, or goes
+    on where it was when it is given again.
 
     Raises
     ------
@@ -96,7 +97,9 @@ def restore(
                 _load(place, resumed=resumed)
             restores.end(place.home, journal)
     aside = place.home / journal.aside if journal.aside else None
-    return Restored(backup, place.home, aside, revisions.newest(), resumed)
+    return Restored(
+        backup, place.home, aside, revisions.newest(), ended=journal.ended, resumed=resumed
+    )
 
 
 def _check(source: Path, home: Path) -> None:
@@ -138,9 +141,9 @@ def _stage(
             target = place.staged_database if path == DATABASE else place.home / STAGING / path
             target.parent.mkdir(parents=True, exist_ok=True)
             backups.copy_checked(backup.folder / path, target, digest, USE_ANOTHER)
-        _prepare(backup, sums, place.staged_database, now=now)
+        ended = _prepare(backup, sums, place.staged_database, now=now)
         aside, moves = restores.planned(place.home, place.database, now)
-        journal = Journal(str(backup.folder), _seal(backup.folder), aside, moves)
+        journal = Journal(str(backup.folder), _seal(backup.folder), aside, moves, ended)
         restores.begin(place.home, journal)
     except BaseException:
         for folder in folders:
@@ -188,7 +191,7 @@ def _load(place: Place, *, resumed: bool) -> None:
             copying.load(copy, target)
 
 
-def _prepare(backup: Backup, sums: dict[str, str], database: Path, *, now: datetime) -> None:
+def _prepare(backup: Backup, sums: dict[str, str], database: Path, *, now: datetime) -> Ended:
     """Bring a staged database to the newest schema, and make sure that nothing is missing."""
     copy = Store.open(f"sqlite:///{database}", database.parent)
     try:
@@ -196,7 +199,7 @@ def _prepare(backup: Backup, sums: dict[str, str], database: Path, *, now: datet
         with copy.begin() as connection:
             missing = [item for item in mentioned(connection) if item.path not in sums]
             detail = f"from {backup.folder}, made {backup.manifest.created_at:%Y-%m-%d %H:%M} UTC"
-            restores.settle(connection, now=now, detail=detail)
+            ended = restores.settle(connection, now=now, detail=detail)
     except Setup as error:
         raise Damaged(str(backup.folder / DATABASE), USE_ANOTHER) from error
     finally:
@@ -204,3 +207,4 @@ def _prepare(backup: Backup, sums: dict[str, str], database: Path, *, now: datet
     if missing:
         raise Damaged(str(backup.folder / missing[0].path), USE_ANOTHER)
     copying.finish(database)
+    return ended

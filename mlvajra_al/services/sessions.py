@@ -101,15 +101,15 @@ def _attempt(
     connection: Connection, name: str, origin: Origin, *, now: datetime
 ) -> tuple[Person, str | None] | None:
     since = now - ATTEMPT_WINDOW
-    attempts.hold(connection, name, address=origin.address)
+    attempts.hold(connection, name, address=origin.network)
     attempts.drop(connection, before=since)
     # What lies far ahead is from before a clock was set back.
     between = (since, now + ATTEMPT_WINDOW)
-    counted = attempts.counts(connection, name, address=origin.address, between=between)
+    counted = attempts.counts(connection, name, address=origin.network, between=between)
     limits = (ATTEMPTS, ATTEMPTS_OF_A_NAME, ATTEMPTS_FROM_AN_ADDRESS)
     if any(count >= limit for count, limit in zip(counted, limits, strict=True)):
         raise Throttled(int(ATTEMPT_WINDOW.total_seconds()))
-    attempts.add(connection, name, address=origin.address, now=now)
+    attempts.add(connection, name, address=origin.network, now=now)
     if any(count + 1 == limit for count, limit in zip(counted, limits, strict=True)):
         detail = f"{name} from {origin.address or 'an unknown address'}"
         note(connection, None, "sign-in throttled", detail=detail, now=now)
@@ -128,12 +128,6 @@ def by_session(store: Store, token_hash: str, *, kind: str, now: datetime) -> Si
     """Return whose live session this is; `kind` is "browser" or "token"."""
     with store.glance() as connection:
         return sessions.by_token_hash(connection, token_hash, kind=kind, now=now)
-
-
-def by_token(store: Store, token: str, *, kind: str, now: datetime) -> Person | None:
-    """Return who this session or API token signs in; None if it is not valid."""
-    found = by_session(store, digest(token), kind=kind, now=now)
-    return None if found is None else found.person
 
 
 def unnoted(signed: SignedIn, *, now: datetime) -> bool:

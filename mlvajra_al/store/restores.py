@@ -22,7 +22,7 @@ from mlvajra_al.store import audit
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.presence import IN_USE, UNFINISHED
-from mlvajra_al.store.schema import invitation, process, session
+from mlvajra_al.store.schema import invitation, process, session, sign_in_flow
 
 STAGING = ".restoring"
 ASIDE = "before-restore-"
@@ -39,6 +39,22 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How many ways in were still open when the backup was made, and are closed now."""
+
+    sessions: int
+    tokens: int
+    invitations: int
+
+    def __str__(self) -> str:
+        """Return the numbers in words."""
+        return (
+            f"{self.sessions:,} sessions, {self.tokens:,} API tokens and "
+            f"{self.invitations:,} invitations"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """What a restore is doing: of which backup, and what moves where, in this order."""
 
@@ -47,6 +63,7 @@ class Journal:
     """SHA-256 of the list of its files."""
     aside: str
     moves: tuple[Move, ...]
+    ended: Ended
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -152,13 +169,27 @@ def end(home: Path, journal: Journal) -> None:
         forget_staging(folder)
 
 
-def settle(connection: Connection, *, now: datetime, detail: str) -> None:
-    """Let nothing of a copy go on that should not: who was signed in, links, processes."""
-    connection.execute(
-        update(session)
-        .where(session.c.kind == "browser", session.c.revoked_at.is_(None))
-        .values(revoked_at=now)
+def settle(connection: Connection, *, now: datetime, detail: str) -> Ended:
+    """Let nothing of a copy go on that should not: whatever lets somebody in, and processes.
+
+    What was revoked after the copy was made would live again, and nothing tells which that is.
+    """
+    unused = update(invitation).where(invitation.c.used_at.is_(None)).values(used_at=now)
+    links = connection.scalars(unused.returning(invitation.c.expires_at)).all()
+    ended = Ended(
+        sessions=_revoke(connection, "browser", now=now),
+        tokens=_revoke(connection, "token", now=now),
+        invitations=sum(expires > now for expires in links),
     )
-    connection.execute(update(invitation).where(invitation.c.used_at.is_(None)).values(used_at=now))
-    connection.execute(delete(process))
+    for table in (sign_in_flow, process):
+        connection.execute(delete(table))
+    detail = f"{detail}; {ended} ended"
     audit.add(connection, "workspace restored", now=now, person_id=None, detail=detail)
+    return ended
+
+
+def _revoke(connection: Connection, kind: str, *, now: datetime) -> int:
+    """End every session of a kind, and return how many had not expired yet."""
+    alive = update(session).where(session.c.kind == kind, session.c.revoked_at.is_(None))
+    ended = connection.scalars(alive.values(revoked_at=now).returning(session.c.expires_at)).all()
+    return sum(expires > now for expires in ended)

@@ -13,6 +13,7 @@ import pytest
 from mlvajra_al.cli import workspace as shared
 from mlvajra_al.cli.application import run
 from mlvajra_al.services import people, projects, sessions
+from mlvajra_al.services.credentials import digest
 from mlvajra_al.store.database import Store
 from tests.factories import a_draft
 
@@ -103,9 +104,9 @@ def test_a_token_is_printed_alone_listed_without_its_secret_and_revoked(
     assert (made.code, made.err) == (0, "")
     assert token not in listed.out
     assert (row["user"], row["scopes"], row["last_used"]) == ("ada", "annotate read", None)
-    assert sessions.by_token(store, token, kind="token", now=shared.now()) is not None
+    assert sessions.by_session(store, digest(token), kind="token", now=shared.now()) is not None
     assert mlvajra("token", "revoke", str(row["id"])).err == "ended ada's command line\n"
-    assert sessions.by_token(store, token, kind="token", now=shared.now()) is None
+    assert sessions.by_session(store, digest(token), kind="token", now=shared.now()) is None
     assert mlvajra("token", "list").err == "there are none\n"
 
 

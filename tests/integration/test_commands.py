@@ -11,6 +11,7 @@ import pytest
 from mlvajra_al.cli.application import run
 from mlvajra_al.cli.workspace import now, opened
 from mlvajra_al.services import sessions
+from mlvajra_al.services.credentials import digest
 from mlvajra_al.services.people import OPERATOR
 from tests.workers import a_worker, living
 
@@ -70,8 +71,8 @@ def test_a_token_is_all_that_is_printed(
 
 def signed_in(token: str) -> str | None:
     with opened() as store:
-        person = sessions.by_token(store, token, kind="token", now=now())
-    return person.name if person else None
+        found = sessions.by_session(store, digest(token), kind="token", now=now())
+    return found.person.name if found else None
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
     assert found[1]["parent"] == 1
     assert found[1]["mode"] == "warm_start"
     assert set(found[0]) == {
-        *("number", "created_at", "parent", "mode", "n_labels", "metrics", "champion")
+        *("number", "created_at", "parent", "mode", "n_labels", "metrics", "champion", "asks")
     }
 
     trained = json.loads(output(capsys, "train", "topics", "--full", "--json"))
@@ -154,7 +155,7 @@ def test_a_command_that_finds_no_worker_has_one_of_its_own_for_as_long(
     output(capsys, *made, "--labels", "pets,food")
     (project,) = json.loads(output(capsys, "project", "list", "--json"))
     assert project["left"] == 150
-    assert "ingest 1: done" in (workspace / "worker.log").read_text()
+    assert "ingest 1: started" in (workspace / "worker.log").read_text()
     with opened() as store:
         assert living(store) == ()
 

@@ -24,6 +24,7 @@ from mlvajra_al.cli.application import run
 from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, Setup
 from mlvajra_al.services import labelling, links, people, sessions, tokens
 from mlvajra_al.services.backup import Backup, backup
+from mlvajra_al.services.credentials import digest
 from mlvajra_al.services.restoring import Place, Restored, restore
 from mlvajra_al.store import audit, backups, projects, restores, revisions
 from mlvajra_al.store.database import Store
@@ -156,23 +157,31 @@ def test_words_that_only_sqlite_can_store_stand_in_no_ones_way(
     restored.close()
 
 
-def test_nobody_stays_signed_in_and_unused_links_are_void(tmp_path: Path) -> None:
-    store = opened(sqlite_place(tmp_path / "origin"))
-    store.migrate()
+def test_a_restore_ends_every_way_in_that_the_backup_holds(
+    store: Store, target: Place, tmp_path: Path
+) -> None:
     grace = a_person(store, "Grace", role="admin")
     link = links.invite(store, grace, role="annotator", now=NOW)
     people.set_password(store, grace, name="Grace", password=PASSWORD, now=NOW)
-    sessions.sign_in(store, "Grace", password=PASSWORD, now=NOW, life=timedelta(days=30))
-    tokens.create(store, grace, name="Grace", grant=tokens.Grant("backup"), now=NOW)
-    done = put(copied(store, tmp_path / "backups"), sqlite_place(tmp_path / "target"))
-    restored = opened(sqlite_place(done.home))
-    with restored.read() as connection:
-        table = metadata.tables["session"]
-        found = connection.execute(select(table.c.kind, table.c.revoked_at)).all()
-    assert {row.kind: row.revoked_at for row in found} == {"browser": LATER, "token": None}
+    month = timedelta(days=30)
+    cookie = sessions.sign_in(store, "Grace", password=PASSWORD, now=NOW, life=month)
+    sessions.sign_in(store, "Grace", password=PASSWORD, now=NOW, life=timedelta(hours=1))
+    token = tokens.create(store, grace, name="Grace", grant=tokens.Grant("backup"), now=NOW)
+    backed_up = copied(store, tmp_path / "backups")
+    sessions.revoke_everything(store, grace, name="Grace", now=NOW)
+    done = put(backed_up, target)
+    assert done.ended == restores.Ended(sessions=1, tokens=1, invitations=1)
+    restored = opened(target)
+    for kind, secret in (("browser", cookie), ("token", token)):
+        for moment in (NOW, LATER):  # though the clock were set back
+            found = sessions.by_session(restored, digest(secret), kind=kind, now=moment)
+            assert found is None
     assert links.link_role(restored, link, purpose="invite", now=NOW) is None
-    assert links.link_role(store, link, purpose="invite", now=NOW) == "annotator"
-    store.close()
+    with restored.read() as connection:
+        (entry, *_) = audit.listed(connection, audit.Filter(), limit=1)
+    assert entry.detail.endswith("; 1 sessions, 1 API tokens and 1 invitations ended")
+    again = sessions.sign_in(restored, "Grace", password=PASSWORD, now=LATER, life=month)
+    assert sessions.by_session(restored, digest(again), kind="browser", now=LATER)
     restored.close()
 
 
@@ -561,11 +570,13 @@ def test_commands_restore_here_and_elsewhere(
     answer = json.loads(capsys.readouterr().out)
     assert (answer["home"], answer["aside"], answer["resumed"]) == (str(look), None, False)
     assert (answer["annotations"], answer["revision"]) == (3, revisions.newest())
+    assert answer["ended"] == {"sessions": 0, "tokens": 0, "invitations": 0}
     assert run(["restore", source]) == 1
     assert "is not empty" in capsys.readouterr().err
     assert run(["restore", source, "--yes"]) == 0
     words = capsys.readouterr().err
-    assert "holds 3 annotations as of 2026-11-23 12:00 UTC; everybody has to sign in" in words
+    assert "holds 3 annotations as of 2026-11-23 12:00 UTC" in words
+    assert "0 sessions, 0 API tokens and 0 invitations have ended: sign in again" in words
     assert "what was there before lies in" in words
     assert run(["project", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "spam"

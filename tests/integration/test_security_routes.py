@@ -69,6 +69,10 @@ API: dict[str, Asked] = {
     f"GET {P}/versions/{{number}}": Asked("annotator"),
     f"GET {P}/versions/{{number}}/report": Asked("annotator"),
     f"GET {P}/versions/{{number}}/explanation": Asked("annotator"),
+    f"GET {P}/versions/{{number}}/advice": Asked("annotator"),
+    f"POST {P}/simulations": Asked("admin", {"json": {}}),
+    f"GET {P}/simulations": Asked("reviewer"),
+    f"GET {P}/simulations/{{run_id}}": Asked("reviewer"),
     f"POST {P}/versions/{{number}}/promote": Asked("admin", {"json": {}}),
     f"POST {P}/rollback": Asked("admin", {"json": {}}),
 }
@@ -132,7 +136,7 @@ def project(web: Web) -> str:
 
 def _ask(client: httpx.Client, name: str, project: str) -> httpx.Response:
     method, path = name.split(" ")
-    address = path.format(project=project, job_id=1, number=1)
+    address = path.format(project=project, job_id=1, number=1, run_id=1)
     return client.request(method, address, **API[name].send)
 
 

@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from mlvajra_al.config import settings
 from mlvajra_al.records import Role, Scope
 from mlvajra_al.services import credentials, links, people, sessions, tokens
+from mlvajra_al.services.credentials import digest
 from mlvajra_al.web import context
 from tests.integration.conftest import PASSWORD, Web, serving
 from tests.integration.test_security_routes import API, NEW
@@ -379,7 +380,8 @@ def test_a_token_ends_on_its_day(web: Web) -> None:
     token = tokens.create(web.store, None, name="Brief", grant=grant, now=now)
 
     def known(after: timedelta) -> bool:
-        return sessions.by_token(web.store, token, kind="token", now=now + after) is not None
+        at = now + after
+        return sessions.by_session(web.store, digest(token), kind="token", now=at) is not None
 
     assert known(timedelta(hours=23))
     assert not known(timedelta(hours=25))

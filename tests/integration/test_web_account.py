@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from mlvajra_al.services import links, people, sessions
+from mlvajra_al.services.credentials import digest
 from mlvajra_al.web import context
 from tests.integration.conftest import PASSWORD, Web
 
@@ -124,7 +125,7 @@ def test_signing_in_starts_a_new_session_and_ends_the_old_one(web: Web) -> None:
     browser.post("/account/login", data={"name": "Ada", "password": PASSWORD})
 
     assert browser.cookies["mlv_session"] != old
-    assert sessions.by_token(web.store, old, kind="browser", now=context.now()) is None
+    assert sessions.by_session(web.store, digest(old), kind="browser", now=context.now()) is None
 
 
 @pytest.mark.parametrize(
