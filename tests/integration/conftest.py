@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import shutil
 import socket
 import ssl
@@ -154,6 +155,8 @@ class _Server(uvicorn.Server):
             connection.shutdown()
 
     def _end(self) -> None:
+        # A test may have pointed logging at a stream that is closed by now.
+        logging.disable()
         self.should_exit = True
         self._thread.join()
 
