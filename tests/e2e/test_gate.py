@@ -69,7 +69,10 @@ def test_every_page_opens_without_error_and_the_web_process_never_learns_to_thin
 OFFERED = {
     "annotator": ["Home", "Annotate"],
     "reviewer": ["Home", "Annotate", "Review"],
-    "admin": ["Home", "Annotate", "Review", "Train", "Versions", "Explain", "Data", "Admin"],
+    "admin": [
+        *("Home", "Annotate", "Review", "Train", "Simulate"),
+        *("Versions", "Explain", "Data", "Admin"),
+    ],
 }
 
 
