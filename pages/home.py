@@ -106,7 +106,7 @@ def next_steps(
         if person.role != "annotator":
             review_link(state)
         if person.role == "admin":
-            version_link(project, state, rows)
+            version_link(person, project, state, rows)
 
 
 def nothing_left(person: Person, project: Project, state: Progress) -> None:
@@ -140,14 +140,18 @@ def review_link(state: Progress) -> None:
         page_link("review", words, icon=":material/flag:")
 
 
-def version_link(project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
+def version_link(
+    person: Person, project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]
+) -> None:
     """Draw the way to comparing the newest version with the champion."""
     if not rows or state.champion is None or state.version == state.champion:
         return
     verdict = next(
         (
             found
-            for job in training.jobs_of(store(), project.name, kinds=("evaluate",), limit=20)
+            for job in training.jobs_of(
+                store(), person, project.name, kinds=("evaluate",), limit=20
+            )
             if (found := versions.verdict(job))
             and (found.champion, found.challenger) == (state.champion, state.version)
         ),
@@ -212,7 +216,7 @@ def champion_card(state: Progress, rows: tuple[versions.VersionRow, ...]) -> Non
             page_link("versions", "Report", icon=":material/arrow_forward:")
 
 
-def warnings(project: Project, state: Progress) -> None:
+def warnings(person: Person, project: Project, state: Progress) -> None:
     """Say what stands in the way of a good model."""
     few = [label for label in project.labels if state.counts.get(label.name, 0) < FEW]
     if state.answered >= 4 * FEW and few:
@@ -222,7 +226,8 @@ def warnings(project: Project, state: Progress) -> None:
             f"{'it' if len(few) == 1 else 'them'}, and nothing can be said about its quality.",
             icon=":material/warning:",
         )
-    failed = next(iter(training.jobs_of(store(), project.name, kinds=("ingest",), limit=1)), None)
+    imports = training.jobs_of(store(), person, project.name, kinds=("ingest",), limit=1)
+    failed = next(iter(imports), None)
     if failed is not None and failed.state == "failed":
         st.error(f"The last import failed: {plain(failed.error)}", icon=":material/error:")
     if state.loop_state == "no_worker":
@@ -274,7 +279,7 @@ def draw(person: Person, project: Project) -> None:
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), person, project.name)
     damaged(person, project)
-    warnings(project, state)
+    warnings(person, project, state)
     left, middle, right = side_by_side(3, at_least=230)
     with left:
         next_steps(person, project, state, rows)

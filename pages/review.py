@@ -1,16 +1,17 @@
-"""Review: what annotators have flagged or see differently, for a reviewer to decide."""
+"""Review: what people flagged or see differently, and labels that look wrong, to decide."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from mlvajra_al.records import Annotation, Person, Project
-from mlvajra_al.services import reviewing
+from mlvajra_al.services import advice, reviewing
 from mlvajra_al.services.reviewing import Case, Decision
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.views.agreement import agreement_box, doubt_line
 
 LOADED = 50
 ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
@@ -29,17 +30,26 @@ def main() -> None:
     if not found:
         widgets.empty(
             "Nothing to review",
-            "Samples appear here when somebody flags them, or when two people answer differently.",
+            "Samples appear here when somebody flags them, when two people answer differently, or "
+            "when a label looks wrong beside all the others.",
             icon=":material/task_alt:",
         )
+        agreement_box(advice.examination(store(), person, project.name))
         return
     case = _chosen(found)
     left, right = st.columns([3, 2], gap="large")
     with left:
         sample_card(case.card, key=f"case_{case.sample_key}")
     with right:
+        if case.doubt is not None:
+            doubt_line(
+                case.doubt,
+                given=_display(project, case.doubt.label),
+                likely=_display(project, case.doubt.likely),
+            )
         _said(project, case)
         _decide(project, person, case)
+    agreement_box(advice.examination(store(), person, project.name))
 
 
 def _chosen(found: tuple[Case, ...]) -> Case:

@@ -84,7 +84,7 @@ def what_happens(
 @live("admin", every=1)
 def running(person: Person, project_name: str) -> None:
     """Draw the jobs that wait or run, with a way to cancel them."""
-    jobs = training.jobs_of(store(), project_name, limit=20)
+    jobs = training.jobs_of(store(), person, project_name, limit=20)
     active = [job for job in jobs if job.state in ACTIVE]
     alive, _, _ = overview.worker_seen(store(), person, now=now())
     st.markdown("**Now**")
@@ -128,10 +128,10 @@ def curve(project: Project, rows: tuple[versions.VersionRow, ...], given: Advice
     )
 
 
-def jobs_table(project: Project) -> None:
+def jobs_table(person: Person, project: Project) -> None:
     """Draw what has been done, with durations and errors in words."""
     st.subheader("Jobs")
-    jobs = training.jobs_of(store(), project.name, limit=100)
+    jobs = training.jobs_of(store(), person, project.name, limit=100)
     if not jobs:
         empty(
             "No jobs yet", "Imports, retrains and explanations appear here.", icon=":material/list:"
@@ -179,7 +179,7 @@ def draw(person: Person, project: Project) -> None:
         if rows:
             advice_box(given)
         curve(project, rows, given)
-        jobs_table(project)
+        jobs_table(person, project)
     with settings:
         st.caption(f"Settings of {plain(project.name)}. Changes are in the audit trail.")
         policy_form(person, project)

@@ -157,7 +157,7 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
     if row.button("Compare", type="primary", key="compare"):
         evaluate(person, project, (champion, challenger), place)
     watched(place, done="Compared")
-    verdict = verdict_on(project, champion, challenger)
+    verdict = verdict_on(person, project, champion, challenger)
     if verdict is None:
         st.caption(
             "Both are measured on the same holdout samples, those answered until now, and judged "
@@ -167,9 +167,9 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
         verdict_view(verdict)
 
 
-def verdict_on(project: Project, champion: int, challenger: int) -> Verdict | None:
+def verdict_on(person: Person, project: Project, champion: int, challenger: int) -> Verdict | None:
     """Return the newest verdict on two versions."""
-    jobs = training.jobs_of(store(), project.name, kinds=("evaluate",), limit=100)
+    jobs = training.jobs_of(store(), person, project.name, kinds=("evaluate",), limit=100)
     found = (versions.verdict(job) for job in jobs if job.state == "done")
     pair = (champion, challenger)
     return next((v for v in found if v and (v.champion, v.challenger) == pair), None)

@@ -11,7 +11,7 @@ References
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ FEWEST = 50
 FEWEST_OF_A_LABEL = 5
 MOST_SUSPECTS = 0.25
 """Who doubts more than this share of the labels has not learned the question."""
+EVERY = 4
+"""At most one in so many is asked again: a person who only decides old cases teaches little."""
+ODDS = 2.0
+"""The others must speak so many times as strongly for another label as for the one given."""
 FLOOR = 1e-9
 
 
@@ -63,14 +67,34 @@ def unready(labels: ArrayLike) -> str:
         return f"{FEWEST - counts.sum()} more labels are needed"
     if len(names) < 2:
         return "examples of a second label are needed"
-    name, count = min(zip(names, counts, strict=True), key=lambda pair: int(pair[1]))
-    if count < FEWEST_OF_A_LABEL:
-        return f"{FEWEST_OF_A_LABEL - count} more examples of {name} are needed"
+    second, name = sorted(zip(counts.tolist(), names.tolist(), strict=True))[-2]
+    if second < FEWEST_OF_A_LABEL:
+        return f"{FEWEST_OF_A_LABEL - second} more examples of {name} are needed"
     return ""
 
 
+def checkable(labels: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which labels have enough examples for one of them to be called wrong.
+
+    Examples
+    --------
+    >>> checkable(["ham"] * 5 + ["spam"]).tolist()
+    [True, True, True, True, True, False]
+    """
+    _, which, counts = np.unique(
+        np.asarray(labels, dtype=str), return_inverse=True, return_counts=True
+    )
+    return np.asarray(counts[which] >= FEWEST_OF_A_LABEL)
+
+
 def out_of_sample(
-    estimator: EstimatorName, X: Any, y: ArrayLike, *, labels: Sequence[str], seed: int
+    estimator: EstimatorName,
+    X: Any,
+    y: ArrayLike,
+    *,
+    labels: Sequence[str],
+    seed: int,
+    tick: Callable[[float], None] = lambda done: None,
 ) -> Floats:
     """Return what models say about labelled rows that taught them nothing, by cross-validation.
 
@@ -82,6 +106,8 @@ def out_of_sample(
     labels : sequence of str
         The label set: a column each.
     seed : int
+    tick : callable
+        Called before each fit with the share that is done; what it raises ends the work.
 
     Returns
     -------
@@ -98,7 +124,8 @@ def out_of_sample(
     told = np.asarray(y, dtype=str)
     found = np.zeros((len(told), len(labels)))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for taught, asked in folds.split(np.zeros(len(told)), told):
+    for done, (taught, asked) in enumerate(folds.split(np.zeros(len(told)), told)):
+        tick(done / FOLDS)
         model = train(estimator, take(X, taught), told[taught], seed=seed).model
         proba = model.predict_proba(take(X, asked))
         found[asked] = aligned(proba, model.classes_, labels)
@@ -111,6 +138,7 @@ def suspects(y: ArrayLike, probabilities: ArrayLike, *, labels: Sequence[str]) -
     Parameters
     ----------
     y : array-like of str, shape (n_labelled,)
+        Each with several examples: those that are `checkable`.
     probabilities : array-like of shape (n_labelled, n_labels)
         From models the rows taught nothing: `out_of_sample`.
     labels : sequence of str
@@ -152,7 +180,7 @@ def suspects(y: ArrayLike, probabilities: ArrayLike, *, labels: Sequence[str]) -
             quality=float(quality[row]),
         )
         for row in found[:most]
-        if p[row].argmax() != told[row]
+        if p[row].max() >= ODDS * p[row, told[row]]
     ]
 
 
@@ -205,6 +233,41 @@ def worth_asking_again(
         warnings.filterwarnings("ignore", message="breaking ties", category=UserWarning)
         again, anew = get_active_learning_scores(given, p, free)
     return np.asarray(again, dtype=np.float64), np.asarray(anew, dtype=np.float64)
+
+
+def places_to_ask_again(again: ArrayLike, anew: ArrayLike, *, batch: int) -> list[tuple[int, int]]:
+    """Say which labelled samples to ask again among the next new ones, and behind which of them.
+
+    Parameters
+    ----------
+    again : array-like of shape (n_labelled,)
+        Scores of labelled samples, from `worth_asking_again`.
+    anew : array-like of shape (n_new,)
+        Scores of the new samples that come next.
+    batch : int
+        So many new ones are asked until the next ranking.
+
+    Returns
+    -------
+    list of (row, place)
+        Rows of `again` with the place in the ranking they share, the first one first: at most one
+        for each `EVERY` new ones, and none that is less worth asking than the batch.
+
+    Examples
+    --------
+    >>> places_to_ask_again([0.9, 0.1, 0.3], [0.2, 0.4, 0.5, 0.6] * 3, batch=8)
+    [(1, 3), (2, 7)]
+    """
+    scores, new = np.asarray(again, dtype=np.float64), np.sort(np.asarray(anew, dtype=np.float64))
+    order = np.argsort(scores, kind="stable")
+    before = np.searchsorted(new, scores[order])
+    found = []
+    for turn, (row, sooner) in enumerate(zip(order.tolist(), before.tolist(), strict=True)):
+        place = max(sooner - 1, EVERY * (turn + 1) - 1)
+        if sooner >= len(new) or place >= batch:
+            break
+        found.append((row, place))
+    return found
 
 
 def _proper(probabilities: ArrayLike) -> Floats:

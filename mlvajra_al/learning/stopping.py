@@ -183,7 +183,7 @@ def _outlook(signs: Signs) -> str:
 
 
 def _changing(signs: Signs, mean: float) -> str:
-    share = f"(kappa {mean:.2f}; stable is {ALIKE})"
+    share = f"(kappa {mean:.3f}; stable is {ALIKE})"
     if signs.forecast is None:
         return f"Answers still change from version to version {share}"
     return f", and answers still change {share}"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-JobKind = Literal["ingest", "prepare", "retrain", "evaluate", "explain", "predict", "simulate"]
+JobKind = Literal[
+    "ingest", "prepare", "retrain", "evaluate", "explain", "predict", "simulate", "examine"
+]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlvajra_al.records import Advice, Examination, Person
+from mlvajra_al.records import Advice, Doubt, Examination, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.store import advice, doubts, versions
@@ -45,3 +45,20 @@ def examination(store: Store, person: Person | None, project_name: str) -> Exami
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         return doubts.of_project(connection, project.id)
+
+
+def doubted(
+    store: Store, person: Person | None, project_name: str, *, limit: int
+) -> tuple[Doubt, ...]:
+    """Return the labels that look wrong and that nobody has looked at since, the worst first.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks: it tells what others answered.
+    """
+    if person is not None:
+        require(person, "reviewer", "see which labels look wrong")
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return doubts.listed(connection, project.id, limit=limit)

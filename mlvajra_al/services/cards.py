@@ -221,6 +221,7 @@ def in_words(project: Project, why: Why) -> str:
         "vote_entropy": "Models that learned from parts of the labels vote apart.",
         "consensus_entropy": "Models that learned from parts of the labels are unsure of it.",
         "disagreement": "Models that learned from parts of the labels contradict each other.",
+        "second_opinion": "Somebody has answered it already; a second opinion is wanted.",
         "expected_error": "Its label would make the model surer of the others.",
         "rare_label": "It may have a label with hardly any examples, or the model is not sure.",
         "typiclust": "Nothing like it is labelled, and it stands for many.",

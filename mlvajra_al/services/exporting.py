@@ -19,6 +19,7 @@ from mlvajra_al.services.resolving import resolve
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, exports
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.doubts import SECOND_OPINION
 from mlvajra_al.store.shards import Pool
 
 What = Literal["labels", "history"]
@@ -138,12 +139,16 @@ def _labels(store: Store, project: Project, pool: Pool) -> Iterator[pa.Table]:
 def _line(project: Project, gold: Gold, answers: Sequence[Any], holdout: bool) -> dict[str, Any]:
     deciding = next(row for row in answers if row.seq == gold.seq)
     agreeing = [row for row in answers if row.label == gold.label]
+    voted = len(agreeing) * 2 > len(answers) > 1 or project.policy.overlap > 1
+    names = [deciding.person]
     if deciding.adjudicates:
-        resolved, names = "adjudicated", [deciding.person]
-    elif project.policy.overlap == 1:
-        resolved, names = "first answer", [deciding.person]
-    else:
+        resolved = "adjudicated"
+    elif voted:
         resolved, names = "majority", [row.person for row in agreeing]
+    elif deciding.strategy == SECOND_OPINION:
+        resolved = "second opinion"
+    else:
+        resolved = "first answer"
     return {
         "key": gold.sample_key,
         "label": gold.label,

@@ -289,9 +289,14 @@ def _placed(
     closed: Claim | None,
     before: Annotation | None,
 ) -> tuple[int, Why | None, bool]:
-    """Find where a sample lies, why it was asked about, and whether it is held out."""
+    """Find where a sample lies, why it was asked about, and whether it is held out.
+
+    A correction keeps why its person was asked: somebody else may have been for another reason.
+    """
     if closed is not None:
         return closed.position, closed.why, closed.why.holdout
+    if before is not None and before.why is not None:
+        return before.position, before.why, before.why.holdout
     placed = ranking.place(connection, project.id, sample_key)
     if placed is not None:
         return placed[0], placed[1], placed[1].holdout
@@ -299,5 +304,4 @@ def _placed(
     position = int(pool.positions([sample_key])[0])
     if position < 0:
         raise NotFound("sample", sample_key)
-    why = before.why if before else None
-    return position, why, bool(pool.holdout(project.holdout_threshold)[position])
+    return position, None, bool(pool.holdout(project.holdout_threshold)[position])

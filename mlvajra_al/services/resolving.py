@@ -10,14 +10,17 @@ from typing import Any
 from mlvajra_al.records import Gold, Project
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store.database import Connection
+from mlvajra_al.store.doubts import SECOND_OPINION
 
 
 def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[Gold]]:
     """Turn current answers into gold: ``(pool, holdout)``, in order of their events.
 
     A reviewer's adjudication wins. With one answer wanted per sample the answer of who was first
-    counts, as corrected since; with more, a strict majority does, and a sample without one has no
-    gold until adjudicated.
+    counts, as corrected since, until a majority says otherwise; of two that differ, a second
+    opinion counts, because it was asked where the first answer looked wrong beside all others.
+    With more answers wanted, a strict majority counts, and a sample without one has no gold until
+    adjudicated.
     """
     by_sample: dict[int, list[Any]] = defaultdict(list)
     for row in answers:
@@ -35,17 +38,19 @@ def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[G
 def winner(rows: list[Any], overlap: int) -> Any | None:
     """Return the answer that counts of all that stand about one sample, by the rule of `resolve`.
 
-    Rows have ``label``, ``first_seq`` and ``adjudicates``, in order of their events.
+    Rows have ``label``, ``first_seq``, ``adjudicates`` and ``strategy``, in order of their events.
     """
     adjudicated = [row for row in rows if row.adjudicates]
     if adjudicated:
         return adjudicated[-1]
-    if overlap == 1:
-        return min(rows, key=lambda row: row.first_seq)
+    first = min(rows, key=lambda row: row.first_seq)
     label, votes = Counter(row.label for row in rows).most_common(1)[0]
-    if votes * 2 <= len(rows):
+    if votes * 2 > len(rows):
+        return first if label == first.label else next(row for row in rows if row.label == label)
+    if overlap > 1:
         return None
-    return next(row for row in rows if row.label == label)
+    second = [row for row in rows if row.strategy == SECOND_OPINION]
+    return max(second, key=lambda row: row.first_seq) if second else first
 
 
 def fingerprint(gold: Iterable[Gold]) -> str:

@@ -1,20 +1,20 @@
-"""What annotators could not settle: flagged samples, answers that differ; a reviewer decides."""
+"""What annotators could not settle, and labels that look wrong: a reviewer decides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
-from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded, Why
+from mlvajra_al.records import Action, Annotation, Answer, Doubt, Person, Project, Recorded, Why
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append
 from mlvajra_al.services.people import require
 from mlvajra_al.services.resolving import winner
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import claims, ranking, reviews
+from mlvajra_al.store import claims, doubts, ranking, reviews
 from mlvajra_al.store.database import Connection, Store
 
 Outcome = Literal["label", "ask_again", "leave"]
@@ -33,6 +33,8 @@ class Case:
     said: tuple[Annotation, ...]
     label: str | None
     """The label it has as long as nothing else is decided; None where the answers give it none."""
+    doubt: Doubt | None = None
+    """Why its label looks wrong, where that is why it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Vote:
     label: str | None
     first_seq: int
     adjudicates: bool
+    strategy: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +61,43 @@ def waiting(store: Store, person: Person, project_name: str) -> int:
     """Return how many samples wait for a reviewer."""
     require(person, "reviewer", "review")
     with store.read() as connection:
-        return reviews.count(connection, access.project(connection, person, project_name).id)
+        project_id = access.project(connection, person, project_name).id
+        return reviews.count(connection, project_id) + doubts.count(connection, project_id)
 
 
 def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Case, ...]:
-    """Return the samples that wait for a reviewer, longest waiting first."""
+    """Return the samples that wait for a reviewer, longest waiting first.
+
+    Behind those that people have flagged or answered differently come labels that look wrong, the
+    worst first.
+    """
     require(person, "reviewer", "review")
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         found = reviews.waiting(connection, project.id, limit=limit)
-        positions = [item.position for item in found]
-        drawn = cards.cards_at(store, connection, project, positions=positions)
+        doubted = doubts.listed(connection, project.id, limit=limit - len(found))
+        places = {item.sample_key: item.position for item in found}
+        places |= {item.sample_key: item.position for item in doubted}
+        drawn = cards.cards_at(store, connection, project, positions=list(places.values()))
+        why = {item.sample_key: item for item in doubted}
         return tuple(
-            _case(project, card, events.of_sample(connection, project.id, item.sample_key))
-            for item, card in zip(found, drawn, strict=True)
+            replace(
+                _case(project, card, events.of_sample(connection, project.id, key)),
+                doubt=why.get(key),
+            )
+            for key, card in zip(places, drawn, strict=True)
         )
 
 
 def _case(project: Project, card: dict[str, Any], everything: Sequence[Annotation]) -> Case:
     said = _standing(everything)
     votes = [
-        Vote(event.label, _first_answer(everything, event.person_id), event.adjudicates)
+        Vote(
+            event.label,
+            _first_answer(everything, event.person_id),
+            event.adjudicates,
+            event.why.strategy if event.why else None,
+        )
         for event in said
         if event.action == "answer"
     ]

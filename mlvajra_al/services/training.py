@@ -9,7 +9,7 @@ from typing import Literal
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
-from mlvajra_al.services.people import require
+from mlvajra_al.services.people import may, require
 from mlvajra_al.store import audit, jobs, projects
 from mlvajra_al.store.database import Connection, Store
 
@@ -57,12 +57,20 @@ def request_retrain(
 
 
 def jobs_of(
-    store: Store, project_name: str, *, kinds: Sequence[JobKind] = (), limit: int = 50
+    store: Store,
+    person: Person | None,
+    project_name: str,
+    *,
+    kinds: Sequence[JobKind] = (),
+    limit: int = 50,
 ) -> tuple[Job, ...]:
-    """Return a project's jobs, newest first."""
+    """Return a project's jobs, newest first; annotators see those they asked for."""
     with store.read() as connection:
-        project = projects.by_name(connection, project_name)
-        return jobs.listed(connection, project.id, kinds=kinds, limit=limit)
+        project = access.project(connection, person, project_name)
+        found = jobs.listed(connection, project.id, kinds=kinds, limit=limit)
+    if person is None or may(person, "reviewer"):
+        return found
+    return tuple(job for job in found if job.person == person.name)
 
 
 def job(store: Store, person: Person | None, job_id: int) -> Job:

@@ -99,8 +99,8 @@ def standing_answers(
 ) -> Select[Any]:
     """Select the answers that count, as they stood after event `until_seq`.
 
-    Rows have ``sample_key, position, person_id, label, seq, first_seq, holdout, adjudicates``
-    and what `more` says.
+    Rows have ``sample_key, position, person_id, label, seq, first_seq, holdout, adjudicates,
+    strategy`` and what `more` says.
     """
     query = select(
         annotation.c.sample_key,
@@ -111,6 +111,7 @@ def standing_answers(
         _first_seq(),
         annotation.c.holdout,
         annotation.c.adjudicates,
+        annotation.c.strategy,
         *more,
     ).where(
         annotation.c.project_id == project_id,

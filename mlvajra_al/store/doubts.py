@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select
 
 from mlvajra_al.records import Doubt, Examination, Ranked
+from mlvajra_al.store.annotations import standing_answers, stands
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.ranking import WAITING, row_of
-from mlvajra_al.store.schema import annotation, doubt, examination, slot
+from mlvajra_al.store.schema import annotation, doubt, examination, person, slot
 
 SECOND_OPINION = "second_opinion"
 """Why a sample is asked about that somebody has answered already."""
@@ -25,15 +27,24 @@ def replace(connection: Connection, project_id: int, found: Sequence[Doubt]) -> 
         connection.execute(insert(doubt), rows)
 
 
-def of_samples(
-    connection: Connection, project_id: int, sample_keys: Sequence[str]
-) -> dict[str, Doubt]:
-    """Return the doubts about samples, by their keys."""
-    query = select(doubt).where(
-        doubt.c.project_id == project_id, doubt.c.sample_key.in_(sample_keys)
+def _open(project_id: int) -> Select[Any]:
+    """Select the doubts about samples of which nobody has said anything since."""
+    said = select(annotation.c.seq).where(
+        annotation.c.project_id == project_id,
+        annotation.c.sample_key == doubt.c.sample_key,
+        annotation.c.seq > doubt.c.seq,
     )
-    return {
-        row.sample_key: Doubt(
+    stays = select(annotation.c.seq).where(
+        annotation.c.project_id == project_id, annotation.c.seq == doubt.c.seq, stands()
+    )
+    return select(doubt).where(doubt.c.project_id == project_id, ~said.exists(), stays.exists())
+
+
+def listed(connection: Connection, project_id: int, *, limit: int) -> tuple[Doubt, ...]:
+    """Return the doubts nobody has answered, the worst first."""
+    query = _open(project_id).order_by(doubt.c.quality, doubt.c.position).limit(limit)
+    return tuple(
+        Doubt(
             sample_key=row.sample_key,
             position=row.position,
             seq=row.seq,
@@ -43,7 +54,27 @@ def of_samples(
             quality=row.quality,
         )
         for row in connection.execute(query)
-    }
+    )
+
+
+def count(connection: Connection, project_id: int) -> int:
+    """Return how many doubts nobody has answered."""
+    query = select(func.count()).select_from(_open(project_id).subquery())
+    return int(connection.scalar(query) or 0)
+
+
+def told(connection: Connection, project_id: int, *, until_seq: int) -> list[Row[Any]]:
+    """Return the answers that stand, with who gave each.
+
+    Rows have what `standing_answers` says and ``person, source``.
+    """
+    more = (person.c.name.label("person"), annotation.c.source)
+    query = (
+        standing_answers(project_id, until_seq=until_seq, more=more)
+        .join(person, person.c.id == annotation.c.person_id)
+        .order_by(annotation.c.seq)
+    )
+    return list(connection.execute(query))
 
 
 def note(connection: Connection, project_id: int, found: Examination, *, now: datetime) -> None:
@@ -73,29 +104,34 @@ def withdraw(connection: Connection, project_id: int, *, now: datetime) -> None:
     )
 
 
-def asked(connection: Connection, project_id: int) -> int:
+def asked(connection: Connection, project_id: int, *, now: datetime) -> int:
     """Return how many second opinions were given, or are in somebody's hands."""
     query = select(func.count()).where(
-        slot.c.project_id == project_id, slot.c.strategy == SECOND_OPINION
+        slot.c.project_id == project_id,
+        slot.c.strategy == SECOND_OPINION,
+        or_(slot.c.done.is_(True), slot.c.lease_until >= now),
     )
     return int(connection.scalar(query) or 0)
 
 
 def ask(connection: Connection, project_id: int, wanted: Sequence[Ranked]) -> int:
-    """Want one more answer about each of these samples; return how many are wanted anew."""
-    last = dict(
-        connection.execute(
-            select(slot.c.sample_key, func.max(slot.c.slot_no))
-            .where(
-                slot.c.project_id == project_id,
-                slot.c.sample_key.in_([item.sample_key for item in wanted]),
-            )
-            .group_by(slot.c.sample_key)
-        )
-        .tuples()
-        .all()
+    """Want one more answer about each of these samples; return how many are wanted anew.
+
+    One that is still to be answered is left as it is.
+    """
+    about = (slot.c.project_id == project_id, slot.c.sample_key.in_([w.sample_key for w in wanted]))
+    busy = set(connection.scalars(select(slot.c.sample_key).where(*about, WAITING)))
+    newest = (
+        select(slot.c.sample_key, func.max(slot.c.slot_no).label("slot_no"))
+        .where(*about)
+        .group_by(slot.c.sample_key)
     )
-    rows = [row_of(project_id, item, last.get(item.sample_key, -1) + 1) for item in wanted]
+    last = {row.sample_key: row.slot_no for row in connection.execute(newest)}
+    rows = [
+        row_of(project_id, item, last.get(item.sample_key, -1) + 1)
+        for item in wanted
+        if item.sample_key not in busy
+    ]
     if rows:
         connection.execute(insert_once(connection, slot), rows)
     return len(rows)

@@ -41,6 +41,7 @@ PRIORITY: dict[JobKind, int] = {
     "predict": 1,
     "evaluate": 2,
     "explain": 2,
+    "examine": 3,
     "prepare": 3,
     "ingest": 4,
     "simulate": 5,

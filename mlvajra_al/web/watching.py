@@ -24,6 +24,7 @@ KINDS: dict[JobKind, str] = {
     "explain": "Explain",
     "predict": "Predict",
     "simulate": "Simulate",
+    "examine": "Check labels",
 }
 STATES = {
     "queued": ("Waiting", "gray"),
@@ -95,6 +96,13 @@ def _simulated(_job: Job, result: dict[str, Any]) -> str:
     return f"Run {result['run']}. {result['advice']} {result['note']}".rstrip()
 
 
+def _examined(_job: Job, result: dict[str, Any]) -> str:
+    if not result.get("checked"):
+        return "Too few labels to check yet."
+    words = f"Checked {plural(result['checked'], 'label')}: {result['doubted']:,} look wrong"
+    return words + (f", {result['asked']:,} asked again." if result["asked"] else ".")
+
+
 OUTCOMES: dict[JobKind, Callable[[Job, dict[str, Any]], str]] = {
     "ingest": _imported,
     "prepare": _prepared,
@@ -103,6 +111,7 @@ OUTCOMES: dict[JobKind, Callable[[Job, dict[str, Any]], str]] = {
     "explain": _explained,
     "predict": _predicted,
     "simulate": _simulated,
+    "examine": _examined,
 }
 """What became of a job that is done, by its kind."""
 

@@ -80,7 +80,7 @@ def a_project(
 
 def _unread(store: Store, project: Project) -> bool:
     kinds: tuple[JobKind, ...] = ("ingest", "prepare")
-    jobs = training.jobs_of(store, project.name, kinds=kinds)
+    jobs = training.jobs_of(store, None, project.name, kinds=kinds)
     assert not [job.error for job in jobs if job.state == "failed"]
     return [job.state for job in jobs] != ["done", "done"]
 

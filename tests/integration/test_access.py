@@ -13,6 +13,7 @@ from mlvajra_al.errors import Conflict, NotAllowed, NotFound
 from mlvajra_al.records import Claim, Member, Person, Role
 from mlvajra_al.services import (
     access,
+    advice,
     answers,
     claiming,
     exporting,
@@ -127,6 +128,9 @@ VERBS: dict[str, Verb] = {
     "decide": lambda s, p: reviewing.decide(
         s, p, "secret", decision=reviewing.Decision("p0", "leave"), now=NOW, lease=LEASE
     ),
+    "examination": lambda s, p: advice.examination(s, p, "secret"),
+    "doubts": lambda s, p: advice.doubted(s, p, "secret", limit=5),
+    "jobs": lambda s, p: training.jobs_of(s, p, "secret"),
     "evaluate": lambda s, p: versions.request_evaluation(s, p, "secret", numbers=(1,), now=NOW),
     "explain": lambda s, p: versions.request_explanation(s, p, "secret", number=1, now=NOW),
     "predict": lambda s, p: predicting.request(
@@ -167,6 +171,8 @@ def test_no_service_tells_an_outsider_that_there_is_such_a_project(
 FOR_REVIEWERS: dict[str, tuple[Verb, str]] = {
     "recent answers": (VERBS["recent answers"], "see the answers of others"),
     "asked next": (VERBS["asked next"], "see what is asked next"),
+    "examination": (VERBS["examination"], "see how people agree"),
+    "doubts": (VERBS["doubts"], "see which labels look wrong"),
     "reasons": (VERBS["reasons"], "see what a model says of a sample they have not answered"),
 }
 

@@ -198,4 +198,6 @@ def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_p
 
 def queued(workspace: Path) -> bool:
     with opened() as store:
-        return any(training.jobs_of(store, item.name) for item in projects.listed(store, None))
+        return any(
+            training.jobs_of(store, None, item.name) for item in projects.listed(store, None)
+        )

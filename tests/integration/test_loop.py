@@ -80,7 +80,7 @@ def kinds(done: list) -> list[str]:
 
 
 def queued(rehearsal: Rehearsal, kind: str) -> int:
-    found = training.jobs_of(rehearsal.store, rehearsal.project.name, kinds=(kind,))
+    found = training.jobs_of(rehearsal.store, None, rehearsal.project.name, kinds=(kind,))
     return sum(job.state == "queued" for job in found)
 
 

@@ -139,7 +139,7 @@ def test_ways_to_retrain_that_do_not_exist_are_refused(loop: Rehearsal) -> None:
 
 
 def test_a_job_that_has_ended_cannot_be_cancelled(loop: Rehearsal) -> None:
-    (last, *_) = training.jobs_of(loop.store, "texts", limit=1)
+    (last, *_) = training.jobs_of(loop.store, None, "texts", limit=1)
     with pytest.raises(Conflict, match=f"job {last.id} is done already; there is nothing to"):
         training.cancel(loop.store, loop.admin, last.id, now=worker.utc_now())
 

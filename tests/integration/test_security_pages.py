@@ -281,7 +281,7 @@ def test_a_page_that_stays_open_is_of_no_use_to_somebody_whose_account_was_disab
         people.disable(site.store, None, name="boss", now=now())
         said = _presses(socket, drawn, "Cancel")
     assert "Your session has ended" in _texts(said)
-    job, *_ = training.jobs_of(site.store, NAME)
+    job, *_ = training.jobs_of(site.store, None, NAME)
     assert (job.kind, job.state) == ("retrain", "queued")
 
 

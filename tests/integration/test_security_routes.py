@@ -70,6 +70,8 @@ API: dict[str, Asked] = {
     f"GET {P}/versions/{{number}}/report": Asked("annotator"),
     f"GET {P}/versions/{{number}}/explanation": Asked("annotator"),
     f"GET {P}/versions/{{number}}/advice": Asked("annotator"),
+    f"GET {P}/examination": Asked("reviewer"),
+    f"GET {P}/doubts": Asked("reviewer"),
     f"POST {P}/simulations": Asked("admin", {"json": {}}),
     f"GET {P}/simulations": Asked("reviewer"),
     f"GET {P}/simulations/{{run_id}}": Asked("reviewer"),

@@ -90,7 +90,7 @@ def test_a_simulation_is_kept_with_all_its_games_and_what_it_was_made_of(
     assert run.facts.labels == (("flat", 30), ("tall", 30))
     assert run.facts.samples == run.facts.drawn_from == 60
     assert "scikit-learn" in run.facts.libraries
-    [job] = training.jobs_of(store, "spam", kinds=("simulate",))
+    [job] = training.jobs_of(store, None, "spam", kinds=("simulate",))
     assert job.result is not None
     assert (job.result["run"], job.result["games"], job.result["note"]) == (run.id, 4, "")
     assert simulating.listed(store, admin, "spam") == (run,)

@@ -29,7 +29,7 @@ def loop(store: Store, tmp_path: Path) -> Rehearsal:
 
 
 def the_retrain(loop: Rehearsal) -> Job:
-    return training.jobs_of(loop.store, "tumours", kinds=("retrain",))[0]
+    return training.jobs_of(loop.store, None, "tumours", kinds=("retrain",))[0]
 
 
 def blobs(loop: Rehearsal) -> set[Path]:

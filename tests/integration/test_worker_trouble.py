@@ -36,7 +36,7 @@ def opened(url: str, home: Path) -> Iterator[Store]:
 
 
 def newest(store: Store, kind: str) -> Job:
-    return training.jobs_of(store, "tumours", kinds=(kind,))[0]
+    return training.jobs_of(store, None, "tumours", kinds=(kind,))[0]
 
 
 def ended(store: Store, job: Job) -> bool:

@@ -151,8 +151,16 @@ class Annotator:
 
     def _settle(self, recorded: list[dict[str, Any]]) -> None:
         saved = {item["event_id"]: item for item in recorded}
+        for event_id in saved:
+            self._let_go(self.diary.said[event_id])
         self.diary.saved |= saved
         self.outbox = [event for event in self.outbox if event["event_id"] not in saved]
+
+    def _let_go(self, said: Said) -> None:
+        """End the hold on a sample that is answered: from now on somebody else may be asked."""
+        for held in self.diary.held:
+            if said.action == "answer" and held.sample_key == said.sample_key:
+                held.until = min(held.until, time.time())
 
     def _is_refusal(self, status: int, body: Any) -> bool:
         wrong_person = status == 409 and body["error"]["type"] == "WrongPerson"

@@ -66,7 +66,14 @@ def handed_out_twice(house: House) -> Iterator[str]:
     for diary in house.diaries:
         for held in diary.held:
             holders[held.sample_key].append(held)
-    for sample_key, helds in holders.items():
+    # Whoever is asked for a second opinion has a slot of their own.
+    second = house.rows(
+        "SELECT sample_key FROM slot WHERE strategy = 'second_opinion' "
+        "UNION SELECT sample_key FROM annotation WHERE strategy = 'second_opinion'"
+    )
+    asked_again = {row.sample_key for row in second}
+    for sample_key in holders.keys() - asked_again:
+        helds = holders[sample_key]
         helds.sort(key=lambda held: held.since)
         for first, second in zip(helds, helds[1:], strict=False):
             both = min(first.until, second.until) - second.since
@@ -88,14 +95,16 @@ def disordered(house: House) -> Iterator[str]:
     )
     for row in house.rows(
         f"SELECT sample_key, count(*) AS n FROM ({current}) c "  # noqa: S608  ours
-        "WHERE action IN ('answer', 'flag') AND NOT late GROUP BY sample_key HAVING count(*) > 1"
+        "WHERE action IN ('answer', 'flag') AND NOT late AND coalesce(strategy, '') "
+        "<> 'second_opinion' GROUP BY sample_key HAVING count(*) > 1"
     ):
         yield f"sample {row.sample_key} has {row.n} answers in time, but wanted one"
     for row in house.rows(
         f"SELECT c.sample_key, c.action FROM ({current}) c "  # noqa: S608  ours
         "WHERE c.action IN ('answer', 'flag') AND NOT c.late AND EXISTS "
         "(SELECT 1 FROM slot WHERE slot.sample_key = c.sample_key AND NOT slot.done "
-        "AND slot.project_id = c.project_id) AND NOT EXISTS (SELECT 1 FROM annotation r WHERE "
+        "AND slot.strategy <> 'second_opinion' AND slot.project_id = c.project_id) "
+        "AND NOT EXISTS (SELECT 1 FROM annotation r WHERE "
         "r.sample_key = c.sample_key AND r.action IN ('retract', 'skip'))"
     ):
         yield f"sample {row.sample_key} is answered ({row.action}) but still asked about"

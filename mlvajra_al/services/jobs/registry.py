@@ -20,6 +20,7 @@ MODULES: dict[JobKind, str] = {
     "explain": "explaining",
     "predict": "predicting",
     "simulate": "simulating",
+    "examine": "examining",
 }
 """Where the function lies that is named like the kind."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import fanning, persistence, strategies, training
+from mlvajra_al.learning import fanning, persistence, quality, strategies, training
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Advice, Evaluation, Job, Project, Ranked, TrainingMode, Version
@@ -277,6 +277,8 @@ def write(
             mending.replace_lost(store.home, connection, project.id, to=number, now=now)
         if thought.linear:
             _explain(connection, project, number, tell=tell)
+        if len(seen.gold) >= quality.FEWEST:
+            jobs.enqueue(connection, project.id, "examine", payload={}, now=now, dedupe="examine")
         result = {
             "version": number,
             "mode": thought.mode,

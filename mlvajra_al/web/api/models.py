@@ -13,7 +13,9 @@ from mlvajra_al.errors import NotAllowed, NotFound
 from mlvajra_al.records import (
     ENDED,
     Advice,
+    Doubt,
     Evaluation,
+    Examination,
     GlobalExplanation,
     Job,
     Report,
@@ -100,9 +102,8 @@ def jobs_of(
     project: str, caller: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 50
 ) -> Response:
     """Return a project's jobs, newest first; annotators see those they asked for."""
-    found = training.jobs_of(store(), project, limit=limit)
-    mine = people.may(caller, "reviewer")
-    return Json([public_job(job) for job in found if mine or job.person == caller.name])
+    found = training.jobs_of(store(), caller, project, limit=limit)
+    return Json([public_job(job) for job in found])
 
 
 @router.get("/jobs/{job_id}", response_model=ShownJob)
@@ -225,6 +226,23 @@ def advice_of(project: str, number: int, caller: Caller) -> Response:
     if found is None:
         raise NotFound("advice of version", number)
     return Json(found)
+
+
+@router.get("/projects/{project}/examination", response_model=Examination)
+def examination(project: str, caller: Caller) -> Response:
+    """Say what the last look at the labels found: how people agree, how many look wrong."""
+    found = advice.examination(store(), caller, project)
+    if found is None:
+        raise NotFound("examination of", project)
+    return Json(found)
+
+
+@router.get("/projects/{project}/doubts", response_model=list[Doubt])
+def doubts(
+    project: str, caller: Caller, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> Response:
+    """Return the labels that look wrong beside all the others, the worst first."""
+    return Json(advice.doubted(store(), caller, project, limit=limit))
 
 
 @router.get(

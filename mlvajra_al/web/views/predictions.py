@@ -48,12 +48,12 @@ def predictions(person: Person, project: Project) -> None:
             act("", ask(upload=str(overview.uploaded(store(), upload.id))))
             clear_upload(f"predict:{project.id}")
         watched(place, done="The predictions are ready")
-        ready(project)
+        ready(person, project)
 
 
-def ready(project: Project) -> None:
+def ready(person: Person, project: Project) -> None:
     """Draw the files of predictions that are there."""
-    jobs = training.jobs_of(store(), project.name, kinds=("predict",), limit=50)
+    jobs = training.jobs_of(store(), person, project.name, kinds=("predict",), limit=50)
     files = [job for job in jobs if job.state == "done" and (job.result or {}).get("file")][:5]
     for job in files:
         with st.container(horizontal=True, vertical_alignment="center"):

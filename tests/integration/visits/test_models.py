@@ -44,7 +44,7 @@ def test_an_explanation_that_is_missing_is_asked_for_once(
     page = admin.opens("explain")
     assert "Waits for the worker." in words(page)
     page.run()
-    assert [job.kind for job in training.jobs_of(store, "spam")] == ["explain"]
+    assert [job.kind for job in training.jobs_of(store, None, "spam")] == ["explain"]
 
 
 def test_an_explanation_that_failed_says_why_and_can_be_tried_again(
@@ -52,12 +52,12 @@ def test_an_explanation_that_failed_says_why_and_can_be_tried_again(
 ) -> None:
     a_version(store, project)
     page = admin.opens("explain")
-    [job] = training.jobs_of(store, "spam")
+    [job] = training.jobs_of(store, None, "spam")
     training.cancel(store, admin.person, job.id, now=now())
     page.run()
     assert len(page.error) == 1
     press(page, "Try again")
-    assert [job.state for job in training.jobs_of(store, "spam")] == ["queued", "cancelled"]
+    assert [job.state for job in training.jobs_of(store, None, "spam")] == ["queued", "cancelled"]
 
 
 def test_a_sample_that_does_not_exist_is_named(

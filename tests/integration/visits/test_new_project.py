@@ -53,7 +53,7 @@ def test_a_file_becomes_a_project_with_the_columns_that_were_chosen(
     assert [column.name for column in made.recipe.columns] == ["title", "text"]
     assert [label.name for label in made.labels] == ["bad", "good"]
     assert made.policy.holdout_share == 0.3
-    [job] = training.jobs_of(store, "reviews")
+    [job] = training.jobs_of(store, None, "reviews")
     assert (job.kind, job.state, job.payload["labels_from"]) == ("ingest", "queued", "verdict")
 
 
@@ -107,7 +107,7 @@ def test_more_samples_go_into_the_project_that_is_open(store: Store, admin: Visi
     page = admin.opens("data", **{f"uploaded:more:{project.id}": upload})  # type: ignore[arg-type]
     choose(page, "Column with labels that exist already", "verdict")
     press(page, "Import")
-    [job] = training.jobs_of(store, "spam")
+    [job] = training.jobs_of(store, None, "spam")
     assert (job.kind, job.payload["labels_from"]) == ("ingest", "verdict")
     assert "Waits for the worker" in words(page), "and the page shows it"
 

@@ -60,7 +60,7 @@ def test_another_estimator_is_another_recipe_and_reads_the_pool_again(
     page.button[-1].click().run()
     assert "the pool is read again" in words(page)
     assert of_now(store).recipe.estimator == "random_forest"
-    assert [job.kind for job in training.jobs_of(store, "spam")] == ["prepare"]
+    assert [job.kind for job in training.jobs_of(store, None, "spam")] == ["prepare"]
 
 
 def test_a_recipe_that_is_saved_unchanged_changes_nothing(
@@ -69,17 +69,17 @@ def test_a_recipe_that_is_saved_unchanged_changes_nothing(
     page = admin.opens("train", **SETTINGS)
     page.button[-1].click().run()
     assert page.info[0].value == "Nothing was changed."
-    assert training.jobs_of(store, "spam") == ()
+    assert training.jobs_of(store, None, "spam") == ()
 
 
 def test_a_retrain_is_queued_shown_as_waiting_and_cancelled(
     store: Store, admin: Visitor, project: Project
 ) -> None:
     page = press(admin.opens("train"), "Start")
-    assert [job.state for job in training.jobs_of(store, "spam")] == ["queued"]
+    assert [job.state for job in training.jobs_of(store, None, "spam")] == ["queued"]
     assert "The worker is not running, so these wait." in words(page)
     press(page, "Cancel")
-    assert [job.state for job in training.jobs_of(store, "spam")] == ["cancelled"]
+    assert [job.state for job in training.jobs_of(store, None, "spam")] == ["cancelled"]
 
 
 def test_guidelines_are_saved_and_images_in_them_become_links(

@@ -22,6 +22,7 @@ def a_row(label: str, seq: int, **others: object) -> SimpleNamespace:
         "first_seq": seq,
         "holdout": False,
         "adjudicates": False,
+        "strategy": "margin",
     }
     return SimpleNamespace(**(values | others))
 

@@ -1,0 +1,306 @@
+"""Look at the labels themselves: which look wrong, how far people agree, what to ask again.
+
+Held out samples are left out of all but agreement: a model must not choose whose labels there are
+looked at twice, or what they measure would lean to what it thinks already.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.learning import quality
+from mlvajra_al.learning.agreement import Said, agreement
+from mlvajra_al.learning.evaluation import aligned
+from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.training import train
+from mlvajra_al.records import Doubt, Examination, Gold, Job, Project, Ranked, Revision, Why
+from mlvajra_al.services.jobs import revising, scoring
+from mlvajra_al.services.jobs.telling import Later, Result, Tell
+from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.services.resolving import resolve
+from mlvajra_al.store import doubts, projects, ranking, turns, versions
+from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
+
+MOST_CHECKED = 20_000
+"""Of more labels a random part is checked."""
+MOST_DOUBTS = 200
+"""So many a reviewer can look at; the next examination brings what is left."""
+SHARE = 0.2
+"""Second opinions that are asked for at most, of all answers."""
+MOST_ANSWERS = 3
+"""Who still disagrees then needs a reviewer, not another voice."""
+FRONT = 100
+"""New samples that labelled ones are weighed against."""
+LOOK_AHEAD = 20
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything an examination looks at, read at once."""
+
+    project: Project
+    pool: Pool
+    revision: Revision | None
+    version: int | None
+    told: Sequence[Any]
+    """The answers that stand, about held out samples too."""
+    front: tuple[Ranked, ...]
+    people: int
+    asked: int
+
+    @property
+    def free(self) -> dict[int, list[Any]]:
+        """The answers about samples that are not held out, by position."""
+        found: dict[int, list[Any]] = defaultdict(list)
+        for row in self.told:
+            if not row.holdout:
+                found[row.position].append(row)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Labelled samples, and what models say about them that they taught nothing."""
+
+    gold: tuple[Gold, ...]
+    probabilities: Floats
+    model: Any
+    """Taught by all of them."""
+    features: Any
+
+
+def examine(store: Store, job: Job, tell: Tell) -> Result:
+    """Examine the labels of a project, and put what is found in the place of what was before."""
+    tell(0.02, "Reading the labels")
+    with store.read() as connection:
+        seen = _seen(store, connection, job.project_id, now=tell.clock())
+    rng = np.random.default_rng([seen.project.seed, seen.project.last_seq])
+    gold = _gold(seen, rng)
+    found: list[Doubt] = []
+    wanted: list[Ranked] = []
+    note = _unready(seen, gold)
+    if not note:
+        checked = _check(store, seen, gold, job_id=job.id, tell=tell)
+        tell(0.9, "Choosing what to ask again")
+        found = _doubts(seen, checked)
+        wanted, note = _second_opinions(seen, checked, found)
+        found = found[:MOST_DOUBTS]
+    examined = Examination(
+        seq=seen.project.last_seq,
+        checked=len(gold) if not _unready(seen, gold) else 0,
+        doubted=len(found),
+        second_opinions=len(wanted),
+        agreement=agreement(_independent(seen), rng=rng),
+        note=note,
+    )
+    return _written(store, examined, found=found, wanted=wanted, project=seen.project, tell=tell)
+
+
+def _seen(store: Store, connection: Connection, project_id: int, *, now: datetime) -> Seen:
+    project = projects.get(connection, project_id)
+    made = versions.listed(connection, project_id)
+    return Seen(
+        project=project,
+        pool=project_pool(store, connection, project),
+        revision=versions.latest_revision(connection, project_id),
+        version=made[-1].number if made else None,
+        told=doubts.told(connection, project_id, until_seq=project.last_seq),
+        front=ranking.front(connection, project_id, limit=FRONT),
+        people=doubts.answered_by(connection, project_id),
+        asked=doubts.asked(connection, project_id, now=now),
+    )
+
+
+def _independent(seen: Seen) -> list[Said]:
+    """Return who said what of which sample, as far as it tells how people agree as a rule.
+
+    A reviewer has seen the other answers; whom the engine asks again are the hard cases.
+    """
+    return [
+        (row.source or row.person, row.position, row.label)
+        for row in seen.told
+        if not row.adjudicates and row.strategy != doubts.SECOND_OPINION
+    ]
+
+
+def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
+    """Return the labels to check: those with enough examples, at most so many."""
+    pool, _ = resolve(seen.told, overlap=seen.project.policy.overlap)
+    pool.sort(key=lambda item: item.position)
+    if len(pool) > MOST_CHECKED:
+        kept = np.sort(rng.choice(len(pool), MOST_CHECKED, replace=False))
+        pool = [pool[place] for place in kept]
+    enough = np.flatnonzero(quality.checkable([item.label for item in pool]))
+    return tuple(pool[place] for place in enough)
+
+
+def _unready(seen: Seen, gold: Sequence[Gold]) -> str:
+    """Say why labels cannot be checked yet, or nothing."""
+    if seen.version is None or seen.revision is None:
+        return "there is no version yet"
+    if seen.revision.recipe != seen.project.recipe:
+        return "the recipe was changed, and no version has been made since"
+    return quality.unready([item.label for item in gold])
+
+
+def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tell: Tell) -> Checked:
+    prepared = revising.ready(store, seen.project, seen.pool, revision=seen.revision, tell=tell)
+    X = take(prepared.features, [item.position for item in gold])
+    y = [item.label for item in gold]
+    estimator, names = seen.project.recipe.estimator, scoring.label_names(seen.project)
+
+    def tick(done: float) -> None:
+        tell(0.1 + 0.7 * done, f"Checking {len(gold):,} labels")
+        with store.read() as connection:
+            if turns.held_up(connection, job_id, now=tell.clock()):
+                raise Later
+
+    p = quality.out_of_sample(estimator, X, y, labels=names, seed=seen.project.seed, tick=tick)
+    tick(1.0)
+    model = train(estimator, X, y, seed=seen.project.seed).model
+    return Checked(gold, p, model, prepared.features)
+
+
+def _doubts(seen: Seen, checked: Checked) -> list[Doubt]:
+    """Return the labels that look wrong, but for those that others have confirmed."""
+    names = scoring.label_names(seen.project)
+    free = seen.free
+    suspects = quality.suspects(
+        [item.label for item in checked.gold], checked.probabilities, labels=names
+    )
+    return [
+        _doubt(checked.gold[suspect.row], suspect)
+        for suspect in suspects
+        if not _settled(free[checked.gold[suspect.row].position])
+    ]
+
+
+def _doubt(item: Gold, suspect: quality.Suspect) -> Doubt:
+    return Doubt(
+        sample_key=item.sample_key,
+        position=item.position,
+        seq=item.seq,
+        label=item.label,
+        likely=suspect.likely,
+        probability=suspect.probability,
+        quality=suspect.quality,
+    )
+
+
+def _settled(rows: Sequence[Any]) -> bool:
+    """Tell whether a reviewer has decided, or several people say the same."""
+    one_voice = len(rows) > 1 and len({row.label for row in rows}) == 1
+    return one_voice or any(row.adjudicates for row in rows)
+
+
+def _second_opinions(
+    seen: Seen, checked: Checked, found: Sequence[Doubt]
+) -> tuple[list[Ranked], str]:
+    """Return what to ask again among the next new samples, or why nothing is."""
+    left = int(SHARE * len(seen.told)) - seen.asked
+    if seen.people < 2:
+        return [], "nobody is asked again: only one person has answered so far"
+    if left <= 0:
+        return [], f"nobody is asked again: {SHARE:.0%} of all answers are second opinions already"
+    positions, p = _open(seen, checked, {item.position for item in found})
+    if not positions or not seen.front:
+        return [], ""
+    again, anew = quality.worth_asking_again(
+        _answers(seen, positions),
+        p,
+        _probabilities(seen, checked, [r.position for r in seen.front]),
+    )
+    batch = max(seen.project.policy.retrain_every, LOOK_AHEAD)
+    chosen = quality.places_to_ask_again(again, anew, batch=batch)[:left]
+    free = seen.free
+    return [
+        Ranked(
+            free[positions[row]][0].sample_key,
+            positions[row],
+            Why(
+                strategy=doubts.SECOND_OPINION,
+                utility=float(1 - again[row]),
+                rank=place,
+                version=seen.version,
+                inclusion_probability=None,
+                holdout=False,
+            ),
+        )
+        for row, place in chosen
+    ], ""
+
+
+def _open(seen: Seen, checked: Checked, doubted: Collection[int]) -> tuple[list[int], Floats]:
+    """Return samples with a doubtful label or differing answers, and what models say of them."""
+    most = min(seen.people, MOST_ANSWERS)
+    may = {
+        position
+        for position, rows in seen.free.items()
+        if len(rows) < most
+        and not any(row.adjudicates for row in rows)
+        and (position in doubted or len({row.label for row in rows}) > 1)
+    }
+    labelled = [place for place, item in enumerate(checked.gold) if item.position in may]
+    known = {item.position for item in checked.gold}
+    resolved = {g.position for g in resolve(seen.told, overlap=seen.project.policy.overlap)[0]}
+    torn = sorted(may - known - resolved)
+    positions = [checked.gold[place].position for place in labelled] + torn
+    p = np.concatenate([checked.probabilities[labelled], _probabilities(seen, checked, torn)])
+    return positions, p
+
+
+def _probabilities(seen: Seen, checked: Checked, positions: Sequence[int]) -> Floats:
+    names = scoring.label_names(seen.project)
+    if not positions:
+        return np.empty((0, len(names)))
+    proba = checked.model.predict_proba(take(checked.features, np.asarray(positions)))
+    return aligned(proba, checked.model.classes_, names)
+
+
+def _answers(seen: Seen, positions: Sequence[int]) -> NDArray[np.int64]:
+    """Return who said what: a row a sample, a column a person, -1 where they said nothing."""
+    names = {name: place for place, name in enumerate(scoring.label_names(seen.project))}
+    free = seen.free
+    said = [(row, one.source or one.person, names[one.label])
+            for row, position in enumerate(positions) for one in free[position]]  # fmt: skip
+    people = {who: place for place, who in enumerate(sorted({who for _, who, _ in said}))}
+    table = np.full((len(positions), len(people)), -1, dtype=np.int64)
+    for row, who, label in said:
+        table[row, people[who]] = label
+    return table
+
+
+def _written(
+    store: Store,
+    examined: Examination,
+    *,
+    found: Sequence[Doubt],
+    wanted: Sequence[Ranked],
+    project: Project,
+    tell: Tell,
+) -> Result:
+    """Write doubts, questions and the end of the job, all or nothing."""
+
+    def operation(connection: Connection) -> Result:
+        tell.check(connection)
+        versions.lock(connection, project.id)
+        doubts.replace(connection, project.id, found)
+        doubts.withdraw(connection, project.id, now=tell.clock())
+        asked = doubts.ask(connection, project.id, wanted)
+        written = replace(examined, second_opinions=asked)
+        doubts.note(connection, project.id, written, now=tell.clock())
+        result = {"checked": examined.checked, "doubted": len(found), "asked": asked}
+        tell.settle(connection, result)
+        return result
+
+    return store.write(operation)

@@ -1,0 +1,67 @@
+"""What an examination of the labels found: how people agree, and how many labels look wrong."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Doubt, Examination
+from mlvajra_al.web.widgets import interval_of, plain, plural, value_of
+
+NOT_YET = "Labels are looked at with each version, from 50 labels on."
+ALPHA = (
+    "1 where everybody says the same, 0 where they agree as by chance. Second opinions and "
+    "reviewers' decisions do not count: the ones are asked about hard cases, the others have seen "
+    "what was said."
+)
+
+
+def doubt_line(doubt: Doubt, *, given: str, likely: str) -> None:
+    """Say why a label looks wrong."""
+    st.info(
+        f"Nobody has flagged this. The model, taught by the other labels only, would say "
+        f"**{likely}** ({doubt.probability:.0%} sure) and not {given}.",
+        icon=":material/question_mark:",
+    )
+
+
+def agreement_box(found: Examination | None) -> None:
+    """Draw what the last examination found."""
+    with st.expander("How people agree, and what was checked"):
+        if found is None:
+            st.caption(NOT_YET)
+            return
+        st.caption(plain(_checked(found)))
+        alpha = found.agreement.alpha
+        if alpha.value is None:
+            st.caption(f"How far people agree: {plain(alpha.note)}.")
+        else:
+            st.markdown(f"**Krippendorff's alpha: {value_of(alpha)}**", help=ALPHA)
+            shared = plural(found.agreement.shared, "sample")
+            st.caption(f"{interval_of(alpha)}, on {shared} that several people have answered")
+        if found.agreement.pairs:
+            st.dataframe(
+                [
+                    {
+                        "One": pair.one,
+                        "Other": pair.other,
+                        "Both answered": pair.shared,
+                        "Same answer": f"{pair.same / pair.shared:.0%}",
+                        "Kappa": "" if pair.kappa is None else f"{pair.kappa:.2f}",
+                    }
+                    for pair in found.agreement.pairs
+                ],
+                hide_index=True,
+                width="stretch",
+            )
+
+
+def _checked(found: Examination) -> str:
+    words = (
+        f"{plural(found.checked, 'label')} checked, {found.doubted:,} of them look wrong; "
+        f"{plural(found.second_opinions, 'sample')} asked again of somebody else."
+        if found.checked
+        else "Labels were not checked."
+    )
+    if not found.note:
+        return words
+    return f"{words} {found.note[0].upper()}{found.note[1:]}."

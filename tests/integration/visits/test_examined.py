@@ -1,0 +1,154 @@
+"""The review page's part about the labels themselves: which look wrong, how people agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mlvajra_al.records import (
+    Agreement,
+    Doubt,
+    Examination,
+    Measure,
+    PairAgreement,
+    Person,
+    Project,
+)
+from mlvajra_al.store import doubts
+from mlvajra_al.store.database import Store
+from mlvajra_al.web.context import now
+from tests.factories import a_person
+from tests.integration.visits.visiting import Visitor, current, press, say, words
+
+KNOWN = Measure("Krippendorff's alpha", 0.812, 0.7, 0.9, 40, "")
+UNKNOWN = Measure("Krippendorff's alpha", None, None, None, 2, "too few to say: 8 more needed")
+
+
+def doubted(store: Store, project: Project, key: str, *, quality: float = 0.03) -> None:
+    """Store that the label of the first answer about a sample looks wrong."""
+    with store.read() as connection:
+        told = doubts.told(connection, project.id, until_seq=1_000)
+    (row,) = [row for row in told if row.sample_key == key]
+    found = Doubt(key, row.position, row.seq, row.label, "spam", 1 - quality, quality)
+    with store.begin() as connection:
+        others = doubts.listed(connection, project.id, limit=50)
+        doubts.replace(connection, project.id, [*others, found])
+
+
+def examined(store: Store, project: Project, *, note: str = "", alpha: Measure = KNOWN) -> None:
+    pairs = (PairAgreement("*Ada*", "Bob", 40, 36, 0.8), PairAgreement("Ada", "Eve", 3, 3, None))
+    found = Examination(
+        seq=50,
+        checked=0 if note else 120,
+        doubted=0 if note else 4,
+        second_opinions=0 if note else 5,
+        agreement=Agreement(alpha.n, 3, alpha, pairs if alpha is KNOWN else ()),
+        note=note,
+    )
+    with store.begin() as connection:
+        doubts.note(connection, project.id, found, now=now())
+
+
+@pytest.fixture
+def ada(store: Store) -> Person:
+    return a_person(store, "Ada")
+
+
+def test_a_label_that_looks_wrong_waits_behind_what_people_flagged(
+    store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    say(store, ada, "p1", None, action="flag", why="which one?")
+    doubted(store, project, "p0")
+    page = visitor("reviewer").opens("review")
+    assert "2 samples to review" in words(page)
+    assert "which one?" in words(page)
+    assert "Nobody has flagged this" not in words(page)
+    press(page, "Next")
+    said = words(page)
+    assert "would say **spam** (97% sure) and not ham" in said
+    assert "**Ada** answered ham" in said
+
+
+@pytest.mark.parametrize(
+    ("button", "stands"),
+    [
+        ("spam", [("p0", "answer", "spam"), ("p0", "answer", "ham")]),
+        ("Leave it as ham", [("p0", "flag", None), ("p0", "answer", "ham")]),
+    ],
+)
+def test_what_a_reviewer_decides_ends_the_doubt(
+    store: Store,
+    visitor: Callable[..., Visitor],
+    project: Project,
+    ada: Person,
+    button: str,
+    stands: list[tuple[str, str, str | None]],
+) -> None:
+    say(store, ada, "p0", "ham")
+    doubted(store, project, "p0")
+    page = press(visitor("reviewer").opens("review"), button)
+    assert "Nothing to review" in words(page)
+    assert sorted(current(store, project), key=str) == sorted(stands, key=str)
+
+
+def test_the_worst_doubt_comes_first(
+    store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
+) -> None:
+    for key, quality in (("p0", 0.3), ("p1", 0.1), ("p2", 0.2)):
+        say(store, ada, key, "ham")
+        doubted(store, project, key, quality=quality)
+    page = visitor("reviewer").opens("review")
+    seen = [words(page)]
+    for _ in range(2):
+        seen.append(words(press(page, "Next")))
+    assert [sure in page for page, sure in zip(seen, ("90%", "80%", "70%"), strict=True)] == [
+        True
+    ] * 3
+
+
+def test_an_answer_that_changed_since_is_no_longer_doubted(
+    store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    doubted(store, project, "p0")
+    say(store, ada, "p0", "spam")
+    assert "Nothing to review" in words(visitor("reviewer").opens("review"))
+
+
+def test_how_people_agree_is_told_with_its_interval_and_pairs(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    examined(store, project)
+    page = visitor("reviewer").opens("review")
+    said = words(page)
+    assert "120 labels checked, 4 of them look wrong" in said
+    assert "5 samples asked again of somebody else" in said
+    assert "Krippendorff's alpha: 0.812" in said
+    assert "0.700 to 0.900, on 40 samples" in said
+    [table] = page.dataframe
+    assert table.value["Same answer"].tolist() == ["90%", "100%"]
+    assert table.value["Kappa"].tolist() == ["0.80", ""]
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        ("10 more labels are needed", "Labels were not checked. 10 more labels are needed."),
+        ("there is no version yet", "Labels were not checked. There is no version yet."),
+    ],
+)
+def test_why_nothing_was_checked_is_said(
+    store: Store, visitor: Callable[..., Visitor], project: Project, note: str, told: str
+) -> None:
+    examined(store, project, note=note, alpha=UNKNOWN)
+    said = words(visitor("reviewer").opens("review"))
+    assert told in said
+    assert "How far people agree: too few to say: 8 more needed." in said
+
+
+def test_before_the_first_look_it_says_when_that_comes(
+    visitor: Callable[..., Visitor], project: Project
+) -> None:
+    assert "from 50 labels on" in words(visitor("reviewer").opens("review"))
