@@ -14,7 +14,7 @@ from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.advice import advice_box
-from mlvajra_al.web.views.report import measured
+from mlvajra_al.web.views.report import drift_words, measured
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
@@ -53,10 +53,20 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
                     store(), person, project.name, mode=mode, now=now()
                 ),
             )
+        if words := last_drift(rows):
+            st.caption(words)
         answers = plural(state.until_retrain, "more answer")
         st.caption(f"Without this, it happens after {answers}.")
         if rows and rows[-1].version.asks:
             st.caption(f"Version {rows[-1].version.number} ranks the pool. {rows[-1].version.asks}")
+
+
+def last_drift(rows: tuple[versions.VersionRow, ...]) -> str:
+    """Say what the last full fit showed about continuing, or nothing."""
+    found = next((row.version for row in reversed(rows) if row.version.drift), None)
+    if found is None or found.drift is None:
+        return ""
+    return f"Version {found.number} was a full fit. {drift_words(found.drift)}"
 
 
 def what_happens(

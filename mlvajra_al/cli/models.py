@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -82,6 +83,7 @@ def _version(row: VersionRow) -> dict[str, Any]:
         "metrics": _metrics(row.report),
         "champion": row.is_champion,
         "asks": version.asks,
+        "drift": version.drift and asdict(version.drift),
     }
 
 

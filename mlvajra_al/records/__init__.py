@@ -29,7 +29,7 @@ from mlvajra_al.records.labelling import (
     Why,
 )
 from mlvajra_al.records.measures import Curve, Evaluation, LabelMeasures, Measure, Report, Verdict
-from mlvajra_al.records.models import Damage, Promotion, Revision, TrainingMode, Version
+from mlvajra_al.records.models import Damage, Drift, Promotion, Revision, TrainingMode, Version
 from mlvajra_al.records.people import (
     AuditEntry,
     Invitation,
@@ -73,6 +73,7 @@ __all__ = [
     "Curve",
     "Damage",
     "Doubt",
+    "Drift",
     "EstimatorName",
     "Evaluation",
     "Examination",

@@ -27,6 +27,18 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """How two models that learned the same labels in different ways differ on the same samples."""
+
+    samples: int
+    differing: float
+    """Share of them that get another label."""
+    mean: float
+    """Of the largest difference of a probability of each sample."""
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """An immutable model version: what was fitted, on what, from what."""
 
@@ -53,6 +65,8 @@ class Version:
     """Why it was fitted in full; empty for an increment."""
     asks: str = ""
     """By what strategy it ranked the pool, and why by that one, in a sentence."""
+    drift: Drift | None = None
+    """Of a full fit: how far continuing from the version before would have led away from it."""
 
 
 @dataclass(frozen=True, slots=True)

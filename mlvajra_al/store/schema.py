@@ -314,6 +314,7 @@ version = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("because", Text, nullable=False, server_default=""),
     Column("asks", Text, nullable=False, server_default=""),
+    Column("drift", JSON),
     ForeignKeyConstraint(["project_id", "parent"], ["version.project_id", "version.number"]),
 )
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import Evaluation, Promotion, Recipe, Report, Revision, Version
+from mlvajra_al.records import Drift, Evaluation, Promotion, Recipe, Report, Revision, Version
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.schema import explanation, person, project, promotion, report, revision
@@ -74,6 +74,7 @@ def _version(row: Row[Any]) -> Version:
         created_at=row.created_at,
         because=row.because,
         asks=row.asks,
+        drift=None if row.drift is None else load(Drift, row.drift),
     )
 
 

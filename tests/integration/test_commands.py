@@ -122,7 +122,17 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
     assert found[1]["parent"] == 1
     assert found[1]["mode"] == "warm_start"
     assert set(found[0]) == {
-        *("number", "created_at", "parent", "mode", "n_labels", "metrics", "champion", "asks")
+        *(
+            "number",
+            "created_at",
+            "parent",
+            "mode",
+            "n_labels",
+            "metrics",
+            "champion",
+            "asks",
+            "drift",
+        )
     }
 
     trained = json.loads(output(capsys, "train", "topics", "--full", "--json"))

@@ -19,7 +19,7 @@ from mlvajra_al.records import Answer, Column, Policy, Project, Recipe, Training
 from mlvajra_al.services import predicting, training, versions
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
-from mlvajra_al.services.jobs import demo_files, retraining, revising, snapshots, warm
+from mlvajra_al.services.jobs import demo_files, fitting, revising, snapshots, warm
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
@@ -416,7 +416,7 @@ def test_the_same_labels_give_the_same_bits(light: Store, tmp_path: Path) -> Non
     )
     before = [item for item in seen.gold if item.seq <= first.label_seq]
     replayed = replace(seen, before=tuple(before))
-    again = retraining.train(light, replayed, prepared, fit=Fit(1, first, ""), seed=second.seed)
+    again = fitting.train(light, replayed, prepared, fit=Fit(1, first, ""), seed=second.seed)
     stored = warm.estimator(light.home, second.estimator)
     assert np.array_equal(again.model.coef_, stored.coef_)
     assert np.array_equal(again.model.intercept_, stored.intercept_)
@@ -609,3 +609,39 @@ def test_the_ranking_behind_the_model_is_random(light: Store, tmp_path: Path) ->
         waiting = ranking.waiting(connection, loop.project.id)
         newest = stored_versions.latest(connection, loop.project.id)
     assert newest is not None and waiting > 500
+
+
+@pytest.mark.parametrize(("estimator", "within"), [("sgd", 0.2), ("logistic_regression", 0.01)])
+def test_a_full_fit_tells_how_far_continuing_would_have_led_away(
+    light: Store, tmp_path: Path, estimator: str, within: float
+) -> None:
+    source = tmp_path / "texts.parquet"
+    pq.write_table(texts(300), source)
+    drafted = a_text_project(replace(POLICY, full_every=3))
+    recipe = replace(drafted.recipe, estimator=estimator)  # type: ignore[arg-type]
+    loop = Rehearsal.begin(light, replace(drafted, recipe=recipe), source=source)
+    loop.work()
+    while len(loop.versions()) < 4:
+        loop.answer(10)
+        loop.work()
+    first, *between, fourth = loop.versions()
+    assert [one.drift for one in (first, *between)] == [None] * 3
+    assert (fourth.mode, fourth.because) == ("full", "every 3th fit is a full one")
+    assert fourth.drift is not None
+    assert fourth.drift.samples == 300
+    assert 0 < fourth.drift.mean <= fourth.drift.largest
+    assert fourth.drift.differing <= within
+
+
+def test_naive_bayes_has_no_drift_to_tell(light: Store, tmp_path: Path) -> None:
+    source = tmp_path / "texts.parquet"
+    pq.write_table(texts(200), source)
+    drafted = a_text_project(replace(POLICY, full_every=2))
+    recipe = replace(drafted.recipe, estimator="complement_nb")
+    loop = Rehearsal.begin(light, replace(drafted, recipe=recipe), source=source)
+    loop.work()
+    while len(loop.versions()) < 3:
+        loop.answer(10)
+        loop.work()
+    assert [one.mode for one in loop.versions()] == ["full", "partial_fit", "full"]
+    assert [one.drift for one in loop.versions()] == [None] * 3

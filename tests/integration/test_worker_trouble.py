@@ -47,12 +47,12 @@ PAUSING = """
 import logging, time
 from pathlib import Path
 from mlvajra_al import worker
-from mlvajra_al.services.jobs import retraining
+from mlvajra_al.services.jobs import fitting as room
 from mlvajra_al.store.database import Store
 
 url, home, log, fitting, go_on = arguments
 logging.basicConfig(filename=log)
-train = retraining.train
+train = room.train
 
 def pause(*args, **kwargs):
     Path(fitting).touch()
@@ -60,7 +60,7 @@ def pause(*args, **kwargs):
         time.sleep(0.02)
     return train(*args, **kwargs)
 
-retraining.train = pause
+room.train = pause
 worker.run_forever(Store.open(url, Path(home)))
 """
 

@@ -77,21 +77,26 @@ def _stability(
     store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, past: list[stopping.Past]
 ) -> Stability | None:
     """Compare with an earlier version that reads samples the same way; None if none can be."""
-    alike = {version.number: version for version in _alike(seen, prepared)}
-    before = stopping.earlier([one for one in past if one.number in alike], len(seen.gold))
+    same = {version.number: version for version in alike(seen, prepared)}
+    before = stopping.earlier([one for one in past if one.number in same], len(seen.gold))
     if before is None:
         return None
-    other = _estimator(store, alike[before.number])
+    other = _estimator(store, same[before.number])
     if other is None:
         return None
-    n = len(seen.pool)
-    rng = np.random.default_rng([seen.project.seed, STOP_SET])
-    rows = take(prepared.features, np.sort(rng.choice(n, size=min(n, STOP_SET), replace=False)))
+    rows = stop_set(seen, prepared)
     earlier, now = other.predict(rows), model.predict(rows)
     return Stability(before.number, kappa(earlier, now), float((earlier != now).mean()), len(now))
 
 
-def _alike(seen: Snapshot, prepared: Prepared) -> list[Version]:
+def stop_set(seen: Snapshot, prepared: Prepared) -> Any:
+    """Return the features of the samples on which models are held against each other."""
+    n = len(seen.pool)
+    rng = np.random.default_rng([seen.project.seed, STOP_SET])
+    return take(prepared.features, np.sort(rng.choice(n, size=min(n, STOP_SET), replace=False)))
+
+
+def alike(seen: Snapshot, prepared: Prepared) -> list[Version]:
     """Return the versions whose features are those of the one that is made."""
     if prepared.revision is None:
         return []
@@ -113,7 +118,7 @@ def _estimator(store: Store, version: Version) -> Any | None:
 def _judged(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any) -> forecasting.Judged:
     """Let versions answer about the labelled holdout samples, from few labels to today's."""
     labels = scoring.label_names(seen.project)
-    before = [one for one in _alike(seen, prepared) if one.n_labels < len(seen.gold)]
+    before = [one for one in alike(seen, prepared) if one.n_labels < len(seen.gold)]
     counts = [*(one.n_labels for one in before), len(seen.gold)]
     loaded = {
         place: model if place == len(before) else _estimator(store, before[place])

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from mlvajra_al.records import Gold, Project, Promotion, Revision, Version
 from mlvajra_al.services.versions import rolled_back_at
 
+FAR = 0.02
+"""Share of answers that continuing may change beside a full fit; beyond it, those come sooner."""
+SOONER = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -44,8 +48,9 @@ def next_fit(
         return Fit(None, None, root)
     if full:
         return Fit(newest.number, None, "a full fit was asked for")
-    if since_full(past.versions) >= project.policy.full_every:
-        return Fit(newest.number, None, f"every {project.policy.full_every}th fit is a full one")
+    due = _due(project, past.versions)
+    if due:
+        return Fit(newest.number, None, due)
     if relabelled and project.recipe.estimator == "complement_nb":
         return Fit(newest.number, None, "answers were changed")
     return Fit(newest.number, newest, "")
@@ -61,6 +66,17 @@ def _new_root(project: Project, past: Past) -> str:
     rolled_back = rolled_back_at(past.moves)
     if rolled_back is not None and rolled_back > root.created_at:
         return "the champion was rolled back"
+    return ""
+
+
+def _due(project: Project, made: Sequence[Version]) -> str:
+    """Say why a full fit is due, or nothing; sooner where continuing had led far away."""
+    every, count = project.policy.full_every, since_full(made)
+    if count >= every:
+        return f"every {every}th fit is a full one"
+    last = next((one.drift for one in reversed(made) if one.drift is not None), None)
+    if last is not None and last.differing > FAR and count >= max(1, every // SOONER):
+        return f"continuing had changed {last.differing:.1%} of the answers"
     return ""
 
 

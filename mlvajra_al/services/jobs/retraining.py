@@ -14,20 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import fanning, persistence, quality, strategies, training
+from mlvajra_al.learning import fanning, persistence, quality, strategies
 from mlvajra_al.learning.explanation import is_linear
-from mlvajra_al.learning.rows import take
-from mlvajra_al.records import Advice, Evaluation, Job, Project, Ranked, TrainingMode, Version
+from mlvajra_al.records import (
+    Advice,
+    Drift,
+    Evaluation,
+    Job,
+    Project,
+    Ranked,
+    TrainingMode,
+    Version,
+)
 from mlvajra_al.services.jobs import (
     advising,
     engine,
+    fitting,
     lineage,
     machine,
     mending,
     preparing,
     revising,
     scoring,
-    warm,
 )
 from mlvajra_al.services.jobs.engine import Done
 from mlvajra_al.services.jobs.lineage import Fit
@@ -63,6 +71,7 @@ class Thought:
     """Why a cluster did not rank though one was to; mostly empty."""
     candidates: NDArray[np.int64]
     advice: Advice
+    drift: Drift | None
 
 
 def retrain(store: Store, job: Job, tell: Tell) -> Result:
@@ -84,7 +93,7 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     fit = lineage.next_fit(
         seen.project, seen.past, full=full, relabelled=relabelled, reread=prepared.because
     )
-    fit = _continuable(store, fit, now=tell.clock())
+    fit = fitting.continuable(store, fit, now=tell.clock())
     if fit.previous is not None and nothing_new(seen, fit.previous):
         return _again(store, seen, fit.previous, tell=tell)
     thought = think(store, seen, prepared, fit=fit, tell=tell)
@@ -105,7 +114,7 @@ def _look_elsewhere(store: Store, seen: Snapshot, missing: list[str], *, tell: T
         seen.pool,
         prepared.features,
         touched=seen.touched,
-        rng=np.random.default_rng(fit_seed(project, seen.seq)),
+        rng=np.random.default_rng(fitting.seed_of(project, seen.seq)),
         known=[item.position for item in seen.gold],
     )
 
@@ -139,8 +148,8 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
     """Fit, evaluate and rank; nothing is written but the estimator's blob."""
     anew = f" anew: {fit.because}" if fit.because and seen.past.versions else ""
     tell(0.3, f"Learning from {len(seen.gold):,} labels{anew}")
-    seed = fit_seed(seen.project, seen.seq)
-    trained = train(store, seen, prepared, fit=fit, seed=seed)
+    seed = fitting.seed_of(seen.project, seen.seq)
+    trained = fitting.train(store, seen, prepared, fit=fit, seed=seed)
     blob = artefacts.put(store.home, persistence.dumps(trained.model))
     tell(0.6, "Evaluating on the holdout")
     names = scoring.label_names(seen.project)
@@ -162,6 +171,7 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
         note=best.note,
         candidates=candidates,
         advice=advising.advise(store, seen, prepared, model=trained.model, seed=seed),
+        drift=fitting.drift(store, seen, prepared, fit=fit, whole=trained, now=tell.clock()),
     )
 
 
@@ -202,41 +212,6 @@ def measure_champion(store: Store, seen: Snapshot, *, now: datetime) -> Evaluati
         return None
     answers = scorer.at(seen.pool, seen.holdout.positions)
     return seen.holdout.evaluate(answers, seen.project)
-
-
-def fit_seed(project: Project, seq: int) -> int:
-    """Return the seed of a fit: the same labels of the same project give the same one."""
-    return int(np.random.SeedSequence([project.seed, seq]).generate_state(1)[0])
-
-
-def train(
-    store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, seed: int
-) -> training.Trained:
-    """Fit on the gold of the pool, continuing where `fit` says so; the same bits every time."""
-    known = {item.position: item.label for item in seen.before}
-    return training.train(
-        seen.project.recipe.estimator,
-        take(prepared.features, [item.position for item in seen.gold]),
-        [item.label for item in seen.gold],
-        seed=seed,
-        previous=fit.previous and warm.estimator(store.home, fit.previous.estimator),
-        new=np.array([known.get(item.position) != item.label for item in seen.gold]),
-        labels=scoring.label_names(seen.project),
-    )
-
-
-def _continuable(store: Store, fit: Fit, *, now: datetime) -> Fit:
-    """Return how to fit; in full where the version to continue from is damaged."""
-    if fit.previous is None:
-        return fit
-    try:
-        warm.estimator(store.home, fit.previous.estimator)
-    except Damaged as error:
-        log.warning("a full fit instead of an increment: %s", error)
-        mending.react(store, fit.previous.project_id, error, now=now)
-        number = fit.previous.number
-        return Fit(number, None, f"version {number}, to continue from, is damaged ({error.path})")
-    return fit
 
 
 def write(
@@ -317,6 +292,7 @@ def _version(
         created_at=now,
         because=fit.because,
         asks=thought.ranking.reason,
+        drift=thought.drift,
     )
 
 

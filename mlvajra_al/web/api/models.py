@@ -180,6 +180,7 @@ def public_version(row: VersionRow) -> dict[str, Any]:
         "trigger": version.trigger,
         "duration_s": version.duration_s,
         "asks": version.asks,
+        "drift": version.drift,
     }
 
 

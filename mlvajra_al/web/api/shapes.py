@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, create_model
 
-from mlvajra_al.records import Annotation, Job, Measure, Progress, Project, Recipe
+from mlvajra_al.records import Annotation, Drift, Job, Measure, Progress, Project, Recipe
 from mlvajra_al.services.export_formats import MEDIA_TYPES
 
 HIDDEN_OF_PROJECT = frozenset({"id", "seed", "holdout_threshold"})
@@ -120,6 +120,7 @@ class VersionLine(BaseModel):
     trigger: str
     duration_s: float
     asks: str
+    drift: Drift | None
 
 
 class VersionMade(VersionLine):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Label, Measure, Project, Report
+from mlvajra_al.records import Drift, Label, Measure, Project, Report
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.widgets import (
@@ -46,6 +46,21 @@ def evidence(row: VersionRow) -> None:
         f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}"
         + (f"; a full fit: {plain(row.version.because)}." if row.version.because else ".")
         + (f" What it asked next: {plain(row.version.asks)}" if row.version.asks else "")
+        + (f" {drift_words(row.version.drift)}" if row.version.drift else "")
+    )
+
+
+def drift_words(drift: Drift) -> str:
+    """Say how far continuing would have led away from a full fit."""
+    if not drift.differing:
+        return (
+            f"Continuing from the version before would have answered {drift.samples:,} samples "
+            f"alike; probabilities differ by {drift.mean:.3f} on average."
+        )
+    return (
+        f"Continuing from the version before would have answered {drift.differing:.1%} of "
+        f"{drift.samples:,} samples differently; probabilities differ by {drift.mean:.3f} on "
+        "average."
     )
 
 

@@ -13,7 +13,7 @@ from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.pipeline import build_estimator
-from mlvajra_al.learning.training import train
+from mlvajra_al.learning.training import drift, train
 from mlvajra_al.records import EstimatorName
 
 ESTIMATORS: list[EstimatorName] = [
@@ -147,3 +147,54 @@ def test_a_forest_of_ten_labels_is_quick_enough() -> None:
     model = train("random_forest", X[order[:300]], y[order[:300]], seed=0).model
     assert time.process_time() - started < 3
     assert model.score(X[order[300:]], y[order[300:]]) > 0.9
+
+
+def test_drift_is_what_two_models_say_differently_of_the_same_rows() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = np.where(X[:, 0] + 0.3 * rng.normal(size=400) > 0, "ham", "spam")
+    one = train("sgd", X[:200], y[:200], seed=0).model
+    other = train("sgd", X, y, seed=0).model
+    found = drift(one, other, X)
+
+    said = one.predict(X) != other.predict(X)
+    assert found.samples == 400
+    assert found.differing == pytest.approx(said.mean())
+    assert 0 < found.mean < found.largest <= 1
+    assert drift(other, one, X) == found
+    assert drift(one, one, X).largest == 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_was_learned_in_whatever_steps_the_warm_model_is_the_full_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(300, 6))
+    y = rng.choice(["ham", "spam"], 300)
+    y[X[:, 0] > 0.2] = "ham"
+    known = 40
+    model = train("logistic_regression", X[:known], y[:known], seed=seed).model
+    while known < 300:
+        known = min(300, known + int(rng.integers(1, 60)))
+        changed = rng.integers(0, known, 3)
+        y[changed] = rng.choice(["ham", "spam"], 3)
+        model = train("logistic_regression", X[:known], y[:known], seed=seed, previous=model).model
+        whole = train("logistic_regression", X[:known], y[:known], seed=seed).model
+        assert drift(model, whole, X).largest < 2e-3
+        assert model.classes_.tolist() == whole.classes_.tolist() == ["ham", "spam"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_naive_bayes_in_whatever_steps_is_naive_bayes_at_once(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = sparse.csr_matrix(rng.poisson(0.5, size=(200, 30)).astype(float))
+    y = rng.choice(["a", "b", "c"], 200)
+    known = 50
+    model = train("complement_nb", X[:known], y[:known], seed=seed).model
+    while known < 200:
+        before, known = known, min(200, known + int(rng.integers(1, 40)))
+        fresh = np.arange(known) >= before
+        model = train(
+            "complement_nb", X[:known], y[:known], seed=seed, previous=model, new=fresh
+        ).model
+        whole = train("complement_nb", X[:known], y[:known], seed=seed).model
+        assert drift(model, whole, X).largest < 1e-12

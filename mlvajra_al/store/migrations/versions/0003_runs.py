@@ -91,3 +91,4 @@ def _advice() -> None:
 
 def _asks() -> None:
     op.add_column("version", sa.Column("asks", sa.Text(), nullable=False, server_default=""))
+    op.add_column("version", sa.Column("drift", sa.JSON(), nullable=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mlvajra_al.records import Gold, Policy, Project, Promotion, Recipe, Revision, Version
+from mlvajra_al.records import Drift, Gold, Policy, Project, Promotion, Recipe, Revision, Version
 from mlvajra_al.services.jobs.lineage import Fit, Past, changed, next_fit, since_full
 from tests.factories import NOW, a_draft
 
@@ -141,3 +141,20 @@ def test_a_label_that_is_gone_or_different_counts_as_changed() -> None:
     assert not changed(before, [*before, Gold("c", 3, "ham", 3)])
     assert changed(before, before[:1])
     assert changed(before, [before[0], Gold("b", 2, "ham", 4)])
+
+
+def drifted(number: int, share: float) -> Version:
+    made = a_version(number, parent=number - 1, mode="full")
+    return replace(made, drift=Drift(2_000, share, share, share))
+
+
+def test_full_fits_come_sooner_where_continuing_had_led_far_away() -> None:
+    project = replace(PROJECT, policy=Policy(full_every=9))
+    near, far = drifted(2, 0.01), drifted(2, 0.031)
+    later = [a_version(n, parent=n - 1) for n in range(3, 6)]
+    assert decide(FIRST, near, *later, project=project).because == ""
+    assert decide(FIRST, far, later[0], project=project).because == ""
+    assert decide(FIRST, far, *later[:2], project=project).because == (
+        "continuing had changed 3.1% of the answers"
+    )
+    assert decide(FIRST, far, drifted(3, 0.0), *later[1:], project=project).because == ""

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from mlvajra_al.records import (
     Attribution,
     Curve,
+    Drift,
     Evaluation,
     FeatureImportance,
     GlobalExplanation,
@@ -267,3 +268,14 @@ def test_pixels_are_drawn_for_each_label_by_its_shown_name() -> None:
     assert "over 7 samples of the pool" in words(app)
     assert [item.value for item in app.markdown] == ["**Wanted**", "**gone**"]
     assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize(
+    ("drift", "said"),
+    [
+        (Drift(2_000, 0.0031, 0.02, 0.4), "would have answered 0.3% of 2,000 samples differently"),
+        (Drift(500, 0.0, 0.0004, 0.001), "would have answered 500 samples alike"),
+    ],
+)
+def test_a_full_fit_says_how_far_continuing_would_have_led_away(drift: Drift, said: str) -> None:
+    assert said in report.drift_words(drift)

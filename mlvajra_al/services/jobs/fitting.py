@@ -1,0 +1,82 @@
+"""Fit one estimator for a version, or go on from the one before, and tell how far that led away."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from mlvajra_al.errors import Damaged
+from mlvajra_al.learning import training
+from mlvajra_al.learning.rows import take
+from mlvajra_al.records import Drift, Project
+from mlvajra_al.services.jobs import advising, mending, scoring, warm
+from mlvajra_al.services.jobs.lineage import Fit
+from mlvajra_al.services.jobs.revising import Prepared
+from mlvajra_al.services.jobs.snapshots import Snapshot
+from mlvajra_al.store.database import Store
+
+log = logging.getLogger(__name__)
+
+
+def seed_of(project: Project, seq: int) -> int:
+    """Return the seed of a fit: the same labels of the same project give the same one."""
+    return int(np.random.SeedSequence([project.seed, seq]).generate_state(1)[0])
+
+
+def train(
+    store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, seed: int
+) -> training.Trained:
+    """Fit on the gold of the pool, continuing where `fit` says so; the same bits every time."""
+    known = {item.position: item.label for item in seen.before}
+    return training.train(
+        seen.project.recipe.estimator,
+        take(prepared.features, [item.position for item in seen.gold]),
+        [item.label for item in seen.gold],
+        seed=seed,
+        previous=fit.previous and warm.estimator(store.home, fit.previous.estimator),
+        new=np.array([known.get(item.position) != item.label for item in seen.gold]),
+        labels=scoring.label_names(seen.project),
+    )
+
+
+def drift(
+    store: Store,
+    seen: Snapshot,
+    prepared: Prepared,
+    *,
+    fit: Fit,
+    whole: training.Trained,
+    now: datetime,
+) -> Drift | None:
+    """Hold a full fit against what continuing would have made; None where nothing could go on.
+
+    Naive Bayes only counts: what it learns in parts is what it learns at once.
+    """
+    newest = next(iter(reversed(advising.alike(seen, prepared))), None)
+    exact = seen.project.recipe.estimator == "complement_nb"
+    if whole.mode != "full" or fit.parent is None or newest is None or exact:
+        return None
+    going_on = continuable(store, replace(fit, previous=newest), now=now)
+    if going_on.previous is None:
+        return None
+    continued = train(store, seen, prepared, fit=going_on, seed=seed_of(seen.project, seen.seq))
+    if continued.mode == "full":
+        return None
+    return training.drift(continued.model, whole.model, advising.stop_set(seen, prepared))
+
+
+def continuable(store: Store, fit: Fit, *, now: datetime) -> Fit:
+    """Return how to fit; in full where the version to continue from is damaged."""
+    if fit.previous is None:
+        return fit
+    try:
+        warm.estimator(store.home, fit.previous.estimator)
+    except Damaged as error:
+        log.warning("a full fit instead of an increment: %s", error)
+        mending.react(store, fit.previous.project_id, error, now=now)
+        number = fit.previous.number
+        return Fit(number, None, f"version {number}, to continue from, is damaged ({error.path})")
+    return fit
