@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.learner import IncrementalLearner
 from mlvajra_al.learning.pipeline import build_estimator
+from mlvajra_al.learning.settling import settled
 from mlvajra_al.records import Drift, EstimatorName, TrainingMode
 
 REPLAYED = 190
@@ -46,12 +47,13 @@ def train(
 ) -> Trained:
     """Fit a classifier on the labelled rows, or continue from the previous one.
 
-    Logistic regression starts warm; SGD and complement naive Bayes learn the new rows by
-    `partial_fit` (SGD beside replayed ones; naive Bayes only counts, so that this equals a
-    full fit); trees are always fitted in full. So is everything when the labels or the
-    features are not those of `previous`, which is never changed. Naive Bayes cannot unlearn:
-    pass no `previous` after a label was changed. One thread, so that the same input and seed
-    give the same bits.
+    Logistic regression starts warm and ends by the rule of a full fit, on all rows, so that
+    nothing adds up from one increment to the next. SGD and complement naive Bayes learn the new
+    rows by `partial_fit`: naive Bayes only counts, so that this equals a full fit; SGD, beside
+    replayed rows, drifts from one. Trees are always fitted in full: more trees beside those of
+    fewer labels are another forest. So is everything when the labels or the features are not
+    those of `previous`, which is never changed. `partial_fit` cannot unlearn: pass no `previous`
+    after a label was changed. One thread, so that the same input and seed give the same bits.
 
     Parameters
     ----------
@@ -85,16 +87,16 @@ def train(
     ...       previous=first.model).mode
     'warm_start'
     """
-    y = np.asarray(y)
-    codes, names = pd.factorize(y.astype(object), sort=True)
-    classes = np.asarray(names, dtype=y.dtype)
+    codes, names = pd.factorize(np.asarray(y, dtype=object), sort=True)
+    classes = np.asarray(list(names))
     _require_two(classes, labels)
     known = previous if previous is not None and _continues(previous, X, classes) else None
-    fresh = np.ones(len(y), dtype=bool) if new is None else np.asarray(new, dtype=bool)
+    fresh = np.ones(len(codes), dtype=bool) if new is None else np.asarray(new, dtype=bool)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough is good enough
         if estimator == "logistic_regression":
             return _train_logistic(X, codes, classes=classes, seed=seed, previous=known)
+        y = classes[codes]
         if known is not None and hasattr(known, "partial_fit"):
             return _train_on_new(known, X, y, fresh=fresh, seed=seed)
         learner = IncrementalLearner(build_estimator(estimator, seed=seed), random_state=seed)
@@ -126,6 +128,10 @@ def _train_logistic(
     Labels go in as numbers: of 100,000 names, looking through them again and again takes longer
     than learning ten more.
     """
+    if previous is not None and settled(previous, X, codes):
+        same = copy.deepcopy(previous)
+        same.n_iter_ = np.zeros_like(previous.n_iter_)
+        return Trained(same, "warm_start")
     used = _columns_that_occur(X) if sparse.issparse(X) else slice(None)
     model = build_estimator("logistic_regression", seed=seed)
     if previous is not None:
