@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlvajra_al.records import Gold, Project, Promotion, Revision, Version
+from mlvajra_al.records import EstimatorName, Gold, Project, Promotion, Revision, Version
 from mlvajra_al.services.versions import rolled_back_at
 
 FAR = 0.02
 """Share of answers that continuing may change beside a full fit; beyond it, those come sooner."""
 SOONER = 3
+UNABLE_TO_FORGET: tuple[EstimatorName, ...] = ("sgd", "complement_nb")
+"""Estimators that learn by `partial_fit`: what was once learned, a retracted label too, stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def next_fit(
     due = _due(project, past.versions)
     if due:
         return Fit(newest.number, None, due)
-    if relabelled and project.recipe.estimator == "complement_nb":
+    if relabelled and project.recipe.estimator in UNABLE_TO_FORGET:
         return Fit(newest.number, None, "answers were changed")
     return Fit(newest.number, newest, "")
 

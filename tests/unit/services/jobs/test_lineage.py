@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mlvajra_al.records import Drift, Gold, Policy, Project, Promotion, Recipe, Revision, Version
+import pytest
+
+from mlvajra_al.records import (
+    Drift,
+    EstimatorName,
+    Gold,
+    Policy,
+    Project,
+    Promotion,
+    Recipe,
+    Revision,
+    Version,
+)
 from mlvajra_al.services.jobs.lineage import Fit, Past, changed, next_fit, since_full
 from tests.factories import NOW, a_draft
 
@@ -127,10 +139,13 @@ def test_a_promotion_forwards_starts_no_new_line() -> None:
     assert decide(FIRST, SECOND, moves=moves).previous == SECOND
 
 
-def test_naive_bayes_cannot_unlearn_and_others_need_not() -> None:
-    bayes = Recipe(PROJECT.recipe.columns, "complement_nb")
-    project = replace(PROJECT, recipe=bayes)
-    first = replace(FIRST, recipe=bayes)
+@pytest.mark.parametrize("estimator", ["complement_nb", "sgd"])
+def test_what_learns_by_adding_cannot_unlearn_and_others_need_not(
+    estimator: EstimatorName,
+) -> None:
+    adding = Recipe(PROJECT.recipe.columns, estimator)
+    project = replace(PROJECT, recipe=adding)
+    first = replace(FIRST, recipe=adding)
     assert decide(first, project=project, relabelled=True).because == "answers were changed"
     assert decide(first, project=project).previous == first
     assert decide(FIRST, relabelled=True).previous == FIRST
