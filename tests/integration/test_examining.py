@@ -15,7 +15,15 @@ import pytest
 
 from mlvajra_al import worker
 from mlvajra_al.records import Answer, Claim, Column, Examination, Person, Policy, Recipe
-from mlvajra_al.services import advice, claiming, labelling, resolving, reviewing, training
+from mlvajra_al.services import (
+    advice,
+    claiming,
+    importing,
+    labelling,
+    resolving,
+    reviewing,
+    training,
+)
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining
 from mlvajra_al.services.reviewing import Decision
@@ -295,3 +303,62 @@ def test_a_correction_keeps_why_its_person_was_asked(
             told = doubts.told(connection, rehearsal.project.id, until_seq=10_000)
         (mine,) = [r for r in told if (r.sample_key, r.person) == (claim.sample_key, "Bob")]
         assert (mine.label, mine.strategy) == (label, doubts.SECOND_OPINION)
+
+
+def bring_labels(rehearsal: Rehearsal, folder: Path, count: int) -> set[str]:
+    """Import samples that come with labels, every tenth of them wrong; return the wrong ones."""
+    rng = np.random.default_rng(2)
+    truth = rng.choice(["ham", "spam"], size=count, p=[0.6, 0.4])
+    keys = [f"old{i}" for i in range(count)]
+    bodies = [" ".join([*rng.choice(WORDS[one], 3), f"o{i}"]) for i, one in enumerate(truth)]
+    given = [OTHER[one] if i % 10 == 0 else str(one) for i, one in enumerate(truth)]
+    source = folder / "old.parquet"
+    columns = {"id": keys, "body": bodies, "label": truth.tolist(), "given": given}
+    pq.write_table(pa.table(columns), source)
+    now = worker.utc_now()
+    importing.start_import(
+        rehearsal.store, rehearsal.admin, "texts", uri=source, labels_from="given", now=now
+    )
+    return set(keys[::10])
+
+
+def test_imported_labels_are_doubted_and_asked_of_people(
+    store: Store, tmp_path: Path, ada: Person, bob: Person
+) -> None:
+    rehearsal = begin(store, tmp_path)
+    wrong = bring_labels(rehearsal, tmp_path, 150)
+    rehearsal.work()
+    given = []
+    for person in (ada, bob, ada, bob):
+        given += answer(rehearsal, person, 20)
+        rehearsal.work()
+
+    doubted = {d.sample_key for d in advice.doubted(store, rehearsal.admin, "texts", limit=200)}
+    second = [claim for claim in given if claim.why.strategy == doubts.SECOND_OPINION]
+    assert second
+    assert {claim.sample_key for claim in second} <= wrong
+    assert doubted <= wrong
+    assert not doubted & {claim.sample_key for claim in second}
+    assert examined(rehearsal).agreement.people == 0
+
+
+def test_labels_are_checked_once_the_label_set_has_grown(
+    store: Store, tmp_path: Path, ada: Person, bob: Person
+) -> None:
+    rehearsal = begin(store, tmp_path)
+    for _ in range(4):
+        answer(rehearsal, ada, 25, wrong=every_tenth())
+        answer(rehearsal, bob, 5)
+        rehearsal.work()
+    before = examined(rehearsal)
+    grown = project_services.make_labels(["ham", "spam", "other"])
+    now = worker.utc_now()
+    project_services.set_labels(store, rehearsal.admin, "texts", labels=grown, now=now)
+    answer(rehearsal, bob, 25)
+    rehearsal.work()
+
+    after = examined(rehearsal)
+    assert after.seq > before.seq
+    assert after.checked > before.checked
+    found = advice.doubted(store, rehearsal.admin, "texts", limit=200)
+    assert {doubt.likely for doubt in found} <= {"ham", "spam"}
