@@ -182,9 +182,11 @@ def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_p
     path = tmp_path / "good.csv"
     path.write_text("id,body\n1,some words\n")
     with opened() as store, store.begin() as connection:
-        # Somebody else's worker seems to live, so the command waits for it.
+        # Somebody else's worker seems to live, so the command waits for it; its clock is ahead,
+        # that it does so for long enough.
+        seen = now() + 0.9 * processes.SILENT
         processes.report(
-            connection, "elsewhere", kind="worker", started_at=now(), now=now(), doing=""
+            connection, "elsewhere", kind="worker", started_at=seen, now=seen, doing=""
         )
     waiting = subprocess.Popen(
         [MLVAJRA, *CREATE.split(), path], env=os.environ, stderr=subprocess.PIPE, text=True
