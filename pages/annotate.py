@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import Action, Person, Project
+from mlvajra_al.records import Action, Annotation, Person, Project
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import answers
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.views.names import answer_words
 
 PER_PAGE = 10
 SAID = {"skip": "skipped", "flag": "flagged"}
@@ -91,7 +93,6 @@ def my_answers(person: Person, project: Project) -> None:
 
 def _row(project: Project, person: Person, said: answers.Said) -> None:
     event = said.annotation
-    names = {label.name: label.display for label in project.labels}
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         with st.container(gap=None):
             st.markdown(widgets.plain(said.beginning) or "*(empty)*")
@@ -100,20 +101,45 @@ def _row(project: Project, person: Person, said: answers.Said) -> None:
             words.append(f"“{event.comment}”" if event.comment else "")
             st.caption(widgets.plain(" · ".join(word for word in words if word)))
         with st.container(width=320, horizontal=True, vertical_alignment="center"):
-            chosen = st.selectbox(
-                "Label",
-                list(names),
-                index=list(names).index(event.label) if event.label in names else None,
-                format_func=lambda name: names[name],
-                placeholder="Give it a label",
-                label_visibility="collapsed",
-                key=f"change_{event.event_id}",
-            )
+            chosen = (_several if project.multilabel else _one)(project, event)
             back = st.button("Take back", key=f"back_{event.event_id}")
     if back:
         _change(project, person, said, None)
     elif chosen is not None and chosen != event.label:
         _change(project, person, said, chosen)
+
+
+def _one(project: Project, event: Annotation) -> str | None:
+    """Draw the label that was given, to be changed."""
+    names = {label.name: label.display for label in project.labels}
+    return st.selectbox(
+        "Label",
+        list(names),
+        index=list(names).index(event.label) if event.label in names else None,
+        format_func=lambda name: names[name],
+        placeholder="Give it a label",
+        label_visibility="collapsed",
+        key=f"change_{event.event_id}",
+    )
+
+
+def _several(project: Project, event: Annotation) -> str | None:
+    """Draw the labels that were given, to be changed at once: one after another would be lost."""
+    names = {label.name: label.display for label in project.labels}
+    before = None if event.label is None else project.names_in(event.label)
+    words = answer_words(project, event.label) or "Give it labels"
+    with st.popover(widgets.plain(widgets.shorten(words, 30)), width="stretch"):
+        given = st.pills(
+            "Labels",
+            list(names),
+            default=before or [],
+            selection_mode="multi",
+            format_func=lambda name: widgets.plain(names[name]),
+            key=f"change_{event.event_id}",
+        )
+        if st.button("Save", type="primary", key=f"save_{event.event_id}"):
+            return to_text(given)
+    return None
 
 
 def _change(project: Project, person: Person, said: answers.Said, label: str | None) -> None:

@@ -13,7 +13,7 @@ from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.importance import feature_importance, image_importance
-from mlvajra_al.web.views.names import by_name, choose_label, display, told_apart
+from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
@@ -116,10 +116,9 @@ def recent(person: Person, project: Project) -> dict[str, str]:
     """Return the keys and first words of samples answered last."""
     answers = overview.recent_answers(store(), person, project.name)
     words = overview.beginnings(store(), person, project.name, [item.position for item in answers])
-    labels = {label.name: label.display for label in project.labels}
     return told_apart(
         {
-            item.sample_key: f"{labels.get(item.label or '', item.label)}: {text}"
+            item.sample_key: f"{answer_words(project, item.label)}: {text}"
             for item, text in zip(answers, words, strict=True)
         }
     )
@@ -179,7 +178,7 @@ def answered(person: Person, project: Project, job: Job) -> None:
         card = overview.card_of(store(), person, project.name, row)
         reasons(project, answer.explanation, card, narrow=True)
         return
-    st.markdown(f"### {plain(answer.label)}")
+    st.markdown(f"### {plain(answer_words(project, answer.label))}")
     labels = by_name(project)
     look.show(explanations.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Annotation, Person, Project
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import advice, reviewing
 from mlvajra_al.services.reviewing import Case, Decision
 from mlvajra_al.web import widgets
@@ -12,6 +13,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.views.agreement import agreement_box, doubt_line
+from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
 ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
@@ -85,8 +87,7 @@ def _words(project: Project, event: Annotation) -> str:
 
 
 def _display(project: Project, label: str | None) -> str:
-    names = {label.name: label.display for label in project.labels}
-    return widgets.plain(widgets.shorten(names.get(label or "", ""), 60))
+    return widgets.plain(widgets.shorten(answer_words(project, label), 60))
 
 
 def _decide(project: Project, person: Person, case: Case) -> None:
@@ -95,16 +96,9 @@ def _decide(project: Project, person: Person, case: Case) -> None:
     comment = st.text_input(
         "Comment", placeholder="Why (may stay empty)", key=f"why_{case.sample_key}", max_chars=2_000
     )
-    with st.container(horizontal=True):
-        for label in project.labels:
-            if st.button(
-                widgets.plain(label.display),
-                key=f"give_{case.sample_key}_{label.name}",
-                help=widgets.plain(label.definition) or None,
-                type="primary",
-            ):
-                settled = Decision(case.sample_key, "label", label.name, comment)
-                _settle(project, person, settled)
+    chosen = (_several if project.multilabel else _one)(project, case)
+    if chosen is not None:
+        _settle(project, person, Decision(case.sample_key, "label", chosen, comment))
     stays = _display(project, case.label)
     with st.container(horizontal=True):
         if st.button(
@@ -116,6 +110,39 @@ def _decide(project: Project, person: Person, case: Case) -> None:
         leave = f"Leave it as {stays}" if stays else "Leave it without a label"
         if st.button(leave, key=f"leave_{case.sample_key}"):
             _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
+
+
+def _one(project: Project, case: Case) -> str | None:
+    """Draw a button for each label, and return the one that was pressed."""
+    with st.container(horizontal=True):
+        for label in project.labels:
+            if st.button(
+                widgets.plain(label.display),
+                key=f"give_{case.sample_key}_{label.name}",
+                help=widgets.plain(label.definition) or None,
+                type="primary",
+            ):
+                return label.name
+    return None
+
+
+def _several(project: Project, case: Case) -> str | None:
+    """Draw the labels to choose from, those first that most people gave; return what is decided."""
+    names = {label.name: label.display for label in project.labels}
+    answers = [project.names_in(one.label) for one in case.said if one.label is not None]
+    given = [name for name in names if 2 * sum(name in one for one in answers) > len(answers)]
+    chosen = st.pills(
+        "Labels",
+        list(names),
+        default=given,
+        selection_mode="multi",
+        format_func=lambda name: widgets.plain(names[name]),
+        key=f"give_{case.sample_key}",
+    )
+    words = f"Give it {widgets.plural(len(chosen), 'label')}" if chosen else "None of these"
+    if st.button(words, key=f"decide_{case.sample_key}", type="primary"):
+        return to_text(chosen)
+    return None
 
 
 def _settle(project: Project, person: Person, decision: Decision) -> None:

@@ -62,6 +62,7 @@ HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for te
 HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
 RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
+Multilabel = Annotated[bool, typer.Option(help="A sample may have several labels, or none.")]
 Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
 
 
@@ -88,6 +89,7 @@ def create(  # the flags of one command are one form, not a call from code
     estimator: Learner = "logistic_regression",
     guidelines: Guidelines = None,
     seed: Seed = None,
+    multilabel: Multilabel = False,
 ) -> None:
     """Make a project from a file: its columns, its labels, how it asks; then import the file."""
     from mlvajra_al.records import Policy
@@ -107,6 +109,7 @@ def create(  # the flags of one command are one form, not a call from code
     wanted = _drafted(name, words(labels), inputs=inputs, estimator=estimator, seed=seed)
     special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
     wanted = replace(wanted, policy=policy, guidelines=_read(guidelines), **special)
+    wanted = replace(wanted, multilabel=multilabel)
     _create(wanted, place, labels_from=labels_from)
 
 

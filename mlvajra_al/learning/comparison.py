@@ -87,28 +87,83 @@ def compare(
     guesses = (old.argmax(axis=1), new.argmax(axis=1)) if len(truth) else (truth, truth)
     wins = int(np.sum((guesses[1] == truth) & (guesses[0] != truth)))
     losses = int(np.sum((guesses[0] == truth) & (guesses[1] != truth)))
-    values: tuple[float | None, float | None] = (None, None)
-    difference, p_value, better = unknown(metric, len(truth), note), None, False
+    difference, values, p_value = unknown(metric, len(truth), note), None, None
     if not note:
         values, difference = _paired(metric, truth, guesses, len(labels), rng=rng)
         p_value = float(binom.sf(wins - 1, wins + losses, 0.5))
+    return verdict(
+        (champion, challenger),
+        difference,
+        right=(losses, wins),
+        values=values,
+        p_value=p_value,
+        alpha=alpha,
+        words=f"version {challenger} is right on {wins} samples where version {champion} is "
+        f"wrong, and wrong on {losses} where it is right",
+    )
+
+
+def verdict(
+    versions: tuple[int, int],
+    difference: Measure,
+    *,
+    right: tuple[int, int],
+    values: tuple[float, float] | None,
+    p_value: float | None,
+    alpha: float,
+    words: str,
+    nearer: bool = False,
+) -> Verdict:
+    """Return what a paired comparison comes to; pairs name the champion first.
+
+    Parameters
+    ----------
+    versions : tuple of int
+    difference : Measure
+        Without a value where there are too few samples; its note then says so.
+    right : tuple of int
+        Samples on which only one of the two is right, or nearer to being so.
+    values : tuple of float, or None
+        The headline measure of both.
+    p_value : float or None
+        Of the challenger being better by chance.
+    alpha : float
+    words : str
+        What was found on how many samples.
+    nearer : bool
+        Whether samples count on which a version is nearer without being right.
+
+    Returns
+    -------
+    Verdict
+
+    Examples
+    --------
+    >>> verdict((1, 2), Measure("macro F1", 0.1, 0.0, 0.2, 90), right=(0, 14), values=(0.7, 0.8),
+    ...         p_value=0.0001, alpha=0.001, words="it is right more often").advice
+    'promote version 2: it is right more often'
+    """
+    (champion, challenger), (losses, wins) = versions, right
+    better, advice = False, difference.note
+    if p_value is not None:
         better = p_value <= alpha and (difference.value or 0.0) >= 0
-    worse = not note and float(binom.sf(losses - 1, wins + losses, 0.5)) <= alpha
+        worse = float(binom.sf(losses - 1, wins + losses, 0.5)) <= alpha
+        advice = _advice(versions, words, better=better, worse=worse) + ("" if alpha else SPENT)
+    before, after = values or (None, None)
     return Verdict(
         champion=champion,
         challenger=challenger,
-        n=len(truth),
-        metric=metric,
-        champion_value=values[0],
-        challenger_value=values[1],
+        n=difference.n,
+        metric=difference.name,
+        champion_value=before,
+        challenger_value=after,
         difference=difference,
         only_champion_right=losses,
         only_challenger_right=wins,
         p_value=p_value,
         better=better,
-        advice=note
-        or _advice((champion, challenger), (losses, wins), better=better, worse=worse)
-        + ("" if alpha else SPENT),
+        advice=advice,
+        nearer=nearer,
     )
 
 
@@ -140,17 +195,13 @@ def _score(shares: NDArray[Any], into: NDArray[Any], k: int, place: int | None) 
     return macro_f1(tables) if place is None else f1(tables)[:, place]
 
 
-def _advice(versions: tuple[int, int], right: tuple[int, int], *, better: bool, worse: bool) -> str:
+def _advice(versions: tuple[int, int], words: str, *, better: bool, worse: bool) -> str:
     champion, challenger = versions
-    counts = (
-        f"version {challenger} is right on {right[1]} samples where version {champion} is wrong, "
-        f"and wrong on {right[0]} where it is right"
-    )
     if better:
-        return f"promote version {challenger}: {counts}"
+        return f"promote version {challenger}: {words}"
     if worse:
-        return f"keep version {champion}: {counts}"
-    return f"too close to say: {counts}; keep version {champion} until there are more answers"
+        return f"keep version {champion}: {words}"
+    return f"too close to say: {words}; keep version {champion} until there are more answers"
 
 
 def spending(k: int) -> float:

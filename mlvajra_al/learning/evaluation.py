@@ -12,16 +12,16 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlvajra_al.learning import curves
 from mlvajra_al.learning.comparison import compare, spending
 from mlvajra_al.learning.intervals import (
     FEWEST,
-    FEWEST_OF_A_LABEL,
     Floats,
     bounded,
     checked,
@@ -30,14 +30,12 @@ from mlvajra_al.learning.intervals import (
     unknown,
 )
 from mlvajra_al.learning.metrics import METRICS, f1, precision, rarer, recall
-from mlvajra_al.records import Curve, Evaluation, LabelMeasures, Measure
+from mlvajra_al.records import Evaluation, LabelMeasures, Measure
 
 __all__ = ["METRICS", "aligned", "compare", "evaluate", "posterior", "spending"]
 
 FEWEST_TO_BOOTSTRAP = 200
 RESAMPLES = 400
-CURVE_POINTS = 200
-BINS = 10
 
 
 def aligned(proba: ArrayLike, classes: Sequence[str], labels: Sequence[str]) -> Floats:
@@ -113,7 +111,7 @@ def evaluate(
     )
     measures = tuple(_measures(confusion, truth, p, labels, rng=rng))
     macro = next(measure for measure in measures if measure.name == "macro F1")
-    enough = len(truth) >= FEWEST
+    has = np.eye(len(labels), dtype=bool)[truth]
     return Evaluation(
         n=len(truth),
         labels=tuple(labels),
@@ -121,8 +119,8 @@ def evaluate(
         measures=measures,
         per_label=per_label,
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
-        precision_recall=_curves(_precision_recall, truth, p, labels) if enough else (),
-        calibration=_curves(_calibration, truth, p, labels) if enough else (),
+        precision_recall=curves.precision_recall(has, p, labels),
+        calibration=curves.calibration(has, p, labels),
     )
 
 
@@ -138,21 +136,49 @@ def _label_measures(
     confusion: NDArray[np.int64], place: int, labels: Sequence[str], *, rng: np.random.Generator
 ) -> LabelMeasures:
     """Measure one label against the rest on a two by two table."""
-    label, support, n = labels[place], int(confusion[place].sum()), int(confusion.sum())
-    names = [f"{what} ({label})" for what in ("precision", "recall", "F1")]
-    note = too_few(confusion.sum(axis=1), labels, of=[place])
-    if note:
-        return LabelMeasures(label, support, *(unknown(name, n, note) for name in names))
+    support, n = int(confusion[place].sum()), int(confusion.sum())
     right, called = confusion[place, place], int(confusion[:, place].sum())
     table = np.array(
         [[right, support - right], [called - right, n - support - called + right]], dtype=np.int64
     )
-    shares = posterior(table, 0.5, rng=rng)
+    note = too_few(confusion.sum(axis=1), labels, of=[place])
+    shares = np.empty((0, 2, 2)) if note else posterior(table, 0.5, rng=rng)
+    return of_label(labels[place], table, shares, note=note)
+
+
+def of_label(label: str, table: NDArray[np.int64], drawn: Floats, *, note: str) -> LabelMeasures:
+    """Measure one label against the rest.
+
+    Parameters
+    ----------
+    label : str
+    table : ndarray of int, shape (2, 2)
+        Rows are true and untrue of a sample, columns said and not said.
+    drawn : ndarray of shape (n_draws, 2, 2)
+        Such tables as they might be.
+    note : str
+        Why nothing can be said, or nothing.
+
+    Returns
+    -------
+    LabelMeasures
+
+    Examples
+    --------
+    >>> table = np.array([[8, 2], [1, 9]])
+    >>> found = of_label("spam", table, table[None], note="")
+    >>> found.support, round(found.f1.value, 3)
+    (10, 0.842)
+    """
+    names = [f"{what} ({label})" for what in ("precision", "recall", "F1")]
+    support, n = int(table[0].sum()), int(table.sum())
+    if note:
+        return LabelMeasures(label, support, *(unknown(name, n, note) for name in names))
     measured = [
-        bounded(name, float(function(table)[0]), function(shares)[:, 0], n)
+        bounded(name, float(function(table)[0]), function(drawn)[:, 0], n)
         for name, function in zip(names, (precision, recall, f1), strict=True)
     ]
-    if not called:
+    if not table[:, 0].any():
         measured[0] = unknown(names[0], n, f"{label} was never predicted")
     return LabelMeasures(label, support, *measured)
 
@@ -194,12 +220,41 @@ def _measures(
             drawn = metric.function(posterior(confusion, 2 / k**2, rng=rng))
             out.append(bounded(name, float(metric.function(confusion)), drawn, n))
         else:
-            out.append(_bootstrapped(name, np.eye(k)[truth], p, rng=rng))
+            out.append(bootstrapped(name, metric.function, np.eye(k)[truth], p, rng=rng))
     return out
 
 
-def _bootstrapped(name: str, truth: Floats, p: Floats, *, rng: np.random.Generator) -> Measure:
-    function, n = METRICS[name].function, len(truth)
+def bootstrapped(
+    name: str,
+    function: Callable[..., Floats],
+    truth: Floats,
+    p: Floats,
+    *,
+    rng: np.random.Generator,
+) -> Measure:
+    """Measure probabilities, with an interval where there are samples enough for a bootstrap.
+
+    Parameters
+    ----------
+    name : str
+    function : callable
+        Of truth, probabilities and row weights; see `metrics.Metric`.
+    truth, p : ndarray of shape (n_samples, n_labels)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Measure
+
+    Examples
+    --------
+    >>> truth, p = np.eye(2)[[0, 1]], np.array([[1.0, 0.0], [0.5, 0.5]])
+    >>> found = bootstrapped("Brier score", METRICS["Brier score"].function, truth, p,
+    ...                      rng=np.random.default_rng(0))
+    >>> found.value, found.note
+    (0.125, 'no interval below 200 samples: 198 more')
+    """
+    n = len(truth)
     value = float(function(truth, p, np.ones((1, n)))[0])
     if n < FEWEST_TO_BOOTSTRAP:
         note = f"no interval below {FEWEST_TO_BOOTSTRAP} samples: {FEWEST_TO_BOOTSTRAP - n} more"
@@ -210,26 +265,3 @@ def _bootstrapped(name: str, truth: Floats, p: Floats, *, rng: np.random.Generat
     ]
     low, high = (float(q) for q in np.quantile(np.concatenate(draws), (0.025, 0.975)))
     return Measure(name, value, low, high, n, "95% bootstrap interval")
-
-
-def _curves(function: Any, truth: NDArray[np.intp], p: Floats, labels: Sequence[str]) -> Any:
-    found = [place for place in range(len(labels)) if (truth == place).sum() >= FEWEST_OF_A_LABEL]
-    return tuple(function(labels[place], truth == place, p[:, place]) for place in found)
-
-
-def _precision_recall(label: str, truth: NDArray[np.bool_], score: Floats) -> Curve:
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    found = np.cumsum(truth[order])[ends]
-    keep = np.unique(np.linspace(0, len(ends) - 1, CURVE_POINTS).astype(int))
-    x, y = (found / truth.sum())[keep], (found / (ends + 1))[keep]
-    return Curve(label, tuple(map(float, x)), tuple(map(float, y)))
-
-
-def _calibration(label: str, truth: NDArray[np.bool_], score: Floats) -> Curve:
-    bins = np.minimum((score * BINS).astype(int), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    used = np.flatnonzero(counts)
-    x = np.bincount(bins, weights=score, minlength=BINS)[used] / counts[used]
-    y = np.bincount(bins, weights=truth, minlength=BINS)[used] / counts[used]
-    return Curve(label, tuple(map(float, x)), tuple(map(float, y)), tuple(map(int, counts[used])))

@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import NotAdditive
 from mlvajra_al.learning.fanning import each, pieces
+from mlvajra_al.learning.multilabel import OneVsRest
 
 Floats = NDArray[np.float64]
 
@@ -89,7 +90,8 @@ def contributions(model: ClassifierMixin, X: Any, mean: Floats) -> tuple[Contrib
     Returns
     -------
     tuple of Contributions
-        For two labels one, of the second of ``model.classes_``; for more one per label.
+        For two labels one, of the second of ``model.classes_``; for more, or where samples have
+        several, one per label.
 
     Raises
     ------
@@ -120,6 +122,8 @@ def is_linear(model: ClassifierMixin) -> bool:
     >>> is_linear(ComplementNB()), is_linear(RandomForestClassifier())
     (True, False)
     """
+    if isinstance(model, OneVsRest):
+        return all(is_linear(one) for one in model.models_)
     return not isinstance(model, (RandomForestClassifier, HistGradientBoostingClassifier))
 
 
@@ -140,6 +144,11 @@ def weights_of(model: ClassifierMixin) -> tuple[Floats, Floats]:
     >>> weights.shape, intercepts.shape
     ((1, 1), (1,))
     """
+    if isinstance(model, OneVsRest):
+        each_label = [weights_of(one) for one in model.models_ if one is not None]
+        return np.concatenate([W for W, _ in each_label]), np.concatenate(
+            [intercepts for _, intercepts in each_label]
+        )
     if isinstance(model, ComplementNB):
         W = np.asarray(model.feature_log_prob_, dtype=np.float64)
         if len(W) == 2:
@@ -178,6 +187,10 @@ def _linear_values(X: Any, weights: Floats, mean: Floats) -> tuple[Any, Floats]:
 
 
 def _tree_parts(model: ClassifierMixin, X: Any) -> tuple[Contributions, ...]:
+    if isinstance(model, OneVsRest):
+        found = [_tree_parts(one, X)[0] for one in model.models_ if one is not None]
+        names = output_labels(model)
+        return tuple(replace(part, label=name) for part, name in zip(found, names, strict=True))
     rows = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
     parts = each(_tree_values, [(model, rows[part]) for part in pieces(len(rows))])
     values = np.concatenate([values for values, _ in parts])
@@ -214,10 +227,14 @@ def _tree_explainer(model: ClassifierMixin) -> Any:
 def output_labels(model: ClassifierMixin) -> list[str]:
     """Return the labels that outputs are of: of two the second, of more each.
 
+    Where samples have several labels it is each of which some have it and some have not.
+
     Examples
     --------
     >>> output_labels(ComplementNB().fit([[0.0], [1.0]], ["ham", "spam"]))
     ['spam']
     """
     labels = [str(label) for label in model.classes_]
+    if isinstance(model, OneVsRest):
+        return [name for name, one in zip(labels, model.models_, strict=True) if one is not None]
     return labels[1:] if len(labels) == 2 else labels

@@ -78,8 +78,12 @@ def checked(
     return np.array([places[name] for name in names], dtype=np.intp), p.reshape(-1, len(labels))
 
 
-def too_few(support: NDArray[Any], labels: Sequence[str], *, of: Sequence[int]) -> str:
+def too_few(
+    support: NDArray[Any], labels: Sequence[str], *, of: Sequence[int], n: int | None = None
+) -> str:
     """Return what is missing before the labels `of` can be judged, or nothing.
+
+    `n` is the number of samples where a sample may have several labels.
 
     Examples
     --------
@@ -88,8 +92,9 @@ def too_few(support: NDArray[Any], labels: Sequence[str], *, of: Sequence[int]) 
     """
     missing = [f"{FEWEST_OF_A_LABEL - support[i]} more of {labels[i]}" for i in of]
     missing = [text for i, text in zip(of, missing, strict=True) if support[i] < FEWEST_OF_A_LABEL]
-    if support.sum() < FEWEST:
-        missing.insert(0, f"{FEWEST - support.sum()} more samples")
+    samples = int(support.sum()) if n is None else n
+    if samples < FEWEST:
+        missing.insert(0, f"{FEWEST - samples} more samples")
         missing = missing[:1]
     return f"too few to say: {', '.join(missing)} needed" if missing else ""
 

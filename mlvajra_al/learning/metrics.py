@@ -128,16 +128,26 @@ def average_precision(truth: Floats, probabilities: Floats, weights: Floats) -> 
     ...                   np.ones((1, 3))).tolist()
     [0.5]
     """
-    columns = _ranked_labels(truth)
-    each = [_average_precision(truth[:, c], probabilities[:, c], weights) for c in columns]
-    return np.asarray(np.mean(each, axis=0))
-
-
-def _ranked_labels(truth: Floats) -> list[int]:
     support = truth.sum(axis=0)
     if len(support) == 2:
-        return [rarer(support)]
-    return [int(label) for label in np.flatnonzero(support)]
+        chosen = [rarer(support)]
+        return mean_average_precision(truth[:, chosen], probabilities[:, chosen], weights)
+    return mean_average_precision(truth, probabilities, weights)
+
+
+def mean_average_precision(truth: Floats, probabilities: Floats, weights: Floats) -> Floats:
+    """Return the precision averaged over recall, as the mean of all labels that occur.
+
+    Examples
+    --------
+    >>> truth = np.array([[1, 0], [1, 0], [0, 1]])
+    >>> mean_average_precision(truth, np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]),
+    ...                        np.ones((1, 3))).round(3).tolist()
+    [0.667]
+    """
+    found = np.flatnonzero(truth.sum(axis=0))
+    each = [_average_precision(truth[:, c], probabilities[:, c], weights) for c in found]
+    return np.asarray(np.mean(each, axis=0))
 
 
 def rarer(support: NDArray[Any]) -> int:

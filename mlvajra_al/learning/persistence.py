@@ -19,6 +19,7 @@ TRUSTED = (
     "mlvajra_al.learning.encoders.DateParts",
     "mlvajra_al.learning.encoders.Pixels",
     "mlvajra_al.learning.encoders.Terms",
+    "mlvajra_al.learning.multilabel.OneVsRest",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

@@ -67,13 +67,52 @@ def choose(
             f"{wanted[0]!r}, so half of each batch is what most likely is another one, until "
             f"there are {ENOUGH}."
         )
-    n, doubtful = len(margins), int(np.count_nonzero(margins >= DOUBTFUL))
+    return _by_doubts(
+        margins, batch_size, ("focused_margin", "diversified_margin"), "the model hesitates about"
+    )
+
+
+def choose_of_several(doubts: NDArray[Any], *, batch_size: int) -> tuple[str, str]:
+    """Return the strategy that `auto` stands for where samples have several labels, and why.
+
+    Parameters
+    ----------
+    doubts : ndarray of shape (n_candidates,)
+        About the label of each sample that is most in doubt.
+    batch_size : int
+
+    Returns
+    -------
+    strategy : str
+        A key of `MULTILABEL`.
+    reason : str
+
+    Examples
+    --------
+    >>> print(*choose_of_several(np.full(300, 0.9), batch_size=2))
+    diversified_doubt Diversified doubt: the model hesitates about a label of 300 of 300 samples, so
+    each batch is spread over the 100 it doubts most.
+    """
+    return _by_doubts(
+        doubts,
+        batch_size,
+        ("focused_doubt", "diversified_doubt"),
+        "the model hesitates about a label of",
+    )
+
+
+def _by_doubts(
+    doubts: NDArray[Any], batch_size: int, names: tuple[str, str], words: str
+) -> tuple[str, str]:
+    """Choose between the few that are left to doubt, and spreading over the many."""
+    n, doubtful = len(doubts), int(np.count_nonzero(doubts >= DOUBTFUL))
+    focused, diversified = names
     if doubtful < FOCUS * batch_size:
-        return "focused_margin", (
-            f"Exploitation: the model hesitates about only {doubtful:,} of {n:,} samples, "
+        return focused, (
+            f"Exploitation: {words} only {doubtful:,} of {n:,} samples, "
             f"so each batch comes from the {min(FOCUS * batch_size, n):,} it doubts most."
         )
-    return "diversified_margin", (
-        f"Diversified margin: the model hesitates about {doubtful:,} of {n:,} samples, "
+    return diversified, (
+        f"{diversified.replace('_', ' ').capitalize()}: {words} {doubtful:,} of {n:,} samples, "
         f"so each batch is spread over the {min(SHORTLIST * batch_size, n):,} it doubts most."
     )

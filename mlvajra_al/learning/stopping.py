@@ -47,11 +47,13 @@ class Signs:
     estimated: Measure
     forecast: Forecast | None
     missing: str
+    answers: int | None = None
+    """Samples learned from, where one may have several labels or none."""
 
     @property
     def n_labels(self) -> int:
-        """Labels learned from."""
-        return sum(self.label_counts.values())
+        """Samples learned from."""
+        return sum(self.label_counts.values()) if self.answers is None else self.answers
 
 
 def earlier(past: Sequence[Past], n_labels: int) -> Past | None:

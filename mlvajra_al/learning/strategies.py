@@ -22,6 +22,8 @@ from mlvajra_al.learning.committees import (
     opinions,
     vote_entropy,
 )
+from mlvajra_al.learning.doubts import binary_doubt, loss_reduction, mean_doubt, unusual_count
+from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.rarity import rare
 from mlvajra_al.learning.reduction import expected_error
 from mlvajra_al.learning.rows import take
@@ -40,7 +42,7 @@ from mlvajra_al.learning.selectors import (
     typical,
 )
 from mlvajra_al.learning.sharpening import sharpen
-from mlvajra_al.learning.stages import choose
+from mlvajra_al.learning.stages import choose, choose_of_several
 from mlvajra_al.learning.utilities import entropy, is_quick, least_confident, margin, responder
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
@@ -76,7 +78,7 @@ class Strategy:
         self, model: Any, X_pool: Any, n_instances: int = 1, *, rng: np.random.Generator
     ) -> Positions:
         """Return the positions in the pool that modAL asks for."""
-        name = next(key for key, plan in STRATEGIES.items() if plan is self)
+        name = next(key for key, plan in known_for(None).items() if plan is self)
         return select_batch(model, X_pool, strategy=name, batch_size=n_instances, rng=rng)
 
 
@@ -158,6 +160,43 @@ STRATEGIES: dict[str, Strategy] = {
     "random": Strategy(None, highest, "nothing", "drawn at random"),
 }
 
+MULTILABEL: dict[str, Strategy] = {
+    "diversified_doubt": Strategy(
+        binary_doubt, spread, "model", "the model doubts one of its labels, as about few like it"
+    ),
+    "focused_doubt": Strategy(
+        binary_doubt, focused, "model", "the model doubts one of its labels more than of others"
+    ),
+    "binary_doubt": Strategy(
+        binary_doubt, highest, "model", "the model doubts one of its labels most"
+    ),
+    "mean_doubt": Strategy(mean_doubt, highest, "model", "the model doubts many of its labels"),
+    "loss_reduction": Strategy(
+        mean_doubt, loss_reduction, "labels", "its labels would lower the model's loss most"
+    ),
+    "unusual_count": Strategy(
+        mean_doubt,
+        unusual_count,
+        "labels",
+        "the model gives it more or fewer labels than others have, and is not sure of them",
+    ),
+    **{name: STRATEGIES[name] for name in ("typiclust", "cold_start", "random")},
+}
+"""The strategies of projects where a sample may have several labels."""
+
+
+def known_for(model: Any) -> dict[str, Strategy]:
+    """Return the strategies that understand a model's answers; without a model, all.
+
+    Examples
+    --------
+    >>> "margin" in known_for(OneVsRest()), "random" in known_for(OneVsRest())
+    (False, True)
+    """
+    if model is None:
+        return MULTILABEL | STRATEGIES
+    return MULTILABEL if is_multilabel(model) else STRATEGIES
+
 
 def needs_model(strategy: str) -> bool:
     """Tell whether a strategy cannot ask before there is a model.
@@ -167,7 +206,8 @@ def needs_model(strategy: str) -> bool:
     >>> needs_model("margin"), needs_model("typiclust"), needs_model("auto")
     (True, False, False)
     """
-    return strategy in STRATEGIES and STRATEGIES[strategy].needs not in ("nothing", "features")
+    plan = known_for(None).get(strategy)
+    return plan is not None and plan.needs not in ("nothing", "features")
 
 
 def select_batch(
@@ -289,9 +329,10 @@ def rank(
     >>> ranking.positions.tolist(), ranking.strategy
     ([1, 0], 'focused_margin')
     """
+    several = is_multilabel(model)
     name = strategy
     if strategy == "auto":
-        name = "cold_start" if model is None else "margin"
+        name = "cold_start" if model is None else "binary_doubt" if several else "margin"
     candidates = np.asarray(candidates, dtype=np.intp)
     if labelled is not None:
         candidates = candidates[~_marked(labelled, length(X))[candidates]]
@@ -302,9 +343,12 @@ def rank(
     utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
     because = f"By {name.replace('_', ' ')}, as the project wants it."
     if strategy == "auto":
-        margins = None if model is None else utilities
-        name, because = choose(margins, batch_size=max(batch_size, 1), labels=known.labels)
-        plan = STRATEGIES[name]
+        doubts = None if model is None else utilities
+        if several:
+            name, because = choose_of_several(utilities, batch_size=max(batch_size, 1))
+        else:
+            name, because = choose(doubts, batch_size=max(batch_size, 1), labels=known.labels)
+        plan = known_for(model)[name]
     choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
     if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
         sharpen(plan.utility, choice, n)
@@ -333,10 +377,11 @@ def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | N
 
 
 def _plan(name: str, model: Any, known: Known) -> Strategy:
-    if name not in STRATEGIES:
-        given = ", ".join(["auto", *STRATEGIES])
-        raise Invalid(f"there is no strategy {name!r}; choose one of: {given}")
-    plan = STRATEGIES[name]
+    plans = known_for(model)
+    if name not in plans:
+        given = ", ".join(["auto", *plans])
+        raise Invalid(f"there is no strategy {name!r} here; choose one of: {given}")
+    plan = plans[name]
     if needs_model(name) and model is None:
         raise Invalid(f"strategy {name!r} needs a fitted model; use 'auto' or 'random' before")
     alone = plan.needs == "committee" and has_members(model)

@@ -207,9 +207,10 @@ def drift(continued: ClassifierMixin, whole: ClassifierMixin, X: Any) -> Drift:
     """
     one, other = continued.predict_proba(X), whole.predict_proba(X)
     gaps = np.abs(one - other).max(axis=1)
+    differing = continued.predict(X) != whole.predict(X)
     return Drift(
         samples=len(gaps),
-        differing=float((one.argmax(axis=1) != other.argmax(axis=1)).mean()),
+        differing=float(differing.reshape(len(gaps), -1).any(axis=1).mean()),
         mean=float(gaps.mean()),
         largest=float(gaps.max()),
     )

@@ -139,7 +139,8 @@ def bare(model: Any) -> Any:
     >>> bare(LogisticRegression(C=3.0))
     LogisticRegression(C=3.0)
     """
-    return model.estimator if hasattr(model, "X_training") else model
+    learner = hasattr(model, "X_training") and hasattr(model, "estimator")
+    return model.estimator if learner else model
 
 
 def _as_probabilities(decision: NDArray[Any]) -> NDArray[Any]:

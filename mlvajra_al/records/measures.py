@@ -52,7 +52,10 @@ class Evaluation:
     measures: tuple[Measure, ...]
     per_label: tuple[LabelMeasures, ...]
     confusion: tuple[tuple[int, ...], ...]
-    """Rows are true labels, columns predicted ones, in the order of `labels`."""
+    """Rows are true labels, columns predicted ones, in the order of `labels`.
+
+    Empty where a sample may have several labels.
+    """
     precision_recall: tuple[Curve, ...]
     calibration: tuple[Curve, ...]
 
@@ -97,5 +100,7 @@ class Verdict:
     p_value: float | None
     better: bool
     advice: str
+    nearer: bool = False
+    """Whether a sample counts for whoever has fewer of its several labels wrong."""
     number: int = 0
     """Which comparison of the project it was: each may spend a share of the error."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from mlvajra_al.records.label_sets import from_text
+
 ColumnKind = Literal["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
 EstimatorName = Literal[
     "logistic_regression", "sgd", "complement_nb", "random_forest", "hist_gradient_boosting"
@@ -89,10 +91,26 @@ class Project:
     archived_at: datetime | None
     restricted: bool = False
     """Whether only members and admins may see it."""
+    multilabel: bool = False
+    """Whether a sample may have several labels, or none of them."""
 
     def label(self, name: str) -> Label:
         """Return the label stored as `name`."""
         return next(label for label in self.labels if label.name == name)
+
+    def names_in(self, answer: str) -> tuple[str, ...]:
+        """Return the labels that an answer gives, in the order of the label set.
+
+        Raises
+        ------
+        ValueError
+            If the project asks for several labels and the answer is no set of labels.
+        """
+        if not self.multilabel:
+            return (answer,)
+        given = from_text(answer)
+        known = [label.name for label in self.labels if label.name in given]
+        return (*known, *(name for name in given if name not in known))
 
 
 @dataclass(frozen=True, slots=True)

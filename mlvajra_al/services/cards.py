@@ -224,6 +224,12 @@ def in_words(project: Project, why: Why) -> str:
         "second_opinion": "Somebody has answered it already; a second opinion is wanted.",
         "expected_error": "Its label would make the model surer of the others.",
         "rare_label": "It may have a label with hardly any examples, or the model is not sure.",
+        "diversified_doubt": "The model hesitates about one of its labels.",
+        "focused_doubt": "The model hesitates about one of its labels.",
+        "binary_doubt": "The model hesitates about one of its labels.",
+        "mean_doubt": "The model hesitates about several of its labels.",
+        "loss_reduction": "Its labels would lower the model's errors most.",
+        "unusual_count": "The model gives it more or fewer labels than others have.",
         "typiclust": "Nothing like it is labelled, and it stands for many.",
     }
     return known.get(why.strategy, f"Chosen by {why.strategy.replace('_', ' ')}.")

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound, PoolExhausted
 from mlvajra_al.records import ACTIVE, Answer, Claim, Job, JobKind, Person, Project
+from mlvajra_al.records.label_sets import parse, to_text
 from mlvajra_al.services import claiming, importing, labelling, people, projects
 from mlvajra_al.services.demo_projects import DEMOS
 from mlvajra_al.store import jobs
@@ -153,8 +154,9 @@ def _answers(
         pool = labelling.project_pool(store, connection, project)
     gold = pool.take([claim.position for claim in claims], [project.gold_column]).column(0)
     names = [label.name for label in project.labels]
+    say = _answer_with_several if project.multilabel else _answer
     return [
-        _answer(claim, str(truth), names, error_rate=error_rate, rng=rng)
+        say(claim, str(truth), names, error_rate=error_rate, rng=rng)
         for claim, truth in zip(claims, gold.to_pylist(), strict=True)
     ]
 
@@ -169,3 +171,15 @@ def _answer(
     if rng.random() < error_rate:
         label = str(rng.choice([name for name in names if name != truth]))
     return Answer(event_id, claim.sample_key, "answer", label=label, claim_id=claim.id)
+
+
+def _answer_with_several(
+    claim: Claim, truth: str, names: list[str], *, error_rate: float, rng: np.random.Generator
+) -> Answer:
+    """Answer with the labels of the gold column; who errs adds one or leaves one out."""
+    event_id, given = str(uuid4()), set(parse(truth, names))
+    if not given <= set(names):
+        return Answer(event_id, claim.sample_key, "skip", claim_id=claim.id)
+    if rng.random() < error_rate:
+        given ^= {str(rng.choice(names))}
+    return Answer(event_id, claim.sample_key, "answer", label=to_text(given), claim_id=claim.id)

@@ -104,25 +104,37 @@ def export(
 
     project, pool = store.write(operation)
     if what == "labels":
-        schema, pages = _labels_schema(pool), _labels(store, project, pool)
+        schema, pages = _labels_schema(project, pool), _labels(store, project, pool)
     else:
-        schema, pages = HISTORY_SCHEMA, _history(store, project)
+        schema, pages = _ours(HISTORY_SCHEMA, project), _history(store, project)
     return FORMATS[file_format](schema, pages)
 
 
-def _labels_schema(pool: Pool) -> pa.Schema:
+def _ours(schema: pa.Schema, project: Project) -> pa.Schema:
+    """Return a schema in which labels are lists where a sample may have several."""
+    if not project.multilabel:
+        return schema
+    several = pa.field("label", pa.list_(pa.large_string()))
+    return schema.set(schema.get_field_index("label"), several)
+
+
+def _said(project: Project, label: str | None) -> str | tuple[str, ...] | None:
+    return project.names_in(label) if project.multilabel and label is not None else label
+
+
+def _labels_schema(project: Project, pool: Pool) -> pa.Schema:
     taken = [*LABEL_SCHEMA.names]
     for field in pool.schema:
         name = field.name
         while name in taken or (name != field.name and name in pool.columns):
             name = f"sample.{name}"
         taken.append(name)
-    types = [*LABEL_SCHEMA.types, *pool.schema.types]
+    types = [*_ours(LABEL_SCHEMA, project).types, *pool.schema.types]
     return pa.schema(list(zip(taken, types, strict=True)))
 
 
 def _labels(store: Store, project: Project, pool: Pool) -> Iterator[pa.Table]:
-    schema = _labels_schema(pool)
+    schema = _labels_schema(project, pool)
     pages = exports.answers_by_sample(store, project.id, until_seq=project.last_seq)
     for rows in pages:
         by_key = {key: list(group) for key, group in groupby(rows, lambda row: row.sample_key)}
@@ -131,7 +143,7 @@ def _labels(store: Store, project: Project, pool: Pool) -> Iterator[pa.Table]:
         lines = [_line(project, item, by_key[item.sample_key], side) for item, side in gold]
         if not lines:
             continue
-        ours = pa.Table.from_pylist(lines, schema=LABEL_SCHEMA)
+        ours = pa.Table.from_pylist(lines, schema=_ours(LABEL_SCHEMA, project))
         samples = pool.take([item.position for item, _ in gold])
         yield pa.Table.from_arrays([*ours.columns, *samples.columns], schema=schema)
 
@@ -151,7 +163,7 @@ def _line(project: Project, gold: Gold, answers: Sequence[Any], holdout: bool) -
         resolved = "first answer"
     return {
         "key": gold.sample_key,
-        "label": gold.label,
+        "label": _said(project, gold.label),
         "person": "; ".join(names),
         "answered_at": deciding.created_at,
         "resolved": resolved,
@@ -168,11 +180,12 @@ def _history(store: Store, project: Project) -> Iterator[pa.Table]:
             page = events.listed(connection, project.id, wanted, limit=exports.PAGE)
         if not page:
             return
-        yield pa.Table.from_pylist([_event(item) for item in page], schema=HISTORY_SCHEMA)
+        lines = [_event(project, item) for item in page]
+        yield pa.Table.from_pylist(lines, schema=_ours(HISTORY_SCHEMA, project))
         after = page[-1].seq
 
 
-def _event(item: Annotation) -> dict[str, Any]:
+def _event(project: Project, item: Annotation) -> dict[str, Any]:
     why = item.why
     return {
         "seq": item.seq,
@@ -180,7 +193,7 @@ def _event(item: Annotation) -> dict[str, Any]:
         "key": item.sample_key,
         "person": item.person,
         "action": item.action,
-        "label": item.label,
+        "label": _said(project, item.label),
         "supersedes": item.supersedes,
         "comment": item.comment,
         "elapsed_ms": item.elapsed_ms,

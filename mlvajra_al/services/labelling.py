@@ -98,20 +98,20 @@ def append(
         _record_one(store, connection, project, answer=answer, manner=manner) for answer in answers
     )
     fresh = {item.event_id for item in recorded if not item.repeat}
-    labels = [a.label for a in answers if a.label is not None and a.event_id in fresh]
-    if labels and project.archived_at is None:
-        retrain_if_due(connection, project, labels=labels, now=manner.now)
+    said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
+    if said and project.archived_at is None:
+        retrain_if_due(connection, project, said=said, now=manner.now)
     return recorded
 
 
 def retrain_if_due(
-    connection: Connection, project: Project, *, labels: Sequence[str], now: datetime
+    connection: Connection, project: Project, *, said: Sequence[str], now: datetime
 ) -> None:
     """Count new answers; queue a retrain once there are enough, or the label it waited for."""
-    due = projects.count_answers(connection, project.id, count=len(labels))
+    due = projects.count_answers(connection, project.id, count=len(said))
     if due >= project.policy.retrain_every:
         trigger = f"{due} new answers"
-    elif came := awaited_labels(connection, project).intersection(labels):
+    elif came := _came(connection, project, said):
         trigger = f"the first example of {min(came)}"
     else:
         return
@@ -125,6 +125,12 @@ def retrain_if_due(
     )
     # One that waits already will see these answers too.
     projects.reset_answers(connection, project.id)
+
+
+def _came(connection: Connection, project: Project, said: Sequence[str]) -> set[str]:
+    """Return the labels that were waited for and have come."""
+    wanted = awaited_labels(connection, project)
+    return {name for one in said for name in project.names_in(one) if name in wanted}
 
 
 def awaited_labels(connection: Connection, project: Project) -> set[str]:
@@ -141,15 +147,32 @@ def check(project: Project, answer: Answer) -> None:
     ------
     Invalid
     """
-    names = [label.name for label in project.labels]
-    if answer.action == "answer" and answer.label not in names:
-        raise Invalid(f"{answer.label!r} is not a label of this project; use one of {names}")
+    if answer.action == "answer":
+        _check_label(project, answer.label)
     if answer.action != "answer" and answer.label is not None:
         raise Invalid(f"a {answer.action} carries no label; send it without one")
     if len(answer.comment) > MAX_COMMENT:
         raise Invalid(
             f"the comment has {len(answer.comment)} characters; shorten it to {MAX_COMMENT}"
         )
+
+
+def _check_label(project: Project, said: str | None) -> None:
+    names = [label.name for label in project.labels]
+    if not project.multilabel:
+        if said not in names:
+            raise Invalid(f"{said!r} is not a label of this project; use one of {names}")
+        return
+    try:
+        given = project.names_in(said or "")
+    except ValueError:
+        raise Invalid(
+            f"{said!r} is no list of labels, which this project asks for; send a list of some "
+            f"of {names}, or an empty one"
+        ) from None
+    strange = [name for name in given if name not in names]
+    if strange:
+        raise Invalid(f"{strange[0]!r} is not a label of this project; use some of {names}")
 
 
 def _check_event(event_id: str) -> None:
@@ -204,7 +227,7 @@ def _record_one(
         source="",
         why=why,
     )
-    events.append(connection, [event], holdout=[holdout])
+    events.append(connection, [event], holdout=[holdout], multilabel=project.multilabel)
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
     return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)

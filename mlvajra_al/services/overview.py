@@ -16,10 +16,12 @@ from mlvajra_al.records import (
     Annotation,
     Job,
     Person,
+    Project,
     Ranked,
     SampleExplanation,
     Shard,
 )
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import may, require
@@ -47,6 +49,24 @@ STRATEGIES: dict[str, str] = {
     "random": "Any sample, each as likely as the next: the baseline of every comparison.",
 }
 """The query strategies a project may use, in words; a test holds them to those that exist."""
+
+OF_SEVERAL: dict[str, str] = {
+    "auto": "Adapts: cold start, diversified doubt, focused doubt; says which.",
+    "diversified_doubt": "Samples with a label the model doubts, and that differ from each other.",
+    "focused_doubt": "Samples with the labels the model doubts most, less spread out.",
+    "binary_doubt": "Samples with the one label that is most in doubt.",
+    "mean_doubt": "Samples whose labels are in doubt on average.",
+    "loss_reduction": "Samples whose labels would lower the model's loss most.",
+    "unusual_count": "Samples given more or fewer labels than usual, and in doubt.",
+    **{name: STRATEGIES[name] for name in ("typiclust", "cold_start", "random")},
+}
+"""Those of a project where a sample may have several labels."""
+
+
+def strategies_of(project: Project) -> dict[str, str]:
+    """Return the query strategies a project may use, in words."""
+    return OF_SEVERAL if project.multilabel else STRATEGIES
+
 
 ESTIMATORS: dict[str, str] = {
     "logistic_regression": "Logistic regression: fast, exact explanations; start here.",
@@ -250,7 +270,7 @@ def answers_of(job: Job) -> tuple[Answered, ...]:
     found = (job.result or {}).get("predictions") or []
     return tuple(
         Answered(
-            label=item["label"],
+            label=to_text(item["label"]) if isinstance(item["label"], list) else item["label"],
             probabilities=item["probabilities"],
             explanation=load(SampleExplanation, item["explanation"])
             if item.get("explanation")

@@ -19,19 +19,17 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         counted = tally(store, connection, project)
-        counts = counted.said
         newest = versions.latest(connection, project.id)
         since = projects.answers_since_retrain(connection, project.id)
         until = max(0, project.policy.retrain_every - since)
         state, message = loop_state(connection, project, until=until, now=now)
         pool = project_pool(store, connection, project)
-        answered = sum(n for (action, _), n in counts.items() if action == "answer")
         closed = counted.closed(project.policy.overlap)
         return Progress(
-            counts={label.name: counts[("answer", label.name)] for label in project.labels},
-            answered=answered,
-            skipped=counts[("skip", None)],
-            flagged=counts[("flag", None)],
+            counts={label.name: counted.labels[label.name] for label in project.labels},
+            answered=counted.said["answer"],
+            skipped=counted.said["skip"],
+            flagged=counted.said["flag"],
             mine=counted.answers_of[person.id],
             left=max(0, len(pool) - closed),
             version=newest.number if newest else None,

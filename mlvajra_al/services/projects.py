@@ -10,7 +10,7 @@ from datetime import datetime
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, STRATEGIES
+from mlvajra_al.services.overview import ESTIMATORS, strategies_of
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, jobs, projects, ranking
 from mlvajra_al.store.database import Connection, Store
@@ -102,8 +102,8 @@ def _showable(text: str) -> bool:
     return bool(text.strip()) and len(text) <= 200 and "\x00" not in text
 
 
-def check_policy(policy: Policy) -> None:
-    """Refuse a policy whose numbers or whose strategy cannot work.
+def check_policy(project: Project, policy: Policy) -> None:
+    """Refuse a policy whose numbers or whose strategy cannot work in a project.
 
     Raises
     ------
@@ -118,9 +118,10 @@ def check_policy(policy: Policy) -> None:
     ):
         if not low <= value <= high:
             raise Invalid(f"{name} must be between {low} and {high} but is {value}; change it")
-    if policy.strategy not in STRATEGIES:
+    known = strategies_of(project)
+    if policy.strategy not in known:
         raise Invalid(
-            f"there is no query strategy {policy.strategy!r}; choose one of {', '.join(STRATEGIES)}"
+            f"there is no query strategy {policy.strategy!r} here; choose one of {', '.join(known)}"
         )
 
 
@@ -165,7 +166,7 @@ def create(store: Store, person: Person, project: Project) -> Project:
             "spaces, dots or dashes, and not digits alone"
         )
     check_labels(project.labels)
-    check_policy(project.policy)
+    check_policy(project, project.policy)
     check_recipe(project)
     check_columns(project)
 
@@ -272,7 +273,6 @@ def set_policy(
 ) -> Project:
     """Change how the project asks and retrains; the holdout share is fixed at the first import."""
     require(person, "admin", "change the policy")
-    check_policy(policy)
     return _change(
         store,
         person,
@@ -284,6 +284,7 @@ def set_policy(
 
 
 def _set_policy(connection: Connection, project: Project, policy: Policy, *, now: datetime) -> None:
+    check_policy(project, policy)
     kept = replace(policy, holdout_share=project.policy.holdout_share)
     projects.set_policy(connection, project.id, kept)
     if kept.overlap != project.policy.overlap:

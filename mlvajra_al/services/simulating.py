@@ -74,6 +74,11 @@ def request(
 
     def operation(connection: Connection) -> Run:
         project = access.open_project(connection, person, project_name)
+        if project.multilabel:
+            raise Conflict(
+                "simulations play with one label a sample, and this project has several; choose "
+                "another project"
+            )
         _check_truth(scenario, project)
         _leave_room(connection, project)
         job_id = jobs.enqueue(

@@ -15,6 +15,7 @@ from mlvajra_al.sources.values import (
     TRUE,
     is_bytes,
     is_list,
+    is_list_of_strings,
     is_string,
     stripped,
 )
@@ -34,7 +35,7 @@ def infer(name: str, values: pa.Array) -> ColumnKind:
     """Return the kind a column most likely is."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if is_string(values.type) or is_bytes(values.type):
+    if is_string(values.type) or is_bytes(values.type) or is_list_of_strings(values.type):
         return _infer_strings(name, values)
     if pa.types.is_boolean(values.type):
         return "boolean"

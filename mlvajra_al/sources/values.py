@@ -83,6 +83,11 @@ def is_list(kind: pa.DataType) -> bool:
     )
 
 
+def is_list_of_strings(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type holds lists of strings, or lists that all are empty."""
+    return is_list(kind) and (is_string(kind.value_type) or bool(pa.types.is_null(kind.value_type)))
+
+
 def is_bytes(kind: pa.DataType) -> bool:
     """Tell whether an Arrow type holds bytes."""
     return any(
@@ -92,8 +97,12 @@ def is_bytes(kind: pa.DataType) -> bool:
 
 
 def strings(values: pa.Array) -> pa.Array:
-    """Return any scalar values as strings."""
+    """Return any scalar values as strings, and lists of strings as JSON."""
     kind = values.type
+    if is_list_of_strings(kind):
+        texts = [None if value is None else orjson.dumps(value) for value in values.to_pylist()]
+        values = pa.array(texts, pa.large_binary())
+        kind = values.type
     if is_list(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind):
         index = _first(values.is_valid())
         raise Misfit(index, "holds a nested value", "write it as text or as columns of its own")

@@ -22,12 +22,18 @@ from sqlalchemy.exc import IntegrityError
 
 from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation
+from mlvajra_al.records.label_sets import containing
 from mlvajra_al.store.codec import why
 from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, person
 
 PAGE = 5_000
 later, first = annotation.alias("later"), annotation.alias("first")
+
+
+def said_in(events: Any) -> ColumnElement[str | None]:
+    """Return what an event answers: a label, or the text of a set of labels."""
+    return func.coalesce(events.c.labels, events.c.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class Filter:
     person_id: int | None = None
     action: Action | None = None
     label: str | None = None
+    """Answers with this label, beside others or alone."""
     text: str | None = None
     current: bool = False
     holdout: bool | None = None
@@ -54,7 +61,7 @@ def _annotation(row: Any) -> Annotation:
         person_id=row.person_id,
         person=row.person,
         action=row.action,
-        label=row.label,
+        label=row.label if row.labels is None else row.labels,
         supersedes=row.supersedes,
         comment=row.comment,
         elapsed_ms=row.elapsed_ms,
@@ -106,7 +113,7 @@ def standing_answers(
         annotation.c.sample_key,
         annotation.c.position,
         annotation.c.person_id,
-        annotation.c.label,
+        said_in(annotation).label("label"),
         annotation.c.seq,
         _first_seq(),
         annotation.c.holdout,
@@ -138,9 +145,9 @@ CHANGES = prepared(
         annotation.c.position,
         annotation.c.person_id,
         annotation.c.action,
-        annotation.c.label,
+        said_in(annotation).label("label"),
         old.c.action.label("old_action"),
-        old.c.label.label("old_label"),
+        said_in(old).label("old_label"),
     )
     .outerjoin(old, old.c.event_id == annotation.c.supersedes)
     .where(annotation.c.project_id == bindparam("project"), annotation.c.seq > bindparam("after"))
@@ -150,11 +157,16 @@ CHANGES = prepared(
 
 
 def append(
-    connection: Connection, events: Sequence[Annotation], *, holdout: Sequence[bool]
+    connection: Connection,
+    events: Sequence[Annotation],
+    *,
+    holdout: Sequence[bool],
+    multilabel: bool = False,
 ) -> None:
     """Store events whose `seq` was taken in this transaction.
 
-    `holdout` says on which side of the pool each sample lies.
+    `holdout` says on which side of the pool each sample lies, `multilabel` whether what is
+    answered are sets of labels.
 
     Raises
     ------
@@ -170,7 +182,8 @@ def append(
             "position": event.position,
             "person_id": event.person_id,
             "action": event.action,
-            "label": event.label,
+            "label": None if multilabel else event.label,
+            "labels": event.label if multilabel else None,
             "supersedes": event.supersedes,
             "comment": event.comment,
             "elapsed_ms": event.elapsed_ms,
@@ -215,11 +228,17 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
     for column, value in (
         (annotation.c.person_id, wanted.person_id),
         (annotation.c.action, wanted.action),
-        (annotation.c.label, wanted.label),
         (annotation.c.holdout, wanted.holdout),
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.label is not None:
+        begin, within = containing(wanted.label)
+        query = query.where(
+            (annotation.c.label == wanted.label)
+            | annotation.c.labels.startswith(begin, autoescape=True)
+            | annotation.c.labels.contains(within, autoescape=True)
+        )
     if wanted.text:
         query = query.where(
             annotation.c.comment.icontains(wanted.text, autoescape=True)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, select
 
 from mlvajra_al.records import ENDED
+from mlvajra_al.store.annotations import said_in
 from mlvajra_al.store.schema import (
     annotation,
     job,
@@ -87,7 +88,7 @@ QUERIES: dict[str, Select[int, str]] = {
     "answers have no label, or other events have one": _breaking(
         _of(project.c.name, annotation.c.seq),
         _in_project(annotation),
-        (annotation.c.action == "answer") != annotation.c.label.is_not(None),
+        (annotation.c.action == "answer") != said_in(annotation).is_not(None),
     ),
     "events supersede one about another sample or by a later one": _breaking(
         _of(project.c.name, annotation.c.seq),

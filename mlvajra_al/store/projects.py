@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Text, bindparam, cast, delete, insert, select
 
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
+from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.store.codec import dump, loads
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import prepared
@@ -74,6 +75,7 @@ def _project(connection: Connection, row: Any) -> Project:
         created_at=row.created_at,
         archived_at=row.archived_at,
         restricted=row.restricted,
+        multilabel=row.multilabel,
     )
 
 
@@ -99,6 +101,7 @@ def create(connection: Connection, draft: Project) -> Project:
         "title_column": draft.title_column,
         "guidelines": draft.guidelines,
         "created_at": draft.created_at,
+        "multilabel": draft.multilabel,
     }
     statement = insert_once(connection, project).values(values).returning(project.c.id)
     project_id = connection.scalar(statement)
@@ -140,11 +143,7 @@ def set_labels(connection: Connection, project_id: int, labels: Sequence[Label])
     Conflict
         If a label that annotations mention is missing.
     """
-    used = set(
-        connection.scalars(
-            select(annotation.c.label).where(annotation.c.project_id == project_id).distinct()
-        )
-    ) - {None}
+    used = _used(connection, project_id)
     missing = sorted(used - {item.name for item in labels})
     if missing:
         raise Conflict(
@@ -177,6 +176,14 @@ def set_labels(connection: Connection, project_id: int, labels: Sequence[Label])
             connection.execute(
                 insert(label).values(project_id=project_id, name=item.name, **values)
             )
+
+
+def _used(connection: Connection, project_id: int) -> set[str]:
+    """Return the labels that answers give, alone or among others."""
+    query = select(annotation.c.label, annotation.c.labels)
+    said = connection.execute(query.where(annotation.c.project_id == project_id).distinct()).all()
+    alone = {row.label for row in said if row.label is not None}
+    return alone.union(*(from_text(row.labels) for row in said if row.labels is not None))
 
 
 def set_recipe(connection: Connection, project_id: int, recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, func, select, union_all
 
-from mlvajra_al.store.annotations import stands
+from mlvajra_al.store.annotations import said_in, stands
 from mlvajra_al.store.schema import annotation
 
 
@@ -39,7 +39,7 @@ def _concerned(project_id: int) -> Select[tuple[str, int, int]]:
         select(*columns)
         .where(*said, annotation.c.action == "answer")
         .group_by(annotation.c.sample_key)
-        .having(func.count(annotation.c.label.distinct()) > 1)
+        .having(func.count(said_in(annotation).distinct()) > 1)
     )
     both = union_all(flagged, differing).subquery("concerned")
     return select(

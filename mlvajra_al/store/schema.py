@@ -159,6 +159,7 @@ project = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("archived_at", UtcDateTime),
     Column("restricted", Boolean, nullable=False, server_default=text("false")),
+    Column("multilabel", Boolean, nullable=False, server_default=text("false")),
 )
 
 membership = Table(
@@ -265,6 +266,7 @@ annotation = Table(
     Column("rank", Integer),
     Column("version", Integer),
     Column("inclusion_probability", Float),
+    Column("labels", Text),
     ForeignKeyConstraint(["project_id", "label"], ["label.project_id", "label.name"]),
     Index(
         "uq_annotation_first",

@@ -189,13 +189,22 @@ def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_p
             connection, "elsewhere", kind="worker", started_at=seen, now=seen, doing=""
         )
     waiting = subprocess.Popen(
-        [MLVAJRA, *CREATE.split(), path], env=os.environ, stderr=subprocess.PIPE, text=True
+        [MLVAJRA, *CREATE.split(), path],
+        env=os.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_listening,
     )
     wait_until(lambda: queued(workspace) or waiting.poll() is not None)
     waiting.send_signal(signal.SIGINT)
     _, err = waiting.communicate(timeout=240)
     assert (waiting.returncode, err) == (130, "mlvajra: interrupted\n")
     assert queued(workspace)
+
+
+def _listening() -> None:
+    """Hear Ctrl-C even where the tests were started in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def queued(workspace: Path) -> bool:

@@ -32,7 +32,7 @@ def look(store: Store) -> Tally:
 def test_an_empty_project_counts_nothing(store: Store) -> None:
     a_project(store)
     found = look(store)
-    assert (+found.said, found.closed(1), found.answers_of[1]) == (Counter(), 0, 0)
+    assert (told(found), found.closed(1), found.answers_of[1]) == (Counter(), 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,17 @@ def test_only_what_a_person_said_last_counts(store: Store, said, counted, closed
         say(store, ada, "p0", action, label)
         look(store)  # counting step by step comes to the same
     found = look(store)
-    assert (+found.said, found.closed(1)) == (counted, closed)
+    assert (told(found), found.closed(1)) == (counted, closed)
     assert found.answers_of[ada.id] == counted.get(("answer", "ham"), 0) + counted.get(
         ("answer", "spam"), 0
     )
+
+
+def told(found: Tally) -> Counter[tuple[str, str | None]]:
+    """Return how often what was said, answers by their label."""
+    actions = {(action, None): n for action, n in (+found.said).items() if action != "answer"}
+    assert sum((+found.labels).values()) == found.said["answer"]
+    return Counter(actions | {("answer", label): n for label, n in (+found.labels).items()})
 
 
 def test_a_sample_is_settled_when_as_many_people_as_wanted_have_spoken(store: Store) -> None:
@@ -132,7 +139,7 @@ def test_counting_on_agrees_with_counting_anew(
             counting.tally(lasting, connection, project)
     with lasting.read() as connection:
         found = counting.tally(lasting, connection, project)
-    assert +found.said == Counter(stands.values())
+    assert told(found) == Counter(stands.values())
     settled = Counter(sample for (_, sample), (a, _) in stands.items() if a in ("answer", "flag"))
     assert [found.closed(1), found.closed(2)] == [
         sum(n >= wanted for n in settled.values()) for wanted in (1, 2)

@@ -25,6 +25,8 @@ from tests.factories import NOW
 ROWS = 3
 # Of an index on an expression SQLite does not say what it is of.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expression-based index")
+BEFORE_RUNS = "0002"
+"""The schema whose next one makes the table `run`."""
 EARLIER = [name for name in reversed(revisions.known()) if name != revisions.newest()]
 
 
@@ -162,7 +164,7 @@ def test_a_database_newer_than_the_program_is_left_alone(empty: Store) -> None:
 
 
 def test_an_interrupted_upgrade_changes_nothing(empty: Store) -> None:
-    tables = _made_by(empty, EARLIER[-1])
+    tables = _made_by(empty, BEFORE_RUNS)
     before = _filled(empty, tables)
     with empty.begin() as connection:  # stands in the way of a table of the next schema
         connection.execute(text("CREATE TABLE run (id INTEGER)"))
@@ -172,7 +174,7 @@ def test_an_interrupted_upgrade_changes_nothing(empty: Store) -> None:
 
     assert _stored(empty, tables) == before
     with empty.read() as connection:
-        assert revisions.stored(connection) == EARLIER[-1]
+        assert revisions.stored(connection) == BEFORE_RUNS
     with empty.begin() as connection:
         connection.execute(text("DROP TABLE run"))
     empty.migrate()

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import estimating, evaluation, forecasting, stopping
+from mlvajra_al.learning import estimating, evaluation, forecasting, multilabel, stopping
 from mlvajra_al.learning.agreement import kappa
+from mlvajra_al.learning.intervals import unknown
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Advice, Stability, Version
 from mlvajra_al.services.jobs import scoring, warm
@@ -30,6 +31,8 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
     rng = np.random.default_rng([seed, STOP_SET])
     labels = scoring.label_names(seen.project)
     past = _past(seen)
+    if seen.project.multilabel:
+        return _of_several(store, seen, prepared, model=model, past=past)
     known = tuple(item.label for item in seen.gold)
     judged = _judged(store, seen, prepared, model=model)
     missing = forecasting.missing(judged, labels)
@@ -54,6 +57,25 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
             rng=rng,
         ),
         missing=missing,
+    )
+    return stopping.advise(signs, past)
+
+
+def _of_several(
+    store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, past: list[stopping.Past]
+) -> Advice:
+    """Advise where a sample may have several labels: by whether answers still change."""
+    given = [name for item in seen.gold for name in seen.project.names_in(item.label)]
+    note = "that is told of projects with one label a sample only"
+    signs = stopping.Signs(
+        version=0,
+        label_counts={label.display: given.count(label.name) for label in seen.project.labels},
+        left=_left(seen),
+        stability=_stability(store, seen, prepared, model=model, past=past),
+        estimated=unknown("estimated F1", 0, note),
+        forecast=None,
+        missing=note,
+        answers=len(seen.gold),
     )
     return stopping.advise(signs, past)
 
@@ -85,8 +107,23 @@ def _stability(
     if other is None:
         return None
     rows = stop_set(seen, prepared)
+    if seen.project.multilabel:
+        return _stability_of_several(seen, before.number, (other, model), rows)
     earlier, now = other.predict(rows), model.predict(rows)
     return Stability(before.number, kappa(earlier, now), float((earlier != now).mean()), len(now))
+
+
+def _stability_of_several(
+    seen: Snapshot, number: int, models: tuple[Any, Any], rows: Any
+) -> Stability:
+    """Compare two models label by label; a sample differs where any of its labels does."""
+    labels = scoring.label_names(seen.project)
+    earlier, now = (
+        evaluation.aligned(model.predict_proba(rows), model.classes_, labels) >= multilabel.SURE
+        for model in models
+    )
+    differing = float((earlier != now).any(axis=1).mean())
+    return Stability(number, kappa(earlier.ravel(), now.ravel()), differing, len(now))
 
 
 def stop_set(seen: Snapshot, prepared: Prepared) -> Any:

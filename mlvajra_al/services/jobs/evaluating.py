@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Conflict
-from mlvajra_al.learning import evaluation
+from mlvajra_al.learning import evaluation, multilabel_evaluation
 from mlvajra_al.records import Job, Project, Verdict
 from mlvajra_al.services.jobs import scoring
 from mlvajra_al.services.jobs.scoring import Holdout
@@ -78,8 +79,10 @@ def counted(
 def compare(project: Project, holdout: Holdout, answers: Answers, *, number: int) -> Verdict:
     """Compare the answers of two versions on the same samples, champion first."""
     champion, challenger = answers
-    found = evaluation.compare(
-        holdout.truth,
+    decide = partial(evaluation.compare, holdout.truth)
+    if project.multilabel:
+        decide = partial(multilabel_evaluation.compare, holdout.sets(project))
+    found = decide(
         answers[champion],
         answers[challenger],
         scoring.label_names(project),

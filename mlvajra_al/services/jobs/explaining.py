@@ -25,6 +25,7 @@ from mlvajra_al.records import (
     Shard,
     Version,
 )
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services.jobs import engine, warm
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
@@ -85,13 +86,14 @@ class Explainer:
         texts = [c.name for c in frames.inputs(self.scorer.recipe) if c.kind == "text"]
         out = []
         for place, key in enumerate(keys):
-            label = self.scorer.labels[int(probabilities[place].argmax())]
-            weights = _weights(parts, place, label)
+            given = self.scorer.given(probabilities[place])
+            likeliest = self.scorer.labels[int(probabilities[place].argmax())]
+            weights = _weights(parts, place, likeliest, several=self.scorer.multilabel)
             out.append(
                 SampleExplanation(
                     version=self.version,
                     sample_key=key,
-                    label=label,
+                    label=to_text(given) if self.scorer.multilabel else likeliest,
                     probabilities=named(self.scorer.labels, probabilities[place]),
                     attributions=reasons[place],
                     words=self._words(frame.iloc[place], texts, weights),
@@ -117,12 +119,14 @@ def named(labels: Sequence[str], probabilities: NDArray[np.float64]) -> dict[str
 
 
 def _weights(
-    parts: Sequence[explanation.Contributions], place: int, label: str
+    parts: Sequence[explanation.Contributions], place: int, label: str, *, several: bool
 ) -> NDArray[np.float64]:
     """Return what each feature adds to the answer `label`; of two, one is the other's minus."""
     for part in parts:
         if part.label == label:
             return part.row(place)
+    if several:  # all samples have it: nothing speaks for or against it
+        return np.zeros(parts[0].values.shape[1])
     return -parts[0].row(place)
 
 

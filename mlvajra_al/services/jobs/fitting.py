@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import training
+from mlvajra_al.learning import multilabel, training
 from mlvajra_al.learning.rows import take
-from mlvajra_al.records import Drift, Project
+from mlvajra_al.records import Drift, EstimatorName, Gold, Project
 from mlvajra_al.services.jobs import advising, mending, scoring, warm
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
@@ -30,16 +32,38 @@ def train(
     store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, seed: int
 ) -> training.Trained:
     """Fit on the gold of the pool, continuing where `fit` says so; the same bits every time."""
-    known = {item.position: item.label for item in seen.before}
-    return training.train(
-        seen.project.recipe.estimator,
+    return learn(
+        seen.project,
         take(prepared.features, [item.position for item in seen.gold]),
-        [item.label for item in seen.gold],
+        seen.gold,
+        estimator=seen.project.recipe.estimator,
         seed=seed,
         previous=fit.previous and warm.estimator(store.home, fit.previous.estimator),
-        new=np.array([known.get(item.position) != item.label for item in seen.gold]),
-        labels=scoring.label_names(seen.project),
+        before=seen.before,
     )
+
+
+def learn(
+    project: Project,
+    X: Any,
+    gold: Sequence[Gold],
+    *,
+    estimator: EstimatorName,
+    seed: int,
+    previous: Any,
+    before: Sequence[Gold],
+) -> training.Trained:
+    """Fit on gold, whose features are `X`, or go on from a model that learned the gold before."""
+    known = {item.position: item.label for item in before}
+    new = np.array([known.get(item.position) != item.label for item in gold])
+    names = scoring.label_names(project)
+    if project.multilabel:
+        sets = [project.names_in(item.label) for item in gold]
+        return multilabel.train_each(
+            estimator, X, sets, seed=seed, previous=previous, new=new, labels=names
+        )
+    said = [item.label for item in gold]
+    return training.train(estimator, X, said, seed=seed, previous=previous, new=new, labels=names)
 
 
 def drift(

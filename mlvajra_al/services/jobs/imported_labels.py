@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
+from mlvajra_al.records.label_sets import parse, to_text
 from mlvajra_al.services.labelling import IMPORT_EVENT
 from mlvajra_al.services.people import IMPORTED, NAME_MAX
 from mlvajra_al.store import annotations as events
@@ -55,27 +57,50 @@ def collect(
     plan: Plan,
     names: Sequence[str],
     place: Callable[[int], str],
+    multilabel: bool = False,
 ) -> Imported:
     """Read the labels of a source; rows without one are left out.
+
+    Where a sample may have several, a row holds a list, or labels with a separator between them.
 
     Raises
     ------
     BadSource
         If a value is no label of the set: lists the unknown values.
     """
+    read = partial(_as_set, names=names) if multilabel else _as_label
     keys, labels, unknown = [], [], dict[str, None]()
     first = 0
     for batch in batches:
         values = pc.utf8_trim_whitespace(batch.column(column))
         there = values.is_valid()
         keys.append(keys_of(batch, plan, first=first, place=place).filter(there))
-        labels.append(values.filter(there))
-        distinct = pc.unique(labels[-1]).to_pylist()
-        unknown |= dict.fromkeys(value for value in distinct if value not in names)
+        said, given = _read_each(values.filter(there), read)
+        labels.append(said)
+        unknown |= dict.fromkeys(name for one in given for name in one if name not in names)
         first += batch.num_rows
     if unknown:
         raise _unknown(plan.source, column, list(unknown), names)
     return Imported(plan.source, column, pa.concat_arrays(keys), pa.concat_arrays(labels))
+
+
+def _as_label(value: str) -> tuple[str, tuple[str, ...]]:
+    return value, (value,)
+
+
+def _as_set(value: str, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    given = parse(value, names)
+    return to_text(given), given
+
+
+def _read_each(
+    values: pa.Array, read: Callable[[str], tuple[str, tuple[str, ...]]]
+) -> tuple[pa.Array, list[tuple[str, ...]]]:
+    """Return what each value says, and the labels of all that differ; read once each."""
+    encoded = values.dictionary_encode()
+    found = [read(value) for value in encoded.dictionary.to_pylist()]
+    texts = pa.array([text for text, _ in found], pa.large_string())
+    return texts.take(encoded.indices), [given for _, given in found]
 
 
 def _unknown(source: str, column: str, unknown: list[str], names: Sequence[str]) -> BadSource:
@@ -186,7 +211,7 @@ def _append(
         )
         for at, (answer, position) in enumerate(zip(answers, positions.tolist(), strict=True))
     ]
-    events.append(connection, rows, holdout=held.tolist())
+    events.append(connection, rows, holdout=held.tolist(), multilabel=project.multilabel)
 
 
 def _close_slots(

@@ -170,6 +170,7 @@ def _labels(store: Store, project: Project, reading: Reading, job: Job) -> Pendi
         plan=reading.plan,
         names=[label.name for label in project.labels],
         place=reading.place,
+        multilabel=project.multilabel,
     )
     with store.read() as connection:
         return imported_labels.pending(connection, project, found, job)
@@ -253,9 +254,9 @@ def _add_labels(connection: Connection, *, outcome: Outcome, part: Pending, tell
 
 def _settle(connection: Connection, outcome: Outcome, result: Result, tell: Tell) -> None:
     answers = outcome.labels.answers if outcome.labels else ()
-    added = [item.label for item in answers if item.label is not None]
-    if added:
-        retrain_if_due(connection, outcome.project, labels=added, now=tell.clock())
+    said = [item.label for item in answers if item.label is not None]
+    if said:
+        retrain_if_due(connection, outcome.project, said=said, now=tell.clock())
     tell.settle(connection, result)
 
 

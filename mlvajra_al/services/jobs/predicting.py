@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from mlvajra_al.errors import BadSource, Invalid, NotFound
 from mlvajra_al.learning import frames
-from mlvajra_al.records import Column, Job, Project, Recipe
+from mlvajra_al.learning.multilabel import SURE
+from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
+from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services.export_formats import escaped_column
 from mlvajra_al.services.jobs import explaining
@@ -29,14 +33,13 @@ from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, sha256_of
 
 BATCH_ROWS = 5_000
-SCHEMA = pa.schema(
-    [
-        ("key", pa.large_string()),
-        ("label", pa.large_string()),
-        ("probability", pa.float64()),
-        ("version", pa.int32()),
-    ]
+TEXT, NUMBER = pa.large_string(), pa.float64()
+FIELDS = [("key", TEXT), ("label", TEXT), ("probability", NUMBER), ("version", pa.int32())]
+SCHEMA = pa.schema(FIELDS)
+SEVERAL = pa.schema(
+    [FIELDS[0], ("label", pa.list_(TEXT)), ("probability", pa.list_(NUMBER)), FIELDS[3]]
 )
+"""Where a sample may have several labels; what is no list in CSV is JSON there."""
 
 
 def predict(store: Store, job: Job, tell: Tell) -> Result:
@@ -59,7 +62,7 @@ def predict(store: Store, job: Job, tell: Tell) -> Result:
     name = f"predictions-{job.id}-version-{number}.{kind}"
     answered = (_answered(keys, ready_scorer, table, number) for keys, table in batches)
     path = asking.result_folder(store) / name
-    written = write_file(path, answered)
+    written = write_file(path, answered, SEVERAL if ready_scorer.multilabel else SCHEMA)
     result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
     def operation(connection: Connection) -> Result:
@@ -80,13 +83,20 @@ def answers(ready: explaining.Explainer, rows: Sequence[Mapping[str, Any]]) -> l
     check_rows(ready.scorer.recipe, rows)
     return [
         {
-            "label": explained.label,
-            "probability": explained.probabilities[explained.label],
+            **_said(ready.scorer, explained),
             "probabilities": explained.probabilities,
             "explanation": dump(explained),
         }
         for explained in ready.samples(rows, [""] * len(rows))
     ]
+
+
+def _said(of: Scorer, explained: SampleExplanation) -> dict[str, Any]:
+    """Return the label with its probability; lists of both where there may be several."""
+    if not of.multilabel:
+        return {"label": explained.label, "probability": explained.probabilities[explained.label]}
+    names = from_text(explained.label)
+    return {"label": names, "probability": [explained.probabilities[name] for name in names]}
 
 
 def check_rows(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -172,6 +182,8 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
 
 def _answered(keys: list[str], ready: Scorer, table: pa.Table, number: int) -> pa.Table:
     probabilities = ready.probabilities(table)
+    if ready.multilabel:
+        return _answered_with_several(keys, ready, probabilities, number)
     best = probabilities.argmax(axis=1)
     columns = [
         keys,
@@ -182,14 +194,22 @@ def _answered(keys: list[str], ready: Scorer, table: pa.Table, number: int) -> p
     return pa.table(columns, schema=SCHEMA)
 
 
-def write_file(path: Path, tables: Iterable[pa.Table]) -> int:
+def _answered_with_several(
+    keys: list[str], ready: Scorer, probabilities: NDArray[np.float64], number: int
+) -> pa.Table:
+    given = [ready.given(row) for row in probabilities]
+    shares = [row[row >= SURE] for row in probabilities]
+    return pa.table([keys, given, shares, np.full(len(keys), number)], schema=SEVERAL)
+
+
+def write_file(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> int:
     """Stream tables into a CSV or Parquet file, there completely or not at all; return the rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     rows = 0
     try:
         with partial.open("wb") as file:
-            with _writer(path.suffix, file) as writer:
+            with _writer(path.suffix, file, schema) as writer:
                 for table in tables:
                     writer.write_table(_plain(table) if path.suffix == ".csv" else table)
                     rows += table.num_rows
@@ -202,14 +222,19 @@ def write_file(path: Path, tables: Iterable[pa.Table]) -> int:
     return rows
 
 
-def _writer(suffix: str, file: Any) -> Any:
+def _writer(suffix: str, file: Any, schema: pa.Schema) -> Any:
     if suffix == ".parquet":
-        return parquet.ParquetWriter(file, SCHEMA)
-    return csv.CSVWriter(file, SCHEMA)
+        return parquet.ParquetWriter(file, schema)
+    in_text = [(f.name, TEXT if pa.types.is_list(f.type) else f.type) for f in schema]
+    return csv.CSVWriter(file, pa.schema(in_text))
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Keep a spreadsheet from running what a key or a label says."""
+    """Keep a spreadsheet from running what a key or a label says; write lists as JSON."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_list(field.type):
+            texts = [json.dumps(value, ensure_ascii=False) for value in table[place].to_pylist()]
+            table = table.set_column(place, field.name, pa.array(texts, TEXT))
     for name in ("key", "label"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, SCHEMA.field(name), escaped_column(table[name]))

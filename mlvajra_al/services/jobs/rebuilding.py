@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import frames, persistence, pipeline, training
+from mlvajra_al.learning import frames, persistence, pipeline
 from mlvajra_al.learning.sameness import same_bits
 from mlvajra_al.learning.utilities import probabilities
 from mlvajra_al.records import Gold, Person, Project, Version
 from mlvajra_al.services import access
-from mlvajra_al.services.jobs import machine, scoring
+from mlvajra_al.services.jobs import fitting, machine
 from mlvajra_al.services.resolving import fingerprint, gold
 from mlvajra_al.store import artefacts, projects, versions
 from mlvajra_al.store.database import Connection, Store
@@ -71,7 +71,7 @@ def rebuild(store: Store, person: Person | None, project_name: str, *, number: i
     except Damaged as error:
         return Rebuilt(False, None, f"nothing can be made again: {error}")
     pool = open_pool(store.home, project.id, shards)
-    model = _replay(pool, steps, fitted, labels=scoring.label_names(project))
+    model = _replay(project, pool, steps, fitted)
     try:
         stored = persistence.loads(artefacts.get(store.home, newest.estimator))
     except Damaged as error:
@@ -100,21 +100,20 @@ def _gold(connection: Connection, project: Project, seq: int) -> tuple[Gold, ...
     return tuple(sorted(known, key=lambda item: item.position))
 
 
-def _replay(pool: Pool, steps: Sequence[_Step], fitted: Any, *, labels: Sequence[str]) -> Any:
+def _replay(project: Project, pool: Pool, steps: Sequence[_Step], fitted: Any) -> Any:
     """Fit once more, step by step, each from what the one before would have stored."""
     model: Any = None
     before: tuple[Gold, ...] = ()
     for step in steps:
         positions = np.array([item.position for item in step.gold])
-        known = {item.position: item.label for item in before}
-        trained = training.train(
-            step.version.recipe.estimator,
+        trained = fitting.learn(
+            project,
             _features(pool, positions, step.version, fitted),
-            [item.label for item in step.gold],
+            step.gold,
+            estimator=step.version.recipe.estimator,
             seed=step.version.seed,
             previous=model,
-            new=np.array([known.get(item.position) != item.label for item in step.gold]),
-            labels=labels,
+            before=before,
         )
         model, before = persistence.loads(persistence.dumps(trained.model)), step.gold
     return model

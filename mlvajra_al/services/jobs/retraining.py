@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.learning import fanning, persistence, quality, strategies
+from mlvajra_al.learning import fanning, multilabel, persistence, quality, strategies
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.records import (
     Advice,
@@ -180,7 +180,7 @@ def choose(
 ) -> Done[strategies.Ranking]:
     """Rank what may be asked, on a cluster where there is one and much to do."""
     policy = seen.project.policy
-    plan = strategies.STRATEGIES.get(policy.strategy)
+    plan = strategies.known_for(model).get(policy.strategy)
     committee = plan is not None and plan.needs == "committee"
     rank = partial(
         strategies.rank,
@@ -191,12 +191,20 @@ def choose(
         batch_size=policy.retrain_every,
         n=min(HEAD, len(candidates)),
         labelled=[item.position for item in seen.gold],
-        labels=[item.label for item in seen.gold],
+        labels=_told(seen, model),
     )
     return engine.run(
         lambda: rank(rng=np.random.default_rng(seed)),
         pays=committee or len(candidates) >= fanning.PAYS,
     )
+
+
+def _told(seen: Snapshot, model: Any) -> Any:
+    """Return what each sample is labelled with, as strategies for this model want it."""
+    if not seen.project.multilabel:
+        return [item.label for item in seen.gold]
+    sets = [seen.project.names_in(item.label) for item in seen.gold]
+    return multilabel.indicators(sets, model.classes_.tolist())
 
 
 def measure_champion(store: Store, seen: Snapshot, *, now: datetime) -> Evaluation | None:
@@ -252,7 +260,7 @@ def write(
             mending.replace_lost(store.home, connection, project.id, to=number, now=now)
         if thought.linear:
             _explain(connection, project, number, tell=tell)
-        if len(seen.gold) >= quality.FEWEST:
+        if len(seen.gold) >= quality.FEWEST and not project.multilabel:
             jobs.enqueue(connection, project.id, "examine", payload={}, now=now, dedupe="examine")
         result = {
             "version": number,
@@ -279,7 +287,9 @@ def _version(
         revision_id=revision_id,
         estimator=thought.blob,
         n_labels=len(seen.gold),
-        label_counts=dict(Counter(item.label for item in seen.gold)),
+        label_counts=dict(
+            Counter(name for item in seen.gold for name in seen.project.names_in(item.label))
+        ),
         label_seq=seen.seq,
         label_fingerprint=fingerprint(seen.gold),
         recipe=seen.project.recipe,

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlvajra_al.learning import evaluation, frames, pipeline
+from mlvajra_al.learning import evaluation, frames, multilabel, multilabel_evaluation, pipeline
 from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report
 from mlvajra_al.services.jobs import warm
 from mlvajra_al.store import versions
@@ -30,6 +30,17 @@ class Scorer:
     preprocessing: Any
     estimator: Any
     labels: tuple[str, ...]
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether it gives a sample several labels, or none."""
+        return multilabel.is_multilabel(self.estimator)
+
+    def given(self, probabilities: NDArray[np.float64]) -> list[str]:
+        """Return the labels that it gives a sample: the likeliest, or all that are likely."""
+        if not self.multilabel:
+            return [self.labels[int(probabilities.argmax())]]
+        return [self.labels[at] for at in np.flatnonzero(probabilities >= multilabel.SURE)]
 
     @property
     def columns(self) -> list[str]:
@@ -88,10 +99,17 @@ class Holdout:
         """Their labels."""
         return [item.label for item in self.gold]
 
+    def sets(self, project: Project) -> list[tuple[str, ...]]:
+        """Their labels where a sample may have several."""
+        return [project.names_in(item.label) for item in self.gold]
+
     def evaluate(self, probabilities: NDArray[np.float64], project: Project) -> Evaluation:
         """Measure answers about these samples."""
-        rng = np.random.default_rng([project.seed, self.seq])
-        return evaluation.evaluate(self.truth, probabilities, label_names(project), rng=rng)
+        rng, names = np.random.default_rng([project.seed, self.seq]), label_names(project)
+        if project.multilabel:
+            truth = self.sets(project)
+            return multilabel_evaluation.evaluate(truth, probabilities, names, rng=rng)
+        return evaluation.evaluate(self.truth, probabilities, names, rng=rng)
 
     def report(self, project: Project, number: int, *, of: Evaluation, now: datetime) -> Report:
         """Say what was measured of a version, and on what."""

@@ -62,11 +62,13 @@ def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
 
 
 def missing_labels(seen: Snapshot) -> list[str]:
-    """Return the labels without an example if there are fewer than two with one."""
-    known = {item.label for item in seen.gold}
-    if len(known) > 1:
+    """Return the labels that are waited for while all answers are the same."""
+    said = {item.label for item in seen.gold}
+    if len(said) > 1:
         return []
-    return [name for name in scoring.label_names(seen.project) if name not in known]
+    known = {name for answer in said for name in seen.project.names_in(answer)}
+    names = scoring.label_names(seen.project)
+    return [name for name in names if name not in known] or list(names)
 
 
 def nothing_new(seen: Snapshot, newest: Version) -> bool:

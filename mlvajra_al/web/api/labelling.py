@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from mlvajra_al.errors import WrongPerson
-from mlvajra_al.records import Action, Annotation, Answer, Person, Recorded
+from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import cards, claiming, history, labelling, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.api.answers import Json
@@ -29,6 +30,7 @@ from mlvajra_al.web.context import committed, lease, looked_up, now, rng, store
 router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
 LONGEST_MS = 2**31 - 1
 MAX_ANSWERS = 1_000
+LABELS = 1_000
 
 
 class Asked(BaseModel):
@@ -69,7 +71,9 @@ class Sent(BaseModel):
     event_id: str = Field(description="A UUID of your own; sent twice it is stored once")
     sample_key: str
     action: Action
-    label: str | None = None
+    label: str | Annotated[list[str], Field(max_length=LABELS)] | None = Field(
+        default=None, description="A list, maybe empty, where the project asks for several labels"
+    )
     claim_id: str | None = None
     person: str | None = Field(
         default=None, description="Whose answer this is; another than the caller's is refused"
@@ -96,7 +100,7 @@ class Sent(BaseModel):
             event_id=self.event_id,
             sample_key=self.sample_key,
             action=self.action,
-            label=self.label,
+            label=to_text(self.label) if isinstance(self.label, list) else self.label,
             claim_id=self.claim_id,
             supersedes=self.supersedes,
             comment=_storable(self.comment),
@@ -197,8 +201,12 @@ def said(
 ) -> Response:
     """Return events in order; ask again with `after` set to the last `seq` for the next page."""
     found = history.listed(store(), caller, project, after=after, limit=limit, current=current)
-    return Json([_public(event) for event in found])
+    of = projects.get(store(), caller, project)
+    return Json([_public(of, event) for event in found])
 
 
-def _public(event: Annotation) -> dict[str, Any]:
-    return shown(event, HIDDEN_OF_ANNOTATION)
+def _public(project: Project, event: Annotation) -> dict[str, Any]:
+    told = shown(event, HIDDEN_OF_ANNOTATION)
+    if project.multilabel and event.label is not None:
+        told["label"] = project.names_in(event.label)
+    return told

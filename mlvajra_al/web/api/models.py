@@ -30,6 +30,7 @@ from mlvajra_al.web.api.shapes import (
     HIDDEN_OF_JOB,
     QUEUED,
     Champion,
+    ShownExplanation,
     ShownJob,
     VersionLine,
     VersionMade,
@@ -248,7 +249,7 @@ def doubts(
 
 @router.get(
     "/projects/{project}/versions/{number}/explanation",
-    response_model=SampleExplanation | GlobalExplanation,
+    response_model=ShownExplanation | GlobalExplanation,
     responses=QUEUED,
 )
 def explanation(
@@ -270,6 +271,9 @@ def explanation(
         if sample_key
         else versions.global_explanation(store(), caller, project, number)
     )
+    of = projects.get(store(), caller, project)
+    if of.multilabel and isinstance(found, SampleExplanation):
+        return Json(shown(found, frozenset()) | {"label": of.names_in(found.label)})
     return Json(found)
 
 

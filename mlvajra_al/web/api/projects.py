@@ -72,6 +72,7 @@ class NewProject(BaseModel):
     holdout_share: float = POLICY.holdout_share
     holdout_rate: float = POLICY.holdout_rate
     retrain_every: int = POLICY.retrain_every
+    multilabel: bool = Field(default=False, description="A sample may have several labels")
 
     def columns_of_recipe(self) -> tuple[Column, ...]:
         """Return the inputs, those named twice only once."""
@@ -111,6 +112,7 @@ def create(caller: Caller, body: NewProject) -> Response:
         gold_column=body.gold_column,
         title_column=body.title_column,
         guidelines=body.guidelines,
+        multilabel=body.multilabel,
     )
     return Json(public(projects.create(store(), caller, draft)), status_code=201)
 

@@ -8,7 +8,16 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, create_model
 
-from mlvajra_al.records import Annotation, Drift, Job, Measure, Progress, Project, Recipe
+from mlvajra_al.records import (
+    Annotation,
+    Drift,
+    Job,
+    Measure,
+    Progress,
+    Project,
+    Recipe,
+    SampleExplanation,
+)
 from mlvajra_al.services.export_formats import MEDIA_TYPES
 
 HIDDEN_OF_PROJECT = frozenset({"id", "seed", "holdout_threshold"})
@@ -22,9 +31,9 @@ def shown(record: Any, hidden: frozenset[str]) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(record) if f.name not in hidden}
 
 
-def shape(record: type, hidden: frozenset[str] = frozenset()) -> type[BaseModel]:
-    """Return what `shown` makes of a record, as a model."""
-    hints = get_type_hints(record)
+def shape(record: type, hidden: frozenset[str] = frozenset(), **other: Any) -> type[BaseModel]:
+    """Return what `shown` makes of a record, as a model; `other` are types that differ."""
+    hints = get_type_hints(record) | other
     kept: dict[str, Any] = {name: (kind, ...) for name, kind in hints.items() if name not in hidden}
     return create_model(f"Shown{record.__name__}", __doc__=record.__doc__, **kept)
 
@@ -36,8 +45,9 @@ def many(kind: type[BaseModel]) -> Any:
 
 ShownProject = shape(Project, HIDDEN_OF_PROJECT)
 ShownJob = shape(Job, HIDDEN_OF_JOB)
-ShownAnnotation = shape(Annotation, HIDDEN_OF_ANNOTATION)
+ShownAnnotation = shape(Annotation, HIDDEN_OF_ANNOTATION, label=str | list[str] | None)
 ShownProgress = shape(Progress)
+ShownExplanation = shape(SampleExplanation, label=str | list[str])
 
 
 class Problem(BaseModel):

@@ -17,6 +17,8 @@ class LabellingCard {
     this.root = root;
     this.project = data.project;
     this.labels = data.labels;
+    this.several = data.multilabel; // a key chooses a label, Enter answers with all that are chosen
+    this.chosen = new Set();
     this.person = data.person;
     this.outbox = outboxOf(data.person, data.project);
     this.buffer = [];
@@ -55,6 +57,8 @@ class LabellingCard {
     this.undoButton = this.actionButton("Undo", "u", () => this.undo());
     this.skipButton = this.actionButton("Skip", "s", (event) => this.pressed(event, () => this.answer("skip", null)));
     this.flagButton = this.actionButton("Flag", "f", () => this.openFlag());
+    this.saveButton = this.several ? this.actionButton("Save", "Enter", (event) => this.pressed(event, () => this.save())) : null;
+    this.saveButton?.classList.add("primary", "save");
     this.last = el("span", { class: "last" });
     this.flag = this.flagForm();
     this.overlay = this.shortcuts();
@@ -63,7 +67,7 @@ class LabellingCard {
     const many = this.labels.length > 10;
     const width = `${many ? Math.min(9, 3 + 0.4 * longest) : Math.min(13, Math.max(5, 3.6 + 0.55 * longest))}rem`;
     this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(many), "--width": width }, ...this.buttons.values());
-    this.actions = el("div", { class: "actions" }, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
+    this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
     const top = el("div", { class: "top" }, this.status, this.signIn);
     const main = el("div", { class: "main" }, top, this.sheet, this.bar, this.actions, this.flag, this.spoken);
     this.rail.node.append(this.notices);
@@ -74,7 +78,7 @@ class LabellingCard {
   }
 
   labelButton(label) {
-    const press = (event) => this.pressed(event, () => this.answer("answer", label.name));
+    const press = (event) => this.pressed(event, () => this.give(label.name));
     const tip = [label.display.length > LONG_LABEL && label.display, label.definition].filter(Boolean).join(": ");
     return el("button", { type: "button", class: "label", "--c": label.color, "--ink": inkOn(label.color), "data-label": label.name, "data-tip": tip || null, "aria-description": label.definition || null, "aria-keyshortcuts": label.key, onclick: press },
       el("kbd", {}, label.key.toUpperCase()), el("span", { dir: "auto" }, label.display));
@@ -104,7 +108,7 @@ class LabellingCard {
   }
 
   shortcuts() {
-    const rows = [["u", "Undo: bring the last card back (also Backspace)"], ["s", "Skip: let somebody else decide"], ["f", "Flag: tell a reviewer"], ["↑ ↓ Space", "Scroll the card"], ["?", "Show or hide this"]];
+    const rows = [...(this.several ? [["Enter", "Save the chosen labels; without any: none of these"]] : []), ["u", "Undo: bring the last card back (also Backspace)"], ["s", "Skip: let somebody else decide"], ["f", "Flag: tell a reviewer"], ["↑ ↓ Space", "Scroll the card"], ["?", "Show or hide this"]];
     const line = (key, words) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, words));
     const close = el("button", { type: "button", class: "action", onclick: () => this.closeShortcuts() }, el("span", {}, "Close"), el("kbd", {}, "Esc"));
     const meanings = this.labels.map((label) => line(label.key.toUpperCase(), label.definition ? `${label.display}: ${label.definition}` : label.display));
@@ -166,6 +170,7 @@ class LabellingCard {
     }
     if (key === "?") return { run: () => this.openShortcuts() };
     const button = at instanceof Element && at.matches("button, a, summary, [role=button], [role=tab]");
+    if (this.several && key === "Enter" && (!button || at.matches(".label"))) return { run: () => this.save() };
     if (button && (key === "Enter" || key === " ")) return event.repeat ? { run: () => {} } : null;
     const scrolls = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300, " ": 300 }[key];
     if (scrolls && !button) return { repeats: true, run: () => this.body.scrollBy({ top: scrolls }) };
@@ -174,7 +179,7 @@ class LabellingCard {
     const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code)?.[1].toLowerCase();
     for (const name of [letter, letter === null || /^[^a-z0-9]$/.test(letter) ? place : null]) {
       const label = name && this.labels.find((one) => one.key === name);
-      if (label) return { run: () => this.answer("answer", label.name) };
+      if (label) return { run: () => this.give(label.name) };
       if (name === "u") return { run: () => this.undo() };
       if (name === "s") return { run: () => this.answer("skip", null) };
       if (name === "f") return { run: () => this.openFlag() };
@@ -189,6 +194,27 @@ class LabellingCard {
   }
 
   // ---- answering --------------------------------------------------------------------------
+  // A label was pressed: that is the answer, or of several a part of it.
+  give(name) {
+    if (!this.several) return this.answer("answer", name);
+    if (!this.buffer[0] || this.painted !== this.buffer[0]) return;
+    if (!this.chosen.delete(name)) this.chosen.add(name);
+    this.drawChosen();
+    const { display } = this.labels.find((one) => one.name === name);
+    this.say(`${display} ${this.chosen.has(name) ? "chosen" : "not chosen"}`);
+  }
+
+  save() {
+    this.answer("answer", this.labels.map((one) => one.name).filter((name) => this.chosen.has(name)));
+  }
+
+  drawChosen() {
+    for (const [name, button] of this.buttons) button.setAttribute("aria-pressed", String(this.chosen.has(name)));
+    if (!this.several) return;
+    const n = this.chosen.size;
+    setText(this.saveButton.firstChild, n ? `Save ${count(n, "label")}` : "None of these");
+  }
+
   answer(action, label, comment = "") {
     const claim = this.buffer[0];
     if (!claim || this.painted !== claim) return; // nothing on the screen to answer
@@ -242,14 +268,15 @@ class LabellingCard {
   }
 
   worded({ action, label }) {
-    if (action === "answer") return this.labels.find((one) => one.name === label)?.display ?? label;
+    const shown = (name) => this.labels.find((one) => one.name === name)?.display ?? name;
+    if (action === "answer") return namesIn(label).map(shown).join(", ") || "none of these";
     return action === "skip" ? "skipped" : "flagged";
   }
 
   flash(action, label) {
-    const button = action === "answer" ? this.buttons.get(label) : action === "skip" ? this.skipButton : this.flagButton;
-    button.classList.add("hit");
-    setTimeout(() => button.classList.remove("hit"), FLASH_MS);
+    const hit = action === "answer" ? namesIn(label).map((name) => this.buttons.get(name)) : [action === "skip" ? this.skipButton : this.flagButton];
+    for (const button of hit) button.classList.add("hit");
+    setTimeout(() => hit.forEach((button) => button.classList.remove("hit")), FLASH_MS);
     const words = this.worded({ action, label });
     setText(this.last, `You said: ${words}`);
     this.say(`${words}. Next: ${this.buffer[0] ? beginning(this.buffer[0].card) : "waiting"}`);
@@ -280,8 +307,9 @@ class LabellingCard {
     this.root.dataset.painted = "";
     this.root.dataset.sample = claim?.sample_key ?? "";
     this.root.dataset.state = claim ? "card" : this.end ? "end" : this.known || this.slow === null ? "waiting" : "start";
-    for (const button of [...this.buttons.values(), this.skipButton, this.flagButton]) button.setAttribute("aria-disabled", String(!claim));
-    for (const [name, button] of this.buttons) button.setAttribute("aria-pressed", String(claim?.before?.label === name));
+    for (const button of [...this.buttons.values(), this.skipButton, this.flagButton, this.saveButton]) button?.setAttribute("aria-disabled", String(!claim));
+    this.chosen = new Set(namesIn(claim?.before?.label));
+    this.drawChosen();
     this.said.hidden = !claim?.before;
     this.why.hidden = !claim?.why?.words;
     setText(this.why, claim?.why?.words ?? "");

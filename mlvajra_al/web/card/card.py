@@ -41,7 +41,12 @@ def labelling_card(project: Project, person: Person) -> None:
         }
         for label in project.labels
     ]
-    data = {"project": project.name, "person": person.name, "labels": labels}
+    data = {
+        "project": project.name,
+        "person": person.name,
+        "labels": labels,
+        "multilabel": project.multilabel,
+    }
     _component()(key=f"card-{project.name}", data=data)
 
 

@@ -101,10 +101,15 @@ function plus(state, changes) {
   return sum;
 }
 
+// The labels of an answer: one, or where several are asked for all of them.
+function namesIn(label) {
+  return [label ?? []].flat();
+}
+
 function changeOf(action, label, before) {
   const counts = {};
-  if (before?.label) counts[before.label] = -1;
-  if (action === "answer") counts[label] = (counts[label] ?? 0) + 1;
+  for (const name of namesIn(before?.label)) counts[name] = -1;
+  for (const name of namesIn(label)) counts[name] = (counts[name] ?? 0) + 1;
   const closes = (what) => Number(what === "answer" || what === "flag");
   return { counts, mine: Number(action === "answer") - Number(before?.action === "answer"), left: closes(before?.action) - closes(action), until: action === "answer" ? -1 : 0 };
 }

@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Column, ColumnKind, Person, Project, Recipe, Schema
+from mlvajra_al.records.label_sets import parse
 from mlvajra_al.services import importing, overview, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
@@ -98,10 +99,13 @@ def draft_form(
             help="Drawn at random, never trained on: what the model is measured by. Fixed from "
             "now on; at most 20,000 samples.",
         )  # fmt: skip
+    several = st.checkbox(
+        "A sample may have several labels, or none of them", key=f"several:{upload.id}"
+    )
     labels = st.text_area(
         "Labels, one per line",
-        "\n".join(distinct(schema, special.source)),
-        key=f"labels:{upload.id}:{special.source}",
+        "\n".join(distinct(schema, special.source, several=several)),
+        key=f"labels:{upload.id}:{special.source}:{several}",
         placeholder="ham\nspam",
         height=120,
     )
@@ -115,7 +119,8 @@ def draft_form(
             now=now(),
             seed=secrets.randbelow(projects.SEEDS),
         )
-        created = projects.create(store(), person, described(drafted, special, float(share)))
+        wanted = replace(described(drafted, special, float(share)), multilabel=several)
+        created = projects.create(store(), person, wanted)
         start(person, created.name, path, special.source)
 
     if st.button("Create and import", type="primary", icon=":material/upload_file:") and act(
@@ -183,11 +188,13 @@ def pick(label: str, names: list[str], first: str | None, words: str) -> str | N
     return None if chosen == NONE else chosen
 
 
-def distinct(schema: Schema, column: str | None) -> list[str]:
-    """Return the values of a column in the first rows, in order."""
+def distinct(schema: Schema, column: str | None, *, several: bool = False) -> list[str]:
+    """Return the labels that a column of the first rows holds, in order; of each row several."""
     if column is None:
         return []
     values = {str(row[column]) for row in schema.preview if row.get(column) is not None}
+    if several:
+        values = {name for value in values for name in parse(value, ())}
     return sorted(values)[: projects.MAX_LABELS]
 
 

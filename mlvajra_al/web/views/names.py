@@ -42,6 +42,18 @@ def display(labels: Labels, name: str) -> str:
     return labels[name].display if name in labels else name
 
 
+def answer_words(project: Project, answer: str | None) -> str:
+    """Return what an answer is shown as: a label, several, or that none of them fits.
+
+    What has no label, a skip for example, has no words.
+    """
+    if answer is None:
+        return ""
+    labels = by_name(project)
+    shown = [display(labels, name) for name in project.names_in(answer)]
+    return ", ".join(shown) or "none of these"
+
+
 def by_name(project: Project) -> Labels:
     """Return the labels of a project by what they are stored as."""
     return {label.name: label for label in project.labels}

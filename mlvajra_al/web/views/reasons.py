@@ -12,7 +12,7 @@ import streamlit as st
 
 from mlvajra_al.records import Attribution, Project, SampleExplanation
 from mlvajra_al.web.charts import explanations, look
-from mlvajra_al.web.views.names import Labels, by_name, choose_label, display
+from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display
 from mlvajra_al.web.widgets import plain
 
 TALL = 380
@@ -22,31 +22,31 @@ def reasons(
     project: Project, explanation: SampleExplanation, card: dict[str, Any], *, narrow: bool = False
 ) -> None:
     """Draw an answer, its probabilities, and the reasons in the form that fits the data."""
-    labels = by_name(project)
     pixels = next((b["pixels"] for b in card["blocks"] if b["kind"] == "image"), None)
     beside = explanation.words or explanation.image
     if narrow:
-        answer_box(explanation, labels)
+        answer_box(project, explanation)
         told(explanation, pixels)
-        waterfall_box(explanation, labels)
+        waterfall_box(project, explanation)
         return
     grid = st.grid(3, min_column_width=200)
     with grid.cell():
-        answer_box(explanation, labels)
+        answer_box(project, explanation)
     with grid.cell(column_span=2):
         if beside:
             told(explanation, pixels)
         else:
-            waterfall_box(explanation, labels)
+            waterfall_box(project, explanation)
     if beside:
-        waterfall_box(explanation, labels)
+        waterfall_box(project, explanation)
 
 
-def answer_box(explanation: SampleExplanation, labels: Labels) -> None:
+def answer_box(project: Project, explanation: SampleExplanation) -> None:
     """Draw the answer and the probability of each label."""
+    labels = by_name(project)
     with st.container(border=True):
         st.caption(f"Version {explanation.version} answers")
-        st.markdown(f"### {plain(display(labels, explanation.label))}")
+        st.markdown(f"### {plain(answer_words(project, explanation.label))}")
         look.show(
             explanations.probabilities(explanation.probabilities, labels),
             key="probabilities",
@@ -54,10 +54,11 @@ def answer_box(explanation: SampleExplanation, labels: Labels) -> None:
         )
 
 
-def waterfall_box(explanation: SampleExplanation, labels: Labels) -> None:
+def waterfall_box(project: Project, explanation: SampleExplanation) -> None:
     """Draw how the features add up to the answer."""
+    labels = by_name(project)
     with st.container(border=True):
-        attribution = choose_attribution(explanation, labels)
+        attribution = choose_attribution(project, explanation)
         st.markdown(f"**What speaks for and against {plain(display(labels, attribution.label))}**")
         look.show(explanations.waterfall(attribution), key="waterfall", alt="Waterfall of weights")
         st.caption(
@@ -66,13 +67,16 @@ def waterfall_box(explanation: SampleExplanation, labels: Labels) -> None:
         )
 
 
-def choose_attribution(explanation: SampleExplanation, labels: Labels) -> Attribution:
-    """Draw the choice of the label to explain, the answer first."""
-    if len(explanation.attributions) == 1:
-        return towards(explanation.attributions[0], explanation.label)
+def choose_attribution(project: Project, explanation: SampleExplanation) -> Attribution:
+    """Draw the choice of the label to explain, the answer first; of several the likeliest."""
     found = {item.label: item for item in explanation.attributions}
-    name = choose_label(labels, list(found), key="sample-label", first=explanation.label)
-    return found[name]
+    if project.multilabel:
+        first = max(explanation.probabilities, key=explanation.probabilities.__getitem__)
+    elif len(found) == 1:
+        return towards(explanation.attributions[0], explanation.label)
+    else:
+        first = explanation.label
+    return found[choose_label(by_name(project), list(found), key="sample-label", first=first)]
 
 
 def towards(attribution: Attribution, label: str) -> Attribution:

@@ -117,11 +117,11 @@ def figures(project: Project, report: Report) -> None:
     evaluation = report.evaluation
     if not evaluation.n:
         return
-    few = len(evaluation.labels) <= FEW_LABELS
-    if not few:
+    beside = bool(evaluation.confusion) and len(evaluation.labels) <= FEW_LABELS
+    if evaluation.confusion and not beside:
         confusion(report, names)
-    with st.grid(3 if few else 2, min_column_width=240):
-        if few:
+    with st.grid(3 if beside else 2, min_column_width=240):
+        if beside:
             confusion(report, names)
         for title, curves, figure in (
             ("Precision and recall", evaluation.precision_recall, reports.precision_recall),

@@ -25,7 +25,7 @@ def policy_form(person: Person, project: Project) -> None:
             policy = counts_of(project.policy, project.id)
         with right:
             policy = shares_of(policy, project.id)
-        policy = strategy_of(policy, project.id)
+        policy = strategy_of(policy, project)
         if st.form_submit_button("Save", type="primary", key="save-policy") and act(
             "",
             lambda: projects.set_policy(store(), person, project.name, policy=policy, now=now()),
@@ -69,16 +69,17 @@ def shares_of(policy: Policy, place: int) -> Policy:
     return replace(policy, holdout_rate=float(rate), explain_on_card=bool(explain))
 
 
-def strategy_of(policy: Policy, place: int) -> Policy:
+def strategy_of(policy: Policy, project: Project) -> Policy:
     """Draw which samples are asked about next."""
-    names = list(overview.STRATEGIES)
+    words = overview.strategies_of(project)
+    names = list(words)
     strategy = st.radio(
         "Which samples are asked about next",
         names,
         index=names.index(policy.strategy) if policy.strategy in names else 0,
         format_func=lambda name: name.replace("_", " ").capitalize(),
-        captions=list(overview.STRATEGIES.values()),
-        key=f"strategy:{place}",
+        captions=list(words.values()),
+        key=f"strategy:{project.id}",
     )
     return replace(policy, strategy=str(strategy))
 

@@ -21,6 +21,7 @@ def verdict_view(verdict: Verdict) -> None:
         "Judged strictly: over fifty retrains of a project, at most one in twenty projects ever "
         "promotes a version that is no better."
     )
+    closer = "Version {} has fewer labels wrong" if verdict.nearer else "Only version {} right"
     left, right = side_by_side(2, at_least=300)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**On the same {verdict.n} holdout samples**")
@@ -30,8 +31,8 @@ def verdict_view(verdict: Verdict) -> None:
                 f"Version {verdict.challenger}: {verdict.metric}": figure_of(
                     verdict.challenger_value
                 ),
-                f"Only version {verdict.champion} right": str(verdict.only_champion_right),
-                f"Only version {verdict.challenger} right": str(verdict.only_challenger_right),
+                closer.format(verdict.champion): str(verdict.only_champion_right),
+                closer.format(verdict.challenger): str(verdict.only_challenger_right),
                 "Chance of such a lead by luck alone": figure_of(verdict.p_value),
             },
             border="horizontal",
