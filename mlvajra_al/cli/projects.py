@@ -62,7 +62,9 @@ HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for te
 HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
 RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
-Multilabel = Annotated[bool, typer.Option(help="A sample may have several labels, or none.")]
+Multilabel = Annotated[
+    bool, typer.Option("--multilabel", help="A sample may have several labels, or none.")
+]
 Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
 
 

@@ -73,7 +73,7 @@ def collect(
     first = 0
     for batch in batches:
         values = pc.utf8_trim_whitespace(batch.column(column))
-        there = values.is_valid()
+        there = pc.not_equal(values, "").fill_null(False)
         keys.append(keys_of(batch, plan, first=first, place=place).filter(there))
         said, given = _read_each(values.filter(there), read)
         labels.append(said)
