@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -84,8 +85,9 @@ def pool_of(store: Store) -> tuple[Project, Pool]:
         return project, labelling.project_pool(store, connection, project)
 
 
-def said(store: Store, connection: Connection, project: Project) -> dict[counting.Said, int]:
-    return +counting.tally(store, connection, project).said
+def said(store: Store, connection: Connection, project: Project) -> Counter[tuple[str, str]]:
+    found = counting.tally(store, connection, project).labels
+    return Counter({("answer", label): n for label, n in (+found).items()})
 
 
 def test_after_an_import_people_can_label_at_once(

@@ -106,9 +106,9 @@ BAD = {
         "x.jsonl: line 2, key 'a' holds a nested object; write its values as columns of their own,"
         " such as 'a.b'",
     ),
-    "a list of words": (
+    "a list of objects": (
         "x.jsonl",
-        b'{"a": ["x", "y"]}\n',
+        b'{"a": [{"b": 1}]}\n',
         "x.jsonl: line 1, column 'a': holds lists",
     ),
     "a list of numbers and words": (
