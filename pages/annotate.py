@@ -11,6 +11,7 @@ from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.views.label_choice import label_choice
 from mlvajra_al.web.views.names import answer_words
 
 PER_PAGE = 10
@@ -125,18 +126,10 @@ def _one(project: Project, event: Annotation) -> str | None:
 
 def _several(project: Project, event: Annotation) -> str | None:
     """Draw the labels that were given, to be changed at once: one after another would be lost."""
-    names = {label.name: label.display for label in project.labels}
     before = None if event.label is None else project.names_in(event.label)
     words = answer_words(project, event.label) or "Give it labels"
     with st.popover(widgets.plain(widgets.shorten(words, 30)), width="stretch"):
-        given = st.pills(
-            "Labels",
-            list(names),
-            default=before or [],
-            selection_mode="multi",
-            format_func=lambda name: widgets.plain(names[name]),
-            key=f"change_{event.event_id}",
-        )
+        given = label_choice(project, before or (), key=f"change_{event.event_id}")
         if st.button("Save", type="primary", key=f"save_{event.event_id}"):
             return to_text(given)
     return None

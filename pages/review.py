@@ -13,6 +13,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.views.agreement import agreement_box, doubt_line
+from mlvajra_al.web.views.label_choice import label_choice
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
@@ -128,17 +129,10 @@ def _one(project: Project, case: Case) -> str | None:
 
 def _several(project: Project, case: Case) -> str | None:
     """Draw the labels to choose from, those first that most people gave; return what is decided."""
-    names = {label.name: label.display for label in project.labels}
+    names = [label.name for label in project.labels]
     answers = [project.names_in(one.label) for one in case.said if one.label is not None]
     given = [name for name in names if 2 * sum(name in one for one in answers) > len(answers)]
-    chosen = st.pills(
-        "Labels",
-        list(names),
-        default=given,
-        selection_mode="multi",
-        format_func=lambda name: widgets.plain(names[name]),
-        key=f"give_{case.sample_key}",
-    )
+    chosen = label_choice(project, given, key=f"give_{case.sample_key}")
     words = f"Give it {widgets.plural(len(chosen), 'label')}" if chosen else "None of these"
     if st.button(words, key=f"decide_{case.sample_key}", type="primary"):
         return to_text(chosen)

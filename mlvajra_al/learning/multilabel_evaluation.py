@@ -1,8 +1,9 @@
 """How good a model is where a sample may have several labels, and which of two is better.
 
 A label's precision, recall and F1 have the posterior that they have with one label a sample: a
-Dirichlet prior of 1/2 on each cell of its table. Here all labels share the weight that a draw
-gives to a sample, so that the intervals of their means know that labels go wrong together.
+Dirichlet prior of 1/2 on each cell of its table. All labels share the weight that a draw gives
+to a sample, so that the intervals of measures of all labels know that labels go wrong together;
+for these the prior has the mass of one table.
 
 References
 ----------
@@ -86,12 +87,13 @@ def evaluate(
     tables = _tables(truth, given)
     few = len(truth) < FEWEST
     drawn = np.empty((0, *tables.shape)) if few else _drawn(truth, [given], rng=rng)[0]
+    each_drawn = drawn + rng.standard_gamma(PRIOR, size=drawn.shape)
     support = truth.sum(axis=0)
     per_label = tuple(
         of_label(
             label,
             tables[place],
-            drawn[:, place],
+            each_drawn[:, place],
             note=too_few(support, labels, of=[place], n=len(truth)),
         )
         for place, label in enumerate(labels)
@@ -138,17 +140,24 @@ def _tables(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> NDArray[np.in
 def _drawn(
     truth: NDArray[np.bool_], guesses: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator
 ) -> list[Floats]:
-    """Draw tables of shape (n_draws, n_labels, 2, 2) of each model, from the same weights."""
+    """Draw tables of shape (n_draws, n_labels, 2, 2) of each model, from the same weights.
+
+    Nothing is known before: that is for whoever looks at labels one by one, or all together.
+    """
     n, k = truth.shape
     cells = [_cells(truth, given).reshape(n, k * 4).astype(np.float64) for given in guesses]
     size = max(1, min(DRAWS, SLICE // max(n, 1)))
     parts: list[list[Floats]] = [[] for _ in guesses]
     for _ in range(-(-min(DRAWS, 50 * size) // size)):
         weights = rng.standard_exponential((size, n))
-        before = rng.standard_gamma(PRIOR, size=(size, k * 4))
         for part, cell in zip(parts, cells, strict=True):
-            part.append((weights @ cell + before).reshape(size, k, 2, 2))
+            part.append((weights @ cell).reshape(size, k, 2, 2))
     return [np.concatenate(part) for part in parts]
+
+
+def _together(drawn: Floats, *, rng: np.random.Generator) -> Floats:
+    """Add what is known before: the mass of one table, shared out among those of all labels."""
+    return np.asarray(drawn + rng.standard_gamma(PRIOR / drawn.shape[1], size=drawn.shape))
 
 
 def _measures(
@@ -161,6 +170,7 @@ def _measures(
     rng: np.random.Generator,
 ) -> list[Measure]:
     n, support = len(truth), truth.sum(axis=0)
+    drawn = _together(drawn, rng=rng)
     few = too_few(support, labels, of=[], n=n)
     each = few or too_few(support, labels, of=range(len(labels)), n=n)
     if few:
@@ -235,7 +245,8 @@ def compare(
     difference, values = unknown(HEADLINE, n, note), None
     if not note:
         before, after = (float(_micro(_tables(truth, given))) for given in guesses)
-        drawn = [_micro(tables) for tables in _drawn(truth, guesses, rng=rng)]
+        prior = rng.standard_gamma(PRIOR / len(labels), size=(1, len(labels), 2, 2))
+        drawn = [_micro(tables + prior) for tables in _drawn(truth, guesses, rng=rng)]
         values = (before, after)
         difference = bounded(HEADLINE, after - before, drawn[1] - drawn[0], n)
     return verdict(

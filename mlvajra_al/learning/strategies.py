@@ -190,6 +190,7 @@ def known_for(model: Any) -> dict[str, Strategy]:
 
     Examples
     --------
+    >>> from mlvajra_al.learning.multilabel import OneVsRest
     >>> "margin" in known_for(OneVsRest()), "random" in known_for(OneVsRest())
     (False, True)
     """

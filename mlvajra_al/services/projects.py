@@ -121,7 +121,7 @@ def check_policy(project: Project, policy: Policy) -> None:
     known = strategies_of(project)
     if policy.strategy not in known:
         raise Invalid(
-            f"there is no query strategy {policy.strategy!r} here; choose one of {', '.join(known)}"
+            f"there is no query strategy {policy.strategy!r}; choose one of {', '.join(known)}"
         )
 
 

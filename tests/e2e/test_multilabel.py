@@ -116,7 +116,7 @@ def test_my_answers_are_changed_all_labels_at_once(sit: Sit, news: str) -> None:
     desk.wait_until_saved()
     desk.page.get_by_text("My answers", exact=True).click()
     desk.page.get_by_role("button", name="art, sport").click()
-    desk.page.get_by_role("button", name="money").click()
+    desk.page.get_by_test_id("stPopoverBody").get_by_text("money").click()
     desk.page.get_by_role("button", name="Save", exact=True).click()
     expect(desk.page.get_by_role("button", name="art, money, sport")).to_be_visible()
     query = "SELECT labels FROM annotation WHERE sample_key = :sample ORDER BY seq DESC"

@@ -26,7 +26,7 @@ def reasons(
     beside = explanation.words or explanation.image
     if narrow:
         answer_box(project, explanation)
-        told(explanation, pixels)
+        told(project, explanation, pixels)
         waterfall_box(project, explanation)
         return
     grid = st.grid(3, min_column_width=200)
@@ -34,7 +34,7 @@ def reasons(
         answer_box(project, explanation)
     with grid.cell(column_span=2):
         if beside:
-            told(explanation, pixels)
+            told(project, explanation, pixels)
         else:
             waterfall_box(project, explanation)
     if beside:
@@ -71,12 +71,17 @@ def choose_attribution(project: Project, explanation: SampleExplanation) -> Attr
     """Draw the choice of the label to explain, the answer first; of several the likeliest."""
     found = {item.label: item for item in explanation.attributions}
     if project.multilabel:
-        first = max(explanation.probabilities, key=explanation.probabilities.__getitem__)
+        first = likeliest(explanation)
     elif len(found) == 1:
         return towards(explanation.attributions[0], explanation.label)
     else:
         first = explanation.label
     return found[choose_label(by_name(project), list(found), key="sample-label", first=first)]
+
+
+def likeliest(explanation: SampleExplanation) -> str:
+    """Return the label of the highest probability: the one that weights are for."""
+    return max(explanation.probabilities, key=explanation.probabilities.__getitem__)
 
 
 def towards(attribution: Attribution, label: str) -> Attribution:
@@ -94,10 +99,13 @@ def towards(attribution: Attribution, label: str) -> Attribution:
     )
 
 
-def told(explanation: SampleExplanation, pixels: Any) -> None:
+def told(project: Project, explanation: SampleExplanation, pixels: Any) -> None:
     """Draw the sample itself with its weights: marked words, coloured pixels."""
+    what = "the answer"
+    if project.multilabel:
+        what = f"**{plain(display(by_name(project), likeliest(explanation)))}**"
     if explanation.words:
-        highlighted(explanation.words)
+        highlighted(explanation.words, what)
     if not explanation.image:
         return
     with st.container(border=True, horizontal_alignment="center"):
@@ -109,11 +117,11 @@ def told(explanation: SampleExplanation, pixels: Any) -> None:
             else explanations.heat_map(plain_heat, size=220)
         )
         look.show(figure, key="heat", alt="Weight of each pixel")
-        st.caption("Red speaks for the answer, blue against it.")
+        st.caption(f"Red speaks for {what}, blue against it.")
 
 
-def highlighted(words: Sequence[tuple[str, float]]) -> None:
-    """Draw a text with its words marked by weight; every piece is escaped."""
+def highlighted(words: Sequence[tuple[str, float]], what: str) -> None:
+    """Draw a text with its words marked by weight for `what`; every piece is escaped."""
     largest = max((abs(weight) for _, weight in words), default=0.0) or 1.0
     with st.container(border=True):
         st.html(
@@ -122,9 +130,7 @@ def highlighted(words: Sequence[tuple[str, float]]) -> None:
             + "".join(_marked(text, weight / largest) for text, weight in words)
             + "</div>"
         )
-        st.caption(
-            "Red words speak for the answer, blue ones against it; the stronger, the deeper."
-        )
+        st.caption(f"Red words speak for {what}, blue ones against it; the stronger, the deeper.")
 
 
 def _marked(text: str, strength: float) -> str:
