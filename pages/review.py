@@ -37,7 +37,7 @@ def main() -> None:
             "when a label looks wrong beside all the others.",
             icon=":material/task_alt:",
         )
-        agreement_box(advice.examination(store(), person, project.name))
+        _agreement(person, project)
         return
     case = _chosen(found)
     left, right = st.columns([3, 2], gap="large")
@@ -52,7 +52,13 @@ def main() -> None:
             )
         _said(project, case)
         _decide(project, person, case)
-    agreement_box(advice.examination(store(), person, project.name))
+    _agreement(person, project)
+
+
+def _agreement(person: Person, project: Project) -> None:
+    """Draw how people agree; sets of labels are not examined."""
+    if not project.multilabel:
+        agreement_box(advice.examination(store(), person, project.name))
 
 
 def _chosen(found: tuple[Case, ...]) -> Case:

@@ -1,0 +1,72 @@
+"""Pages of a project in which a sample may have several labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from mlvajra_al.records import Policy, Project
+from mlvajra_al.records.label_sets import to_text
+from mlvajra_al.services import projects
+from mlvajra_al.store.database import Store
+from tests.factories import a_draft, a_person, rank
+from tests.integration.visits.visiting import Visitor, current, press, say, words
+
+
+@pytest.fixture
+def project(store: Store, admin: Visitor) -> Project:
+    draft = replace(
+        a_draft("spam", policy=Policy(holdout_rate=0.0, overlap=2)),
+        labels=projects.make_labels(["art", "money", "sport"]),
+        multilabel=True,
+    )
+    made = projects.create(store, admin.person, draft)
+    rank(store, made, 6)
+    return made
+
+
+def test_a_reviewer_ticks_the_labels_of_a_sample_that_people_see_differently(
+    store: Store, project: Project, visitor: Callable[..., Visitor]
+) -> None:
+    for name, given in (("Ada", ["art", "sport"]), ("Bob", ["art", "money"])):
+        say(store, a_person(store, name), "p0", to_text(given))
+    page = visitor("reviewer").opens("review")
+    assert "answered art, sport" in words(page) and "answered art, money" in words(page)
+    assert "How people agree" not in words(page)
+    ticked = {box.label: box.value for box in page.checkbox}
+    assert ticked == {"art": True, "money": False, "sport": False}
+    page.checkbox("give_p0_money").check().run()
+    page = press(page, "Give it 2 labels")
+    assert "Nothing to review" in words(page)
+    assert ("p0", "answer", to_text(["art", "money"])) in current(store, project)
+
+
+def test_a_reviewer_may_say_that_no_label_fits(
+    store: Store, project: Project, visitor: Callable[..., Visitor]
+) -> None:
+    say(store, a_person(store), "p0", to_text(["art"]))
+    say(store, a_person(store, "Bob"), "p0", to_text(["money"]))
+    page = press(visitor("reviewer").opens("review"), "None of these")
+    assert "Nothing to review" in words(page)
+    assert ("p0", "answer", "[]") in current(store, project)
+
+
+def test_my_answers_are_changed_by_ticking(store: Store, admin: Visitor, project: Project) -> None:
+    event = say(store, admin.person, "p0", to_text(["art", "sport"]))
+    page = admin.opens("annotate", annotate_view="My answers")
+    page.checkbox(f"change_{event}_art").uncheck().run()
+    assert current(store, project) == [("p0", "answer", to_text(["art", "sport"]))]
+    press(page, "Save")
+    assert current(store, project) == [("p0", "answer", to_text(["sport"]))]
+
+
+def test_simulations_say_that_they_are_for_one_label(admin: Visitor, project: Project) -> None:
+    assert "Not for several labels" in words(admin.opens("simulate"))
+
+
+def test_only_strategies_for_several_labels_are_offered(admin: Visitor, project: Project) -> None:
+    page = admin.opens("train", **{"train-tab": ":material/tune: Settings"})
+    [choice] = [box for box in page.radio if "asked about next" in box.label]
+    assert "Loss reduction" in choice.options and "Margin" not in choice.options
