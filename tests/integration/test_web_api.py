@@ -224,11 +224,7 @@ def test_a_label_that_cannot_be_stored_is_refused(admin: httpx.Client, label: An
 def test_annotators_cannot_find_out_from_a_version_what_is_held_out(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:
-    for label in ("ham", "spam") * 9:  # some of each are drawn for training
-        [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
-        annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
-    admin.post(f"{P}/jobs", json={"kind": "retrain"})
-    work(web)
+    _retrain(web, admin, annotator)
 
     snapshot = {"label_fingerprint", "label_seq", "seed"}
     assert snapshot <= {*admin.get(f"{P}/versions/1").json()}
@@ -342,18 +338,14 @@ def test_a_new_password_set_by_an_admin_ends_api_tokens(web: Web, admin: httpx.C
 def test_an_annotator_sees_a_models_opinion_of_a_sample_only_after_their_own(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:
-    claims = annotator.post(f"{P}/claims", json={"n": 6}).json()
-    labels = ("ham", "spam", "ham", "spam", "ham")
-    sent = [_answer(claim, label) for claim, label in zip(claims, labels, strict=False)]
-    annotator.post(f"{P}/annotations", json=sent)
-    admin.post(f"{P}/jobs", json={"kind": "retrain"})
-    work(web)
+    answered_key = _retrain(web, admin, annotator)
+    [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
     why = f"{P}/versions/1/explanation"
 
-    waiting = annotator.get(why, params={"sample_key": claims[5]["sample_key"]})
-    answered = annotator.get(why, params={"sample_key": claims[0]["sample_key"]})
+    waiting = annotator.get(why, params={"sample_key": claim["sample_key"]})
+    answered = annotator.get(why, params={"sample_key": answered_key})
     reviewer = web.program("Rita", "reviewer")
-    asked = reviewer.get(why, params={"sample_key": claims[5]["sample_key"]})
+    asked = reviewer.get(why, params={"sample_key": claim["sample_key"]})
     typed = annotator.post(f"{P}/predict", json={"rows": [{"body": "message 1 about money"}]})
 
     assert (waiting.status_code, typed.status_code) == (403, 403)
@@ -361,12 +353,20 @@ def test_an_annotator_sees_a_models_opinion_of_a_sample_only_after_their_own(
     assert (answered.status_code, asked.status_code) == (202, 202)
 
 
-def _retrain(web: Web, admin: httpx.Client, annotator: httpx.Client) -> None:
+def _retrain(web: Web, admin: httpx.Client, annotator: httpx.Client) -> str:
+    """Label enough for both labels to be among the samples to learn from, and retrain.
+
+    Returns
+    -------
+    str
+        The key of a sample that was answered.
+    """
     for label in ("ham", "spam") * 9:
         [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
         annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
     admin.post(f"{P}/jobs", json={"kind": "retrain"})
     work(web)
+    return str(claim["sample_key"])
 
 
 def test_versions_are_judged_promoted_and_rolled_back(
