@@ -74,14 +74,6 @@ def draw(person: Person, project: Project) -> None:
         "How many labels would each way to ask have needed? Strategies play against labels that "
         "are known already, from zero on."
     )
-    if project.multilabel:
-        empty(
-            "Not for several labels",
-            "Strategies are played with one label a sample, and this project asks for several. "
-            "Choose another project in the sidebar.",
-            icon=":material/casino:",
-        )
-        return
     runs = simulating.listed(store(), person, project.name, limit=LISTED)
     if not runs:
         empty(

@@ -19,6 +19,9 @@ Text = Annotated[str, typer.Option(help="Columns of text.")]
 Columns = Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")]
 Image = Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")]
 Learner = Annotated[EstimatorName, typer.Option(help="What learns.")]
+Multilabel = Annotated[
+    bool, typer.Option("--multilabel", help="A sample may have several labels, or none.")
+]
 
 
 @dataclass(frozen=True, slots=True)

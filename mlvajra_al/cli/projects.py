@@ -15,6 +15,7 @@ from mlvajra_al.cli.inputs import (
     Image,
     Inputs,
     Learner,
+    Multilabel,
     Source,
     Text,
     chosen,
@@ -62,9 +63,6 @@ HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for te
 HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
 RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
 Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
-Multilabel = Annotated[
-    bool, typer.Option("--multilabel", help="A sample may have several labels, or none.")
-]
 Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
 
 

@@ -11,6 +11,7 @@ from mlvajra_al.cli.inputs import (
     Image,
     Inputs,
     Learner,
+    Multilabel,
     Source,
     Text,
     chosen,
@@ -19,6 +20,8 @@ from mlvajra_al.cli.inputs import (
     words,
 )
 from mlvajra_al.cli.workspace import progress, put
+
+USUAL = "auto,margin,random; with several labels auto,binary_doubt,random"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,12 +38,13 @@ def simulate(
     columns: Columns = "",
     image: Image = "",
     strategies: Annotated[
-        str, typer.Option(help="Query strategies, separated by commas.")
-    ] = "auto,margin,random",
+        str, typer.Option(help="Query strategies, separated by commas.", show_default=USUAL)
+    ] = "",
     batch: Annotated[int, typer.Option(help="Labels between two retrains.")] = 10,
     seeds: Annotated[int, typer.Option(help="How often each strategy plays.")] = 5,
     most: Annotated[int, typer.Option(help="Labels after which a run ends.")] = 500,
     estimator: Learner = "logistic_regression",
+    multilabel: Multilabel = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Play strategies against the labels of a file, from zero labels on, and compare them."""
@@ -50,13 +54,15 @@ def simulate(
     from mlvajra_al.services import importing, simulating, standings
     from mlvajra_al.services.jobs import oracles, playing
 
-    plan = Plan(tuple(words(strategies)), batch, seeds, most)
-    simulating.check(plan)
+    names = tuple(words(strategies)) or simulating.usual(multilabel=multilabel)
+    plan = Plan(names, batch, seeds, most)
+    simulating.check(plan, multilabel=multilabel)
     place = located(source)
     schema = importing.inspect_upload(place, preview=0)
     require_columns(schema, source, [label])
     recipe = Recipe(chosen(Inputs(text, columns, image), schema, source), estimator)
-    oracle = oracles.of_file(place, recipe, label=label, schema=schema)
+    several = () if multilabel else None
+    oracle = oracles.of_file(place, recipe, label=label, schema=schema, several=several)
     games: list[Game] = []
     with progress(unit="games") as bar:
         task = bar.add_task("Playing", total=len(plan.games))

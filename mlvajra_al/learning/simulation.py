@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from mlvajra_al.errors import NotEnoughLabels
+from mlvajra_al.learning.multilabel import indicators, is_multilabel, train_each
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.scanning import length
 from mlvajra_al.learning.selectors import Positions
@@ -20,14 +21,17 @@ from mlvajra_al.learning.training import train
 from mlvajra_al.records import EstimatorName
 
 Fit = Callable[[Any, NDArray[Any]], Any]
-"""(rows, labels) -> fitted classifier; raises NotEnoughLabels where there can be none."""
+"""(rows, answers) -> fitted classifier; raises NotEnoughLabels where there can be none."""
 Score = Callable[[NDArray[Any], NDArray[Any]], float]
-"""(true labels, predicted labels) -> how good, higher is better."""
+"""(true answers, predicted answers) -> how good, higher is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Rows that may be asked, rows that judge, and the true labels of both."""
+    """Rows that may be asked, rows that judge, and the true answers about both.
+
+    An answer is a label or, where a sample may have several, a tuple of labels.
+    """
 
     X_pool: Any
     y_pool: NDArray[Any]
@@ -71,6 +75,50 @@ def macro_f1(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
     return float(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
+def micro_f1(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Return the F1 of all yes-or-no answers together, where a sample may have several labels.
+
+    Examples
+    --------
+    >>> truth = sets([("money",), (), ("money", "sport")])
+    >>> micro_f1(truth, sets([("money",), (), ("sport",)]))
+    0.8
+    """
+    names = sorted({name for given in (*truth, *predicted) for name in given})
+    both = indicators(truth, names), indicators(predicted, names)
+    return float(f1_score(*both, average="micro", zero_division=0)) if names else 1.0
+
+
+def sets(answers: Iterable[Sequence[str]]) -> NDArray[np.object_]:
+    """Return answers of several labels each as one column.
+
+    Examples
+    --------
+    >>> sets([("money",), ()]).tolist()
+    [('money',), ()]
+    """
+    answers = [tuple(given) for given in answers]
+    column = np.empty(len(answers), dtype=object)
+    column[:] = answers
+    return column
+
+
+def answered(model: Any, X: Any) -> NDArray[Any]:
+    """Return what a model answers about rows: a label each, or a tuple of labels.
+
+    Examples
+    --------
+    >>> X, answers = np.array([[0.0], [1.0]]), sets([("low", "any"), ("any",)])
+    >>> answered(by_estimator("logistic_regression", seed=0, multilabel=True)(X, answers), X)[1]
+    ('any',)
+    """
+    found = np.asarray(model.predict(X))
+    if not is_multilabel(model):
+        return found
+    names = np.asarray(model.classes_)
+    return sets(names[row.astype(bool)].tolist() for row in found)
+
+
 def split(X: Any, y: NDArray[Any], *, pool: float, rng: np.random.Generator) -> Split:
     """Draw the share of the rows that may be asked; the others judge.
 
@@ -109,14 +157,23 @@ def by_strategy(strategy: str) -> Ask:
             n=turn.batch_size,
             rng=turn.rng,
             labelled=turn.labelled,
-            labels=turn.labels,
+            labels=_told(turn),
         )
 
     return ask
 
 
-def by_estimator(estimator: EstimatorName, *, seed: int) -> Fit:
+def _told(turn: Turn) -> NDArray[Any]:
+    """Return the answers so far as strategies for this model want them."""
+    if is_multilabel(turn.model):
+        return indicators(turn.labels, turn.model.classes_.tolist())
+    return turn.labels
+
+
+def by_estimator(estimator: EstimatorName, *, seed: int, multilabel: bool = False) -> Fit:
     """Return a fit of one of a project's estimators, in full each time.
+
+    With `multilabel` it takes tuples of labels.
 
     Examples
     --------
@@ -124,11 +181,15 @@ def by_estimator(estimator: EstimatorName, *, seed: int) -> Fit:
     >>> fit(np.array([[0.0], [1.0]]), np.array(["a", "b"])).predict([[2.0]]).tolist()
     ['b']
     """
-    return partial(_fit_in_full, estimator, seed)
+    return partial(_fit_each if multilabel else _fit_in_full, estimator, seed)
 
 
 def _fit_in_full(estimator: EstimatorName, seed: int, X: Any, y: NDArray[Any]) -> Any:
     return train(estimator, X, y, seed=seed).model
+
+
+def _fit_each(estimator: EstimatorName, seed: int, X: Any, answers: NDArray[Any]) -> Any:
+    return train_each(estimator, X, answers.tolist(), seed=seed).model
 
 
 def full_score(parts: Split, fit: Fit, score: Score = macro_f1) -> float:
@@ -140,8 +201,7 @@ def full_score(parts: Split, fit: Fit, score: Score = macro_f1) -> float:
     >>> full_score(Split(X, y, X, y), by_estimator("logistic_regression", seed=0))
     1.0
     """
-    model = fit(parts.X_pool, parts.y_pool)
-    return score(parts.y_test, np.asarray(model.predict(parts.X_test)))
+    return score(parts.y_test, answered(fit(parts.X_pool, parts.y_pool), parts.X_test))
 
 
 def rounds(
@@ -167,6 +227,7 @@ def rounds(
     batch_size : int
     rng : numpy.random.Generator
     score : callable
+        `micro_f1` where answers are tuples of labels.
 
     Yields
     ------
@@ -194,8 +255,8 @@ def rounds(
         except NotEnoughLabels:
             yield Round(len(labelled), 0.0, asked.strategy, asked.why)
             continue
-        predicted = np.asarray(model.predict(parts.X_test))
-        yield Round(len(labelled), score(parts.y_test, predicted), asked.strategy, asked.why)
+        reached = score(parts.y_test, answered(model, parts.X_test))
+        yield Round(len(labelled), reached, asked.strategy, asked.why)
 
 
 def labels_to(curve: Sequence[Round], wanted: float) -> int | None:

@@ -41,6 +41,8 @@ class Scenario:
     """The column of true labels; None where people's answers are the truth."""
     uri: str | None = None
     """Of a file."""
+    multilabel: bool = False
+    """A sample may have several labels, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """One strategy with one seed: macro F1 after so many labels, and when it was good enough."""
+    """One strategy with one seed: F1 after so many samples, and when it was good enough.
+
+    Macro F1, or micro F1 where a sample may have several labels.
+    """
 
     strategy: str
     seed: int

@@ -12,7 +12,7 @@ from datetime import datetime
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Job, Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, STRATEGIES, uploaded
+from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, uploaded
 from mlvajra_al.services.people import require
 from mlvajra_al.services.projects import check_column_names
 from mlvajra_al.store import audit, jobs, runs
@@ -23,16 +23,28 @@ MOST_WAITING = 5
 MOST_LISTED = 200
 
 
-def check(plan: Plan) -> None:
+def usual(*, multilabel: bool) -> tuple[str, ...]:
+    """Return the strategies that are compared unless told otherwise.
+
+    Examples
+    --------
+    >>> usual(multilabel=True)
+    ('auto', 'binary_doubt', 'random')
+    """
+    return ("auto", "binary_doubt" if multilabel else "margin", "random")
+
+
+def check(plan: Plan, *, multilabel: bool = False) -> None:
     """Refuse a plan that cannot be played.
 
     Raises
     ------
     Invalid
     """
+    strategies = OF_SEVERAL if multilabel else STRATEGIES
     for name in plan.strategies:
-        if name not in STRATEGIES:
-            known = ", ".join(STRATEGIES)
+        if name not in strategies:
+            known = ", ".join(strategies)
             raise Invalid(f"there is no query strategy {name!r}; choose from {known}")
     if not plan.strategies:
         raise Invalid("there is nothing to play; name at least one strategy")
@@ -55,7 +67,8 @@ def request(
     Parameters
     ----------
     scenario : Scenario
-        Of a file, `uri` is the id its upload was answered with.
+        Of a file, `uri` is the id its upload was answered with. How many labels a sample has
+        is as in the project.
 
     Raises
     ------
@@ -67,32 +80,28 @@ def request(
         If too many wait already.
     """
     require(person, "admin", "simulate")
-    check(scenario.plan)
     if scenario.truth == "file":
         path = uploaded(store, scenario.uri or "")
         scenario = replace(scenario, uri=str(path), name=path.name)
 
     def operation(connection: Connection) -> Run:
         project = access.open_project(connection, person, project_name)
-        if project.multilabel:
-            raise Conflict(
-                "simulations play with one label a sample, and this project has several; choose "
-                "another project"
-            )
-        _check_truth(scenario, project)
+        played = replace(scenario, multilabel=project.multilabel)
+        check(played.plan, multilabel=played.multilabel)
+        _check_truth(played, project)
         _leave_room(connection, project)
         job_id = jobs.enqueue(
             connection,
             project.id,
             "simulate",
-            payload={"uri": scenario.uri},
+            payload={"uri": played.uri},
             now=now,
             person_id=person.id,
         )
         if job_id is None:
             raise Conflict("the simulation could not be queued; try again")
         run_id = runs.add(
-            connection, project.id, job_id=job_id, person_id=person.id, scenario=scenario, now=now
+            connection, project.id, job_id=job_id, person_id=person.id, scenario=played, now=now
         )
         audit.add(
             connection,
@@ -100,7 +109,7 @@ def request(
             now=now,
             person_id=person.id,
             project_id=project.id,
-            detail=f"run {run_id}: {', '.join(scenario.plan.strategies)} on {scenario.name}",
+            detail=f"run {run_id}: {', '.join(played.plan.strategies)} on {played.name}",
         )
         return runs.get(connection, project.id, run_id)
 

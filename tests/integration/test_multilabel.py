@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlvajra_al import worker
-from mlvajra_al.errors import Conflict, Invalid
-from mlvajra_al.records import Answer, Column, Policy, Project, Recipe
+from mlvajra_al.errors import BadSource, Conflict, Invalid
+from mlvajra_al.records import (
+    Answer,
+    Column,
+    Plan,
+    Policy,
+    Project,
+    Recipe,
+    Run,
+    Scenario,
+    Truth,
+)
 from mlvajra_al.records.label_sets import from_text, to_text
 from mlvajra_al.services import (
     answers,
@@ -27,9 +38,10 @@ from mlvajra_al.services import (
     predicting,
     projects,
     reviewing,
+    simulating,
     versions,
 )
-from mlvajra_al.services.jobs import rebuilding
+from mlvajra_al.services.jobs import oracles, rebuilding
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, a_draft, a_person, rank
@@ -343,11 +355,65 @@ def test_over_http_labels_are_lists(web: Web) -> None:
     assert [event["label"] for event in events] == [["art", "sport"], [], None]
     rail = grace.get("/api/v1/projects/news/progress").json()
     assert rail["counts"] == {"art": 1, "money": 0, "sport": 1} and rail["answered"] == 2
-    played = admin.post(
-        "/api/v1/projects/news/simulations",
-        json={"truth": "answers", "strategies": ["auto"], "seeds": 1},
+    where = "/api/v1/projects/news/simulations"
+    for_one = admin.post(where, json={"truth": "answers", "strategies": ["margin"]})
+    assert for_one.status_code == 422
+    assert "there is no query strategy 'margin'" in for_one.json()["error"]["message"]
+    usual = admin.post(where, json={"truth": "answers", "seeds": 1}).json()
+    assert usual["plan"]["strategies"] == ["auto", "binary_doubt", "random"]
+
+
+def simulated(loop: Rehearsal, truth: Truth, **more: Any) -> Run:
+    """Play two strategies once, and return what came of it."""
+    plan = Plan(("auto", "random"), batch_size=10, seeds=1, most=60)
+    recipe = Recipe((Column("body", "text"),))
+    scenario = Scenario(truth, "news", recipe, plan, **more)
+    asked = simulating.request(
+        loop.store, loop.admin, "news", scenario=scenario, now=worker.utc_now()
     )
-    assert played.status_code == 409 and "one label a sample" in played.json()["error"]["message"]
+    loop.work()
+    run = simulating.get(loop.store, loop.admin, "news", asked.id)
+    assert run.state == "done" and run.facts is not None, run.message
+    return run
+
+
+def test_strategies_play_against_sets_of_labels(
+    loop: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLVAJRA_PROCESSES", "1")
+    truth = articles()["topics"].to_pylist()
+    of_pool = simulated(loop, "pool", label="topics")
+    assert of_pool.facts is not None and of_pool.facts.samples == 240
+    counts = Counter(name for names in truth for name in names)
+    assert dict(of_pool.facts.labels) == counts
+    for game in of_pool.games:
+        assert game.full_f1 > 0.95 and 0.98 * game.full_f1 <= game.f1[-1] <= 1
+
+    lines = [json.dumps(line) + "\n" for line in articles().to_pylist()]
+    name = "0" * 32 + "/news.jsonl"
+    path = loop.store.home / "uploads" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(lines))
+    of_file = simulated(loop, "file", label="topics", uri=name)
+    assert of_file.facts is not None and of_file.facts.labels == of_pool.facts.labels
+    assert [game.f1 for game in of_file.games] == [game.f1 for game in of_pool.games]
+
+    annotate(loop, 60)
+    of_answers = simulated(loop, "answers")
+    assert of_answers.facts is not None and of_answers.facts.samples >= 40
+    assert all(game.labels_to_95 is not None for game in of_answers.games)
+
+
+def test_sets_in_a_file_that_name_one_label_only_are_not_played(
+    loop: Rehearsal, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.csv"
+    rows = "".join(f'{n},"{"art" if n % 2 else "[]"}"\n' for n in range(40))
+    path.write_text("body,topics\n" + rows)
+    schema = importing.inspect_upload(str(path), preview=0)
+    recipe = Recipe((Column("body", "text"),))
+    with pytest.raises(BadSource, match="holds only 'art'; choose one with two labels or more"):
+        oracles.of_file(str(path), recipe, label="topics", schema=schema, several=())
 
 
 def test_a_list_is_no_answer_where_one_label_is_asked_for(web: Web) -> None:

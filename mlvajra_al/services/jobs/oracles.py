@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from mlvajra_al.errors import BadSource
 from mlvajra_al.learning import frames
+from mlvajra_al.learning.simulation import sets
 from mlvajra_al.records import Column, Project, Recipe, Scenario, Schema
+from mlvajra_al.records.label_sets import from_text, parse, to_text
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import gold
 from mlvajra_al.services.simulating import require_hidden
@@ -36,9 +39,11 @@ class Oracle:
 
     samples: pa.Table
     labels: NDArray[np.str_]
+    """A label each or, where there may be several, a set of labels as text."""
     recipe: Recipe
     drawn_from: int
     fingerprint: str
+    multilabel: bool = False
 
     def __eq__(self, other: object) -> bool:
         """Compare content, so that a process that gets it again knows it."""
@@ -49,10 +54,14 @@ class Oracle:
         return hash(self.fingerprint)
 
     @property
+    def answers(self) -> NDArray[Any]:
+        """A label each or, where there may be several, a tuple of labels."""
+        return sets(map(from_text, self.labels)) if self.multilabel else self.labels
+
+    @property
     def counts(self) -> tuple[tuple[str, int], ...]:
         """Each label with its number of samples."""
-        names, numbers = np.unique(self.labels, return_counts=True)
-        return tuple((str(name), int(n)) for name, n in zip(names, numbers, strict=True))
+        return tuple(sorted(_counted(self.labels, self.multilabel).items()))
 
 
 def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
@@ -63,13 +72,15 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
     BadSource
         If it knows too little, or its file cannot be read.
     """
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
     if scenario.truth == "file":
         uri, label = str(scenario.uri), str(scenario.label)
         schema = inspect(uri, preview=0)
         require_columns(schema, uri, [label, *(c.name for c in frames.inputs(scenario.recipe))])
-        return of_file(uri, scenario.recipe, label=label, schema=schema)
+        several = _names(project) if scenario.multilabel else None
+        return of_file(uri, scenario.recipe, label=label, schema=schema, several=several)
     with store.read() as connection:
-        project = projects.get(connection, project_id)
         pool = project_pool(store, connection, project)
         said = gold(connection, project)[0] if scenario.truth == "answers" else []
     inputs = [column.name for column in frames.inputs(scenario.recipe)]
@@ -82,8 +93,15 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
         said = sorted(said, key=lambda item: item.position)
         table = pool.take([item.position for item in said], inputs)
         labels = pa.array([item.label for item in said], pa.large_string())
-        return _oracle(table, labels, scenario.recipe, name=project.name, of="what people answered")
+        return _oracle(
+            table, labels, scenario.recipe, name=project.name, of="what people answered",
+            multilabel=scenario.multilabel,
+        )  # fmt: skip
     return _of_pool(project, pool, scenario)
+
+
+def _names(project: Project) -> list[str]:
+    return [label.name for label in project.labels]
 
 
 def _of_pool(project: Project, pool: Any, scenario: Scenario) -> Oracle:
@@ -94,14 +112,23 @@ def _of_pool(project: Project, pool: Any, scenario: Scenario) -> Oracle:
         known if len(known) <= MOST_SAMPLES else np.sort(_rng().permutation(known)[:MOST_SAMPLES])
     )
     table = pool.take(chosen, [column.name for column in frames.inputs(scenario.recipe)])
+    labels = truth.take(chosen)
     return _oracle(
-        table, truth.take(chosen), scenario.recipe,
+        table, _sets(labels, _names(project)) if scenario.multilabel else labels, scenario.recipe,
         name=project.name, of=f"the column {label!r}", drawn_from=len(known),
+        multilabel=scenario.multilabel,
     )  # fmt: skip
 
 
-def of_file(uri: str, recipe: Recipe, *, label: str, schema: Schema) -> Oracle:
+def of_file(
+    uri: str, recipe: Recipe, *, label: str, schema: Schema, several: Sequence[str] | None = None
+) -> Oracle:
     """Read the samples of a file that have a label; of very many, some drawn at random.
+
+    Parameters
+    ----------
+    several : sequence of str, optional
+        Labels that are known, where a sample may have several: a value that is one is not cut.
 
     Raises
     ------
@@ -114,9 +141,11 @@ def of_file(uri: str, recipe: Recipe, *, label: str, schema: Schema) -> Oracle:
     columns = (*frames.inputs(recipe), Column(label, "categorical"))
     batches = read_batches(uri, schema=replace(schema, columns=columns), batch_rows=BATCH_ROWS)
     table, drawn_from = _drawn(batches, label)
+    labels = table[label] if several is None else _sets(table[label], several)
     return _oracle(
-        table.drop_columns([label]), table[label], recipe,
+        table.drop_columns([label]), labels, recipe,
         name=name_of(uri), of=f"the column {label!r}", drawn_from=drawn_from,
+        multilabel=several is not None,
     )  # fmt: skip
 
 
@@ -175,18 +204,30 @@ def _oracle(
     name: str,
     of: str,
     drawn_from: int | None = None,
+    multilabel: bool = False,
 ) -> Oracle:
     words = np.array(pc.cast(labels, pa.large_string()).to_pylist(), dtype=object).astype(str)
-    _require_enough(words, name=name, of=of)
-    return Oracle(
-        table, words, recipe, drawn_from or len(words), _fingerprint(table, words, recipe)
-    )
+    _require_enough(words, _counted(words, multilabel), name=name, of=of)
+    fingerprint = _fingerprint(table, words, recipe)
+    return Oracle(table, words, recipe, drawn_from or len(words), fingerprint, multilabel)
 
 
-def _require_enough(labels: NDArray[np.str_], *, name: str, of: str) -> None:
-    found = np.unique(labels)
+def _sets(labels: Any, names: Sequence[str]) -> Any:
+    """Return what the cells of a file name, as texts of sets."""
+    encoded = pc.cast(labels, pa.large_string()).combine_chunks().dictionary_encode()
+    texts = [to_text(parse(value, names)) for value in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.large_string()).take(encoded.indices)
+
+
+def _counted(labels: NDArray[np.str_], multilabel: bool) -> Counter[str]:
+    if multilabel:
+        return Counter(name for text in labels for name in from_text(text))
+    return Counter(labels.tolist())
+
+
+def _require_enough(labels: NDArray[np.str_], found: Counter[str], *, name: str, of: str) -> None:
     if len(found) < 2:
-        said = f"only {str(found[0])!r}" if len(found) else "no labels"
+        said = f"only {next(iter(found))!r}" if found else "no labels"
         raise BadSource(name, f"{of} holds {said}", "choose one with two labels or more")
     if len(labels) < FEWEST_SAMPLES:
         raise BadSource(

@@ -180,18 +180,26 @@ def dealt(oracle: Oracle, seed: int) -> tuple[simulation.Split, float]:
     preprocessing = pipeline.build_preprocessing(oracle.recipe).fit(asked)
     parts = simulation.Split(
         pipeline.transform(preprocessing, asked),
-        oracle.labels[order[:n]],
+        oracle.answers[order[:n]],
         pipeline.transform(preprocessing, judging),
-        oracle.labels[order[n:]],
+        oracle.answers[order[n:]],
     )
-    fit = simulation.by_estimator(oracle.recipe.estimator, seed=seed)
     try:
-        return parts, simulation.full_score(parts, fit)
+        return parts, simulation.full_score(parts, _fit(oracle, seed), _score(oracle))
     except NotEnoughLabels as error:
+        seen = ", ".join(map(repr, error.seen)) or "without any label"
         raise Invalid(
-            f"with seed {seed} all {n} samples that may be asked are {error.seen[0]!r}; "
+            f"with seed {seed} all {n} samples that may be asked are {seen}; "
             "bring more samples with other labels"
         ) from error
+
+
+def _fit(oracle: Oracle, seed: int) -> simulation.Fit:
+    return simulation.by_estimator(oracle.recipe.estimator, seed=seed, multilabel=oracle.multilabel)
+
+
+def _score(oracle: Oracle) -> simulation.Score:
+    return simulation.micro_f1 if oracle.multilabel else simulation.macro_f1
 
 
 def one_game(
@@ -204,7 +212,7 @@ def one_game(
         curve = list(_until(
             simulation.rounds(
                 parts, simulation.by_strategy(strategy),
-                fit=simulation.by_estimator(oracle.recipe.estimator, seed=seed),
+                fit=_fit(oracle, seed), score=_score(oracle),
                 batch_size=plan.batch_size, rng=np.random.default_rng(seed),
             ),
             plan.most, max(LEVELS) * full, between=between,

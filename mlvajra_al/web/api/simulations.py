@@ -51,7 +51,10 @@ class NewSimulation(Strict):
     label: str | None = None
     columns: list[ShownColumn] | None = None
     estimator: EstimatorName | None = None
-    strategies: list[str] = Field(default_factory=lambda: list(USUAL.strategies))
+    strategies: list[str] | None = Field(
+        None, description="What plays; the usual ones if not given: auto, margin and random, or "
+        "auto, binary_doubt and random where a sample may have several labels.",
+    )  # fmt: skip
     batch: int = USUAL.batch_size
     seeds: int = USUAL.seeds
     most: int = USUAL.most
@@ -119,11 +122,14 @@ def begin(project: str, caller: Caller, body: NewSimulation) -> Response:
     columns = (
         found.recipe.columns if given is None else tuple(Column(c.name, c.kind) for c in given)
     )
+    strategies = body.strategies
+    if strategies is None:
+        strategies = list(simulating.usual(multilabel=found.multilabel))
     scenario = Scenario(
         truth=body.truth,
         name=project,
         recipe=Recipe(columns, body.estimator or found.recipe.estimator),
-        plan=Plan(tuple(body.strategies), body.batch, body.seeds, body.most),
+        plan=Plan(tuple(strategies), body.batch, body.seeds, body.most),
         label=body.label,
         uri=body.upload,
     )

@@ -36,7 +36,9 @@ class Line:
     dash: int
 
 
-def curves(lines: Sequence[Line], *, full: float | None, height: int = 380) -> go.Figure:
+def curves(
+    lines: Sequence[Line], *, full: float | None, measure: str = "Macro F1", height: int = 380
+) -> go.Figure:
     """Draw curves with their intervals, and the F1 that all labels reach with shares of it."""
     traces: list[Any] = []
     for line in lines:
@@ -46,7 +48,7 @@ def curves(lines: Sequence[Line], *, full: float | None, height: int = 380) -> g
         height=height,
         showlegend=True,
         xaxis_title="Labels",
-        yaxis_title="Macro F1",
+        yaxis_title=measure,
         hovermode="x unified",
         margin={"l": 8, "r": 72, "t": 8, "b": 8},
     )

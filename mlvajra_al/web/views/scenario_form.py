@@ -44,7 +44,7 @@ def scenario_form(person: Person, project: Project) -> Run | None:
         source = SOURCES[truth](person, project)
         if source is None:
             return None
-        plan = plan_of(place)
+        plan = plan_of(project)
         estimators = list(overview.ESTIMATORS)
         estimator = st.selectbox(
             "What learns",
@@ -75,13 +75,13 @@ def started(person: Person, project: Project, scenario: Scenario) -> Run | None:
     return runs[0] if runs else None
 
 
-def plan_of(place: str) -> Plan:
+def plan_of(project: Project) -> Plan:
     """Draw which strategies play, and for how long."""
-    names = list(overview.STRATEGIES)
+    place, names = f"{project.id}", list(overview.strategies_of(project))
     strategies = st.multiselect(
         "Strategies",
         names,
-        default=[name for name in USUAL.strategies if name in names],
+        default=simulating.usual(multilabel=project.multilabel),
         format_func=lambda name: name.replace("_", " "),
         key=f"simulate-strategies:{place}",
         help="random is the baseline; auto is what projects ask by unless told otherwise.",

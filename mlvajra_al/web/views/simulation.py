@@ -98,10 +98,11 @@ def figures(runs: Sequence[Run]) -> None:
         for name in run.scenario.plan.strategies
     ]
     full = None if several else standings.full_f1(runs[0].games)
+    measure = "Micro F1" if runs[0].scenario.multilabel else "Macro F1"
     look.show(
-        simulations.curves([line for line in lines if line.points], full=full),
+        simulations.curves([line for line in lines if line.points], full=full, measure=measure),
         key="curves",
-        alt="Macro F1 of each strategy against the number of labels, with 95% intervals",
+        alt=f"{measure} of each strategy against the number of labels, with 95% intervals",
     )
     st.dataframe(
         pd.DataFrame(

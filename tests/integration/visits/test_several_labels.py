@@ -9,7 +9,7 @@ import pytest
 
 from mlvajra_al.records import Policy, Project
 from mlvajra_al.records.label_sets import to_text
-from mlvajra_al.services import projects
+from mlvajra_al.services import projects, simulating
 from mlvajra_al.store.database import Store
 from tests.factories import a_draft, a_person, rank
 from tests.integration.visits.visiting import Visitor, current, press, say, words
@@ -62,8 +62,17 @@ def test_my_answers_are_changed_by_ticking(store: Store, admin: Visitor, project
     assert current(store, project) == [("p0", "answer", to_text(["sport"]))]
 
 
-def test_simulations_say_that_they_are_for_one_label(admin: Visitor, project: Project) -> None:
-    assert "Not for several labels" in words(admin.opens("simulate"))
+def test_simulations_compare_strategies_for_several_labels(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("simulate")
+    page.segmented_control(f"truth:{project.id}").set_value("answers").run()
+    offered = page.multiselect(f"simulate-strategies:{project.id}")
+    assert offered.value == ["auto", "binary_doubt", "random"]
+    assert "loss reduction" in offered.options and "margin" not in offered.options
+    press(page, "Start")
+    [run] = simulating.listed(store, admin.person, project.name)
+    assert run.scenario.multilabel and run.scenario.plan.strategies[1] == "binary_doubt"
 
 
 def test_only_strategies_for_several_labels_are_offered(admin: Visitor, project: Project) -> None:

@@ -15,10 +15,12 @@ from mlvajra_al.learning.simulation import (
     by_strategy,
     full_score,
     labels_to,
+    micro_f1,
     rounds,
+    sets,
     split,
 )
-from mlvajra_al.learning.strategies import STRATEGIES, Ranking
+from mlvajra_al.learning.strategies import MULTILABEL, STRATEGIES, Ranking
 
 FIT = by_estimator("logistic_regression", seed=0)
 
@@ -42,6 +44,34 @@ def test_every_strategy_can_be_played_from_zero_labels_and_again_the_same(strate
     assert one == other
     assert [each.labels for each in one] == [8, 16, 24]
     assert one[-1].score > 0.6
+
+
+@pytest.mark.parametrize("strategy", ["auto", *MULTILABEL])
+def test_strategies_for_several_labels_are_played_from_zero_too(strategy: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 4))
+    given = sets([np.array(["a", "b", "c"])[row[:3] > 0].tolist() for row in X])
+    drawn = split(X, given, pool=0.7, rng=rng)
+    fit = by_estimator("logistic_regression", seed=0, multilabel=True)
+    full = full_score(drawn, fit, micro_f1)
+
+    def play() -> list:
+        played = rounds(
+            drawn, by_strategy(strategy), fit=fit, batch_size=8,
+            rng=np.random.default_rng(1), score=micro_f1,
+        )  # fmt: skip
+        return list(itertools.islice(played, 5))
+
+    one = play()
+    assert one == play()
+    assert full > 0.9 and 0.7 * full < one[-1].score <= 1
+
+
+def test_micro_f1_counts_labels_and_not_samples() -> None:
+    truth = sets([("a", "b"), (), ("c",)])
+    assert micro_f1(truth, truth) == 1
+    assert micro_f1(sets([(), ()]), sets([(), ()])) == 1
+    assert micro_f1(truth, sets([("a",), ("c",), ()])) == pytest.approx(2 * 1 / (2 * 1 + 1 + 2))
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
