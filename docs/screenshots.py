@@ -5,6 +5,7 @@ Run it with `make screenshots`; it starts and stops an app of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, sync_playwright
+from sklearn.datasets import load_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +35,22 @@ SHOTS = {
     "annotate": "annotate?project=spam",
     "annotate-table": "annotate?project=tumours",
     "annotate-image": "annotate?project=digits",
+    "annotate-several": "annotate?project=properties",
     "review": "review?project=spam",
     "train": "train?project=spam",
     "versions": "versions?project=spam",
     "explain": "explain?project=spam",
     "explain-image": "explain?project=digits",
+    "simulate": "simulate?project=digits",
     "data": "data?project=spam",
     "admin": "admin?project=spam",
 }
+PROPERTIES = {"even": "02468", "large": "56789", "with a loop": "0689", "prime": "2357"}
+SIMULATION = {"truth": "pool", "label": "label", "seeds": 3}
+POST = """([path, body]) => fetch(path, {
+    method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(body),
+}).then(answer => answer.status)"""
+STATE = "path => fetch(path).then(answer => answer.json()).then(runs => runs[0].state)"
 WIDTH, HEIGHT, TALLEST = 1280, 860, 1700
 
 
@@ -74,14 +84,39 @@ def wait_until_ready() -> None:
     sys.exit("the app did not start")
 
 
-def label(project: str, count: int) -> None:
-    """Let the demo's simulated annotator answer, as a person would."""
-    command = [MLVAJRA, "demo", "annotate", project, "--labels", str(count), "--error-rate", "0.02"]
+def label(project: str, count: int, *, name: str = "demo-annotator") -> None:
+    """Let a simulated annotator answer, as a person would."""
+    command = [MLVAJRA, "demo", "annotate", project, "--labels", str(count), "--as", name]
     for _ in range(60):
-        if subprocess.run(command, check=False).returncode == 0:
+        if subprocess.run([*command, "--error-rate", "0.02"], check=False).returncode == 0:
             return
         time.sleep(2)
     sys.exit(f"the demo {project} could not be labelled")
+
+
+def make_properties(folder: Path) -> None:
+    """Make a project of digits whose samples have several labels."""
+    images, digits = load_digits(return_X_y=True)
+    rows = [
+        {"id": f"d{n}", "pixels": image.reshape(8, 8).tolist(), "properties": [
+            name for name, those in PROPERTIES.items() if str(digit) in those
+        ]} for n, (image, digit) in enumerate(zip(images, digits, strict=True))
+    ]  # fmt: skip
+    source = folder / "properties.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    command = [MLVAJRA, "project", "create", "properties", "--source", str(source), "--multilabel"]
+    command += ["--labels", ",".join(PROPERTIES), "--image", "pixels", "--gold", "properties"]
+    subprocess.run([*command, "--id", "id"], check=True)
+    label("properties", 60)
+
+
+def simulate(page: Page) -> None:
+    """Play strategies against the true labels of the digits, and wait for what comes of it."""
+    path = "/api/v1/projects/digits/simulations"
+    if page.evaluate(POST, [path, SIMULATION]) != 202:
+        sys.exit("the simulation was not taken")
+    while page.evaluate(STATE, path) in ("queued", "running"):
+        time.sleep(2)
 
 
 def settle(page: Page) -> None:
@@ -132,8 +167,10 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     browser = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "workspace"):
-        for project, count in (("spam", 300), ("tumours", 160), ("digits", 300)):
+        for project, count in (("spam", 260), ("tumours", 160), ("digits", 300)):
             label(project, count)
+        label("spam", 40, name="second-annotator")
+        make_properties(Path(folder))
         with sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
             for scheme in ("light", "dark"):
@@ -146,6 +183,7 @@ def main() -> None:
                 sign_in(page)
                 if scheme == "light":
                     use(page)
+                    simulate(page)
                 for name in SHOTS:
                     shoot(page, name, scheme)
             chromium.close()

@@ -584,9 +584,9 @@ def test_a_damaged_model_does_not_stop_the_loop(light: Store, tmp_path: Path) ->
     assert said(loop) >= 30
 
 
-def test_an_answer_that_was_changed_is_learned_anew(light: Store, tmp_path: Path) -> None:
-    loop = a_model(light, tmp_path)
-    with light.read() as connection:
+def change_an_answer(loop: Rehearsal) -> None:
+    """Let a person change their mind about a sample that is learned from."""
+    with loop.store.read() as connection:
         row = next(
             row for row in events.current_answers(connection, loop.project.id) if not row.holdout
         )
@@ -594,6 +594,11 @@ def test_an_answer_that_was_changed_is_learned_anew(light: Store, tmp_path: Path
     other = {"ham": "spam", "spam": "ham"}[row.label]
     changed = Answer(str(uuid4()), row.sample_key, "answer", other, supersedes=event.event_id)
     loop.record([changed])
+
+
+def test_an_answer_that_was_changed_is_learned_anew(light: Store, tmp_path: Path) -> None:
+    loop = a_model(light, tmp_path)
+    change_an_answer(loop)
     assert retrain(loop)["version"] == 2
     first, second = loop.versions()
     assert first.n_labels == second.n_labels
@@ -631,6 +636,25 @@ def test_a_full_fit_tells_how_far_continuing_would_have_led_away(
     assert fourth.drift.samples == 300
     assert 0 < fourth.drift.mean <= fourth.drift.largest
     assert fourth.drift.differing <= within
+
+
+def test_what_going_on_would_not_have_been_allowed_to_do_is_no_drift(
+    light: Store, tmp_path: Path
+) -> None:
+    source = tmp_path / "texts.parquet"
+    pq.write_table(texts(200), source)
+    drafted = a_text_project(POLICY)
+    recipe = replace(drafted.recipe, estimator="sgd")
+    loop = Rehearsal.begin(light, replace(drafted, recipe=recipe), source=source)
+    loop.work()
+    while not loop.versions():
+        loop.answer(10)
+        loop.work()
+    change_an_answer(loop)
+    retrain(loop)
+    newest = loop.versions()[-1]
+    assert (newest.mode, newest.because) == ("full", "answers were changed")
+    assert newest.drift is None
 
 
 def test_naive_bayes_has_no_drift_to_tell(light: Store, tmp_path: Path) -> None:

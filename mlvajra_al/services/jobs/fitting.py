@@ -14,7 +14,7 @@ from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import multilabel, training
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Drift, EstimatorName, Gold, Project
-from mlvajra_al.services.jobs import advising, mending, scoring, warm
+from mlvajra_al.services.jobs import advising, lineage, mending, scoring, warm
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.snapshots import Snapshot
@@ -77,11 +77,14 @@ def drift(
 ) -> Drift | None:
     """Hold a full fit against what continuing would have made; None where nothing could go on.
 
-    Naive Bayes only counts: what it learns in parts is what it learns at once.
+    Naive Bayes only counts: what it learns in parts is what it learns at once. And who cannot
+    forget does not go on once an answer was changed.
     """
     newest = next(iter(reversed(advising.alike(seen, prepared))), None)
-    exact = seen.project.recipe.estimator == "complement_nb"
-    if whole.mode != "full" or fit.parent is None or newest is None or exact:
+    estimator = seen.project.recipe.estimator
+    exact = estimator == "complement_nb"
+    stuck = estimator in lineage.UNABLE_TO_FORGET and lineage.changed(seen.before, seen.gold)
+    if whole.mode != "full" or fit.parent is None or newest is None or exact or stuck:
         return None
     going_on = continuable(store, replace(fit, previous=newest), now=now)
     if going_on.previous is None:
