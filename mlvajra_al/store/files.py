@@ -36,6 +36,19 @@ def kept(connection: Connection) -> Iterator[Mentioned]:
             yield Mentioned(f"results/{result['file']}", result["sha256"])
 
 
+def outlived(connection: Connection, project_id: int, *, keep: int) -> Iterator[str]:
+    """Yield the paths of a project's files of predictions, there or not, but for the newest."""
+    name = job.c.result["file"].as_string()
+    query = select(name).where(
+        job.c.project_id == project_id,
+        job.c.kind == "predict",
+        job.c.state == "done",
+        name.is_not(None),
+    )
+    for found in connection.scalars(query.order_by(job.c.id.desc()).offset(keep)):
+        yield f"results/{found}"
+
+
 def featured(connection: Connection) -> Iterator[tuple[int, str]]:
     """Yield the projects and preprocessings of which features may be stored."""
     revisions = select(revision.c.project_id, revision.c.preprocessing).distinct()

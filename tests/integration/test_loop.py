@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -14,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlvajra_al import worker
-from mlvajra_al.errors import Conflict, NotAllowed
-from mlvajra_al.records import Answer, Column, Policy, Project, Recipe, TrainingMode
+from mlvajra_al.errors import Conflict, NotAllowed, NotFound
+from mlvajra_al.records import Answer, Column, Job, Policy, Project, Recipe, TrainingMode
 from mlvajra_al.services import predicting, training, versions
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files, fitting, revising, snapshots, warm
+from mlvajra_al.services.jobs import predicting as predicting_job
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
@@ -501,6 +503,29 @@ def test_the_whole_pool_is_predicted_into_a_file(light: Store, tmp_path: Path) -
     assert table.num_rows == 300 and set(table["version"].to_pylist()) == {1}
     assert sorted(table["key"].to_pylist()) == sorted(f"t{n}" for n in range(300))
     assert min(table["probability"].to_pylist()) >= 0.5
+
+
+def test_the_newest_files_of_predictions_stay(
+    light: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting_job, "KEPT", 2)
+    loop = a_model(light, tmp_path)
+
+    def predict(**what: Any) -> Job:
+        question = predicting.Question(**what)
+        asked = predicting.request(
+            light, loop.admin, "texts", question=question, now=worker.utc_now()
+        )
+        loop.work()
+        return training.job(light, None, asked.id)
+
+    first, second = predict(pool=True), predict(pool=True)
+    predict(rows=[{"body": "free loan"}])
+    assert predicting.result_path(light, first).is_file()
+    third = predict(pool=True)
+    with pytest.raises(NotFound):
+        predicting.result_path(light, first)
+    assert all(predicting.result_path(light, job).is_file() for job in (second, third))
 
 
 def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_path: Path) -> None:

@@ -26,13 +26,15 @@ from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.sources import catalogue
-from mlvajra_al.store import projects
+from mlvajra_al.store import files, projects
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, sha256_of
 
 BATCH_ROWS = 5_000
+KEPT = 20
+"""Files of predictions of a project that stay; an older one is made again when asked for."""
 TEXT, NUMBER = pa.large_string(), pa.float64()
 FIELDS = [("key", TEXT), ("label", TEXT), ("probability", NUMBER), ("version", pa.int32())]
 SCHEMA = pa.schema(FIELDS)
@@ -65,11 +67,13 @@ def predict(store: Store, job: Job, tell: Tell) -> Result:
     written = write_file(path, answered, SEVERAL if ready_scorer.multilabel else SCHEMA)
     result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
-    def operation(connection: Connection) -> Result:
+    def operation(connection: Connection) -> list[str]:
         tell.settle(connection, result)
-        return result
+        return list(files.outlived(connection, job.project_id, keep=KEPT))
 
-    return store.write(operation)
+    for outlived in store.write(operation):
+        (store.home / outlived).unlink(missing_ok=True)
+    return result
 
 
 def answers(ready: explaining.Explainer, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
