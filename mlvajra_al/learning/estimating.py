@@ -37,7 +37,7 @@ class Told:
 
     probabilities: Floats
     truth: NDArray[np.intp]
-    """Places in the label set."""
+    """Places in the label set or, where a sample may have several labels, 1 for each it has."""
 
 
 def estimate_f1(
@@ -87,6 +87,49 @@ def estimate_f1(
         return _measure("estimated macro F1", macro_f1(drawn), len(p))
     place = rarer(confusions[chosen].mean(axis=0).sum(axis=1))
     return _measure(f"estimated F1 ({labels[place]})", f1(drawn)[:, place], len(p))
+
+
+def estimate_micro_f1(
+    probabilities: ArrayLike, *, known: Told | None = None, rng: np.random.Generator
+) -> Measure:
+    """Estimate micro F1 of samples that may have several labels, as `estimate_f1` does.
+
+    Whether a sample has a label is one answer. As those about one sample go together, they count
+    as one when it comes to how much chance is left.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_samples, n_labels)
+        Of each label, of samples the model was not trained on.
+    known : Told, optional
+        Its truth is of the shape of its probabilities.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Measure
+
+    Examples
+    --------
+    >>> sure = np.array([[0.95, 0.05, 0.05], [0.05, 0.95, 0.05]] * 100)
+    >>> found = estimate_micro_f1(sure, rng=np.random.default_rng(0))
+    >>> found.name, round(found.value, 2), found.n
+    ('estimated micro F1', 0.99, 200)
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if not len(p):
+        return unknown("estimated micro F1", 0, "there are no samples to estimate it from")
+    both = _no_and_yes(p)
+    told = known and Told(_no_and_yes(known.probabilities), known.truth.ravel().astype(np.intp))
+    logs = np.log(np.clip(both, FLOOR, 1))
+    confusions = np.stack([_expected(logs, both.argmax(axis=1), t) for t in TEMPERATURES])
+    chosen = rng.choice(len(TEMPERATURES), size=DRAWS, p=_likely(told))
+    drawn = rng.standard_gamma(confusions[chosen] / p.shape[1] + 1 / 4)
+    return _measure("estimated micro F1", f1(drawn)[:, 1], len(p))
+
+
+def _no_and_yes(p: Floats) -> Floats:
+    return np.stack([1 - p, p], axis=-1).reshape(-1, 2)
 
 
 def _measure(name: str, drawn: Floats, n: int) -> Measure:

@@ -41,13 +41,23 @@ STEPS = 6
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What versions answered about the same labelled samples, as places in the label set."""
+    """What versions answered about the same labelled samples, as places in the label set.
+
+    Where a sample may have several labels each of them is an answer: 1 if it is given, else 0.
+    """
 
     n_labels: tuple[int, ...]
     """Labels each version learned from, ascending."""
     answers: NDArray[np.intp]
     """A row per version, a column per sample."""
     truth: Places
+    each: int = 1
+    """So many answers, one after the other, are about the same sample."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples were answered about."""
+        return len(self.truth) // self.each
 
 
 def spread(n_labels: Sequence[int], most: int = MOST_VERSIONS) -> list[int]:
@@ -95,7 +105,13 @@ def missing(judged: Judged, labels: Sequence[str]) -> str:
     if more > 0:
         return f"{more} more version{'s are' if more > 1 else ' is'} needed"
     support = np.bincount(judged.truth, minlength=len(labels))
-    note = too_few(support, labels, of=range(len(labels)))
+    several = judged.each > 1
+    note = too_few(
+        support,
+        labels,
+        of=() if several else range(len(labels)),
+        n=judged.samples if several else None,
+    )
     words = note.removeprefix("too few to say: ").removesuffix(" needed")
     return f"the holdout needs {words}" if note else ""
 
@@ -171,22 +187,29 @@ def _scores(
     judged: Judged, labels: Sequence[str], *, rng: np.random.Generator
 ) -> tuple[str, Floats]:
     """Return what is measured, and draws of it: a row per draw, a column per version."""
-    k, truth, answers = len(labels), judged.truth, judged.answers
-    if len(truth) > MOST_JUDGES:
-        chosen = rng.choice(len(truth), size=MOST_JUDGES, replace=False)
+    several = judged.each > 1
+    k, n = 2 if several else len(labels), judged.samples
+    truth = judged.truth.reshape(n, judged.each)
+    answers = judged.answers.reshape(-1, n, judged.each)
+    if n > MOST_JUDGES:
+        chosen = rng.choice(n, size=MOST_JUDGES, replace=False)
         truth, answers = truth[chosen], answers[:, chosen]
     weights = rng.standard_exponential((DRAWS, len(truth)))
     confusions = np.stack([_confusions(truth, one, weights, k) for one in answers], axis=1)
+    if several:
+        return "micro F1", f1(confusions)[..., 1]
     if k > 2:
         return "macro F1", macro_f1(confusions)
-    place = rarer(np.bincount(truth, minlength=k))
+    place = rarer(np.bincount(truth.ravel(), minlength=k))
     return f"F1 ({labels[place]})", f1(confusions)[..., place]
 
 
 def _confusions(truth: Places, answers: Places, weights: Floats, k: int) -> Floats:
+    """Return weighted tables of samples, each with one answer or more."""
+    n, each = truth.shape
+    rows = np.repeat(np.arange(n), each)
     cells = sparse.csr_matrix(
-        (np.ones(len(truth)), (np.arange(len(truth)), truth * k + answers)),
-        shape=(len(truth), k * k),
+        (np.ones(n * each), (rows, (truth * k + answers).ravel())), shape=(n, k * k)
     )
     return np.asarray(weights @ cells).reshape(-1, k, k)
 

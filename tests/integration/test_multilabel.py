@@ -30,6 +30,7 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.records.label_sets import from_text, to_text
 from mlvajra_al.services import (
+    advice,
     answers,
     demo,
     exporting,
@@ -144,6 +145,20 @@ def test_the_whole_loop_from_import_to_export(loop: Rehearsal, tmp_path: Path) -
     assert counts.answered == 120 and sum(counts.counts.values()) == sum(
         len(line["label"]) for line in lines
     )
+
+
+def test_what_more_labels_would_bring_is_told_by_micro_f1(loop: Rehearsal) -> None:
+    annotate(loop, 40)
+    early = advice.newest(loop.store, loop.admin, "news")
+    assert early is not None and early.forecast is None and "needed" in early.missing
+    annotate(loop, 110)
+    found = advice.newest(loop.store, loop.admin, "news")
+    assert found is not None and found.forecast is not None, found
+    assert found.forecast.metric == "micro F1"
+    estimated = found.estimated
+    assert estimated.name == "estimated micro F1" and estimated.low is not None
+    last = versions.report(loop.store, None, "news", found.version)
+    assert last is not None and (last.evaluation.headline.value or 0) > estimated.low
 
 
 def test_versions_are_compared_by_labels_wrong_and_explained_label_by_label(

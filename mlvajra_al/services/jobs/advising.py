@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import estimating, evaluation, forecasting, multilabel, stopping
 from mlvajra_al.learning.agreement import kappa
-from mlvajra_al.learning.intervals import unknown
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Advice, Stability, Version
 from mlvajra_al.services.jobs import scoring, warm
@@ -31,9 +31,6 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
     rng = np.random.default_rng([seed, STOP_SET])
     labels = scoring.label_names(seen.project)
     past = _past(seen)
-    if seen.project.multilabel:
-        return _of_several(store, seen, prepared, model=model, past=past)
-    known = tuple(item.label for item in seen.gold)
     judged = _judged(store, seen, prepared, model=model)
     missing = forecasting.missing(judged, labels)
     left = _left(seen)
@@ -41,9 +38,7 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
     stability = _stability(store, seen, prepared, model=model, past=past)
     signs = stopping.Signs(
         version=0,
-        label_counts={
-            label.display: sum(one == label.name for one in known) for label in seen.project.labels
-        },
+        label_counts=_label_counts(seen),
         left=left,
         stability=stability,
         estimated=_estimated(seen, prepared, model=model, rng=rng),
@@ -57,27 +52,15 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
             rng=rng,
         ),
         missing=missing,
+        answers=len(seen.gold) if seen.project.multilabel else None,
     )
     return stopping.advise(signs, past)
 
 
-def _of_several(
-    store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, past: list[stopping.Past]
-) -> Advice:
-    """Advise where a sample may have several labels: by whether answers still change."""
-    given = [name for item in seen.gold for name in seen.project.names_in(item.label)]
-    note = "that is told of projects with one label a sample only"
-    signs = stopping.Signs(
-        version=0,
-        label_counts={label.display: given.count(label.name) for label in seen.project.labels},
-        left=_left(seen),
-        stability=_stability(store, seen, prepared, model=model, past=past),
-        estimated=unknown("estimated F1", 0, note),
-        forecast=None,
-        missing=note,
-        answers=len(seen.gold),
-    )
-    return stopping.advise(signs, past)
+def _label_counts(seen: Snapshot) -> dict[str, int]:
+    """Return how many of the samples that are learned from have each label."""
+    known = Counter(name for item in seen.gold for name in seen.project.names_in(item.label))
+    return {label.display: known[label.name] for label in seen.project.labels}
 
 
 def _left(seen: Snapshot) -> int:
@@ -118,10 +101,7 @@ def _stability_of_several(
 ) -> Stability:
     """Compare two models label by label; a sample differs where any of its labels does."""
     labels = scoring.label_names(seen.project)
-    earlier, now = (
-        evaluation.aligned(model.predict_proba(rows), model.classes_, labels) >= multilabel.SURE
-        for model in models
-    )
+    earlier, now = (_given(model, rows, labels) for model in models)
     differing = float((earlier != now).any(axis=1).mean())
     return Stability(number, kappa(earlier.ravel(), now.ravel()), differing, len(now))
 
@@ -163,14 +143,37 @@ def _judged(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any) -> 
     }
     found = {place: one for place, one in loaded.items() if one is not None}
     rows = take(prepared.features, seen.holdout.positions)
-    names = np.array(labels)
-    answers = [_places(one.predict(rows), names) if len(seen.holdout.gold) else np.empty(0, int)
+    answers = [_answers(seen, one, rows) if len(seen.holdout.gold) else np.empty(0, int)
                for one in found.values()]  # fmt: skip
     return forecasting.Judged(
         tuple(counts[place] for place in found),
         np.array(answers, dtype=np.intp).reshape(len(found), -1),
-        _places(np.array(seen.holdout.truth, dtype=object), names),
+        _truth(seen).ravel(),
+        each=len(labels) if seen.project.multilabel else 1,
     )
+
+
+def _answers(seen: Snapshot, model: Any, rows: Any) -> NDArray[np.intp]:
+    """Return what a model answers, as places in the label set, or for each label 0 or 1."""
+    labels = scoring.label_names(seen.project)
+    if seen.project.multilabel:
+        return _given(model, rows, labels).ravel().astype(np.intp)
+    return _places(model.predict(rows), np.array(labels))
+
+
+def _given(model: Any, rows: Any, labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which labels a model gives each row."""
+    probabilities = evaluation.aligned(model.predict_proba(rows), model.classes_, labels)
+    return np.asarray(probabilities >= multilabel.SURE)
+
+
+def _truth(seen: Snapshot) -> NDArray[np.intp]:
+    """Return what people said of the holdout, as places in the label set or rows of 0 and 1."""
+    labels = scoring.label_names(seen.project)
+    if seen.project.multilabel:
+        sets = [seen.project.names_in(answer) for answer in seen.holdout.truth]
+        return multilabel.indicators(sets, labels).astype(np.intp)
+    return _places(np.array(seen.holdout.truth, dtype=object), np.array(labels))
 
 
 def _places(given: NDArray[Any], names: NDArray[Any]) -> NDArray[np.intp]:
@@ -184,9 +187,11 @@ def _estimated(seen: Snapshot, prepared: Prepared, *, model: Any, rng: np.random
     held = seen.pool.holdout_order(seen.project.holdout_threshold)[:UNLABELLED]
     known = estimating.Told(
         _probabilities(model, prepared, seen.holdout.positions, labels),
-        _places(np.array(seen.holdout.truth, dtype=object), np.array(labels)),
+        _truth(seen),
     )
     everything = _probabilities(model, prepared, held, labels)
+    if seen.project.multilabel:
+        return estimating.estimate_micro_f1(everything, known=known, rng=rng)
     return estimating.estimate_f1(everything, labels, known=known, rng=rng)
 
 
