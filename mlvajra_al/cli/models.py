@@ -16,7 +16,7 @@ from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
 
 if TYPE_CHECKING:
-    from mlvajra_al.records import Report
+    from mlvajra_al.records import Project, Report
     from mlvajra_al.services.versions import VersionRow
     from mlvajra_al.store.database import Store
 
@@ -242,6 +242,7 @@ def explain(
     """Say what a version pays attention to, or why it answers as it does for one sample."""
     from dataclasses import asdict
 
+    from mlvajra_al.services import projects
     from mlvajra_al.services import versions as service
 
     with opened() as store:
@@ -255,17 +256,25 @@ def explain(
             if sample
             else service.global_explanation(store, None, project, number)
         )
+        of = projects.get(store, operator(store), project)
     if found is None:
         raise NotFound("explanation of version", number)
-    put(asdict(found)) if as_json else _show_explanation(found)
+    if not as_json:
+        _show_explanation(found, of)
+        return
+    plain = asdict(found)
+    if of.multilabel and sample:
+        plain["label"] = of.names_in(plain["label"])
+    put(plain)
 
 
-def _show_explanation(found: Any) -> None:
+def _show_explanation(found: Any, project: Project) -> None:
     from mlvajra_al.cli import tables
 
     if hasattr(found, "attributions"):
         shares = ", ".join(f"{name} {value:.3f}" for name, value in found.probabilities.items())
-        sys.stdout.write(f"{found.sample_key}: {found.label} ({shares})\n")
+        said = ", ".join(project.names_in(found.label)) or "no label"
+        sys.stdout.write(f"{found.sample_key}: {said} ({shares})\n")
         for item in found.attributions:
             sys.stdout.write(
                 f"\n{item.label}, {item.scale}: {item.base:.3f} to {item.output:.3f}\n"

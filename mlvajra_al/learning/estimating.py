@@ -15,9 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit, logit
 
 from mlvajra_al.learning.intervals import bounded, unknown
 from mlvajra_al.learning.metrics import f1, macro_f1, rarer
+from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Measure
 
 Floats = NDArray[np.float64]
@@ -27,6 +29,8 @@ USUAL, SPREAD = -1.0, 1.0
 """Mean and standard deviation of the temperature's logarithm before anything is known of it:
 models that learned from few labels are right more often than they say."""
 DRAWS = 400
+BENDS = np.array([(t, s) for t in np.geomspace(0.1, 4.0, 25) for s in np.linspace(-3.0, 3.0, 25)])
+"""Temperatures and shifts of the logits of many yes-or-no answers."""
 FLOOR = 1e-6
 NOTE = "estimated without labels from the model's own probabilities, with a 95% band"
 
@@ -94,8 +98,10 @@ def estimate_micro_f1(
 ) -> Measure:
     """Estimate micro F1 of samples that may have several labels, as `estimate_f1` does.
 
-    Whether a sample has a label is one answer. As those about one sample go together, they count
-    as one when it comes to how much chance is left.
+    Whether a sample has a label is one answer. Models of rare labels err to one side, so that
+    beside the temperature a second number is drawn, by which all logits are shifted. As the
+    answers about one sample go together, they count as one when it comes to how much chance is
+    left.
 
     Parameters
     ----------
@@ -119,17 +125,32 @@ def estimate_micro_f1(
     p = np.asarray(probabilities, dtype=np.float64)
     if not len(p):
         return unknown("estimated micro F1", 0, "there are no samples to estimate it from")
-    both = _no_and_yes(p)
-    told = known and Told(_no_and_yes(known.probabilities), known.truth.ravel().astype(np.intp))
-    logs = np.log(np.clip(both, FLOOR, 1))
-    confusions = np.stack([_expected(logs, both.argmax(axis=1), t) for t in TEMPERATURES])
-    chosen = rng.choice(len(TEMPERATURES), size=DRAWS, p=_likely(told))
+    logits, given = _logits(p), p.ravel() >= SURE
+    confusions = np.empty((len(BENDS), 2, 2))
+    for place, (temperature, shift) in enumerate(BENDS):
+        yes = expit(logits / temperature + shift)
+        right, raised = yes[given].sum(), np.count_nonzero(given)
+        missed = yes.sum() - right
+        confusions[place] = [[len(yes) - raised - missed, raised - right], [missed, right]]
+    chosen = rng.choice(len(BENDS), size=DRAWS, p=_likely_bends(known))
     drawn = rng.standard_gamma(confusions[chosen] / p.shape[1] + 1 / 4)
     return _measure("estimated micro F1", f1(drawn)[:, 1], len(p))
 
 
-def _no_and_yes(p: Floats) -> Floats:
-    return np.stack([1 - p, p], axis=-1).reshape(-1, 2)
+def _logits(p: Floats) -> Floats:
+    return np.asarray(logit(np.clip(p, FLOOR, 1 - FLOOR)).ravel())
+
+
+def _likely_bends(known: Told | None) -> Floats:
+    """Return how likely each temperature with each shift is."""
+    temperatures, shifts = BENDS.T
+    score = -((np.log(temperatures) - USUAL) ** 2) / (2 * SPREAD**2) - shifts**2 / 2
+    if known is not None and len(known.truth):
+        logits, truth = _logits(known.probabilities), known.truth.ravel() * 2 - 1
+        for place, (temperature, shift) in enumerate(BENDS):
+            score[place] += log_expit(truth * (logits / temperature + shift)).sum()
+    likely = np.exp(score - score.max())
+    return np.asarray(likely / likely.sum())
 
 
 def _measure(name: str, drawn: Floats, n: int) -> Measure:

@@ -138,6 +138,8 @@ def average_precision(truth: Floats, probabilities: Floats, weights: Floats) -> 
 def mean_average_precision(truth: Floats, probabilities: Floats, weights: Floats) -> Floats:
     """Return the precision averaged over recall, as the mean of all labels that occur.
 
+    Where none does it is 0.
+
     Examples
     --------
     >>> truth = np.array([[1, 0], [1, 0], [0, 1]])
@@ -146,6 +148,8 @@ def mean_average_precision(truth: Floats, probabilities: Floats, weights: Floats
     [0.667]
     """
     found = np.flatnonzero(truth.sum(axis=0))
+    if not len(found):
+        return np.zeros(len(weights))
     each = [_average_precision(truth[:, c], probabilities[:, c], weights) for c in found]
     return np.asarray(np.mean(each, axis=0))
 

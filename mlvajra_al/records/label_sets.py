@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any
+
+KNOWN = 8_192
+"""So many sets are read only once."""
 
 
 def to_text(names: Iterable[str]) -> str:
@@ -17,6 +22,7 @@ def to_text(names: Iterable[str]) -> str:
     return json.dumps(sorted(set(names)), ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=KNOWN)
 def from_text(text: str) -> tuple[str, ...]:
     """Return the labels that `to_text` wrote, in the order they are stored.
 
@@ -34,7 +40,7 @@ def from_text(text: str) -> tuple[str, ...]:
     ...
     ValueError: '"money"' is no set of labels
     """
-    names = json.loads(text)
+    names = _loads(text)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{text!r} is no set of labels")
     if to_text(names) != text:
@@ -42,11 +48,18 @@ def from_text(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def parse(value: str, names: Collection[str]) -> tuple[str, ...]:
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("brackets within brackets, too deep to be read") from error
+
+
+def parse(value: str, names: Collection[str]) -> tuple[str, ...] | None:
     """Return the labels that a cell of somebody's file names, known ones or not.
 
     A JSON list, one label, or labels with ``;``, ``|`` or ``,`` between them: the first of the
-    three that occurs.
+    three that occurs. That no label fits only an empty list says.
 
     Parameters
     ----------
@@ -56,26 +69,31 @@ def parse(value: str, names: Collection[str]) -> tuple[str, ...]:
 
     Returns
     -------
-    tuple of str
+    tuple of str, or None
+        None of a cell that says nothing: what a spreadsheet makes of empty cells it joins.
 
     Examples
     --------
     >>> parse('["money", "sport"]', []), parse("money; sport", []), parse("food, drink; art", [])
     (('money', 'sport'), ('money', 'sport'), ('food, drink', 'art'))
-    >>> parse("food, drink", ["food, drink"]), parse("[]", [])
-    (('food, drink',), ())
+    >>> parse("food, drink", ["food, drink"]), parse("[]", []), parse(" ; ", [])
+    (('food, drink',), (), None)
     """
     value = value.strip()
     if value in names:
         return (value,)
     if value.startswith("["):
         try:
-            return tuple(str(name).strip() for name in json.loads(value) if name is not None)
+            listed = _loads(value)
+            return _said(str(name) for name in listed if name is not None) if listed else ()
         except ValueError:
             pass
     separator = next((mark for mark in ";|," if mark in value), None)
-    parts = value.split(separator) if separator else [value]
-    return tuple(part.strip() for part in parts if part.strip())
+    return _said(value.split(separator) if separator else [value])
+
+
+def _said(parts: Iterable[str]) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in parts if part.strip()) or None
 
 
 def containing(name: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -111,6 +113,13 @@ class Project:
         given = from_text(answer)
         known = [label.name for label in self.labels if label.name in given]
         return (*known, *(name for name in given if name not in known))
+
+    def counted(self, answers: Iterable[str]) -> Counter[str]:
+        """Return how many of these answers give each label."""
+        counts: Counter[str] = Counter()
+        for answer, n in Counter(answers).items():
+            counts.update(dict.fromkeys(self.names_in(answer), n))
+        return counts
 
 
 @dataclass(frozen=True, slots=True)

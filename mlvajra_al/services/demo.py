@@ -177,8 +177,9 @@ def _answer_with_several(
     claim: Claim, truth: str, names: list[str], *, error_rate: float, rng: np.random.Generator
 ) -> Answer:
     """Answer with the labels of the gold column; who errs adds one or leaves one out."""
-    event_id, given = str(uuid4()), set(parse(truth, names))
-    if not given <= set(names):
+    event_id, said = str(uuid4()), parse(truth, names)
+    given = set(said or ())
+    if said is None or not given <= set(names):
         return Answer(event_id, claim.sample_key, "skip", claim_id=claim.id)
     if rng.random() < error_rate:
         given ^= {str(rng.choice(names))}

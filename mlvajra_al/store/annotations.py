@@ -22,10 +22,10 @@ from sqlalchemy.exc import IntegrityError
 
 from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation
-from mlvajra_al.records.label_sets import containing
+from mlvajra_al.records.label_sets import containing, from_text
 from mlvajra_al.store.codec import why
 from mlvajra_al.store.prepared import prepared
-from mlvajra_al.store.schema import annotation, person
+from mlvajra_al.store.schema import annotation, label, person
 
 PAGE = 5_000
 later, first = annotation.alias("later"), annotation.alias("first")
@@ -138,6 +138,7 @@ HEAD = prepared(
     )
 )
 APPEND = prepared(insert(annotation))
+LABEL_NAMES = prepared(select(label.c.name).where(label.c.project_id == bindparam("project")))
 old = annotation.alias("old")
 CHANGES = prepared(
     select(
@@ -171,8 +172,10 @@ def append(
     Raises
     ------
     Conflict
-        If an event of this id was stored meanwhile.
+        If an event of this id was stored meanwhile, or a label was taken out of the set.
     """
+    if multilabel:
+        _require_labels(connection, events)
     rows = [
         {
             "project_id": event.project_id,
@@ -207,6 +210,18 @@ def append(
         if "event_id" not in str(error.orig):
             raise
         raise Conflict("an event of this id was sent meanwhile; send it again") from error
+
+
+def _require_labels(connection: Connection, events: Sequence[Annotation]) -> None:
+    """Do for sets of labels what a foreign key does for one; the set of the project is locked."""
+    said = {(event.project_id, event.label) for event in events if event.label is not None}
+    for project_id in {project_id for project_id, _ in said}:
+        known = {row.name for row in LABEL_NAMES.all(connection, project=project_id)}
+        given = {name for of, text in said if of == project_id for name in from_text(text)}
+        for name in sorted(given - known):
+            raise Conflict(
+                f"the label {name!r} was taken out of the label set meanwhile; choose another"
+            )
 
 
 def by_event(connection: Connection, event_id: str) -> Annotation | None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, select
 
 from mlvajra_al.records import ENDED
+from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.store.annotations import said_in
 from mlvajra_al.store.schema import (
     annotation,
@@ -37,6 +38,7 @@ def broken(connection: Connection) -> Iterator[Broken]:
         count, example = connection.execute(query).one()
         if count:
             yield Broken(what, count, str(example))
+    yield from _strange_labels(connection)
     yield from _shards_apart(connection)
     yield from _unknown_shards(connection)
 
@@ -130,6 +132,28 @@ QUERIES: dict[str, Select[int, str]] = {
         | ((job.c.state == "running") & (job.c.worker.is_(None) | job.c.lease_until.is_(None))),
     ),
 }
+
+
+def _strange_labels(connection: Connection) -> Iterator[Broken]:
+    """Find sets of labels with one that the project has not: a foreign key cannot look inside."""
+    query = select(project.c.name, annotation.c.project_id, annotation.c.labels).distinct()
+    told = connection.execute(
+        query.where(_in_project(annotation), annotation.c.labels.is_not(None))
+    ).all()
+    if not told:
+        return
+    pairs = connection.execute(select(label.c.project_id, label.c.name))
+    known = {(row.project_id, row.name) for row in pairs}
+    strange = {
+        f"{row.name}: {name}"
+        for row in told
+        for name in from_text(row.labels)
+        if (row.project_id, name) not in known
+    }
+    if strange:
+        yield Broken(
+            "answers give labels that are not in the label set", len(strange), min(strange)
+        )
 
 
 def _shards_apart(connection: Connection) -> Iterator[Broken]:

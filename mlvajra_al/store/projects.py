@@ -143,6 +143,8 @@ def set_labels(connection: Connection, project_id: int, labels: Sequence[Label])
     Conflict
         If a label that annotations mention is missing.
     """
+    # Who stores an answer holds this row too, so that none comes in between.
+    connection.execute(select(project.c.id).where(project.c.id == project_id).with_for_update())
     used = _used(connection, project_id)
     missing = sorted(used - {item.name for item in labels})
     if missing:

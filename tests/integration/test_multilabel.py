@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import Connection, update
 
 from mlvajra_al import worker
 from mlvajra_al.errors import BadSource, Conflict, Invalid
@@ -42,9 +43,14 @@ from mlvajra_al.services import (
     simulating,
     versions,
 )
-from mlvajra_al.services.jobs import oracles, rebuilding
+from mlvajra_al.services.jobs import imported_labels, oracles, playing, rebuilding
 from mlvajra_al.services.progress import progress
+from mlvajra_al.store import annotations as events
+from mlvajra_al.store import invariants
+from mlvajra_al.store import projects as stored_projects
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.schema import annotation
+from mlvajra_al.web.api.models import public_job
 from tests.factories import LEASE, a_draft, a_person, rank
 from tests.integration.conftest import Web
 from tests.rehearsal import Rehearsal
@@ -184,6 +190,8 @@ def test_versions_are_compared_by_labels_wrong_and_explained_label_by_label(
     loop.work()
     [answer] = (predicting.wait(loop.store, asked.id, seconds=0).result or {})["predictions"]
     assert set(answer["label"]) == {"art", "money"}
+    sent = public_job(predicting.wait(loop.store, asked.id, seconds=0))["result"]
+    assert sent["predictions"][0]["explanation"]["label"] == answer["label"]
     reasons = answer["explanation"]["attributions"]
     assert {reason["label"] for reason in reasons} == set(LABELS)
 
@@ -212,6 +220,51 @@ def test_labels_that_exist_already_are_imported_however_they_are_written(
     job = loop.work_once()
     assert job is not None and job.state == "failed"
     assert "holds 'music', which are not labels" in (job.error or "")
+
+
+def test_a_label_that_is_removed_while_it_is_imported_is_not_stored(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "pool.jsonl"
+    source.write_text("\n".join(map(json.dumps, articles().to_pylist())))
+    loop = Rehearsal.begin(store, replace(a_news_project(), gold_column=None), source=source)
+    loop.work()
+    read = imported_labels.collect
+
+    def collect(*given: Any, **how: Any) -> Any:
+        found = read(*given, **how)
+        kept = [one for one in projects.get(store, None, "news").labels if one.name != "sport"]
+        projects.set_labels(store, loop.admin, "news", labels=kept, now=worker.utc_now())
+        return found
+
+    monkeypatch.setattr(imported_labels, "collect", collect)
+    importing.start_import(
+        store, loop.admin, "news", uri=source, labels_from="topics", now=worker.utc_now()
+    )
+    job = loop.work_once()
+    assert job is not None and job.state == "failed"
+    assert "'sport' was taken out of the label set meanwhile" in (job.error or "")
+    assert read_export(loop, "labels", "jsonl") == b""
+    with store.read() as connection:
+        assert list(invariants.broken(connection)) == []
+
+
+def test_cells_that_say_nothing_are_no_answers(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "pool.csv"
+    cells = ("art", ";", '"art,"', '","', "[null]", "[]", '"[""sport"", null]"')
+    source.write_text(
+        "id,body,topics\n" + "".join(f"a{n},text {n},{cell}\n" for n, cell in enumerate(cells))
+    )
+    loop = Rehearsal.begin(store, replace(a_news_project(), gold_column=None), source=source)
+    loop.work()
+    importing.start_import(
+        store, loop.admin, "news", uri=source, labels_from="topics", now=worker.utc_now()
+    )
+    loop.work()
+    lines = [json.loads(line) for line in read_export(loop, "labels", "jsonl").splitlines()]
+    assert {line["key"]: line["label"] for line in lines} == {
+        "a0": ["art"], "a2": ["art"], "a5": [], "a6": ["sport"],
+    }  # fmt: skip
 
 
 def a_ranked_project(store: Store, **policy: Any) -> Project:
@@ -273,6 +326,37 @@ def test_my_answers_are_found_by_any_of_their_labels_and_changed(store: Store) -
         at=(worker.utc_now(), LEASE),
     )
     assert (mine("art"), mine("money")) == ([], ["p0", "p1"])
+
+
+def test_an_answer_cannot_give_a_label_that_is_removed_meanwhile(store: Store) -> None:
+    project = a_ranked_project(store)
+    ada, boss = a_person(store), a_person(store, "Boss", role="admin")
+    with store.read() as connection:
+        seen = stored_projects.get(connection, project.id)
+    kept = [label for label in project.labels if label.name != "sport"]
+    projects.set_labels(store, boss, "news", labels=kept, now=worker.utc_now())
+    late = Answer(str(uuid.uuid4()), "p0", "answer", label=to_text(["sport"]))
+    manner = labelling.Manner(ada, worker.utc_now(), LEASE)
+
+    def answer(connection: Connection) -> None:
+        labelling.append(store, connection, seen, answers=[late], manner=manner)
+
+    with pytest.raises(Conflict, match="'sport' was taken out of the label set meanwhile"):
+        store.write(answer)
+    with store.read() as connection:
+        assert not events.of_sample(connection, project.id, "p0")
+
+
+def test_an_answer_with_a_label_that_is_not_in_the_set_is_found(store: Store) -> None:
+    project = a_ranked_project(store)
+    say(store, a_person(store), "p0", "art")
+    with store.begin() as connection:
+        connection.execute(update(annotation).values(labels=to_text(["art", "dance"])))
+    with store.read() as connection:
+        [found] = invariants.broken(connection)
+    assert (found.what, found.example) == (
+        "answers give labels that are not in the label set", f"{project.name}: dance",
+    )  # fmt: skip
 
 
 def test_a_label_that_stands_in_an_answer_cannot_be_removed(store: Store) -> None:
@@ -362,7 +446,8 @@ def test_over_http_labels_are_lists(web: Web) -> None:
     assert post(claims[0], ["sport", "art", "sport"]).status_code == 201
     assert post(claims[1], []).status_code == 201
     assert post(claims[2], None, "skip").status_code == 201
-    for wrong in ("art", ["music"], [["art"]], {"art": 1}, None, [None], ["art"] * 2_000):
+    deep = "[" * 100_000
+    for wrong in ("art", ["music"], [["art"]], {"art": 1}, None, [None], ["art"] * 2_000, deep):
         refused = post(claims[3], wrong)
         assert refused.status_code == 422, wrong
         assert "Traceback" not in refused.text
@@ -417,6 +502,25 @@ def test_strategies_play_against_sets_of_labels(
     of_answers = simulated(loop, "answers")
     assert of_answers.facts is not None and of_answers.facts.samples >= 40
     assert all(game.labels_to_95 is not None for game in of_answers.games)
+
+
+def test_a_model_that_is_right_about_nothing_is_no_aim(loop: Rehearsal) -> None:
+    """Rare labels that nothing in a text tells: all labels together find none of them."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "body": " ".join(str(word) for word in rng.integers(10, 20, size=8)),
+            "topics": [LABELS[n % 3]] if n % 20 == 0 else [],
+        }
+        for n in range(100)
+    ]
+    path = loop.store.home / "rare.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    schema = importing.inspect_upload(str(path), preview=0)
+    recipe = Recipe((Column("body", "text"),))
+    found = oracles.of_file(str(path), recipe, label="topics", schema=schema, several=LABELS)
+    with pytest.raises(Invalid, match="is right about no label of the others"):
+        playing.play(found, Plan(("random",), seeds=1), took=print, processes=1)
 
 
 def test_sets_in_a_file_that_name_one_label_only_are_not_played(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,7 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
 
 def _label_counts(seen: Snapshot) -> dict[str, int]:
     """Return how many of the samples that are learned from have each label."""
-    known = Counter(name for item in seen.gold for name in seen.project.names_in(item.label))
+    known = seen.project.counted(item.label for item in seen.gold)
     return {label.display: known[label.name] for label in seen.project.labels}
 
 

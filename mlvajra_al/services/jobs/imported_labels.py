@@ -59,7 +59,7 @@ def collect(
     place: Callable[[int], str],
     multilabel: bool = False,
 ) -> Imported:
-    """Read the labels of a source; rows without one are left out.
+    """Read the labels of a source; rows that say nothing are left out.
 
     Where a sample may have several, a row holds a list, or labels with a separator between them.
 
@@ -74,9 +74,10 @@ def collect(
     for batch in batches:
         values = pc.utf8_trim_whitespace(batch.column(column))
         there = pc.not_equal(values, "").fill_null(False)
-        keys.append(keys_of(batch, plan, first=first, place=place).filter(there))
         said, given = _read_each(values.filter(there), read)
-        labels.append(said)
+        told = said.is_valid()
+        keys.append(keys_of(batch, plan, first=first, place=place).filter(there).filter(told))
+        labels.append(said.filter(told))
         unknown |= dict.fromkeys(name for one in given for name in one if name not in names)
         first += batch.num_rows
     if unknown:
@@ -84,17 +85,21 @@ def collect(
     return Imported(plan.source, column, pa.concat_arrays(keys), pa.concat_arrays(labels))
 
 
-def _as_label(value: str) -> tuple[str, tuple[str, ...]]:
+Said = tuple[str | None, tuple[str, ...]]
+"""What is stored of a value, and the labels it names."""
+
+
+def _as_label(value: str) -> Said:
     return value, (value,)
 
 
-def _as_set(value: str, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+def _as_set(value: str, names: Sequence[str]) -> Said:
     given = parse(value, names)
-    return to_text(given), given
+    return (None, ()) if given is None else (to_text(given), given)
 
 
 def _read_each(
-    values: pa.Array, read: Callable[[str], tuple[str, tuple[str, ...]]]
+    values: pa.Array, read: Callable[[str], Said]
 ) -> tuple[pa.Array, list[tuple[str, ...]]]:
     """Return what each value says, and the labels of all that differ; read once each."""
     encoded = values.dictionary_encode()

@@ -206,6 +206,8 @@ def _oracle(
     drawn_from: int | None = None,
     multilabel: bool = False,
 ) -> Oracle:
+    if labels.null_count:  # cells that look like something and say nothing
+        table, labels = table.filter(pc.is_valid(labels)), labels.drop_null()
     words = np.array(pc.cast(labels, pa.large_string()).to_pylist(), dtype=object).astype(str)
     _require_enough(words, _counted(words, multilabel), name=name, of=of)
     fingerprint = _fingerprint(table, words, recipe)
@@ -215,7 +217,8 @@ def _oracle(
 def _sets(labels: Any, names: Sequence[str]) -> Any:
     """Return what the cells of a file name, as texts of sets."""
     encoded = pc.cast(labels, pa.large_string()).combine_chunks().dictionary_encode()
-    texts = [to_text(parse(value, names)) for value in encoded.dictionary.to_pylist()]
+    given = [parse(value, names) for value in encoded.dictionary.to_pylist()]
+    texts = [None if one is None else to_text(one) for one in given]
     return pa.array(texts, pa.large_string()).take(encoded.indices)
 
 

@@ -185,13 +185,20 @@ def dealt(oracle: Oracle, seed: int) -> tuple[simulation.Split, float]:
         oracle.answers[order[n:]],
     )
     try:
-        return parts, simulation.full_score(parts, _fit(oracle, seed), _score(oracle))
+        full = simulation.full_score(parts, _fit(oracle, seed), _score(oracle))
     except NotEnoughLabels as error:
         seen = ", ".join(map(repr, error.seen)) or "without any label"
         raise Invalid(
             f"with seed {seed} all {n} samples that may be asked are {seen}; "
             "bring more samples with other labels"
         ) from error
+    if not full > 0:
+        raise Invalid(
+            f"with seed {seed} a model that was told all {n} answers is right about no label of "
+            "the others, so there is nothing to reach; bring more samples, or labels that more "
+            "samples have"
+        )
+    return parts, full
 
 
 def _fit(oracle: Oracle, seed: int) -> simulation.Fit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -287,9 +286,7 @@ def _version(
         revision_id=revision_id,
         estimator=thought.blob,
         n_labels=len(seen.gold),
-        label_counts=dict(
-            Counter(name for item in seen.gold for name in seen.project.names_in(item.label))
-        ),
+        label_counts=dict(seen.project.counted(item.label for item in seen.gold)),
         label_seq=seen.seq,
         label_fingerprint=fingerprint(seen.gold),
         recipe=seen.project.recipe,

@@ -83,8 +83,12 @@ class Back(Strict):
 
 
 def public_job(job: Job) -> dict[str, Any]:
-    """Return a job as plain values."""
-    return shown(job, HIDDEN_OF_JOB)
+    """Return a job as plain values, with labels as lists where there may be several."""
+    said = (job.result or {}).get("predictions") or []
+    if not any(isinstance(one["label"], list) for one in said):
+        return shown(job, HIDDEN_OF_JOB)
+    lists = [one | {"explanation": one["explanation"] | {"label": one["label"]}} for one in said]
+    return shown(job, HIDDEN_OF_JOB) | {"result": (job.result or {}) | {"predictions": lists}}
 
 
 @router.post("/projects/{project}/jobs", status_code=202, response_model=ShownJob)

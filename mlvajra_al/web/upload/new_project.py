@@ -194,7 +194,7 @@ def distinct(schema: Schema, column: str | None, *, several: bool = False) -> li
         return []
     values = {str(row[column]) for row in schema.preview if row.get(column) is not None}
     if several:
-        values = {name for value in values for name in parse(value, ())}
+        values = {name for value in values for name in parse(value, ()) or ()}
     return sorted(values)[: projects.MAX_LABELS]
 
 
