@@ -240,7 +240,7 @@ def ranked(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     [2, 0]
     """
     some = np.sort(rng.permutation(len(choice.candidates))[: max(SAMPLED, n)])
-    Z, known = _together(choice, some, rng=rng)
+    Z, known = together(choice, some, rng=rng)
     nearest = np.full(len(some), np.inf)
     for row in known:
         nearest = np.minimum(nearest, _distances(Z, row))
@@ -260,10 +260,18 @@ def _distances(Z: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(np.linalg.norm(Z - row, axis=1), dtype=np.float64)
 
 
-def _together(
+def together(
     choice: Choice, places: Positions, *, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return candidates and what is labelled in the same few dimensions."""
+    """Return candidates and what is labelled in the same few dimensions.
+
+    Examples
+    --------
+    >>> choice = Choice(np.eye(3), np.arange(3), np.zeros(3), 1, Known(np.ones((1, 3))))
+    >>> rows, known = together(choice, np.array([2]), rng=np.random.default_rng(0))
+    >>> rows.tolist(), known.tolist()
+    ([[0.0, 0.0, 1.0]], [[1.0, 1.0, 1.0]])
+    """
     rows = take(choice.X, choice.candidates[places])
     if not len(choice.known):
         return compact(rows, rng=rng), np.empty((0, 1), dtype=np.float32)

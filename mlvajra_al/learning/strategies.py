@@ -24,6 +24,7 @@ from mlvajra_al.learning.committees import (
 )
 from mlvajra_al.learning.doubts import binary_doubt, loss_reduction, mean_doubt, unusual_count
 from mlvajra_al.learning.multilabel import is_multilabel
+from mlvajra_al.learning.neighbours import heeding
 from mlvajra_al.learning.rarity import rare
 from mlvajra_al.learning.reduction import expected_error
 from mlvajra_al.learning.rows import take
@@ -98,13 +99,13 @@ class Ranking:
 STRATEGIES: dict[str, Strategy] = {
     "diversified_margin": Strategy(
         margin,
-        spread,
+        heeding(spread),
         "model",
         "the model hesitates between its two likeliest labels, and it differs from the others",
     ),
     "focused_margin": Strategy(
         margin,
-        focused,
+        heeding(focused),
         "model",
         "the model hesitates between its two likeliest labels, as about few others",
     ),

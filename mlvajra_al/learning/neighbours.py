@@ -1,0 +1,115 @@
+"""What the labelled samples nearest to one say of it, beside what the model says.
+
+A model is sure far from its borders, also where what is labelled near by has another label: where
+it has learned too little to bend. So doubts are those of both, the model's probabilities and those
+of a kernel over the labelled samples, as in a committee of one that draws borders and one that
+remembers.
+
+References
+----------
+.. [1] E. A. Nadaraya, "On estimating regression", Theory of Probability & Its Applications 9(1),
+   1964.
+.. [2] H. S. Seung, M. Opper and H. Sompolinsky, "Query by committee", COLT 1992.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.selectors import SHORTLIST, Choice, Positions, together, top
+from mlvajra_al.learning.utilities import bare, margin, probabilities
+
+SHARE = 0.3
+"""What the neighbours' opinion weighs beside the model's, once there are many."""
+HALF = 20
+"""Labels at which it weighs half of that."""
+AMONG = 2_000
+"""So many of the most doubtful are compared with what is labelled, and with so much of it."""
+LOOKED_AT = 500
+"""So many of these tell how far apart samples lie."""
+
+Select = Callable[[Choice, int, np.random.Generator], Positions]
+
+
+def heeding(select: Select) -> Select:
+    """Return a selector that chooses by the doubts of model and neighbours together.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from mlvajra_al.learning.selectors import Known, highest
+    >>> known = np.array([[-2.0], [-1.0], [1.0], [2.0], [3.0], [4.0]] * 9 + [[5.0]])
+    >>> labels = np.array(["a", "a", "b", "b", "b", "b"] * 9 + ["a"])
+    >>> model = LogisticRegression().fit(known, labels)
+    >>> X = np.array([[0.9], [4.9]])
+    >>> doubts = margin(model.predict_proba(X))
+    >>> choice = Choice(X, np.arange(2), doubts, 1, Known(known, labels), model)
+    >>> rng = np.random.default_rng(0)
+    >>> highest(choice, 1, rng).tolist(), heeding(highest)(choice, 1, rng).tolist()
+    ([0], [1])
+    """
+
+    def chosen(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
+        return select(heeded(choice, rng=rng), n, rng)
+
+    return chosen
+
+
+def heeded(choice: Choice, *, rng: np.random.Generator) -> Choice:
+    """Return a choice whose most doubtful candidates are doubted by both, model and neighbours."""
+    known, labels = choice.known, choice.known.labels
+    if labels is None or not len(known) or not len(choice.candidates):
+        return choice
+    near = top(choice.utilities, max(AMONG, SHORTLIST * choice.batch_size), rng)
+    some = _evenly(len(known), AMONG)
+    given = labels[some][:, None] == np.asarray(bare(choice.model).classes_)[None]
+    some, given = some[given.any(axis=1)], given[given.any(axis=1)]
+    if not len(some):
+        return choice
+    few = replace(known, rows=take(known.rows, some), labels=labels[some])
+    Z, remembered = together(replace(choice, known=few), near, rng=rng)
+    said = _said(Z, remembered, given)
+    told = np.asarray(
+        probabilities(choice.model, take(choice.X, choice.candidates[near])), dtype=np.float64
+    )
+    share = SHARE * len(known) / (len(known) + HALF)
+    utilities = choice.utilities.copy()
+    utilities[near] = margin((1 - share) * told + share * said)
+    return replace(choice, utilities=utilities)
+
+
+def _said(
+    Z: NDArray[np.float32], remembered: NDArray[np.float32], given: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return for each row the shares of the labels near it; the nearest has the most to say."""
+    apart = _squared(Z, remembered)
+    apart -= apart.min(axis=1, keepdims=True)
+    weights = np.exp(-apart / _usual(np.concatenate([Z, remembered]))) @ given
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _usual(Z: NDArray[np.float32]) -> float:
+    """Return the median squared distance of a row to the nearest other one; never 0."""
+    chosen = _evenly(len(Z), LOOKED_AT)
+    apart = _squared(Z[chosen], Z)
+    apart[np.arange(len(chosen)), chosen] = np.inf
+    nearest = apart.min(axis=1)
+    usual = float(np.median(nearest)) if len(Z) > 1 else 1.0
+    return usual if usual > 0 else max(float(nearest.mean()), 1e-12)
+
+
+def _evenly(n: int, most: int) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
+
+
+def _squared(A: NDArray[np.float32], B: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return squared distances of every row of one to every row of the other."""
+    lengths = (A.astype(np.float64) ** 2).sum(axis=1)[:, None] + (B.astype(np.float64) ** 2).sum(1)
+    out: NDArray[Any] = np.asarray(A @ B.T, dtype=np.float64)
+    return np.asarray(np.maximum(lengths - 2 * out, 0))
