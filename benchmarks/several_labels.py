@@ -31,7 +31,7 @@ from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.multilabel import indicators, train_each
 from mlvajra_al.learning.strategies import rank
 
-BATCH, MOST = 10, 300
+BATCH, MOST = 10, 600
 LEVELS = (0.95, 0.98)
 MODAL = "modAL avg_confidence"
 NAMES = ("auto", "binary_doubt", "mean_doubt", "loss_reduction", "unusual_count", MODAL, "random")
@@ -48,7 +48,7 @@ def _digits() -> Set:
 
 def _made(labels: int, each: int, seed: int) -> Set:
     X, Y = datasets.make_multilabel_classification(
-        2_000, 40, n_classes=labels, n_labels=each, random_state=seed
+        2_500, 40, n_classes=labels, n_labels=each, length=150, random_state=seed
     )
     names = np.array([f"label {number}" for number in range(labels)])
     return StandardScaler().fit_transform(X).astype(np.float32), [

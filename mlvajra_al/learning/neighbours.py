@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.selectors import SHORTLIST, Choice, Positions, together, top
-from mlvajra_al.learning.utilities import bare, margin, probabilities
+from mlvajra_al.learning.utilities import bare, probabilities
 
 SHARE = 0.3
 """What the neighbours' opinion weighs beside the model's, once there are many."""
@@ -35,15 +35,24 @@ LOOKED_AT = 500
 """So many of these tell how far apart samples lie."""
 
 Select = Callable[[Choice, int, np.random.Generator], Positions]
+Utility = Callable[[NDArray[Any]], NDArray[Any]]
 
 
-def heeding(select: Select) -> Select:
+def heeding(select: Select, utility: Utility) -> Select:
     """Return a selector that chooses by the doubts of model and neighbours together.
+
+    Parameters
+    ----------
+    select : callable
+        A selector.
+    utility : callable
+        What makes doubts of probabilities.
 
     Examples
     --------
     >>> from sklearn.linear_model import LogisticRegression
     >>> from mlvajra_al.learning.selectors import Known, highest
+    >>> from mlvajra_al.learning.utilities import margin
     >>> known = np.array([[-2.0], [-1.0], [1.0], [2.0], [3.0], [4.0]] * 9 + [[5.0]])
     >>> labels = np.array(["a", "a", "b", "b", "b", "b"] * 9 + ["a"])
     >>> model = LogisticRegression().fit(known, labels)
@@ -51,25 +60,28 @@ def heeding(select: Select) -> Select:
     >>> doubts = margin(model.predict_proba(X))
     >>> choice = Choice(X, np.arange(2), doubts, 1, Known(known, labels), model)
     >>> rng = np.random.default_rng(0)
-    >>> highest(choice, 1, rng).tolist(), heeding(highest)(choice, 1, rng).tolist()
+    >>> highest(choice, 1, rng).tolist(), heeding(highest, margin)(choice, 1, rng).tolist()
     ([0], [1])
     """
 
     def chosen(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-        return select(heeded(choice, rng=rng), n, rng)
+        return select(heeded(choice, utility, rng=rng), n, rng)
 
     return chosen
 
 
-def heeded(choice: Choice, *, rng: np.random.Generator) -> Choice:
+def heeded(choice: Choice, utility: Utility, *, rng: np.random.Generator) -> Choice:
     """Return a choice whose most doubtful candidates are doubted by both, model and neighbours."""
     known, labels = choice.known, choice.known.labels
     if labels is None or not len(known) or not len(choice.candidates):
         return choice
     near = top(choice.utilities, max(AMONG, SHORTLIST * choice.batch_size), rng)
     some = _evenly(len(known), AMONG)
-    given = labels[some][:, None] == np.asarray(bare(choice.model).classes_)[None]
-    some, given = some[given.any(axis=1)], given[given.any(axis=1)]
+    if labels.ndim == 1:
+        given = labels[some][:, None] == np.asarray(bare(choice.model).classes_)[None]
+        some, given = some[given.any(axis=1)], given[given.any(axis=1)]
+    else:  # which of its labels the model knows each sample has, if any
+        given = labels[some].astype(bool)
     if not len(some):
         return choice
     few = replace(known, rows=take(known.rows, some), labels=labels[some])
@@ -80,18 +92,18 @@ def heeded(choice: Choice, *, rng: np.random.Generator) -> Choice:
     )
     share = SHARE * len(known) / (len(known) + HALF)
     utilities = choice.utilities.copy()
-    utilities[near] = margin((1 - share) * told + share * said)
+    utilities[near] = utility((1 - share) * told + share * said)
     return replace(choice, utilities=utilities)
 
 
 def _said(
     Z: NDArray[np.float32], remembered: NDArray[np.float32], given: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return for each row the shares of the labels near it; the nearest has the most to say."""
+    """Return for each row which share of what is near has each label; the nearest counts most."""
     apart = _squared(Z, remembered)
     apart -= apart.min(axis=1, keepdims=True)
-    weights = np.exp(-apart / _usual(np.concatenate([Z, remembered]))) @ given
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    weights = np.exp(-apart / _usual(np.concatenate([Z, remembered])))
+    return np.asarray(weights @ given / weights.sum(axis=1, keepdims=True))
 
 
 def _usual(Z: NDArray[np.float32]) -> float:

@@ -99,13 +99,13 @@ class Ranking:
 STRATEGIES: dict[str, Strategy] = {
     "diversified_margin": Strategy(
         margin,
-        heeding(spread),
+        heeding(spread, margin),
         "model",
         "the model hesitates between its two likeliest labels, and it differs from the others",
     ),
     "focused_margin": Strategy(
         margin,
-        heeding(focused),
+        heeding(focused, margin),
         "model",
         "the model hesitates between its two likeliest labels, as about few others",
     ),
@@ -163,10 +163,16 @@ STRATEGIES: dict[str, Strategy] = {
 
 MULTILABEL: dict[str, Strategy] = {
     "diversified_doubt": Strategy(
-        binary_doubt, spread, "model", "the model doubts one of its labels, as about few like it"
+        binary_doubt,
+        heeding(spread, binary_doubt),
+        "model",
+        "the model doubts one of its labels, as about few like it",
     ),
     "focused_doubt": Strategy(
-        binary_doubt, focused, "model", "the model doubts one of its labels more than of others"
+        binary_doubt,
+        heeding(focused, binary_doubt),
+        "model",
+        "the model doubts one of its labels more than of others",
     ),
     "binary_doubt": Strategy(
         binary_doubt, highest, "model", "the model doubts one of its labels most"

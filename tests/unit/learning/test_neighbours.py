@@ -10,6 +10,8 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from mlvajra_al.learning import neighbours
+from mlvajra_al.learning.doubts import binary_doubt
+from mlvajra_al.learning.multilabel import OneVsRest
 from mlvajra_al.learning.neighbours import HALF, SHARE, heeded
 from mlvajra_al.learning.selectors import Choice, Known
 from mlvajra_al.learning.utilities import margin
@@ -27,16 +29,16 @@ def choice(X=POOL, known=KNOWN, labels=LABELS, model=MODEL) -> Choice:
 
 
 def heed(given: Choice) -> np.ndarray:
-    return heeded(given, rng=np.random.default_rng(0)).utilities
+    return heeded(given, margin, rng=np.random.default_rng(0)).utilities
 
 
 def test_without_labels_the_model_doubts_alone() -> None:
     alone = choice(labels=None)
-    assert heeded(alone, rng=RNG) is alone
+    assert heeded(alone, margin, rng=RNG) is alone
     nobody = replace(choice(), known=Known())
-    assert heeded(nobody, rng=RNG) is nobody
+    assert heeded(nobody, margin, rng=RNG) is nobody
     nothing = replace(choice(), candidates=np.arange(0), utilities=np.empty(0))
-    assert heeded(nothing, rng=RNG) is nothing
+    assert heeded(nothing, margin, rng=RNG) is nothing
 
 
 def test_what_was_given_is_left_as_it_was() -> None:
@@ -84,3 +86,15 @@ def test_a_label_the_model_does_not_know_and_copies_disturb_nobody() -> None:
     assert np.ptp(heed(copies)) == pytest.approx(0, abs=1e-9)
     unknown = choice(labels=np.repeat("new", 60))
     assert heed(unknown) == pytest.approx(unknown.utilities, abs=1e-6)
+
+
+def test_of_several_labels_each_is_doubted_by_both() -> None:
+    given = np.stack([LABELS == "right", LABELS == "left"], axis=1)
+    model = OneVsRest(LogisticRegression()).fit(KNOWN, given)
+    odd = np.vstack([KNOWN, [[6.0, 6.0]]])
+    sets = np.vstack([given, [[False, False]]])
+    X = np.array([[6.0, 6.1], [-6.0, -6.0]])
+    doubts = binary_doubt(model.predict_proba(X))
+    asked = Choice(X, np.arange(2), doubts, 1, Known(odd, sets), model)
+    near, far = heeded(asked, binary_doubt, rng=np.random.default_rng(0)).utilities
+    assert near - doubts[0] > 0.3 and far == pytest.approx(doubts[1] * 0.8, abs=0.02)
