@@ -86,7 +86,7 @@ def game(name: str, data: Set, seed: int) -> tuple[list[float], float]:
     model: Any = None
     reached: list[float] = []
     while len(known) < MOST:
-        known += _asked(name, model, P, known, [said[at] for at in known], rng)
+        known += ask(name, model, P, known, [said[at] for at in known], rng)
         try:
             got = [said[at] for at in known]
             model = train_each("logistic_regression", P[known], got, seed=0).model
@@ -96,9 +96,10 @@ def game(name: str, data: Set, seed: int) -> tuple[list[float], float]:
     return reached, whole
 
 
-def _asked(
+def ask(
     name: str, model: Any, P: Any, known: list[int], said: list[Any], rng: np.random.Generator
 ) -> list[int]:
+    """Return which rows a strategy asks for next."""
     left = np.setdiff1d(np.arange(len(P)), known)
     if name == MODAL and model is not None:
         return [int(at) for at in left[avg_confidence(model, P[left], BATCH)[0]]]
@@ -128,7 +129,7 @@ def _first(reached: list[float], wanted: float) -> int:
 def main() -> None:
     """Print the samples each strategy needs, with standard errors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=5)
     seeds = parser.parse_args().seeds
     warnings.simplefilter("ignore", ConvergenceWarning)
     with threadpool_limits(1):
