@@ -28,6 +28,8 @@ Said = tuple[str, int, str]
 FEWEST_SHARED = 10
 """Samples that several people have answered, below which nothing is said of agreement."""
 DRAWS = 2_000
+SLICE = 4_000_000
+"""So many weights are drawn at once."""
 PAIRS = 20
 """Of so many pairs of people it is told how often they agree, those who share most first."""
 
@@ -138,9 +140,13 @@ def _alpha(shared: Sequence[list[tuple[str, str]]], *, rng: np.random.Generator)
     doubt = np.zeros(len(labels), dtype=int)
     doubt[np.argsort(-counts.sum(axis=0), kind="stable")[:2]] = 1
     shapes = np.append(np.ones(n), 0.5)  # and half a sample on which two differ, as a prior
-    weights = rng.standard_gamma(shapes, size=(DRAWS, n + 1))
-    weights *= n / weights.sum(axis=1, keepdims=True)
-    drawn = alpha(np.vstack([counts, doubt]), weights)
+    table, slices = np.vstack([counts, doubt]), []
+    at_once = max(1, SLICE // (n + 1))
+    for first in range(0, DRAWS, at_once):
+        weights = rng.standard_gamma(shapes, size=(min(at_once, DRAWS - first), n + 1))
+        weights *= n / weights.sum(axis=1, keepdims=True)
+        slices.append(alpha(table, weights))
+    drawn = np.concatenate(slices)
     low, high = (float(q) for q in np.quantile(drawn, (0.025, 0.975)))
     value = float(alpha(counts)[0])
     note = "95% Bayesian bootstrap interval"

@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.learning.rows import take
-from mlvajra_al.learning.selectors import SHORTLIST, Choice, Positions, together, top
+from mlvajra_al.learning.selectors import (
+    REMEMBERED,
+    SHORTLIST,
+    Choice,
+    Positions,
+    evenly,
+    together,
+    top,
+)
 from mlvajra_al.learning.utilities import bare, probabilities
 
 SHARE = 0.3
@@ -30,7 +38,9 @@ SHARE = 0.3
 HALF = 20
 """Labels at which it weighs half of that."""
 AMONG = 2_000
-"""So many of the most doubtful are compared with what is labelled, and with so much of it."""
+"""So many of the most doubtful are compared with what is labelled."""
+BLOCK = 2_000
+"""So many rows are compared at once."""
 LOOKED_AT = 500
 """So many of these tell how far apart samples lie."""
 
@@ -76,7 +86,7 @@ def heeded(choice: Choice, utility: Utility, *, rng: np.random.Generator) -> Cho
     if labels is None or not len(known) or not len(choice.candidates):
         return choice
     near = top(choice.utilities, max(AMONG, SHORTLIST * choice.batch_size), rng)
-    some = _evenly(len(known), AMONG)
+    some = evenly(len(known), REMEMBERED)
     if labels.ndim == 1:
         given = labels[some][:, None] == np.asarray(bare(choice.model).classes_)[None]
         some, given = some[given.any(axis=1)], given[given.any(axis=1)]
@@ -100,24 +110,24 @@ def _said(
     Z: NDArray[np.float32], remembered: NDArray[np.float32], given: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return for each row which share of what is near has each label; the nearest counts most."""
-    apart = _squared(Z, remembered)
-    apart -= apart.min(axis=1, keepdims=True)
-    weights = np.exp(-apart / _usual(np.concatenate([Z, remembered])))
-    return np.asarray(weights @ given / weights.sum(axis=1, keepdims=True))
+    usual = _usual(np.concatenate([Z, remembered]))
+    out = np.empty((len(Z), given.shape[1]))
+    for start in range(0, len(Z), BLOCK):
+        apart = _squared(Z[start : start + BLOCK], remembered)
+        apart -= apart.min(axis=1, keepdims=True)
+        weights = np.exp(-apart / usual)
+        out[start : start + BLOCK] = weights @ given / weights.sum(axis=1, keepdims=True)
+    return out
 
 
 def _usual(Z: NDArray[np.float32]) -> float:
     """Return the median squared distance of a row to the nearest other one; never 0."""
-    chosen = _evenly(len(Z), LOOKED_AT)
+    chosen = evenly(len(Z), LOOKED_AT)
     apart = _squared(Z[chosen], Z)
     apart[np.arange(len(chosen)), chosen] = np.inf
     nearest = apart.min(axis=1)
     usual = float(np.median(nearest)) if len(Z) > 1 else 1.0
     return usual if usual > 0 else max(float(nearest.mean()), 1e-12)
-
-
-def _evenly(n: int, most: int) -> NDArray[np.intp]:
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
 
 
 def _squared(A: NDArray[np.float32], B: NDArray[np.float32]) -> NDArray[np.float64]:

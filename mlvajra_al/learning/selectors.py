@@ -29,6 +29,8 @@ SHORTLIST, FOCUS = 50, 10
 SHARPNESS, LEAST = 8, 1e-6
 """Power of the utility by which the most uncertain draw the centres of clusters to themselves,
 and the weight up to which a row has no say."""
+REMEMBERED = 2_000
+"""So many of the labelled samples candidates are compared with."""
 RUN = 256
 """Utilities of which the maximum stands for all, while the highest are looked for."""
 DIVERSIFIED_BATCHES = 5
@@ -260,10 +262,21 @@ def _distances(Z: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(np.linalg.norm(Z - row, axis=1), dtype=np.float64)
 
 
+def evenly(n: int, most: int) -> Positions:
+    """Return at most so many of `n` places, from the first to the last.
+
+    Examples
+    --------
+    >>> evenly(5, 3).tolist(), evenly(2, 3).tolist()
+    ([0, 2, 4], [0, 1])
+    """
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
+
+
 def together(
     choice: Choice, places: Positions, *, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return candidates and what is labelled in the same few dimensions.
+    """Return candidates and what is labelled, or some of it, in the same few dimensions.
 
     Examples
     --------
@@ -275,7 +288,8 @@ def together(
     rows = take(choice.X, choice.candidates[places])
     if not len(choice.known):
         return compact(rows, rng=rng), np.empty((0, 1), dtype=np.float32)
-    Z = compact(stack(rows, choice.known.rows), rng=rng)
+    known = take(choice.known.rows, evenly(len(choice.known), REMEMBERED))
+    Z = compact(stack(rows, known), rng=rng)
     return Z[: len(places)], Z[len(places) :]
 
 

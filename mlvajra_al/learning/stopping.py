@@ -42,7 +42,7 @@ class Signs:
     label_counts: Mapping[str, int]
     """Examples learned from, of every label of the set, by what a person calls it."""
     left: int
-    """Samples of the pool nobody has answered yet."""
+    """Samples of the pool about which more people are to be asked."""
     stability: Stability | None
     estimated: Measure
     forecast: Forecast | None
@@ -136,7 +136,7 @@ def _judgement(
     signs: Signs, found: Sequence[float | None], mean: float | None
 ) -> tuple[Course, str]:
     if not signs.left:
-        return "stop", "Every sample of the pool has an answer: there is nothing left to ask."
+        return "stop", "Everybody who is wanted has spoken: there is nothing left to ask."
     if len(found) < WINDOW:
         more = WINDOW - len(found)
         count = f"{more} more step{'s' if more > 1 else ''}"

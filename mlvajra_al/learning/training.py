@@ -133,6 +133,10 @@ def _train_logistic(
         same.n_iter_ = np.zeros_like(previous.n_iter_)
         return Trained(same, "warm_start")
     used = _columns_that_occur(X) if sparse.issparse(X) else slice(None)
+    if isinstance(used, np.ndarray) and not len(
+        used
+    ):  # rows without a single term say how often labels are
+        used = np.zeros(1, dtype=np.intp)
     model = build_estimator("logistic_regression", seed=seed)
     if previous is not None:
         model.set_params(warm_start=True)

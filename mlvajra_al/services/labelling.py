@@ -99,20 +99,27 @@ def append(
     )
     fresh = {item.event_id for item in recorded if not item.repeat}
     said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
-    if said and project.archived_at is None:
-        retrain_if_due(connection, project, said=said, now=manner.now)
+    if fresh and project.archived_at is None:
+        new = projects.count_answers(connection, project.id, count=len(said))
+        retrain_if_due(connection, project, new=new, said=said, now=manner.now)
     return recorded
 
 
 def retrain_if_due(
-    connection: Connection, project: Project, *, said: Sequence[str], now: datetime
+    connection: Connection, project: Project, *, new: int, said: Sequence[str], now: datetime
 ) -> None:
-    """Count new answers; queue a retrain once there are enough, or the label it waited for."""
-    due = projects.count_answers(connection, project.id, count=len(said))
-    if due >= project.policy.retrain_every:
-        trigger = f"{due} new answers"
+    """Queue a retrain once there are enough answers, or the label it waited for, or the last.
+
+    Of `new` answers since the last retrain those `said` came just now.
+    """
+    if not new:
+        return
+    if new >= project.policy.retrain_every:
+        trigger = f"{new} new answers"
     elif came := _came(connection, project, said):
         trigger = f"the first example of {min(came)}"
+    elif not ranking.anything_waits(connection, project.id):
+        trigger = "the last answers"
     else:
         return
     jobs.enqueue(

@@ -30,7 +30,8 @@ def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[G
     for position, rows in by_sample.items():
         chosen = winner(rows, overlap)
         if chosen is not None:
-            side = holdout if rows[0].holdout else pool
+            # What was held out once teaches nothing, whatever was noted with other answers.
+            side = holdout if any(row.holdout for row in rows) else pool
             side.append(Gold(rows[0].sample_key, position, chosen.label, chosen.seq))
     return pool, holdout
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from mlvajra_al.records import Action, Annotation, Answer, Doubt, Person, Project, Recorded, Why
 from mlvajra_al.services import access, cards
-from mlvajra_al.services.labelling import Manner, append
+from mlvajra_al.services.labelling import Manner, append, project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.services.resolving import winner
 from mlvajra_al.store import annotations as events
@@ -152,7 +152,7 @@ def decide(
     def operation(connection: Connection) -> Recorded:
         project = access.project(connection, person, project_name)
         if decision.outcome == "ask_again":
-            _reopen(connection, project, decision.sample_key)
+            _reopen(store, connection, project, decision.sample_key)
         manner = Manner(person, now, lease, adjudicates=True)
         (recorded,) = append(store, connection, project, answers=[answer], manner=manner)
         return recorded
@@ -160,7 +160,7 @@ def decide(
     return store.write(operation)
 
 
-def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
+def _reopen(store: Store, connection: Connection, project: Project, sample_key: str) -> None:
     """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides."""
     said = _standing(events.of_sample(connection, project.id, sample_key))
     for event in said:
@@ -173,5 +173,7 @@ def _reopen(connection: Connection, project: Project, sample_key: str) -> None:
                 lease_until=None,
             )
     if said and not ranking.is_wanted(connection, project.id, sample_key):
-        why = said[0].why or ASKED_AGAIN
-        ranking.want_another(connection, project.id, sample_key, position=said[0].position, why=why)
+        position = said[0].position
+        held = project_pool(store, connection, project).holdout(project.holdout_threshold)
+        why = replace(said[0].why or ASKED_AGAIN, holdout=bool(held[position]))
+        ranking.want_another(connection, project.id, sample_key, position=position, why=why)

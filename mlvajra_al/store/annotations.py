@@ -137,6 +137,7 @@ HEAD = prepared(
         stands(),
     )
 )
+SPEAKING = ("answer", "flag")
 APPEND = prepared(insert(annotation))
 LABEL_NAMES = prepared(select(label.c.name).where(label.c.project_id == bindparam("project")))
 old = annotation.alias("old")
@@ -346,6 +347,17 @@ def positions(connection: Connection, project_id: int) -> NDArray[np.int64]:
     """Return where the samples are that anybody has said anything about, in order."""
     query = select(annotation.c.position).where(annotation.c.project_id == project_id).distinct()
     return np.unique(np.array(connection.scalars(query).all(), dtype=np.int64))
+
+
+def settled(connection: Connection, project_id: int, *, overlap: int) -> NDArray[np.int64]:
+    """Return where the samples are about which as many people have spoken as are wanted."""
+    query = (
+        select(annotation.c.position)
+        .where(annotation.c.project_id == project_id, annotation.c.action.in_(SPEAKING))
+        .group_by(annotation.c.position)
+        .having(func.count(annotation.c.person_id.distinct()) >= overlap)
+    )
+    return np.array(connection.scalars(query).all(), dtype=np.int64)
 
 
 def total(connection: Connection, project_id: int) -> int:

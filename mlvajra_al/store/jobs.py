@@ -53,7 +53,11 @@ TURN = 0x6D6C76
 AT_ONCE = timedelta(0)
 LAST_RESULT = prepared(
     select(job.c.result)
-    .where(job.c.project_id == bindparam("project"), job.c.kind == bindparam("kind"))
+    .where(
+        job.c.project_id == bindparam("project"),
+        job.c.kind == bindparam("kind"),
+        job.c.state == "done",
+    )
     .order_by(job.c.id.desc())
     .limit(1)
 )
@@ -381,7 +385,7 @@ def counted(
 
 
 def last_result(connection: Connection, project_id: int, kind: JobKind) -> dict[str, Any]:
-    """Return what the newest job of a kind found out; empty if there is none, or not yet."""
+    """Return what the newest job of a kind that is done found out; empty if there is none."""
     row = LAST_RESULT.one(connection, project=project_id, kind=kind)
     return {} if row is None or row.result is None else dict(row.result)
 

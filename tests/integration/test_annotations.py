@@ -214,7 +214,7 @@ def test_the_answer_that_makes_a_retrain_due_queues_it_once(store: Store) -> Non
 def test_answers_given_while_a_retrain_waits_are_its_own(store: Store) -> None:
     project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=3))
     ada = a_person(store)
-    rank(store, project, 7)
+    rank(store, project, 8)
     for held in claim(store, ada, n=7):
         record(store, ada, an_answer(held))
     with store.read() as connection:

@@ -32,13 +32,12 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
     past = _past(seen)
     judged = _judged(store, seen, prepared, model=model)
     missing = forecasting.missing(judged, labels)
-    left = _left(seen)
-    ahead = min(forecasting.AHEAD, left)
+    ahead = min(forecasting.AHEAD, seen.left)
     stability = _stability(store, seen, prepared, model=model, past=past)
     signs = stopping.Signs(
         version=0,
         label_counts=_label_counts(seen),
-        left=left,
+        left=seen.left,
         stability=stability,
         estimated=_estimated(seen, prepared, model=model, rng=rng),
         forecast=None
@@ -60,13 +59,6 @@ def _label_counts(seen: Snapshot) -> dict[str, int]:
     """Return how many of the samples that are learned from have each label."""
     known = seen.project.counted(item.label for item in seen.gold)
     return {label.display: known[label.name] for label in seen.project.labels}
-
-
-def _left(seen: Snapshot) -> int:
-    """Return how many samples of the pool nobody has said anything about."""
-    held = seen.pool.holdout(seen.project.holdout_threshold)
-    held[seen.touched] = True
-    return int((~held).sum())
 
 
 def _past(seen: Snapshot) -> list[stopping.Past]:

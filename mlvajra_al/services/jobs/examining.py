@@ -127,7 +127,7 @@ def _independent(seen: Seen) -> list[Said]:
     A reviewer has seen the other answers; whom the engine asks again are the hard cases.
     """
     return [
-        (row.source or row.person, row.position, row.label)
+        (row.person, row.position, row.label)
         for row in seen.told
         if not row.adjudicates and row.strategy != doubts.SECOND_OPINION
     ]
@@ -271,7 +271,7 @@ def _answers(seen: Seen, positions: Sequence[int]) -> NDArray[np.int64]:
     """Return who said what: a row a sample, a column a person, -1 where they said nothing."""
     names = {name: place for place, name in enumerate(scoring.label_names(seen.project))}
     free = seen.free
-    said = [(row, one.source or one.person, names[one.label])
+    said = [(row, one.person, names[one.label])
             for row, position in enumerate(positions) for one in free[position]]  # fmt: skip
     people = {who: place for place, who in enumerate(sorted({who for _, who, _ in said}))}
     table = np.full((len(positions), len(people)), -1, dtype=np.int64)

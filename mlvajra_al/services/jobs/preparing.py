@@ -24,6 +24,11 @@ from mlvajra_al.store.shards import Pool
 
 Positions = NDArray[np.int64]
 
+MOST_TOGETHER = 100
+"""So many samples at most are spread out together: time and memory grow with it."""
+MOST_FIRST = 500
+"""So many samples at most make up the first batch; random ones wait behind them."""
+
 
 def prepare(store: Store, job: Job, tell: Tell) -> Result:
     """Bring revision, features and, before the first version, the ranking up to date."""
@@ -97,7 +102,7 @@ def first_ranking(
 ) -> list[Ranked]:
     """Rank a varied first batch, unlike what is known to have one label; random ones behind it."""
     candidates = askable(project, pool, touched)
-    n = min(project.policy.retrain_every, len(candidates))
+    n = min(project.policy.retrain_every, MOST_FIRST, len(candidates))
     if n == 0:
         return []
     best = strategies.rank(

@@ -88,7 +88,7 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     if prepared.damaged is not None:
         mending.react(store, seen.project.id, prepared.damaged, now=tell.clock())
     full = job.payload.get("mode") == "full"
-    relabelled = lineage.changed(seen.before, seen.gold)
+    relabelled = lineage.changed(seen.before, seen.gold) or seen.counts_anew
     fit = lineage.next_fit(
         seen.project, seen.past, full=full, relabelled=relabelled, reread=prepared.because
     )
@@ -187,7 +187,7 @@ def choose(
         prepared.features,
         candidates,
         strategy=policy.strategy,
-        batch_size=policy.retrain_every,
+        batch_size=min(policy.retrain_every, preparing.MOST_TOGETHER),
         n=min(HEAD, len(candidates)),
         labelled=[item.position for item in seen.gold],
         labels=_told(seen, model),

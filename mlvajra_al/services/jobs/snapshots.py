@@ -34,6 +34,10 @@ class Snapshot:
     seq: int
     advice: tuple[Advice, ...]
     """What was advised with the versions so far."""
+    counts_anew: bool
+    """Whether other answers count than when the newest version was made, say by another overlap."""
+    left: int
+    """Samples of the pool about which fewer people have spoken than are wanted."""
 
 
 def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
@@ -42,9 +46,10 @@ def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
     listed = versions.listed(connection, project.id)
     trained, held = gold(connection, project, until_seq=project.last_seq)
     before = gold(connection, project, until_seq=listed[-1].label_seq)[0] if listed else []
+    pool = project_pool(store, connection, project)
     return Snapshot(
         project=project,
-        pool=project_pool(store, connection, project),
+        pool=pool,
         past=Past(
             listed,
             versions.latest_revision(connection, project.id),
@@ -58,7 +63,15 @@ def snapshot(store: Store, connection: Connection, project_id: int) -> Snapshot:
         touched=events.positions(connection, project.id),
         seq=project.last_seq,
         advice=advice.listed(connection, project.id),
+        counts_anew=bool(listed) and fingerprint(before) != listed[-1].label_fingerprint,
+        left=_left(connection, project, pool),
     )
+
+
+def _left(connection: Connection, project: Project, pool: Pool) -> int:
+    left = ~pool.holdout(project.holdout_threshold)
+    left[events.settled(connection, project.id, overlap=project.policy.overlap)] = False
+    return int(left.sum())
 
 
 def missing_labels(seen: Snapshot) -> list[str]:

@@ -98,3 +98,9 @@ def test_of_several_labels_each_is_doubted_by_both() -> None:
     asked = Choice(X, np.arange(2), doubts, 1, Known(odd, sets), model)
     near, far = heeded(asked, binary_doubt, rng=np.random.default_rng(0)).utilities
     assert near - doubts[0] > 0.3 and far == pytest.approx(doubts[1] * 0.8, abs=0.02)
+
+
+def test_many_rows_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = heed(choice())
+    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    assert heed(choice()) == pytest.approx(whole)
