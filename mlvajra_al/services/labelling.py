@@ -303,12 +303,13 @@ def _asked_in_vain(
 ) -> bool:
     """Say whether a person was asked whose place somebody else has filled meanwhile.
 
-    A correction of an answer that stands needs no place; one given anew after an undo does.
+    A correction of an answer that stands needs no place; one given anew after an undo or a skip
+    does.
     """
     if before is None:
         return answer.claim_id is not None
     ranked = ranking.place(connection, project.id, answer.sample_key) is not None
-    return before.action == "retract" and ranked
+    return before.action in ("retract", "skip") and ranked
 
 
 def _placed(

@@ -319,6 +319,32 @@ def test_who_takes_a_skip_back_too_late_leaves_the_sample_to_who_has_it(store: S
     assert not stored.late
 
 
+def test_an_answer_instead_of_a_skip_is_late_once_somebody_else_has_the_sample(
+    store: Store,
+) -> None:
+    project = a_project(store)
+    ada, bob = a_person(store), a_person(store, "Bob")
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    skip = an_answer(held, action="skip")
+    record(store, ada, skip)
+    (theirs,) = claim(store, bob)
+    (instead,) = record(store, ada, an_answer(held.sample_key))
+    (answered,) = record(store, bob, an_answer(theirs))
+    assert (instead.late, answered.late) == (True, False)
+
+
+def test_an_answer_instead_of_a_skip_that_nobody_took_is_in_time(store: Store) -> None:
+    project = a_project(store)
+    ada = a_person(store)
+    rank(store, project, 1)
+    (held,) = claim(store, ada)
+    record(store, ada, an_answer(held, action="skip"))
+    (instead,) = record(store, ada, an_answer(held.sample_key))
+    assert not instead.late
+    assert claim(store, a_person(store, "Bob")) == ()
+
+
 def test_a_late_answer_to_an_archived_project_makes_no_retrain_due(store: Store) -> None:
     project, ada = a_project(store, policy=Policy(retrain_every=1)), a_person(store)
     rank(store, project, 1)

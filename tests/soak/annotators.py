@@ -157,9 +157,9 @@ class Annotator:
         self.outbox = [event for event in self.outbox if event["event_id"] not in saved]
 
     def _let_go(self, said: Said) -> None:
-        """End the hold on a sample that is answered: from now on somebody else may be asked."""
+        """End the hold on a sample that is answered or skipped: now somebody else may be asked."""
         for held in self.diary.held:
-            if said.action == "answer" and held.sample_key == said.sample_key:
+            if said.action in ("answer", "skip") and held.sample_key == said.sample_key:
                 held.until = min(held.until, time.time())
 
     def _is_refusal(self, status: int, body: Any) -> bool:
