@@ -39,7 +39,7 @@ HALF = 20
 """Labels at which it weighs half of that."""
 AMONG = 2_000
 """So many of the most doubtful are compared with what is labelled."""
-BLOCK = 2_000
+BLOCK = 500
 """So many rows are compared at once."""
 LOOKED_AT = 500
 """So many of these tell how far apart samples lie."""
