@@ -123,9 +123,12 @@ def _said(
 def _usual(Z: NDArray[np.float32]) -> float:
     """Return the median squared distance of a row to the nearest other one; never 0."""
     chosen = evenly(len(Z), LOOKED_AT)
-    apart = _squared(Z[chosen], Z)
-    apart[np.arange(len(chosen)), chosen] = np.inf
-    nearest = apart.min(axis=1)
+    nearest = np.empty(len(chosen))
+    for start in range(0, len(chosen), BLOCK // 4):
+        some = chosen[start : start + BLOCK // 4]
+        apart = _squared(Z[some], Z)
+        apart[np.arange(len(some)), some] = np.inf
+        nearest[start : start + len(some)] = apart.min(axis=1)
     usual = float(np.median(nearest)) if len(Z) > 1 else 1.0
     return usual if usual > 0 else max(float(nearest.mean()), 1e-12)
 

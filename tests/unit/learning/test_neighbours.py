@@ -102,5 +102,5 @@ def test_of_several_labels_each_is_doubted_by_both() -> None:
 
 def test_many_rows_are_compared_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = heed(choice())
-    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    monkeypatch.setattr(neighbours, "BLOCK", 28)
     assert heed(choice()) == pytest.approx(whole)
