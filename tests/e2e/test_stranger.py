@@ -6,6 +6,7 @@ Meanwhile the web process is killed in a burst of keys and the worker in the mid
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import subprocess
 from collections.abc import Callable
@@ -124,7 +125,8 @@ def no_version_is_half_written(server: Any) -> None:
         JOIN revision ON revision.id = version.revision_id""",
     )
     for digest in {name for row in blobs for name in row.values()}:
-        assert (server.home / "artefacts" / digest[:2] / digest).stat().st_size > 0
+        content = (server.home / "artefacts" / digest[:2] / digest).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
     reported = rows(server, "SELECT DISTINCT project_id, version FROM report")
     assert len(reported) == len(blobs)
     made = rows(server, "SELECT id FROM job WHERE kind = 'retrain' AND state = 'done'")
