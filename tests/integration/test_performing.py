@@ -81,7 +81,7 @@ def test_a_job_of_the_loop_waits_for_room_and_says_so_meanwhile(
     [
         (no_room, "there is no room left on the disk of"),
         (fail(Invalid("the file has no rows")), "the file has no rows"),
-        (fail(KeyError("secret")), "an unexpected problem ended this (KeyError); nothing was"),
+        (fail(KeyError("secret")), "an unexpected problem ended this (KeyError). What was"),
     ],
 )
 def test_an_import_that_cannot_be_done_ends_with_a_sentence(

@@ -66,7 +66,7 @@ class LabellingCard {
     const longest = Math.max(...this.labels.map((label) => label.display.length));
     const many = this.labels.length > 10;
     const width = `${many ? Math.min(9, 3 + 0.4 * longest) : Math.min(13, Math.max(5, 3.6 + 0.55 * longest))}rem`;
-    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(many), "--width": width }, ...this.buttons.values());
+    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(many), "data-count": String(this.labels.length), "--width": width }, ...this.buttons.values());
     this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
     const top = el("div", { class: "top" }, this.status, this.signIn);
     const main = el("div", { class: "main" }, top, this.sheet, this.bar, this.actions, this.flag, this.spoken);
