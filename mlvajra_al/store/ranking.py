@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Select,
     and_,
     bindparam,
+    column,
     delete,
     false,
     func,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     union,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from mlvajra_al.records import Ranked, Why
 from mlvajra_al.store.codec import why
@@ -29,6 +32,9 @@ from mlvajra_al.store.schema import annotation, slot
 
 MANY = 200
 """Rows after which PostgreSQL is told to count anew."""
+AS_COUNTED = 2
+"""So many times these rows the table had when PostgreSQL last counted: it need not do it anew."""
+COUNTED = text("SELECT reltuples FROM pg_class WHERE oid = 'slot'::regclass")
 FILLING = 0x6D6C7603
 """Kind of PostgreSQL's advisory lock under which a ranking is filled."""
 WAITING = slot.c.done == false()
@@ -101,7 +107,7 @@ def row_of(project_id: int, item: Ranked, slot_no: int) -> dict[str, Any]:
 
 
 def one_at_a_time(connection: Connection, project_id: int) -> None:
-    """Let those who find a ranking dry wait for the first of them, who fills it for all."""
+    """Let those who find a ranking dry wait for the first who fills it, for all, or a new one."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
         connection.execute(select(func.pg_advisory_xact_lock(FILLING, project_id)))
 
@@ -110,10 +116,22 @@ def _insert(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
 ) -> None:
     rows = [row_of(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
-    if rows:
-        # A new ranking may come at this moment.
-        connection.execute(insert_once(connection, slot), rows)
-    if len(rows) >= MANY and connection.dialect.name == "postgresql":
+    if not rows:
+        return
+    # A reviewer may ask again at this moment.
+    once = insert_once(connection, slot)
+    if connection.dialect.name != "postgresql":
+        connection.execute(once, rows)
+        return
+    names = [*rows[0]]
+    given = (
+        func.jsonb_to_recordset(bindparam("rows", rows, JSONB))
+        .table_valued(*(column(name, slot.c[name].type) for name in names), name="given")
+        .render_derived(with_types=True)
+    )
+    # One statement: while it runs, nobody can be handed a sample.
+    connection.execute(once.from_select(names, select(given)))
+    if len(rows) >= MANY and (connection.scalar(COUNTED) or 0) < AS_COUNTED * len(rows):
         # Until its own daemon has looked, it would compare every sample with every other.
         connection.execute(text("ANALYZE slot"))
 
@@ -138,7 +156,11 @@ def replace(
     What somebody holds stays theirs, but takes its place in the new ranking: given back, it comes
     when the new model wants it. What somebody has spoken about keeps its place: what was skipped,
     taken back or is to be asked again waits for the next person, and no ranking brings it anew.
+
+    Whoever is being handed a sample or answers at this moment is not waited for, and waits only
+    for the short time in which what somebody holds takes its place: what is locked stays as it is.
     """
+    one_at_a_time(connection, project_id)
     busy = slot.alias("busy")
     touched = select(busy.c.id).where(
         busy.c.project_id == project_id,
@@ -156,28 +178,31 @@ def replace(
         .where(annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key)
         .exists(),
     )
-    connection.execute(
-        delete(slot).where(
-            *unspoken,
-            # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
-            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
-            ~touched.exists(),
-        )
+    free = select(slot.c.id).where(
+        *unspoken,
+        # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
+        or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
+        ~touched.exists(),
     )
-    held = set(connection.scalars(select(slot.c.sample_key).where(*unspoken)))
-    _rank_anew(connection, project_id, held, ranked=ranked)
+    connection.execute(delete(slot).where(slot.c.id.in_(_not_locked(free))))
+    kept = set(connection.scalars(select(slot.c.id).where(*unspoken)))
     extend(connection, project_id, ranked, overlap=overlap)
+    _rank_anew(connection, kept, ranked=ranked)
     return waiting(connection, project_id)
 
 
-def _rank_anew(
-    connection: Connection, project_id: int, held: set[str], *, ranked: Sequence[Ranked]
-) -> None:
+def _not_locked(rows: Select[Any]) -> Select[Any]:
+    """Leave out rows of `slot` that another transaction is about to change."""
+    return rows.with_for_update(of=slot, skip_locked=True)
+
+
+def _rank_anew(connection: Connection, kept: set[int], *, ranked: Sequence[Ranked]) -> None:
     """Give samples in people's hands their new places; those that have none go behind all."""
     behind = max((item.why.rank for item in ranked), default=-1) + 1
-    place = {item.sample_key: item.why for item in ranked if item.sample_key in held}
-    for sample_key in sorted(held):
-        found = place.get(sample_key)
+    place = {item.sample_key: item.why for item in ranked}
+    still = select(slot.c.id, slot.c.sample_key).where(slot.c.id.in_(kept), WAITING)
+    for row in connection.execute(_not_locked(still)).all():
+        found = place.get(row.sample_key)
         values: dict[str, Any] = {"rank": behind}
         if found is not None:
             values = {
@@ -187,11 +212,7 @@ def _rank_anew(
                 "version": found.version,
                 "inclusion_probability": found.inclusion_probability,
             }
-        connection.execute(
-            update(slot)
-            .where(slot.c.project_id == project_id, slot.c.sample_key == sample_key, WAITING)
-            .values(values)
-        )
+        connection.execute(update(slot).where(slot.c.id == row.id).values(values))
 
 
 def extend(

@@ -153,7 +153,8 @@ def _wait(job: Job, tell: Tell, error: MlvajraError) -> None:
 def _calm(job: Job, error: Exception) -> str:
     return (
         f"an unexpected problem ended this ({type(error).__name__}). What was stored before it "
-        f"is whole and stays, and nothing else was changed. Try again; the worker's log has the details of {job.kind} {job.id}"
+        f"is whole and stays, and nothing else was changed. Try again; the worker's log has the "
+        f"details of {job.kind} {job.id}"
     )
 
 
