@@ -16,6 +16,8 @@ from mlvajra_al.store import claims, projects, ranking
 from mlvajra_al.store.database import Connection, Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
 
 def by_the_model(places: range) -> list[Ranked]:
     return [
@@ -45,13 +47,60 @@ def test_a_sample_claimed_at_this_moment_keeps_its_slot(store: Store) -> None:
             claim = claims.take(connection, wish, holdout=False)
             claimed.set()
             if arriving.wait(0.5):  # on SQLite it cannot even begin
-                time.sleep(0.5)  # PostgreSQL waits for the row now
+                time.sleep(0.5)  # PostgreSQL has left the row alone by now
         done.result(timeout=30)
     assert claim is not None
     with store.begin() as connection:
         held = claims.held(connection, project.id, person_id=ada.id, now=NOW)
         assert [item.id for item in held] == [claim.id]
         assert claims.finish(connection, claim.id, person_id=ada.id) is not None
+
+
+@on_postgresql
+def test_who_answers_and_a_new_ranking_do_not_wait_for_each_other(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 5)
+    (claim,) = claiming.claim(
+        store, ada, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(1)
+    )
+
+    def in_another_process() -> int:
+        with store.begin() as connection:
+            new = by_the_model(range(5))
+            return ranking.replace(connection, project.id, new, overlap=1, now=NOW)
+
+    with ThreadPoolExecutor(1) as pool, store.begin() as connection:
+        answered = claims.finish(connection, claim.id, person_id=ada.id)
+        waiting = pool.submit(in_another_process).result(timeout=10)
+    assert answered is not None and waiting == 4
+    with store.read() as connection:
+        left = [item.position for item in ranking.front(connection, project.id, limit=9)]
+    assert left == [place for place in range(5) if place != claim.position]
+
+
+@on_postgresql
+def test_who_finds_the_ranking_dry_waits_for_the_new_one(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 5)
+    replaced = threading.Event()
+
+    def replace() -> None:
+        with store.begin() as connection:
+            new = by_the_model(range(3, 5))
+            ranking.replace(connection, project.id, new, overlap=1, now=NOW)
+            replaced.set()
+            time.sleep(0.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(replace)
+        assert replaced.wait(5)
+        with store.begin() as connection:
+            wish = claims.Wish(project.id, ada.id, NOW, LEASE)
+            assert claims.take(connection, wish, holdout=False) is None
+            ranking.one_at_a_time(connection, project.id)
+            claim = claims.take(connection, wish, holdout=False)
+        done.result(timeout=10)
+    assert claim is not None and (claim.position, claim.why.strategy) == (3, "margin")
 
 
 def test_a_sample_ranked_twice_at_this_moment_waits_once(store: Store) -> None:
