@@ -46,10 +46,8 @@ contracts: dev ## who may import whom
 unit: dev ## unit tests and doctests
 	$(BIN)/python -m pytest -q tests/unit tests/contract mlvajra_al
 
-bench: dev machine ## budgets and comparisons; minutes, on an idle machine
-	@for script in $$(grep -l '__main__' benchmarks/*.py | xargs grep -L '^def test_'); do \
-		echo "$$script"; $(BIN)/python "$$script" || exit; done
-	$(BIN)/python -m pytest -s -o python_files='*.py' benchmarks
+bench: dev machine ## budgets and comparisons; hours, on an idle machine
+	$(BIN)/python -m benchmarks
 
 soak: dev machine ## the long tests: hours of labelling in minutes, with kills
 	$(BIN)/python -m pytest -s -m soak tests

@@ -166,6 +166,25 @@ class Mlvajra:
         return answer.json()
 
 
+def holds(found: dict[str, Any]) -> bool:
+    """Say whether nothing was lost, shared or refused, and everything was quick enough."""
+    together, stored = found["concurrent"], found["stored"]
+    bad = (
+        together["tasks_handed_to_2plus"],
+        together["tasks_labelled_by_2plus"],
+        len(together["errors"]),
+        stored["lost"],
+        stored["tasks_with_2plus_annotators"],
+    )
+    return (
+        not any(bad)
+        and together["throughput_per_s"] >= 300
+        and together["next"]["p50_ms"] <= 12
+        and together["next"]["p95_ms"] <= 25
+        and together["server_cpu_ms_per_label"] <= 3
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=10_000)
@@ -177,7 +196,7 @@ def main() -> None:
     chosen = parser.parse_args()
     adapter = Mlvajra(retrain_every=chosen.retrain_every)
     try:
-        workload.run(
+        found = workload.run(
             adapter,
             n_tasks=chosen.tasks,
             seq=chosen.seq,
@@ -187,6 +206,7 @@ def main() -> None:
         )
     finally:
         adapter.stop()
+    sys.exit(not holds(found))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import jobs, people
 from mlvajra_al.store.database import Store
 
+MOST_S, MOST_MB = 60.0, 1_024.0
+"""For a million rows of 20 columns from Parquet."""
 FORMATS = ("parquet", "csv", "jsonl")
 SLICE = 50_000
 
@@ -132,6 +134,8 @@ def main() -> None:
             results[name] = json.loads(done.stdout)
             source.unlink()
     print(json.dumps({"rows": given.rows, "columns": given.columns, "formats": results}, indent=2))
+    parquet = results.get("parquet", {"seconds": 0.0, "peak_mb": 0.0})
+    sys.exit(parquet["seconds"] > MOST_S or parquet["peak_mb"] > MOST_MB)
 
 
 if __name__ == "__main__":

@@ -168,6 +168,7 @@ def main() -> None:
     found = {name: summary(values) for name, values in delays.items()}
     ratio = round(found["ours"]["p95_ms"] / found["bare"]["p95_ms"], 2)
     print(json.dumps({**found, "p95_ratio": ratio, "budget": BUDGET}, indent=2))
+    sys.exit(ratio > BUDGET)
 
 
 if __name__ == "__main__":

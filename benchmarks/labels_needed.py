@@ -239,6 +239,9 @@ def compare(name: str, strategies: list[str], *, seeds: int, most: int) -> dict[
         if "random" in runs and strategy != "random":
             p = worse_than_random(played, runs["random"])
             out[strategy]["p_worse_than_random"] = round(p, 4)
+    if name in AIMS and "auto" in out:
+        needed = zip(out["auto"].values(), AIMS[name], strict=False)
+        out["holds"] = all(mean - error <= aim for (mean, error), aim in needed)
     return out
 
 
@@ -249,12 +252,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--most", type=int, default=400, help="labels at which to give up")
     given = parser.parse_args()
+    missed = False
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for name in given.datasets.split(","):
             found = compare(name, given.strategies.split(","), seeds=given.seeds, most=given.most)
             sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
+            missed |= not found.get("holds", True)
+    sys.exit(missed)
 
 
 if __name__ == "__main__":

@@ -142,11 +142,9 @@ def _spread(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def test_the_new_ranking_is_served_within_the_budget() -> None:
-    assert measure(6)["worst_s"] <= BUDGET_S
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=6)
-    print(json.dumps(measure(parser.parse_args().rounds), indent=2))
+    found = measure(parser.parse_args().rounds)
+    print(json.dumps(found, indent=2))
+    sys.exit(found["worst_s"] > BUDGET_S)

@@ -148,6 +148,7 @@ def main() -> None:
     adjusted = holm(p)
     worse = [name for name, value in adjusted.items() if value < LEVEL]
     sys.stdout.write(json.dumps({"sets": len(p), "holm": adjusted, "worse": worse}) + "\n")
+    sys.exit(bool(worse))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     settings = parser.parse_args()
     equal: list[bool] = []
+    held: list[bool] = []
     for name in NAMES:
         found = list(areas(name, settings.seeds, settings.jobs))
         off = [one["off"] for one in found]
@@ -106,6 +107,7 @@ def main() -> None:
         margin, uniform = (
             statistics.fmean(one[which] for one in found) for which in ("margin", "uniform")
         )
+        held.append(abs(statistics.fmean(off)) <= MOST_OFF and margin > uniform)
         _say(
             set=name,
             seeds=len(found),
@@ -113,9 +115,11 @@ def main() -> None:
             uniform=round(uniform, 5),
             mean_difference=float(f"{statistics.fmean(off):.2g}"),
             equal=round(statistics.fmean(equal[-len(found) :]), 3),
-            holds=abs(statistics.fmean(off)) <= MOST_OFF and margin > uniform,
+            holds=held[-1],
         )
-    _say(equal_of_all=round(statistics.fmean(equal), 3), holds=statistics.fmean(equal) >= SHARE)
+    held.append(statistics.fmean(equal) >= SHARE)
+    _say(equal_of_all=round(statistics.fmean(equal), 3), holds=held[-1])
+    sys.exit(not all(held))
 
 
 def _say(**line: Any) -> None:

@@ -119,6 +119,7 @@ def compare(name: str, strategies: list[str], *, seeds: int, most: int) -> dict[
         out[strategy] = {a: round(statistics.fmean(r[a] for r in played), 1) for a in played[0]}
     if {"auto", "modal margin"} <= runs.keys():
         out["p_sooner"] = {aim: _p(runs, aim) for aim in runs["auto"][0]}
+        out["holds"] = out["p_sooner"]["rare 1"] <= 0.05
     return out
 
 
@@ -138,11 +139,15 @@ def main() -> None:
     play_ = partial(
         compare, strategies=given.strategies.split(","), seeds=given.seeds, most=given.most
     )
+    missed = False
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for name in given.sets.split(","):
-            sys.stdout.write(json.dumps(play_(name)) + "\n")
+            found = play_(name)
+            sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
+            missed |= not found.get("holds", True)
+    sys.exit(missed)
 
 
 if __name__ == "__main__":

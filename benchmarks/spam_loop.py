@@ -58,10 +58,7 @@ def main() -> None:
     runs = [play(seed, asked.labels) for seed in range(asked.seeds)]
     median = statistics.median(run["f1_spam"] for run in runs)
     print(json.dumps({"median_f1_spam": median, "budget": BUDGET, "runs": runs}, indent=2))
-
-
-def test_200_answers_on_spam_reach_the_budget() -> None:
-    assert statistics.median(play(seed, 200)["f1_spam"] for seed in range(5)) >= BUDGET
+    sys.exit(median < BUDGET)
 
 
 if __name__ == "__main__":

@@ -216,11 +216,17 @@ def play_one(name: str, seed: int, most: float) -> dict[str, Any]:
 
 def summary(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     fired = [run for run in runs if run["stopped"]]
+    in_time = [
+        run["share"] >= AIMS["share of full F1"]
+        and run["stopped"] < AIMS["share of pool"] * run["of"]
+        for run in fired
+    ]
     errors = [error for run in runs for error in run["errors"]]
     gains = [one for run in runs for one in run["gains"]]
     return {
         "dataset": name,
         "fired": f"{len(fired)} of {len(runs)}",
+        "holds": len(fired) == len(runs) and all(in_time),
         "labels": [run["stopped"] for run in runs],
         "share of pool": max((run["stopped"] / run["of"] for run in fired), default=None),
         "share of full F1": [round(run["share"], 3) for run in fired],
@@ -243,12 +249,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--most", type=float, default=0.6, help="share of the pool to ask")
     given = parser.parse_args()
+    found = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for name in given.datasets.split(","):
             runs = [play_one(name, seed, given.most) for seed in range(given.seeds)]
-            sys.stdout.write(json.dumps(summary(name, runs)) + "\n")
+            found.append(summary(name, runs))
+            sys.stdout.write(json.dumps(found[-1]) + "\n")
             sys.stdout.flush()
+    off = statistics.fmean(one["error of estimated F1"] for one in found)
+    near = off <= AIMS["error of estimated F1"]
+    sys.stdout.write(json.dumps({"error of estimated F1": round(off, 4), "holds": near}) + "\n")
+    sys.exit(not (near and all(one["holds"] for one in found)))
 
 
 if __name__ == "__main__":
