@@ -51,6 +51,25 @@ def _prepare_sqlite(engine: Engine) -> None:
         execute(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+@contextmanager
+def _changing_nothing(connection: Connection) -> Iterator[None]:
+    """Let PostgreSQL refuse what would change something, so that a commit ends what only reads.
+
+    After a rollback its driver would forget every statement it has prepared. SQLAlchemy's option
+    for this would let the connection write afterwards even where the database forbids it.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.read_only = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.read_only = None
+
+
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
@@ -105,7 +124,9 @@ class Store:
         sqlite = parsed.get_backend_name() == "sqlite"
         if not sqlite:
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_size=20, max_overflow=40, pool_pre_ping=not sqlite)
+        engine = create_engine(
+            parsed, pool_size=20, max_overflow=40, pool_pre_ping=not sqlite, pool_use_lifo=True
+        )
         if sqlite:
             _prepare_sqlite(engine)
         opened = cls(engine, home)
@@ -137,10 +158,11 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one snapshot and changes nothing."""
-        with told(self.home), self.engine.connect() as connection:
+        with told(self.home), self.engine.connect() as connection, _changing_nothing(connection):
             with connection.begin() as snapshot:  # statements of the driver begin none
                 yield connection
-                snapshot.rollback()
+                if self.engine.dialect.name == "sqlite":
+                    snapshot.rollback()
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
@@ -154,6 +176,8 @@ class Store:
                 connection = self._glancing.pop()
             except IndexError:
                 connection = self.engine.connect()
+                if self.engine.dialect.name == "postgresql":
+                    connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 yield connection
             except BaseException:
