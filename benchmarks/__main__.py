@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--timed", action="store_true", help="only those that measure time")
     given = parser.parse_args()
     chosen = [name for name in given.only.split(",") if name]
+    if strange := set(chosen) - {*TIMED, *COUNTING}:
+        parser.error(f"no benchmark is called {min(strange)}; see benchmarks/README.md")
     chosen = chosen or [*TIMED, *(() if given.timed else COUNTING)]
     outcomes = []
     for name in chosen:
