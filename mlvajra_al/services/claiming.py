@@ -86,9 +86,16 @@ def handing_out(
             if one is None:
                 break
             found.append(one)
-        return Handed(project, tuple(found), pool, projects.statistics(connection, project.id))
+        return Handed(project, tuple(found), pool, _summary(connection, project))
 
     return operation
+
+
+def _summary(connection: Connection, project: Project) -> Mapping[str, Any]:
+    """Return the pool's ranges, which a card of texts alone does not draw."""
+    if all(column.kind == "text" for column in project.recipe.columns):
+        return {}
+    return projects.statistics(connection, project.id)
 
 
 def _spoiled(

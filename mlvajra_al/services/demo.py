@@ -133,7 +133,7 @@ def annotate(
 
 def _until_retrain(store: Store, project: Project) -> int:
     with store.read() as connection:
-        since = stored.answers_since_retrain(connection, project.id)
+        since = stored.pending(connection, project.id).answers
     return max(1, project.policy.retrain_every - since)
 
 

@@ -100,25 +100,25 @@ def append(
     fresh = {item.event_id for item in recorded if not item.repeat}
     said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
     if fresh and project.archived_at is None:
-        new = projects.count_answers(connection, project.id, count=len(said))
-        retrain_if_due(connection, project, new=new, said=said, now=manner.now)
+        retrain_if_due(connection, project, said=said, now=manner.now)
     return recorded
 
 
 def retrain_if_due(
-    connection: Connection, project: Project, *, new: int, said: Sequence[str], now: datetime
+    connection: Connection, project: Project, *, said: Sequence[str], now: datetime
 ) -> None:
     """Queue a retrain once there are enough answers, or the label it waited for, or the last.
 
-    Of `new` answers since the last retrain those `said` came just now.
+    Of the answers since the last retrain those `said` came just now.
     """
+    new, wanted = projects.pending(connection, project.id)
     if not new:
         return
     if new >= project.policy.retrain_every:
         trigger = f"{new} new answers"
     elif came := _came(connection, project, said):
         trigger = f"the first example of {min(came)}"
-    elif not ranking.anything_waits(connection, project.id):
+    elif not wanted:
         trigger = "the last answers"
     else:
         return
@@ -201,21 +201,27 @@ def _record_one(
 ) -> Recorded:
     person, now = manner.person, manner.now
     _check_event(answer.event_id)
-    known = events.by_event(connection, answer.event_id)
+    known, before = events.before(
+        connection,
+        project.id,
+        event_id=answer.event_id,
+        sample_key=answer.sample_key,
+        person_id=person.id,
+    )
     if known is not None:
         if known.person_id != person.id or known.project_id != project.id:
             raise Conflict(f"the event {answer.event_id} was sent before by someone else")
         return Recorded(known.event_id, known.sample_key, known.seq, repeat=True, late=known.late)
     check(project, answer)
-    before = events.head(connection, project.id, sample_key=answer.sample_key, person_id=person.id)
     if answer.action == "retract" and (before is None or before.action == "retract"):
         raise Invalid("there is no answer of yours to take back for this sample")
     closed, late = _close_slot(
         connection, project, person=person, answer=answer, before=before, now=now
     )
     position, why, holdout = _placed(store, connection, project, answer.sample_key, closed, before)
+    counted = int(answer.label is not None and project.archived_at is None)
     event = Annotation(
-        seq=projects.next_seq(connection, project.id),
+        seq=projects.next_seq(connection, project.id, answers=counted),
         event_id=answer.event_id,
         project_id=project.id,
         sample_key=answer.sample_key,

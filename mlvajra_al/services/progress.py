@@ -8,7 +8,7 @@ from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Progress, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.counting import tally
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.store import jobs, processes, projects, ranking, versions
+from mlvajra_al.store import jobs, processes, projects, versions
 from mlvajra_al.store.database import Connection, Store
 
 LOOP: tuple[JobKind, ...] = ("retrain", "prepare", "ingest")
@@ -20,11 +20,11 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         project = access.project(connection, person, project_name)
         counted = tally(store, connection, project)
         newest = versions.latest(connection, project.id)
-        since = projects.answers_since_retrain(connection, project.id)
+        since, wanted = projects.pending(connection, project.id)
         until = max(0, project.policy.retrain_every - since)
         state, message = loop_state(connection, project, until=until, now=now)
         pool = project_pool(store, connection, project)
-        if state == "waiting" and len(pool) and not ranking.anything_waits(connection, project.id):
+        if state == "waiting" and len(pool) and not wanted:
             state, message = "done", "Everybody who is wanted has spoken: nothing is left to ask."
         closed = counted.closed(project.policy.overlap)
         return Progress(

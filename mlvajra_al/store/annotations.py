@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    union_all,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -128,15 +129,14 @@ def standing_answers(
     return query if until_seq is None else query.where(annotation.c.seq <= until_seq)
 
 
-BY_EVENT = prepared(_select().where(annotation.c.event_id == bindparam("event")))
-HEAD = prepared(
-    _select().where(
-        annotation.c.project_id == bindparam("project"),
-        annotation.c.sample_key == bindparam("sample"),
-        annotation.c.person_id == bindparam("person"),
-        stands(),
-    )
+BY_EVENT = _select().where(annotation.c.event_id == bindparam("event"))
+BY_PERSON = _select().where(
+    annotation.c.project_id == bindparam("project"),
+    annotation.c.sample_key == bindparam("sample"),
+    annotation.c.person_id == bindparam("person"),
+    stands(),
 )
+HEAD, BEFORE = prepared(BY_PERSON), prepared(union_all(BY_EVENT, BY_PERSON))
 SPEAKING = ("answer", "flag")
 APPEND = prepared(insert(annotation))
 LABEL_NAMES = prepared(select(label.c.name).where(label.c.project_id == bindparam("project")))
@@ -225,10 +225,15 @@ def _require_labels(connection: Connection, events: Sequence[Annotation]) -> Non
             )
 
 
-def by_event(connection: Connection, event_id: str) -> Annotation | None:
-    """Return one event, whichever project it is in."""
-    row = BY_EVENT.one(connection, event=event_id)
-    return None if row is None else _annotation(row)
+def before(
+    connection: Connection, project_id: int, *, event_id: str, sample_key: str, person_id: int
+) -> tuple[Annotation | None, Annotation | None]:
+    """Return an event of this id, whichever project it is in, and what a person said last."""
+    about = {"project": project_id, "sample": sample_key, "person": person_id}
+    found = [_annotation(row) for row in BEFORE.all(connection, event=event_id, **about)]
+    same = [item for item in found if item.event_id == event_id]
+    others = [item for item in found if item.event_id != event_id]
+    return next(iter(same), None), next(iter(others or same), None)
 
 
 def head(

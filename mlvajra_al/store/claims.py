@@ -17,6 +17,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Integer,
     bindparam,
     case,
     func,
@@ -143,6 +144,13 @@ def _if_mine(own: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElemen
     return case((slot.c.annotator_id == person, func.coalesce(own, other)), else_=other)
 
 
+ALONE = prepared(
+    select(
+        func.pg_advisory_xact_lock(
+            bindparam("project", type_=Integer), bindparam("person", type_=Integer)
+        )
+    )
+)
 TAKE = Prepared(_taking)
 HELD = prepared(
     select(slot).where(
@@ -214,7 +222,7 @@ def one_at_a_time(connection: Connection, project_id: int, *, person_id: int) ->
     Without it two of them meet at a constraint and one fails; SQLite has one writer anyway.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(project_id, person_id)))
+        ALONE.all(connection, project=project_id, person=person_id)
 
 
 def take(connection: Connection, wish: Wish, *, holdout: bool) -> Claim | None:

@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import IO, Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
 from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 30_000
 TRIES = 5
+RESTED_S = 1.0
+"""So long after its last use a connection is asked whether its server still is there."""
 
 
 def _lower(text: Any) -> Any:
@@ -49,6 +52,26 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
         execute(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    """Ask a connection that has rested whether it lives, and spare the way for busy ones."""
+
+    @event.listens_for(engine, "checkin")
+    def _given_back(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _taken(connection: Any, record: Any, _proxy: Any) -> None:
+        rested_s = monotonic() - record.info.get("rests_since", monotonic())
+        try:
+            lives = not connection.closed
+            if lives and rested_s > RESTED_S:
+                lives = engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            lives = False
+        if not lives:
+            raise DisconnectionError
 
 
 @contextmanager
@@ -124,11 +147,11 @@ class Store:
         sqlite = parsed.get_backend_name() == "sqlite"
         if not sqlite:
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(
-            parsed, pool_size=20, max_overflow=40, pool_pre_ping=not sqlite, pool_use_lifo=True
-        )
+        engine = create_engine(parsed, pool_size=20, max_overflow=40, pool_use_lifo=True)
         if sqlite:
             _prepare_sqlite(engine)
+        else:
+            _prepare_postgresql(engine)
         opened = cls(engine, home)
         opened._presence = presence
         return opened

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, bindparam, cast, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.store.codec import dump, loads
 from mlvajra_al.store.once import insert_once
-from mlvajra_al.store.prepared import prepared
-from mlvajra_al.store.schema import annotation, label, project, shard
+from mlvajra_al.store.prepared import Prepared, prepared
+from mlvajra_al.store.ranking import WAITING
+from mlvajra_al.store.schema import annotation, label, project, shard, slot
 
 JSON_TEXTS = ("recipe", "policy")
 COLUMNS = [
@@ -22,10 +35,31 @@ COLUMNS = [
     for column in project.c
     if column.name not in ("statistics", "answers_since_retrain")
 ]
-BY_NAME = prepared(select(*COLUMNS).where(project.c.name == bindparam("name")))
-BY_ID = prepared(select(*COLUMNS).where(project.c.id == bindparam("project")))
-LABELS = prepared(
-    select(label).where(label.c.project_id == bindparam("project")).order_by(label.c.place)
+LABEL = (
+    label.c.place,
+    label.c.name,
+    label.c.display,
+    label.c.key,
+    label.c.color,
+    label.c.definition,
+)
+
+
+def _columns(dialect: str) -> list[ColumnElement[Any]]:
+    """Return what makes a project, its labels as JSON: one way to the database for both."""
+    if dialect == "postgresql":
+        labels: ColumnElement[Any] = func.json_agg(func.json_build_array(*LABEL))
+    else:
+        labels = func.json_group_array(func.json_array(*LABEL))
+    query = select(cast(labels, Text)).where(label.c.project_id == project.c.id)
+    return [*COLUMNS, query.scalar_subquery().label("labels")]
+
+
+BY_NAME = Prepared(
+    lambda dialect: select(*_columns(dialect)).where(project.c.name == bindparam("name"))
+)
+BY_ID = Prepared(
+    lambda dialect: select(*_columns(dialect)).where(project.c.id == bindparam("project"))
 )
 SHARDS = prepared(
     select(shard).where(shard.c.project_id == bindparam("project")).order_by(shard.c.number)
@@ -38,29 +72,39 @@ STATISTICS = prepared(
 NEXT_SEQ = prepared(
     update(project)
     .where(project.c.id == bindparam("project"))
-    .values(last_seq=project.c.last_seq + bindparam("count"))
+    .values(
+        last_seq=project.c.last_seq + bindparam("count"),
+        answers_since_retrain=project.c.answers_since_retrain + bindparam("answers"),
+    )
     .returning(project.c.last_seq)
 )
-COUNT_ANSWERS = prepared(
-    update(project)
-    .where(project.c.id == bindparam("project"))
-    .values(answers_since_retrain=project.c.answers_since_retrain + bindparam("count"))
-    .returning(project.c.answers_since_retrain)
+PENDING = prepared(
+    select(
+        project.c.answers_since_retrain.label("answers"),
+        exists().where(slot.c.project_id == project.c.id, WAITING).label("wanted"),
+    ).where(project.c.id == bindparam("project"))
 )
 
 
-def _labels(connection: Connection, project_id: int) -> tuple[Label, ...]:
-    return tuple(
-        Label(row.name, row.display, row.key, row.color, row.definition)
-        for row in LABELS.all(connection, project=project_id)
-    )
+class Pending(NamedTuple):
+    """What is still to come of a project."""
+
+    answers: int
+    """Given since the last retrain was asked for."""
+    wanted: bool
+    """Whether any answer is wanted, in the pool or of the holdout, or asked for just now."""
 
 
-def _project(connection: Connection, row: Any) -> Project:
+def _labels(stored: str | None) -> tuple[Label, ...]:
+    rows = loads(list, stored or "[]")
+    return tuple(Label(*row[1:]) for row in sorted(rows))
+
+
+def _project(row: Any) -> Project:
     return Project(
         id=row.id,
         name=row.name,
-        labels=_labels(connection, row.id),
+        labels=_labels(row.labels),
         recipe=loads(Recipe, row.recipe),
         policy=loads(Policy, row.policy),
         seed=row.seed,
@@ -116,7 +160,7 @@ def get(connection: Connection, project_id: int) -> Project:
     row = BY_ID.one(connection, project=project_id)
     if row is None:
         raise NotFound("project", project_id)
-    return _project(connection, row)
+    return _project(row)
 
 
 def by_name(connection: Connection, name: str) -> Project:
@@ -124,15 +168,15 @@ def by_name(connection: Connection, name: str) -> Project:
     row = BY_NAME.one(connection, name=name)
     if row is None:
         raise NotFound("project", name)
-    return _project(connection, row)
+    return _project(row)
 
 
 def listed(connection: Connection, *, archived: bool = False) -> tuple[Project, ...]:
     """Return all projects in order of creation, archived ones only on request."""
-    query = select(*COLUMNS).order_by(project.c.id)
+    query = select(*_columns(connection.dialect.name)).order_by(project.c.id)
     if not archived:
         query = query.where(project.c.archived_at.is_(None))
-    return tuple(_project(connection, row) for row in connection.execute(query).all())
+    return tuple(_project(row) for row in connection.execute(query).all())
 
 
 def set_labels(connection: Connection, project_id: int, labels: Sequence[Label]) -> None:
@@ -232,24 +276,21 @@ def statistics(connection: Connection, project_id: int) -> dict[str, Any]:
     return dict(loads(dict, row.statistics)) if row is not None else {}
 
 
-def next_seq(connection: Connection, project_id: int, *, count: int = 1) -> int:
-    """Take `count` event numbers and return the first; order of numbers is order of commit."""
-    row = NEXT_SEQ.one(connection, project=project_id, count=count)
+def next_seq(connection: Connection, project_id: int, *, count: int = 1, answers: int = 0) -> int:
+    """Take `count` event numbers and return the first; order of numbers is order of commit.
+
+    So many of the events are `answers` of which the next retrain will learn.
+    """
+    row = NEXT_SEQ.one(connection, project=project_id, count=count, answers=answers)
     if row is None:
         raise NotFound("project", project_id)
     return int(row.last_seq) - count + 1
 
 
-def count_answers(connection: Connection, project_id: int, *, count: int = 1) -> int:
-    """Add to the answers since the last retrain was asked for, and return how many there are."""
-    row = COUNT_ANSWERS.one(connection, project=project_id, count=count)
-    return 0 if row is None else int(row.answers_since_retrain)
-
-
-def answers_since_retrain(connection: Connection, project_id: int) -> int:
-    """Return the answers given since the last retrain was asked for."""
-    query = select(project.c.answers_since_retrain).where(project.c.id == project_id)
-    return int(connection.scalar(query) or 0)
+def pending(connection: Connection, project_id: int) -> Pending:
+    """Return what is still to come of a project."""
+    row = PENDING.one(connection, project=project_id)
+    return Pending(0, wanted=False) if row is None else Pending(row.answers, bool(row.wanted))
 
 
 def reset_answers(connection: Connection, project_id: int) -> None:

@@ -44,9 +44,6 @@ LIKE_THE_FIRST = (
     *("strategy", "utility", "version", "inclusion_probability"),
 )
 """What every slot of a sample has in common with its first one."""
-ANYTHING = prepared(
-    select(slot.c.id).where(slot.c.project_id == bindparam("project"), WAITING).limit(1)
-)
 LAST_ID = prepared(select(func.max(slot.c.id).label("id")))
 PLACE = prepared(
     select(slot).where(
@@ -61,11 +58,6 @@ def place(connection: Connection, project_id: int, sample_key: str) -> tuple[int
     """Return a ranked sample's position and why it was ranked; None if it never was."""
     row = PLACE.one(connection, project=project_id, sample=sample_key)
     return None if row is None else (row.position, why(row))
-
-
-def anything_waits(connection: Connection, project_id: int) -> bool:
-    """Say whether any answer is wanted, in the pool or of the holdout, or asked for just now."""
-    return ANYTHING.one(connection, project=project_id) is not None
 
 
 def is_wanted(connection: Connection, project_id: int, sample_key: str) -> bool:

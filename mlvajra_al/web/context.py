@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from mlvajra_al.config import settings
 from mlvajra_al.store.database import Operation, Store
 
+S = TypeVar("S")
 T = TypeVar("T")
 _opening = threading.Lock()
 
@@ -42,12 +43,15 @@ def close() -> None:
             _store.cache_clear()
 
 
-async def committed(operation: Operation[T]) -> T:
-    """Run a write and return its result after the commit, without holding up other requests."""
+async def committed(operation: Operation[S], *, then: Callable[[S], T]) -> T:
+    """Run a write and return what `then` makes of its result after the commit.
+
+    No other request waits for it; `then` must be short.
+    """
     opened = store()
     if opened.writer is None:
-        return await run_in_threadpool(opened.write, operation)
-    return await asyncio.wrap_future(opened.writer.submit(operation))
+        return await run_in_threadpool(lambda: then(opened.write(operation)))
+    return then(await asyncio.wrap_future(opened.writer.submit(operation)))
 
 
 async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:

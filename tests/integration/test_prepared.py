@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from mlvajra_al.errors import Invalid, Unavailable
 from mlvajra_al.records import Policy, Recipe
-from mlvajra_al.store import codec, people, projects, ranking
+from mlvajra_al.store import codec, people, projects
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.prepared import execute, prepared
 from mlvajra_al.store.schema import person
@@ -115,11 +115,12 @@ def test_json_is_decoded_once_for_each_text(store: Store) -> None:
 def test_who_only_reads_changes_nothing(store: Store) -> None:
     project = a_project(store)
     with suppress(Unavailable), store.read() as connection:
-        projects.count_answers(connection, project.id, count=3)
+        projects.next_seq(connection, project.id, answers=1)
     with store.read() as connection:
-        assert projects.answers_since_retrain(connection, project.id) == 0
+        assert projects.pending(connection, project.id).answers == 0
     with store.begin() as connection:
-        assert projects.count_answers(connection, project.id, count=3) == 3
+        assert projects.next_seq(connection, project.id, answers=1) == 1
+        assert projects.pending(connection, project.id).answers == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -127,7 +128,7 @@ def test_statements_stay_prepared_from_one_request_to_the_next(store: Store) -> 
     project = a_project(store)
     for _ in range(8):
         with store.read() as connection:
-            assert not ranking.anything_waits(connection, project.id)
+            assert not projects.pending(connection, project.id).wanted
     with store.begin() as connection:
         kept = connection.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
     assert any("FROM slot" in statement for statement in kept), kept

@@ -192,7 +192,8 @@ def _append(
     answers = labels.answers
     positions = pool.positions([answer.sample_key for answer in answers])
     held = pool.holdout(project.holdout_threshold)[positions]
-    seq = projects.next_seq(connection, project.id, count=len(answers))
+    # Counted with the answers: were the job to end and be repeated, it would find them known.
+    seq = projects.next_seq(connection, project.id, count=len(answers), answers=len(answers))
     rows = [
         Annotation(
             seq=seq + at,

@@ -255,16 +255,13 @@ def _add_labels(connection: Connection, *, outcome: Outcome, part: Pending, tell
         imported_labels.record(
             connection, outcome.project, outcome.pool, labels=part, now=tell.clock()
         )
-        # With the answers: were the job to end here and be repeated, it would find them known.
-        projects.count_answers(connection, outcome.project.id, count=len(part.answers))
 
 
 def _settle(connection: Connection, outcome: Outcome, result: Result, tell: Tell) -> None:
     answers = outcome.labels.answers if outcome.labels else ()
     said = [item.label for item in answers if item.label is not None]
     if outcome.labels is not None:
-        new = projects.answers_since_retrain(connection, outcome.project.id)
-        retrain_if_due(connection, outcome.project, new=new, said=said, now=tell.clock())
+        retrain_if_due(connection, outcome.project, said=said, now=tell.clock())
     tell.settle(connection, result)
 
 

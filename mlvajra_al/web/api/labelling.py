@@ -25,7 +25,7 @@ from mlvajra_al.web.api.shapes import (
     many,
     shown,
 )
-from mlvajra_al.web.context import committed, lease, looked_up, now, rng, store
+from mlvajra_al.web.context import committed, lease, now, rng, store
 
 router = APIRouter(prefix="/projects/{project}", tags=["labelling"])
 LONGEST_MS = 2**31 - 1
@@ -127,8 +127,7 @@ async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> R
         at=(now(), lease()),
         rng=rng(),
     )
-    handed = await committed(operation)
-    return Json(await looked_up(_shown, handed))
+    return Json(await committed(operation, then=_shown))
 
 
 def _shown(handed: claiming.Handed) -> list[dict[str, Any]]:
@@ -188,7 +187,11 @@ async def annotate(
     """Store answers; repeats, known by `event_id`, are recognised and marked."""
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
-    return Json(await committed(operation), status_code=201)
+    return await committed(operation, then=_stored)
+
+
+def _stored(recorded: tuple[Recorded, ...]) -> Response:
+    return Json(recorded, status_code=201)
 
 
 @router.get("/annotations", response_model=many(ShownAnnotation))
