@@ -87,7 +87,11 @@ def _shown(row: Any) -> Why:
 
 
 def _not_mine() -> tuple[ColumnElement[bool], ...]:
-    """Leave out the samples of which this person has a slot, or said something that stands."""
+    """Leave out the samples of which this person has a slot, or said something that stands.
+
+    Both are looked up for one sample at a time. Where PostgreSQL may turn them into joins (it does
+    with ``NOT EXISTS``), it reads all that a person ever said for each claim.
+    """
     mine = select(sibling.c.id).where(
         sibling.c.project_id == project,
         sibling.c.sample_key == slot.c.sample_key,
@@ -102,7 +106,7 @@ def _not_mine() -> tuple[ColumnElement[bool], ...]:
         annotation.c.action != "retract",
         ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
     )
-    return ~mine.exists(), ~said.exists()
+    return tuple(query.limit(1).scalar_subquery().is_(None) for query in (mine, said))
 
 
 def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningUpdate[Any]:
@@ -117,7 +121,7 @@ def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningU
             *_not_mine(),
             *(~slot.c.position.between(first, last) for first, last in without),
         )
-        .order_by(slot.c.rank, slot.c.slot_no, slot.c.id)
+        .order_by(slot.c.rank, slot.c.slot_no)
         .limit(1)
     )
     if dialect == "postgresql":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
+from anyio.lowlevel import RunVar
 from starlette.concurrency import run_in_threadpool
 
 from mlvajra_al.config import settings
@@ -18,6 +20,10 @@ from mlvajra_al.store.database import Operation, Store
 S = TypeVar("S")
 T = TypeVar("T")
 _opening = threading.Lock()
+FEW = 3
+"""So many requests are with PostgreSQL at a time, as long as each is short."""
+PATIENCE_S = 0.1
+_few: RunVar[asyncio.Semaphore] = RunVar("few")
 
 
 def store() -> Store:
@@ -43,6 +49,29 @@ def close() -> None:
             _store.cache_clear()
 
 
+@asynccontextmanager
+async def _among_few() -> AsyncIterator[None]:
+    """Wait until few others are with PostgreSQL; who has waited long goes all the same.
+
+    Threads that are many wake each other at every answer of the database, and hold its locks
+    meanwhile: all together get less done. Where somebody waits for a lock, nobody else has to.
+    """
+    few = _few.get(None)
+    if few is None:
+        few = asyncio.Semaphore(FEW)
+        _few.set(few)
+    try:
+        async with asyncio.timeout(PATIENCE_S if few.locked() else None):
+            await few.acquire()
+    except TimeoutError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        few.release()
+
+
 async def committed(operation: Operation[S], *, then: Callable[[S], T]) -> T:
     """Run a write and return what `then` makes of its result after the commit.
 
@@ -50,7 +79,8 @@ async def committed(operation: Operation[S], *, then: Callable[[S], T]) -> T:
     """
     opened = store()
     if opened.writer is None:
-        return await run_in_threadpool(lambda: then(opened.write(operation)))
+        async with _among_few():
+            return await run_in_threadpool(lambda: then(opened.write(operation)))
     return then(await asyncio.wrap_future(opened.writer.submit(operation)))
 
 
@@ -60,7 +90,8 @@ async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:
     On SQLite a read waits for nobody, and takes less time than the way to a thread and back.
     """
     if store().writer is None:
-        return await run_in_threadpool(read, *arguments, **named)
+        async with _among_few():
+            return await run_in_threadpool(read, *arguments, **named)
     return read(*arguments, **named)
 
 
