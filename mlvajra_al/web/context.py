@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,10 +21,10 @@ from mlvajra_al.store.database import Operation, Store
 S = TypeVar("S")
 T = TypeVar("T")
 _opening = threading.Lock()
-FEW = 3
-"""So many requests are with PostgreSQL at a time, as long as each is short."""
+FEW = 2
+"""So many requests of a kind are with PostgreSQL at a time, as long as each is short."""
 PATIENCE_S = 0.1
-_few: RunVar[asyncio.Semaphore] = RunVar("few")
+_turns: RunVar[defaultdict[str, asyncio.Semaphore]] = RunVar("turns")
 
 
 def store() -> Store:
@@ -50,16 +51,17 @@ def close() -> None:
 
 
 @asynccontextmanager
-async def _among_few() -> AsyncIterator[None]:
-    """Wait until few others are with PostgreSQL; who has waited long goes all the same.
+async def _among_few(kind: str) -> AsyncIterator[None]:
+    """Wait until few others of a kind are with PostgreSQL; who has waited long goes all the same.
 
-    Threads that are many wake each other at every answer of the database, and hold its locks
-    meanwhile: all together get less done. Where somebody waits for a lock, nobody else has to.
+    Many threads wake each other at every answer of the database, and hold its locks meanwhile: all
+    together get less done. Where those few wait for a lock, nobody else has to.
     """
-    few = _few.get(None)
-    if few is None:
-        few = asyncio.Semaphore(FEW)
-        _few.set(few)
+    turns = _turns.get(None)
+    if turns is None:
+        turns = defaultdict(lambda: asyncio.Semaphore(FEW))
+        _turns.set(turns)
+    few = turns[kind]
     try:
         async with asyncio.timeout(PATIENCE_S if few.locked() else None):
             await few.acquire()
@@ -72,14 +74,14 @@ async def _among_few() -> AsyncIterator[None]:
         few.release()
 
 
-async def committed(operation: Operation[S], *, then: Callable[[S], T]) -> T:
+async def committed(operation: Operation[S], *, then: Callable[[S], T], kind: str) -> T:
     """Run a write and return what `then` makes of its result after the commit.
 
-    No other request waits for it; `then` must be short.
+    Other requests wait for it only if they are of its kind; `then` must be short.
     """
     opened = store()
     if opened.writer is None:
-        async with _among_few():
+        async with _among_few(kind):
             return await run_in_threadpool(lambda: then(opened.write(operation)))
     return then(await asyncio.wrap_future(opened.writer.submit(operation)))
 
@@ -90,8 +92,7 @@ async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:
     On SQLite a read waits for nobody, and takes less time than the way to a thread and back.
     """
     if store().writer is None:
-        async with _among_few():
-            return await run_in_threadpool(read, *arguments, **named)
+        return await run_in_threadpool(read, *arguments, **named)
     return read(*arguments, **named)
 
 

@@ -127,7 +127,7 @@ async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> R
         at=(now(), lease()),
         rng=rng(),
     )
-    return Json(await committed(operation, then=_shown))
+    return Json(await committed(operation, then=_shown, kind="claims"))
 
 
 def _shown(handed: claiming.Handed) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ async def annotate(
     """Store answers; repeats, known by `event_id`, are recognised and marked."""
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
-    return await committed(operation, then=_stored)
+    return await committed(operation, then=_stored, kind="answers")
 
 
 def _stored(recorded: tuple[Recorded, ...]) -> Response:
