@@ -30,7 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from mlvajra_al.records import Claim, Why
 from mlvajra_al.store.codec import why
 from mlvajra_al.store.prepared import Prepared, prepared
-from mlvajra_al.store.ranking import WAITING
+from mlvajra_al.store.ranking import WAITING, nothing
 from mlvajra_al.store.schema import annotation, slot
 
 CHUNK = 500
@@ -87,11 +87,7 @@ def _shown(row: Any) -> Why:
 
 
 def _not_mine() -> tuple[ColumnElement[bool], ...]:
-    """Leave out the samples of which this person has a slot, or said something that stands.
-
-    Both are looked up for one sample at a time. Where PostgreSQL may turn them into joins (it does
-    with ``NOT EXISTS``), it reads all that a person ever said for each claim.
-    """
+    """Leave out the samples of which this person has a slot, or said something that stands."""
     mine = select(sibling.c.id).where(
         sibling.c.project_id == project,
         sibling.c.sample_key == slot.c.sample_key,
@@ -106,7 +102,7 @@ def _not_mine() -> tuple[ColumnElement[bool], ...]:
         annotation.c.action != "retract",
         ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
     )
-    return tuple(query.limit(1).scalar_subquery().is_(None) for query in (mine, said))
+    return nothing(mine), nothing(said)
 
 
 def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningUpdate[Any]:

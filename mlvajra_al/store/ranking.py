@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     and_,
     bindparam,
-    column,
     delete,
     false,
     func,
@@ -22,11 +22,10 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from mlvajra_al.records import Ranked, Why
 from mlvajra_al.store.codec import why
-from mlvajra_al.store.once import insert_once
+from mlvajra_al.store.once import given, insert_once
 from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, slot
 
@@ -52,6 +51,15 @@ PLACE = prepared(
         slot.c.slot_no == 0,
     )
 )
+
+
+def nothing(query: Select[Any]) -> ColumnElement[bool]:
+    """Say that what is looked up for a row does not exist.
+
+    It is looked up for one row at a time. Where PostgreSQL may make a join of it, as it does with
+    ``NOT EXISTS``, it reads all that was ever said to find what stands beside a few rows.
+    """
+    return query.limit(1).scalar_subquery().is_(None)
 
 
 def place(connection: Connection, project_id: int, sample_key: str) -> tuple[int, Why] | None:
@@ -110,20 +118,16 @@ def _insert(
     rows = [row_of(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
     if not rows:
         return
+    new = given(connection, slot, rows)
+    said = select(annotation.c.seq).where(
+        annotation.c.project_id == new.c.project_id, annotation.c.sample_key == new.c.sample_key
+    )
     # A reviewer may ask again at this moment.
     once = insert_once(connection, slot)
-    if connection.dialect.name != "postgresql":
-        connection.execute(once, rows)
+    connection.execute(once.from_select([*rows[0]], select(new).where(nothing(said))))
+    if connection.dialect.name != "postgresql" or len(rows) < MANY:
         return
-    names = [*rows[0]]
-    given = (
-        func.jsonb_to_recordset(bindparam("rows", rows, JSONB))
-        .table_valued(*(column(name, slot.c[name].type) for name in names), name="given")
-        .render_derived(with_types=True)
-    )
-    # One statement: while it runs, nobody can be handed a sample.
-    connection.execute(once.from_select(names, select(given)))
-    if len(rows) >= MANY and (connection.scalar(COUNTED) or 0) < AS_COUNTED * len(rows):
+    if (connection.scalar(COUNTED) or 0) < AS_COUNTED * len(rows):
         # Until its own daemon has looked, it would compare every sample with every other.
         connection.execute(text("ANALYZE slot"))
 
@@ -166,17 +170,21 @@ def replace(
         slot.c.project_id == project_id,
         slot.c.holdout.is_(False),
         WAITING,
-        ~select(annotation.c.seq)
-        .where(annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key)
-        .exists(),
+        nothing(
+            select(annotation.c.seq).where(
+                annotation.c.project_id == project_id,
+                annotation.c.sample_key == slot.c.sample_key,
+            )
+        ),
     )
     free = select(slot.c.id).where(
         *unspoken,
         # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
         or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
-        ~touched.exists(),
+        nothing(touched),
     )
-    connection.execute(delete(slot).where(slot.c.id.in_(_not_locked(free))))
+    leaving = _not_locked(free).cte("leaving").prefix_with("MATERIALIZED", dialect="postgresql")
+    connection.execute(delete(slot).where(slot.c.id.in_(select(leaving.c.id))))
     kept = set(connection.scalars(select(slot.c.id).where(*unspoken)))
     extend(connection, project_id, ranked, overlap=overlap)
     _rank_anew(connection, kept, ranked=ranked)
@@ -211,9 +219,7 @@ def extend(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
 ) -> None:
     """Add samples behind those that wait already, leaving out what is ranked or answered."""
-    known = known_positions(connection, project_id)
-    fresh = [item for item in ranked if item.position not in known]
-    _insert(connection, project_id, fresh, overlap=overlap)
+    _insert(connection, project_id, ranked, overlap=overlap)
 
 
 def set_overlap(connection: Connection, project_id: int, *, overlap: int, now: datetime) -> None:

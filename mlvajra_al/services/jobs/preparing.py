@@ -28,6 +28,9 @@ MOST_TOGETHER = 100
 """So many samples at most are spread out together: time and memory grow with it."""
 MOST_FIRST = 500
 """So many samples at most make up the first batch; random ones wait behind them."""
+TAIL = 500
+"""Random samples behind those that were chosen: the next ranking replaces them all, and more come
+when they run dry."""
 
 
 def prepare(store: Store, job: Job, tell: Tell) -> Result:
@@ -141,7 +144,5 @@ def ranked(
         )
     ]
     others = np.setdiff1d(candidates, best.positions)
-    tail = filling.random_samples(
-        pool, others, n=filling.RANDOM_TAIL, first_rank=len(head), rng=rng
-    )
+    tail = filling.random_samples(pool, others, n=TAIL, first_rank=len(head), rng=rng)
     return head + tail
