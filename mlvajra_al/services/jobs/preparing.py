@@ -28,7 +28,7 @@ MOST_TOGETHER = 100
 """So many samples at most are spread out together: time and memory grow with it."""
 MOST_FIRST = 500
 """So many samples at most make up the first batch; random ones wait behind them."""
-TAIL = 500
+TAIL = 100
 """Random samples behind those that were chosen: the next ranking replaces them all, and more come
 when they run dry."""
 
