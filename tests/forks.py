@@ -39,15 +39,20 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._running = False
 
     def start(self, code: str, *arguments: Any) -> int:
         """Start a process and return its number; `code` finds the list `arguments`."""
         assert self._server.stdin is not None
+        if self._running:  # a test has failed meanwhile; its number is not to be taken for ours
+            self.ended()
+        self._running = True
         print(json.dumps([code, list(map(str, arguments))]), file=self._server.stdin, flush=True)
         return self._line()
 
     def ended(self) -> int:
         """Wait for the process that was started last and return how it ended."""
+        self._running = False
         return self._line()
 
     def run(self, code: str, *arguments: Any) -> int:
