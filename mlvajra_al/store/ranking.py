@@ -122,9 +122,15 @@ def _insert(
     said = select(annotation.c.seq).where(
         annotation.c.project_id == new.c.project_id, annotation.c.sample_key == new.c.sample_key
     )
+    # Left to the conflict, this would wait for whoever answers about one that is ranked.
+    there = select(slot.c.id).where(
+        slot.c.project_id == new.c.project_id,
+        slot.c.sample_key == new.c.sample_key,
+        slot.c.slot_no == new.c.slot_no,
+    )
+    fresh = select(new).where(nothing(said), nothing(there))
     # A reviewer may ask again at this moment.
-    once = insert_once(connection, slot)
-    connection.execute(once.from_select([*rows[0]], select(new).where(nothing(said))))
+    connection.execute(insert_once(connection, slot).from_select([*rows[0]], fresh))
     if connection.dialect.name != "postgresql" or len(rows) < MANY:
         return
     if (connection.scalar(COUNTED) or 0) < AS_COUNTED * len(rows):
@@ -218,7 +224,7 @@ def _rank_anew(connection: Connection, kept: set[int], *, ranked: Sequence[Ranke
 def extend(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
 ) -> None:
-    """Add samples behind those that wait already, leaving out what is ranked or answered."""
+    """Add samples, leaving out what is ranked already and what anybody has spoken about."""
     _insert(connection, project_id, ranked, overlap=overlap)
 
 

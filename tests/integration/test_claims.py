@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from mlvajra_al.records import Claim, Policy, Ranked, Why
+from mlvajra_al.services import labelling
 from mlvajra_al.store import claims, ranking
 from mlvajra_al.store.database import Store
-from tests.factories import LEASE, NOW, a_person, a_project, rank
+from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
 
 def claim_one(store: Store, project_id: int, person_id: int, *, now=NOW, holdout=False):
@@ -121,3 +125,25 @@ def test_a_new_ranking_does_not_touch_the_holdout(store: Store) -> None:
         ranking.extend(connection, project.id, held_out, overlap=1)
         ranking.replace(connection, project.id, [], overlap=1, now=NOW)
         assert ranking.waiting(connection, project.id, holdout=True) == 2
+
+
+def rows_read(node: dict[str, Any]) -> int:
+    """Return how many rows of tables a plan of PostgreSQL has looked at."""
+    each = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    of_tables = each * node["Actual Loops"] if "Relation Name" in node else 0
+    return of_tables + sum(map(rows_read, node.get("Plans", ())))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_claim_reads_no_more_the_more_a_person_has_said(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    for key in rank(store, project, 240)[:200]:
+        answer = an_answer(key)
+        labelling.record(store, ada, "spam", answers=[answer], now=NOW, lease=LEASE)
+    statement = claims.TAKE._build("postgresql").compile(dialect=store.engine.dialect)
+    given = {"project": project.id, "person": ada.id, "side": False, "token": "t"}
+    given |= {"now": NOW, "until": NOW + LEASE}
+    with store.begin() as connection:
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+        (plan,) = connection.exec_driver_sql(explain, statement.params | given).scalar()
+    assert rows_read(plan["Plan"]) < 20
