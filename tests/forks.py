@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +41,22 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._running = False
+        self._running: int | None = None
 
     def start(self, code: str, *arguments: Any) -> int:
         """Start a process and return its number; `code` finds the list `arguments`."""
         assert self._server.stdin is not None
-        if self._running:  # a test has failed meanwhile; its number is not to be taken for ours
+        if self._running is not None:  # a test has failed meanwhile
+            with suppress(ProcessLookupError):
+                os.kill(self._running, signal.SIGKILL)
             self.ended()
-        self._running = True
         print(json.dumps([code, list(map(str, arguments))]), file=self._server.stdin, flush=True)
-        return self._line()
+        self._running = self._line()
+        return self._running
 
     def ended(self) -> int:
         """Wait for the process that was started last and return how it ended."""
-        self._running = False
+        self._running = None
         return self._line()
 
     def run(self, code: str, *arguments: Any) -> int:

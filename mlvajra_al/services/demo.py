@@ -133,7 +133,7 @@ def annotate(
 
 def _until_retrain(store: Store, project: Project) -> int:
     with store.read() as connection:
-        since = stored.pending(connection, project.id).answers
+        since = stored.outlook(connection, project.id).answers
     return max(1, project.policy.retrain_every - since)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlvajra_al.store.shards import Pool
 
 RANDOM_TAIL = 2_000
+"""Where a stream has run dry; behind what a model has ranked stand fewer (`preparing.TAIL`)."""
 HOLDOUT_HEAD = 500
 State = tuple[int, int, int]
 _dry: dict[tuple[Path, bool], State] = {}
@@ -55,7 +56,7 @@ def random_samples(
 def fill_pool(
     connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator
 ) -> int:
-    """Put random pool samples behind those that wait and return how many were added."""
+    """Put random pool samples behind those that wait and return how many slots were added."""
     state = _state(connection, project, pool)
     if _dry.get((pool.folder, False)) == state:
         return 0
@@ -70,12 +71,11 @@ def fill_pool(
     )
     if not added:
         _dry[pool.folder, False] = state
-    ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
-    return len(added)
+    return ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
 
 
 def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
-    """Put the next holdout samples, in hash order, into their stream; return how many."""
+    """Put the next holdout samples, in hash order, into their stream; return how many slots."""
     state = _state(connection, project, pool)
     if _dry.get((pool.folder, True)) == state:
         return 0
@@ -94,10 +94,9 @@ def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
     ]
     if not added:
         _dry[pool.folder, True] = state
-    ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
-    return len(added)
+    return ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
 
 
 def fill(connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator) -> int:
-    """Fill both streams; return how many samples were added."""
+    """Fill both streams; return how many slots were added."""
     return fill_pool(connection, project, pool, rng=rng) + fill_holdout(connection, project, pool)

@@ -111,7 +111,7 @@ def retrain_if_due(
 
     Of the answers since the last retrain those `said` came just now.
     """
-    new, wanted = projects.pending(connection, project.id)
+    new, wanted = projects.outlook(connection, project.id)
     if not new:
         return
     if new >= project.policy.retrain_every:

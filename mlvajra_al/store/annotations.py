@@ -228,12 +228,11 @@ def _require_labels(connection: Connection, events: Sequence[Annotation]) -> Non
 def before(
     connection: Connection, project_id: int, *, event_id: str, sample_key: str, person_id: int
 ) -> tuple[Annotation | None, Annotation | None]:
-    """Return an event of this id, whichever project it is in, and what a person said last."""
+    """Return an event of this id, whichever project it is in, and what else a person said last."""
     about = {"project": project_id, "sample": sample_key, "person": person_id}
     found = [_annotation(row) for row in BEFORE.all(connection, event=event_id, **about)]
-    same = [item for item in found if item.event_id == event_id]
-    others = [item for item in found if item.event_id != event_id]
-    return next(iter(same), None), next(iter(others or same), None)
+    known = next((item for item in found if item.event_id == event_id), None)
+    return known, next((item for item in found if item.event_id != event_id), None)
 
 
 def head(

@@ -33,7 +33,7 @@ def load(kind: type[T], value: Any) -> T:
     return loaded
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2_048)
 def loads(kind: type[T], text: str) -> T:
     """Return the record, or the plain dict, that a JSON text holds: one for each text."""
     return load(kind, json.loads(text))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
 from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
@@ -77,8 +77,8 @@ def _prepare_postgresql(engine: Engine) -> None:
                 lives = engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error:
             lives = False
-        if not lives:
-            raise DisconnectionError
+        if not lives:  # and neither do those that are as old
+            raise InvalidatePoolError
 
 
 @contextmanager
@@ -211,6 +211,9 @@ class Store:
             try:
                 yield connection
             except BaseException:
+                if self.engine.dialect.name == "postgresql":
+                    with suppress(DBAPIError):  # one that is gone takes those as old with it
+                        connection.exec_driver_sql("SELECT 1")
                 connection.close()
                 raise
             if self.engine.dialect.name == "sqlite":

@@ -78,7 +78,7 @@ NEXT_SEQ = prepared(
     )
     .returning(project.c.last_seq)
 )
-PENDING = prepared(
+OUTLOOK = prepared(
     select(
         project.c.answers_since_retrain.label("answers"),
         exists().where(slot.c.project_id == project.c.id, WAITING).label("wanted"),
@@ -86,7 +86,7 @@ PENDING = prepared(
 )
 
 
-class Pending(NamedTuple):
+class Outlook(NamedTuple):
     """What is still to come of a project."""
 
     answers: int
@@ -287,10 +287,10 @@ def next_seq(connection: Connection, project_id: int, *, count: int = 1, answers
     return int(row.last_seq) - count + 1
 
 
-def pending(connection: Connection, project_id: int) -> Pending:
+def outlook(connection: Connection, project_id: int) -> Outlook:
     """Return what is still to come of a project."""
-    row = PENDING.one(connection, project=project_id)
-    return Pending(0, wanted=False) if row is None else Pending(row.answers, bool(row.wanted))
+    row = OUTLOOK.one(connection, project=project_id)
+    return Outlook(0, wanted=False) if row is None else Outlook(row.answers, bool(row.wanted))
 
 
 def reset_answers(connection: Connection, project_id: int) -> None:

@@ -112,12 +112,13 @@ def one_at_a_time(connection: Connection, project_id: int) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(FILLING, project_id)))
 
 
-def _insert(
+def extend(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
-) -> None:
+) -> int:
+    """Add samples but those ranked already or spoken about; return how many slots were added."""
     rows = [row_of(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
     if not rows:
-        return
+        return 0
     new = given(connection, slot, rows)
     said = select(annotation.c.seq).where(
         annotation.c.project_id == new.c.project_id, annotation.c.sample_key == new.c.sample_key
@@ -130,11 +131,16 @@ def _insert(
     )
     fresh = select(new).where(nothing(said), nothing(there))
     # A reviewer may ask again at this moment.
-    connection.execute(insert_once(connection, slot).from_select([*rows[0]], fresh))
-    if connection.dialect.name != "postgresql" or len(rows) < MANY:
-        return
-    if (connection.scalar(COUNTED) or 0) < AS_COUNTED * len(rows):
-        # Until its own daemon has looked, it would compare every sample with every other.
+    once = insert_once(connection, slot).from_select([*rows[0]], fresh)
+    added = connection.execute(once).rowcount
+    if connection.dialect.name == "postgresql" and len(rows) >= MANY:
+        _count_anew(connection, len(rows))
+    return added
+
+
+def _count_anew(connection: Connection, added: int) -> None:
+    """Let PostgreSQL see how large a table has become, before its own daemon has looked."""
+    if (connection.scalar(COUNTED) or 0) < AS_COUNTED * added:
         connection.execute(text("ANALYZE slot"))
 
 
@@ -219,13 +225,6 @@ def _rank_anew(connection: Connection, kept: set[int], *, ranked: Sequence[Ranke
                 "inclusion_probability": found.inclusion_probability,
             }
         connection.execute(update(slot).where(slot.c.id == row.id).values(values))
-
-
-def extend(
-    connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
-) -> None:
-    """Add samples, leaving out what is ranked already and what anybody has spoken about."""
-    _insert(connection, project_id, ranked, overlap=overlap)
 
 
 def set_overlap(connection: Connection, project_id: int, *, overlap: int, now: datetime) -> None:

@@ -6,10 +6,10 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from anyio.lowlevel import RunVar
@@ -20,11 +20,12 @@ from mlvajra_al.store.database import Operation, Store
 
 S = TypeVar("S")
 T = TypeVar("T")
+Kind = Literal["claims", "answers"]
 _opening = threading.Lock()
 FEW = 2
 """So many requests of a kind are with PostgreSQL at a time, as long as each is short."""
-PATIENCE_S = 0.1
-_turns: RunVar[defaultdict[str, asyncio.Semaphore]] = RunVar("turns")
+PATIENCE_S = 0.02
+_turns: RunVar[defaultdict[Kind, asyncio.Semaphore]] = RunVar("turns")
 
 
 def store() -> Store:
@@ -51,7 +52,7 @@ def close() -> None:
 
 
 @asynccontextmanager
-async def _among_few(kind: str) -> AsyncIterator[None]:
+async def _among_few(kind: Kind) -> AsyncIterator[None]:
     """Wait until few others of a kind are with PostgreSQL; who has waited long goes all the same.
 
     Many threads wake each other at every answer of the database, and hold its locks meanwhile: all
@@ -62,19 +63,18 @@ async def _among_few(kind: str) -> AsyncIterator[None]:
         turns = defaultdict(lambda: asyncio.Semaphore(FEW))
         _turns.set(turns)
     few = turns[kind]
-    try:
-        async with asyncio.timeout(PATIENCE_S if few.locked() else None):
-            await few.acquire()
-    except TimeoutError:
-        yield
-        return
+    in_turn = False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            in_turn = await few.acquire()
     try:
         yield
     finally:
-        few.release()
+        if in_turn:
+            few.release()
 
 
-async def committed(operation: Operation[S], *, then: Callable[[S], T], kind: str) -> T:
+async def committed(operation: Operation[S], *, then: Callable[[S], T], kind: Kind) -> T:
     """Run a write and return what `then` makes of its result after the commit.
 
     Other requests wait for it only if they are of its kind; `then` must be short.

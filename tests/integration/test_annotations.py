@@ -218,7 +218,7 @@ def test_answers_given_while_a_retrain_waits_are_its_own(store: Store) -> None:
     for held in claim(store, ada, n=7):
         record(store, ada, an_answer(held))
     with store.read() as connection:
-        assert projects.pending(connection, project.id).answers == 1
+        assert projects.outlook(connection, project.id).answers == 1
 
 
 def test_the_label_a_retrain_waited_for_makes_the_next_one_due(store: Store) -> None:
@@ -354,7 +354,7 @@ def test_a_late_answer_to_an_archived_project_makes_no_retrain_due(store: Store)
     record(store, ada, an_answer(held))
     with store.read() as connection:
         assert jobs.listed(connection, project.id) == ()
-        assert projects.pending(connection, project.id).answers == 0
+        assert projects.outlook(connection, project.id).answers == 0
     assert len(log(store, project)) == 1
 
 

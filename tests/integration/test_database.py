@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from mlvajra_al.errors import Invalid, Setup
+from mlvajra_al.errors import Invalid, Setup, Unavailable
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import metadata, person
 from tests.factories import NOW
 
@@ -123,3 +125,33 @@ def test_half_a_character_is_refused_with_a_sentence(store: Store) -> None:
     with pytest.raises(Invalid, match="cannot be stored"):
         store.write(add_person("half \ud83d"))
     assert names(store) == set()
+
+
+ONE = prepared(select(person.c.name).limit(1))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("way", ["glance", "read", "begin"])
+def test_a_server_that_was_away_costs_one_error_and_not_one_for_each_connection(
+    store: Store, way: str
+) -> None:
+    with ExitStack() as together:
+        for _ in range(8):
+            together.enter_context(store.read())
+    with store.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    failures = 0
+    with ExitStack() as together:
+        for _ in range(8):
+            try:
+                with ExitStack() as opened:
+                    ONE.all(opened.enter_context(getattr(store, way)()))
+                    together.push(opened.pop_all())
+            except Unavailable:
+                failures += 1
+    assert failures <= 1

@@ -233,7 +233,7 @@ def test_a_label_that_is_waited_for_counts_while_another_retrain_runs(
     assert queued.state == "queued"
     say(loop, loop.admin, 0, "spam")
     with store.read() as connection:
-        assert projects.pending(connection, loop.project.id).answers == 0
+        assert projects.outlook(connection, loop.project.id).answers == 0
     loop.work()
     assert [version.n_labels for version in loop.versions()] == [12]
 

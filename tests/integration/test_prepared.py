@@ -117,10 +117,10 @@ def test_who_only_reads_changes_nothing(store: Store) -> None:
     with suppress(Unavailable), store.read() as connection:
         projects.next_seq(connection, project.id, answers=1)
     with store.read() as connection:
-        assert projects.pending(connection, project.id).answers == 0
+        assert projects.outlook(connection, project.id).answers == 0
     with store.begin() as connection:
         assert projects.next_seq(connection, project.id, answers=1) == 1
-        assert projects.pending(connection, project.id).answers == 1
+        assert projects.outlook(connection, project.id).answers == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -128,7 +128,7 @@ def test_statements_stay_prepared_from_one_request_to_the_next(store: Store) -> 
     project = a_project(store)
     for _ in range(8):
         with store.read() as connection:
-            assert not projects.pending(connection, project.id).wanted
+            assert not projects.outlook(connection, project.id).wanted
     with store.begin() as connection:
         kept = connection.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
     assert any("FROM slot" in statement for statement in kept), kept

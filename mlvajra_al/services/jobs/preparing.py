@@ -59,7 +59,8 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
         now = tell.clock()
         kept = revising.keep(connection, project, prepared, now=now)
         if first and versions.latest(connection, project.id) is None:
-            ranking.replace(connection, project.id, first, overlap=project.policy.overlap, now=now)
+            overlap = projects.get(connection, project.id).policy.overlap
+            ranking.replace(connection, project.id, first, overlap=overlap, now=now)
         if _retrain_now(newest, kept, labels):
             because = prepared.because or "the pool was read anew"
             trigger = {"trigger": because[:80], "mode": "full"}

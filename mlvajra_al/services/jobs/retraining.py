@@ -44,7 +44,7 @@ from mlvajra_al.services.jobs.snapshots import Snapshot, missing_labels, nothing
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.resolving import fingerprint
 from mlvajra_al.services.versions import explanation_name
-from mlvajra_al.store import advice, artefacts, jobs, ranking, versions
+from mlvajra_al.store import advice, artefacts, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
 
 log = logging.getLogger(__name__)
@@ -323,9 +323,9 @@ def _by(item: Ranked, number: int) -> Ranked:
 
 
 def _serve(connection: Connection, project: Project, ranked: list[Ranked], *, tell: Tell) -> None:
-    ranking.replace(
-        connection, project.id, ranked, overlap=project.policy.overlap, now=tell.clock()
-    )
+    # As many answers as are wanted now, not when the job began.
+    policy = projects.get(connection, project.id).policy
+    ranking.replace(connection, project.id, ranked, overlap=policy.overlap, now=tell.clock())
 
 
 def _first_champion(connection: Connection, project: Project, number: int, *, tell: Tell) -> None:

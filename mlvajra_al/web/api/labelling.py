@@ -127,12 +127,12 @@ async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> R
         at=(now(), lease()),
         rng=rng(),
     )
-    return Json(await committed(operation, then=_shown, kind="claims"))
+    return await committed(operation, then=_shown, kind="claims")
 
 
-def _shown(handed: claiming.Handed) -> list[dict[str, Any]]:
+def _shown(handed: claiming.Handed) -> Response:
     drawn = cards.drawn(handed)
-    return [
+    shown_claims = [
         {
             "claim_id": item.id,
             "sample_key": item.sample_key,
@@ -142,6 +142,7 @@ def _shown(handed: claiming.Handed) -> list[dict[str, Any]]:
         }
         for item, card in zip(handed.claims, drawn, strict=True)
     ]
+    return Json(shown_claims)
 
 
 @router.delete("/claims", response_model=Released)
