@@ -56,7 +56,7 @@ def random_samples(
 def fill_pool(
     connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator
 ) -> int:
-    """Put random pool samples behind those that wait and return how many slots were added."""
+    """Put random pool samples behind those that wait and return how many were added."""
     state = _state(connection, project, pool)
     if _dry.get((pool.folder, False)) == state:
         return 0
@@ -71,11 +71,12 @@ def fill_pool(
     )
     if not added:
         _dry[pool.folder, False] = state
-    return ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
+    ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
+    return len(added)
 
 
 def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
-    """Put the next holdout samples, in hash order, into their stream; return how many slots."""
+    """Put the next holdout samples, in hash order, into their stream; return how many."""
     state = _state(connection, project, pool)
     if _dry.get((pool.folder, True)) == state:
         return 0
@@ -94,9 +95,10 @@ def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
     ]
     if not added:
         _dry[pool.folder, True] = state
-    return ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
+    ranking.extend(connection, project.id, added, overlap=project.policy.overlap)
+    return len(added)
 
 
 def fill(connection: Connection, project: Project, pool: Pool, *, rng: np.random.Generator) -> int:
-    """Fill both streams; return how many slots were added."""
+    """Fill both streams; return how many were added."""
     return fill_pool(connection, project, pool, rng=rng) + fill_holdout(connection, project, pool)

@@ -114,11 +114,11 @@ def one_at_a_time(connection: Connection, project_id: int) -> None:
 
 def extend(
     connection: Connection, project_id: int, ranked: Sequence[Ranked], *, overlap: int
-) -> int:
-    """Add samples but those ranked already or spoken about; return how many slots were added."""
+) -> None:
+    """Add samples, but those that are ranked already and those anybody has spoken about."""
     rows = [row_of(project_id, item, slot_no) for item in ranked for slot_no in range(overlap)]
     if not rows:
-        return 0
+        return
     new = given(connection, slot, rows)
     said = select(annotation.c.seq).where(
         annotation.c.project_id == new.c.project_id, annotation.c.sample_key == new.c.sample_key
@@ -131,11 +131,9 @@ def extend(
     )
     fresh = select(new).where(nothing(said), nothing(there))
     # A reviewer may ask again at this moment.
-    once = insert_once(connection, slot).from_select([*rows[0]], fresh)
-    added = connection.execute(once).rowcount
+    connection.execute(insert_once(connection, slot).from_select([*rows[0]], fresh))
     if connection.dialect.name == "postgresql" and len(rows) >= MANY:
         _count_anew(connection, len(rows))
-    return added
 
 
 def _count_anew(connection: Connection, added: int) -> None:

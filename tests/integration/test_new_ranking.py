@@ -107,11 +107,10 @@ def test_a_sample_ranked_twice_at_this_moment_waits_once(store: Store) -> None:
     project = a_project(store)
     rank(store, project, 2)
     samples = by_the_model(range(2, 5))
-    with store.begin() as connection:
-        ranking.extend(connection, project.id, samples, overlap=1)
-    with store.begin() as connection:
-        ranking._insert(connection, project.id, samples, overlap=1)
-        assert ranking.waiting(connection, project.id) == 5
+    for _ in range(2):
+        with store.begin() as connection:
+            ranking.extend(connection, project.id, samples, overlap=1)
+            assert ranking.waiting(connection, project.id) == 5
 
 
 def handed(store: Store, person: Person, n: int) -> tuple[Claim, ...]:
