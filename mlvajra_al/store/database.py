@@ -17,7 +17,7 @@ from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
-from mlvajra_al.store.trouble import told
+from mlvajra_al.store.trouble import opened_read_only, told
 from mlvajra_al.store.writer import Operation, Writer
 
 __all__ = ["Connection", "Operation", "Store"]
@@ -224,10 +224,26 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Yield a connection in a write transaction, committed at the end."""
-        with told(self.home), self.engine.connect() as plain:
-            connection = plain.execution_options(immediate=True)
-            with connection.begin():
-                yield connection
+        try:
+            with told(self.home), self.engine.connect() as plain:
+                connection = plain.execution_options(immediate=True)
+                with connection.begin():
+                    yield connection
+        except Unavailable as error:
+            if opened_read_only(error):
+                self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Close every connection at hand.
+
+        When the first one of a process was opened while nobody could write to the file, SQLite lets
+        none of them write until the last is closed.
+        """
+        with suppress(IndexError):
+            while True:
+                self._glancing.pop().close()
+        self.engine.dispose()
 
     def write(self, operation: Operation[T]) -> T:
         """Run `operation` in a write transaction and return its result after the commit.
@@ -250,7 +266,7 @@ class Store:
     def start_writer(self) -> None:
         """Send all writes of this process through one thread (SQLite allows one writer)."""
         if self.engine.dialect.name == "sqlite" and self.writer is None:
-            self.writer = Writer(self.engine, self.home)
+            self.writer = Writer(self.engine, self.home, self._let_go)
             self.writer.start()
 
     def close(self) -> None:
@@ -258,9 +274,7 @@ class Store:
         if self.writer is not None:
             self.writer.stop()
             self.writer = None
-        while self._glancing:
-            self._glancing.pop().close()
-        self.engine.dispose()
+        self._let_go()
         if self._presence is not None:
             self._presence.close()
             self._presence = None

@@ -62,6 +62,13 @@ def told(home: Path) -> Iterator[None]:
         raise known from error
 
 
+def opened_read_only(told_as: Exception) -> bool:
+    """Say whether one of our errors came of a file of SQLite that could not be written to."""
+    driver = getattr(told_as.__cause__, "orig", None)
+    code = getattr(driver, "sqlite_errorcode", 0) if isinstance(driver, sqlite3.Error) else 0
+    return code & 0xFF == sqlite3.SQLITE_READONLY
+
+
 def words(error: Exception, home: Path) -> MlvajraError | None:
     """Return what to say instead of an error; None if it is a mistake of ours."""
     if is_full(error):

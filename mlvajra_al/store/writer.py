@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from mlvajra_al.store.prepared import execute
-from mlvajra_al.store.trouble import told
+from mlvajra_al.store.trouble import opened_read_only, told
 
 T = TypeVar("T")
 Operation = Callable[[Connection], T]
@@ -25,12 +25,12 @@ class Writer(threading.Thread):
     """One thread that commits the writes of a process in groups.
 
     Each operation runs in a savepoint, so that one that fails takes no other with it, and is
-    answered only after the commit.
+    answered only after the commit. `let_go` closes the connections of all others.
     """
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, engine: Engine, home: Path, let_go: Callable[[], None]) -> None:
         super().__init__(name="writer", daemon=True)
-        self._engine, self._home = engine, home
+        self._engine, self._home, self._let_go = engine, home, let_go
         self._open: Connection | None = None
         self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
             queue.SimpleQueue()
@@ -74,6 +74,9 @@ class Writer(threading.Thread):
             outcomes = self._written(group)
         except Exception as error:  # nothing of the group is stored, and each is told why
             outcomes = [(future, None, error) for _, future in group]
+        if any(failure is not None and opened_read_only(failure) for _, _, failure in outcomes):
+            self._hang_up()
+            self._let_go()
         for future, result, failure in outcomes:
             if failure is None:
                 future.set_result(result)

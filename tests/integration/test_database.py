@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -155,3 +158,52 @@ def test_a_server_that_was_away_costs_one_error_and_not_one_for_each_connection(
             except Unavailable:
                 failures += 1
     assert failures <= 1
+
+
+WRITES_AGAIN = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from mlvajra_al.errors import Unavailable
+from mlvajra_al.store import people
+from mlvajra_al.store.database import Store
+
+file, by_thread = Path(sys.argv[1]), sys.argv[2] == "writer"
+store = Store.open(f"sqlite:///{file}", file.parent / "home")
+store.migrate()
+if by_thread:
+    store.start_writer()
+
+def add(name):
+    store.write(lambda c: people.add(
+        c, name, role="annotator", password_hash=None, now=datetime.now(UTC)
+    ))
+
+with store.glance() as connection:
+    people.listed(connection)
+try:
+    add("while nobody may write")
+except Unavailable as error:
+    assert "it can only be read" in str(error), error
+else:
+    sys.exit("it could be written to")
+for each in file.parent.glob("mlvajra.db*"):
+    each.chmod(0o644)
+add("Ada")
+"""
+
+
+@pytest.mark.parametrize("way", ["writer", "begin"])
+def test_a_file_that_may_be_written_again_is_written_again(tmp_path: Path, way: str) -> None:
+    file = tmp_path / "mlvajra.db"
+    before = Store.open(f"sqlite:///{file}", tmp_path / "home")
+    before.migrate()
+    files = list(tmp_path.glob("mlvajra.db*"))
+    for each in files:
+        each.chmod(0o444)
+    # Root may write to everything unless it gives that right away.
+    humbly = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    command = [*humbly, sys.executable, "-c", WRITES_AGAIN, str(file), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    before.close()
+    assert done.returncode == 0, done.stderr
