@@ -84,7 +84,7 @@ class Queue:
 def held_up(tmp_path: Path) -> Iterator[Queue]:
     store = Store.open(f"sqlite:///{tmp_path / 'mlvajra.db'}", tmp_path)
     store.migrate()
-    writer = Writer(store.engine, tmp_path)
+    writer = Writer(store.engine, tmp_path, store.engine.dispose)
     writer.start()
     yield Queue(store, writer)
     writer.stop()
