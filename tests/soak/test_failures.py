@@ -47,34 +47,34 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def own_cluster() -> Iterator[Cluster]:
     """A PostgreSQL server of this test's own."""
     with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as running:
         yield running
 
 
 @pytest.fixture
-def on_postgresql(cluster: Cluster, tmp_path: Path) -> Iterator[House]:
+def on_postgresql(own_cluster: Cluster, tmp_path: Path) -> Iterator[House]:
     """The app on that server."""
-    url = f"{cluster.url}/postgres"
+    url = f"{own_cluster.url}/postgres"
     with a_house(tmp_path, url, samples=SAMPLES, policy=POLICY) as house:
         yield house
 
 
-def test_postgresql_stopped_for_twenty_seconds(on_postgresql: House, cluster: Cluster) -> None:
-    told = failures.survive(on_postgresql, failures.stopped(cluster), lasts_s=20, rng=RNG)
+def test_postgresql_stopped_for_twenty_seconds(on_postgresql: House, own_cluster: Cluster) -> None:
+    told = failures.survive(on_postgresql, failures.stopped(own_cluster), lasts_s=20, rng=RNG)
     assert_told(told, (503, AWAY))
 
 
-def test_a_postgresql_that_can_only_be_read(on_postgresql: House, cluster: Cluster) -> None:
-    trouble = failures.read_only(f"{cluster.url}/postgres")
+def test_a_postgresql_that_can_only_be_read(on_postgresql: House, own_cluster: Cluster) -> None:
+    trouble = failures.read_only(f"{own_cluster.url}/postgres")
     told = failures.survive(on_postgresql, trouble, lasts_s=10, rng=RNG)
     assert_told(told, (503, f"{AWAY} (it can only be read)"))
 
 
 @pytest.mark.skipif(not failures.can_mount(), reason="mounting a small disk needs root")
 def test_a_full_disk_under_sqlite(tmp_path: Path) -> None:
-    with failures.small_disk(tmp_path / "disk", megabytes=60) as disk:
+    with failures.small_disk(tmp_path / "disk", megabytes=250) as disk:
         url = f"sqlite:///{disk / 'mlvajra.db'}"
         with a_house(disk, url, samples=SAMPLES, policy=POLICY) as house:
             told = failures.survive(house, failures.disk_full(disk), lasts_s=10, rng=RNG)
