@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
 from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
+from mlvajra_al.store.grouping import InSavepoints, Together
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
 from mlvajra_al.store.trouble import opened_read_only, told
@@ -123,9 +125,14 @@ class Store:
     def __init__(self, engine: Engine, home: Path) -> None:
         self.engine, self.home = engine, home
         self.writer: Writer | None = None
-        """The one thread that writes, where `start_writer` has started it: on SQLite."""
+        """The thread that commits in groups, where `start_writer` has started it."""
         self._glancing: deque[Connection] = deque()
         self._presence: IO[bytes] | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the database is a file: one writer at a time, and a read waits for nobody."""
+        return self.engine.dialect.name == "sqlite"
 
     @classmethod
     def open(cls, url: str, home: Path) -> Store:
@@ -250,8 +257,11 @@ class Store:
 
         It is run again where the database has ended it in favour of another (a deadlock).
         """
-        if self.writer is not None:
+        if self.writer is not None and self.is_file:
             return self.writer.submit(operation).result()
+        return self._write_alone(operation)
+
+    def _write_alone(self, operation: Operation[T]) -> T:
         for _ in range(TRIES - 1):
             try:
                 return self._write(operation)
@@ -263,11 +273,23 @@ class Store:
         with self.begin() as connection:
             return operation(connection)
 
-    def start_writer(self) -> None:
-        """Send all writes of this process through one thread (SQLite allows one writer)."""
-        if self.engine.dialect.name == "sqlite" and self.writer is None:
-            self.writer = Writer(self.engine, self.home, self._let_go)
+    def queued(self, operation: Operation[T]) -> Future[T]:
+        """Send a short write to the thread that commits in groups."""
+        return self.start_writer().submit(operation)
+
+    def start_writer(self) -> Writer:
+        """Start the thread that commits in groups, unless it runs, and return it.
+
+        All writes of this process go through it on SQLite, which allows one writer; on PostgreSQL
+        only those that are `queued`, because it must not wait for a long one.
+        """
+        if self.writer is None:
+            if self.is_file:
+                self.writer = Writer(InSavepoints(self.engine, self.home, self._let_go))
+            else:
+                self.writer = Writer(Together(self.begin, self._write_alone))
             self.writer.start()
+        return self.writer
 
     def close(self) -> None:
         """Finish queued writes and close every connection."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from anyio.lowlevel import RunVar
 from starlette.concurrency import run_in_threadpool
 
 from mlvajra_al.config import settings
@@ -20,12 +17,9 @@ from mlvajra_al.store.database import Operation, Store
 
 S = TypeVar("S")
 T = TypeVar("T")
-Kind = Literal["claims", "answers"]
 _opening = threading.Lock()
-FEW = 2
-"""So many requests of a kind are with PostgreSQL at a time, as long as each is short."""
 PATIENCE_S = 0.02
-_turns: RunVar[defaultdict[Kind, asyncio.Semaphore]] = RunVar("turns")
+"""So long a write waits for those before it on PostgreSQL."""
 
 
 def store() -> Store:
@@ -51,39 +45,20 @@ def close() -> None:
             _store.cache_clear()
 
 
-@asynccontextmanager
-async def _among_few(kind: Kind) -> AsyncIterator[None]:
-    """Wait until few others of a kind are with PostgreSQL; who has waited long goes all the same.
+async def committed(operation: Operation[S], *, then: Callable[[S], T]) -> T:
+    """Run a short write and return what `then`, as short, makes of its result after the commit.
 
-    Many threads wake each other at every answer of the database, and hold its locks meanwhile: all
-    together get less done. Where those few wait for a lock, nobody else has to.
-    """
-    turns = _turns.get(None)
-    if turns is None:
-        turns = defaultdict(lambda: asyncio.Semaphore(FEW))
-        _turns.set(turns)
-    few = turns[kind]
-    in_turn = False
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            in_turn = await few.acquire()
-    try:
-        yield
-    finally:
-        if in_turn:
-            few.release()
-
-
-async def committed(operation: Operation[S], *, then: Callable[[S], T], kind: Kind) -> T:
-    """Run a write and return what `then` makes of its result after the commit.
-
-    Other requests wait for it only if they are of its kind; `then` must be short.
+    What is written together costs less than many threads that wake each other. Whose turn has not
+    come soon on PostgreSQL, because one before it waits for a lock, goes past those.
     """
     opened = store()
-    if opened.writer is None:
-        async with _among_few(kind):
-            return await run_in_threadpool(lambda: then(opened.write(operation)))
-    return then(await asyncio.wrap_future(opened.writer.submit(operation)))
+    sent = opened.queued(operation)
+    waiting = asyncio.wrap_future(sent)
+    if not opened.is_file:
+        await asyncio.wait([waiting], timeout=PATIENCE_S)
+        if sent.cancel():
+            return then(await run_in_threadpool(opened.write, operation))
+    return then(await waiting)
 
 
 async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -91,7 +66,7 @@ async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:
 
     On SQLite a read waits for nobody, and takes less time than the way to a thread and back.
     """
-    if store().writer is None:
+    if not store().is_file:
         return await run_in_threadpool(read, *arguments, **named)
     return read(*arguments, **named)
 

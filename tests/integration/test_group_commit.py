@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -11,14 +12,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, event, insert, select, text
+from sqlalchemy.exc import OperationalError
 
-from mlvajra_al.errors import Invalid, Unavailable
+from mlvajra_al.errors import Contended, Invalid, Unavailable
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import login_attempt
 from mlvajra_al.store.writer import Writer
+from mlvajra_al.web import context
 from tests.factories import NOW
 
 Operation = Callable[[Connection], Any]
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 def add(name: str) -> Operation:
@@ -81,31 +85,34 @@ class Queue:
 
 
 @pytest.fixture
+def on_both(store: Store) -> Iterator[Queue]:
+    yield Queue(store, store.start_writer())
+
+
+@pytest.fixture
 def held_up(tmp_path: Path) -> Iterator[Queue]:
     store = Store.open(f"sqlite:///{tmp_path / 'mlvajra.db'}", tmp_path)
     store.migrate()
-    writer = Writer(store.engine, tmp_path, store.engine.dispose)
-    writer.start()
-    yield Queue(store, writer)
-    writer.stop()
+    yield Queue(store, store.start_writer())
     store.close()
 
 
-def test_operations_of_one_group_are_each_answered_with_what_they_returned(held_up: Queue) -> None:
+def test_operations_of_one_group_are_each_answered_with_what_they_returned(on_both: Queue) -> None:
     commits: list[str] = []
-    event.listen(held_up.store.engine, "commit", lambda _: commits.append("commit"))
+    event.listen(on_both.store.engine, "commit", lambda _: commits.append("commit"))
     names = [f"n{number}" for number in range(10)]
-    sent = held_up.group(*map(add, names))
-    assert [one.result(10) for one in sent] == names == held_up.stored()
+    sent = on_both.group(*map(add, names))
+    assert [one.result(10) for one in sent] == names
     assert len(commits) == 2, "the one that held the queue up, and the group"
+    assert on_both.stored() == names
 
 
-def test_one_that_fails_takes_no_other_with_it(held_up: Queue) -> None:
-    first, wrong, last = held_up.group(add("first"), fail, add("last"))
+def test_one_that_fails_takes_no_other_with_it(on_both: Queue) -> None:
+    first, wrong, last = on_both.group(add("first"), fail, add("last"))
     assert (first.result(10), last.result(10)) == ("first", "last")
     with pytest.raises(Invalid, match="no"):
         wrong.result(10)
-    assert held_up.stored() == ["first", "last"]
+    assert on_both.stored() == ["first", "last"]
 
 
 @pytest.mark.parametrize("disaster", [lose_the_transaction, lose_it_unnoticed])
@@ -145,20 +152,20 @@ def test_an_answer_comes_after_the_commit_not_before(held_up: Queue, tmp_path: P
     other.dispose()
 
 
-def test_who_hangs_up_before_their_turn_leaves_nothing(held_up: Queue) -> None:
-    held_up.hold_up()
-    gone, stays = held_up.writer.submit(add("gone")), held_up.writer.submit(add("stays"))
+def test_who_hangs_up_before_their_turn_leaves_nothing(on_both: Queue) -> None:
+    on_both.hold_up()
+    gone, stays = on_both.writer.submit(add("gone")), on_both.writer.submit(add("stays"))
     assert gone.cancel()
-    held_up.gate.set()
+    on_both.gate.set()
     assert stays.result(10) == "stays"
-    assert held_up.stored() == ["stays"]
+    assert on_both.stored() == ["stays"]
 
 
-def test_what_is_queued_is_written_before_the_writer_stops(held_up: Queue) -> None:
+def test_what_is_queued_is_written_before_the_writer_stops(on_both: Queue) -> None:
     names = [f"n{number}" for number in range(100)]
-    held_up.group(*map(add, names))
-    held_up.writer.stop()  # ends the thread; the fixture's own stop finds it ended
-    assert held_up.stored() == names
+    on_both.group(*map(add, names))
+    on_both.writer.stop()  # ends the thread; the fixture's own stop finds it ended
+    assert on_both.stored() == names
 
 
 def test_a_database_locked_by_somebody_else_is_said_to_all_of_a_group(
@@ -178,3 +185,56 @@ def test_a_database_locked_by_somebody_else_is_said_to_all_of_a_group(
     other.dispose()
     assert held_up.stored() == []
     assert held_up.writer.submit(add("later")).result(10) == "later"
+
+
+@on_postgresql
+def test_where_the_database_ends_one_in_favour_of_another_it_is_tried_again(
+    on_both: Queue,
+) -> None:
+    tries: list[str] = []
+
+    def ended_once(connection: Connection) -> str:
+        tries.append("try")
+        add("again")(connection)
+        if len(tries) == 1:
+            raise Contended
+        return "again"
+
+    sent = on_both.group(add("first"), ended_once, add("last"))
+    assert [one.result(10) for one in sent] == ["first", "again", "last"]
+    assert on_both.stored() == ["first", "again", "last"]
+
+
+@on_postgresql
+def test_a_database_that_was_away_is_said_to_each_of_a_group_until_it_is_back(
+    on_both: Queue,
+) -> None:
+    away = threading.Event()
+
+    def refuse(_: object) -> None:
+        if away.is_set():
+            raise OperationalError("COMMIT", {}, Exception("gone"))
+
+    event.listen(on_both.store.engine, "commit", refuse)
+    away.set()
+    on_both.hold_up()
+    sent = [on_both.writer.submit(add(name)) for name in ("a", "b")]
+    on_both.gate.set()
+    for one in sent:
+        with pytest.raises(Unavailable, match="does not answer"):
+            one.result(10)
+    away.clear()
+    assert on_both.writer.submit(add("later")).result(10) == "later"
+    assert on_both.stored() == ["later"]
+
+
+@on_postgresql
+def test_one_that_waits_for_a_lock_holds_nobody_up_on_postgresql(
+    on_both: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "store", lambda: on_both.store)
+    on_both.hold_up()
+    sent = context.committed(add("past it"), then=str.upper)
+    assert asyncio.run(sent) == "PAST IT"
+    assert on_both.stored() == ["past it"]
+    on_both.gate.set()

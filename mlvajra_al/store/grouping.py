@@ -1,0 +1,110 @@
+"""How a group of writes is committed: in savepoints on SQLite, together on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from mlvajra_al.store.prepared import execute
+from mlvajra_al.store.trouble import opened_read_only, told
+from mlvajra_al.store.writer import Operation, Outcome
+
+
+class InSavepoints:
+    """Commit a group on SQLite, each operation in a savepoint, which costs next to nothing there.
+
+    `let_go` closes the connections of all others.
+    """
+
+    def __init__(self, engine: Engine, home: Path, let_go: Callable[[], None]) -> None:
+        self._engine, self._home, self._let_go = engine, home, let_go
+        self._open: Connection | None = None
+
+    def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
+        """Return what became of each operation."""
+        try:
+            outcomes = self._written(operations)
+        except Exception as error:
+            outcomes = [(None, error)] * len(operations)
+        if any(failure is not None and opened_read_only(failure) for _, failure in outcomes):
+            self.hang_up()
+            self._let_go()
+        return outcomes
+
+    def hang_up(self) -> None:
+        """Close what stays open between groups."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def _written(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
+        try:
+            with told(self._home):
+                connection = self._connection()
+                with connection.begin():
+                    return [self._attempt(connection, operation) for operation in operations]
+        except BaseException:  # the next group starts on a connection of which nothing is doubtful
+            self.hang_up()
+            raise
+
+    def _connection(self) -> Connection:
+        """Return what stays open between groups: opening one costs as much as ten statements."""
+        if self._open is None:
+            self._open = self._engine.connect().execution_options(immediate=True)
+        return self._open
+
+    def _attempt(self, connection: Connection, operation: Operation[Any]) -> Outcome:
+        """Run an operation in a savepoint.
+
+        A full disk and the like make SQLite roll the whole transaction back; then no operation of
+        the group is stored, and the error goes to all of them.
+        """
+        driver: Any = connection.connection.driver_connection
+        try:
+            with told(self._home):
+                execute(connection, "SAVEPOINT operation")
+                result = operation(connection)
+                execute(connection, "RELEASE operation")
+                return result, None
+        except Exception as error:  # handed to whoever asked, through the future
+            if not driver.in_transaction:
+                raise
+            execute(connection, "ROLLBACK TO operation")
+            execute(connection, "RELEASE operation")
+            return None, error
+
+
+class Together:
+    """Commit a group on PostgreSQL in one transaction; where that fails, each on its own.
+
+    A savepoint would be two more ways to the server for each operation, and few of them fail.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], AbstractContextManager[Connection]],
+        alone: Callable[[Operation[Any]], Any],
+    ) -> None:
+        self._begin, self._alone = begin, alone
+
+    def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
+        """Return what became of each operation."""
+        if len(operations) > 1:
+            with suppress(Exception):  # nothing is stored then; whose fault it was is told below
+                with self._begin() as connection:
+                    results = [operation(connection) for operation in operations]
+                return [(result, None) for result in results]
+        return [self._attempt(operation) for operation in operations]
+
+    def hang_up(self) -> None:
+        """Close nothing: connections are given back to the pool."""
+
+    def _attempt(self, operation: Operation[Any]) -> Outcome:
+        try:
+            return self._alone(operation), None
+        except Exception as error:  # handed to whoever asked, through the future
+            return None, error
