@@ -15,6 +15,8 @@ from mlvajra_al.records import Advice, Course, Forecast, Measure, Stability
 
 ALIKE = 0.99
 """Mean kappa of successive versions from which on their answers are stable."""
+NEARLY_ALIKE, HARDLY = 0.988, 0.0125
+"""Answers this stable are stable enough where the next labels surely bring no more than that."""
 WINDOW = 3
 STEP, STEP_SHARE = 10, 0.02
 """So many labels, or this share of them, lie between two versions that are compared: from one
@@ -111,9 +113,9 @@ def advise(signs: Signs, past: Sequence[Past]) -> Advice:
     >>> found.action, round(found.mean_kappa, 3)
     ('stop', 0.992)
     >>> found.words.split(": ")[0]
-    'The last versions answer alike (kappa 0.992)'
+    'The last versions answer alike'
     >>> advise(signs, past[:2]).words
-    'Too early to say when to stop: that takes 2 more steps of at least 10 labels.'
+    'Too early to say when to stop: that takes 2 more versions, each with at least 10 more labels.'
     """
     found = steps(past, signs.stability)
     known = [one for one in found if one is not None]
@@ -139,9 +141,9 @@ def _judgement(
         return "stop", "Everybody who is wanted has spoken: there is nothing left to ask."
     if len(found) < WINDOW:
         more = WINDOW - len(found)
-        count = f"{more} more step{'s' if more > 1 else ''}"
+        count = f"{more} more versions, each" if more > 1 else "one more version,"
         return "too_early", (
-            f"Too early to say when to stop: that takes {count} of at least {STEP} labels."
+            f"Too early to say when to stop: that takes {count} with at least {STEP} more labels."
         )
     if mean is None:
         return "go_on", (
@@ -149,26 +151,32 @@ def _judgement(
             "go on labelling."
         )
     rare = [name for name, n in signs.label_counts.items() if n < FEWEST_OF_A_LABEL]
-    if mean < ALIKE:
-        return "go_on", f"{_outlook(signs)}{_changing(signs, mean)}: go on labelling."
+    if not _stable(mean, signs.forecast):
+        return "go_on", f"{_outlook(signs)}{_changing(signs)}: go on labelling."
     if rare:
         return "go_on", (
-            f"The last versions answer alike (kappa {mean:.3f}), but have learned "
+            "The last versions answer alike, but have learned "
             f"{_examples(signs, rare)}: go on until there are {FEWEST_OF_A_LABEL} of each, or take "
             "the label out of the set."
         )
     ahead = signs.forecast
     if ahead is not None and ahead.least > WORTH:
         return "go_on", f"{_outlook(signs)}: go on labelling."
-    return "stop", _stop(signs, mean)
+    return "stop", _stop(signs)
 
 
-def _stop(signs: Signs, mean: float) -> str:
+def _stable(mean: float, ahead: Forecast | None) -> bool:
+    if ahead is not None and ahead.gain + ahead.margin <= HARDLY:
+        return mean >= NEARLY_ALIKE
+    return mean >= ALIKE
+
+
+def _stop(signs: Signs) -> str:
     if signs.forecast is not None:
         return f"{_outlook(signs)}: a good moment to stop."
     return (
-        f"The last versions answer alike (kappa {mean:.3f}): a good moment to stop. What more "
-        f"labels would bring cannot be said yet: {signs.missing}."
+        "The last versions answer alike: a good moment to stop. What more labels would bring "
+        f"cannot be said yet: {signs.missing}."
     )
 
 
@@ -177,18 +185,17 @@ def _outlook(signs: Signs) -> str:
     ahead = signs.forecast
     if ahead is None:
         return ""
-    first, last = signs.n_labels, signs.n_labels + ahead.labels
-    return (
-        f"Labels {first:,} to {last:,} would probably raise {ahead.metric} by "
-        f"{ahead.gain:.3f} ± {ahead.margin:.3f}"
-    )
+    labels = f"Labels {signs.n_labels:,} to {signs.n_labels + ahead.labels:,}"
+    gain = f"raise {ahead.metric} by {ahead.gain:.3f} ± {ahead.margin:.3f}"
+    return f"{labels} would probably {gain}" if ahead.least > 0 else f"{labels} may {gain}"
 
 
-def _changing(signs: Signs, mean: float) -> str:
-    share = f"(kappa {mean:.3f}; stable is {ALIKE})"
+def _changing(signs: Signs) -> str:
+    step = signs.stability
+    last = "" if step is None else f", at the last step for {step.differing:.1%} of the samples"
     if signs.forecast is None:
-        return f"Answers still change from version to version {share}"
-    return f", and answers still change {share}"
+        return f"Answers still change from version to version{last}"
+    return f"; answers still change from version to version{last}"
 
 
 def _examples(signs: Signs, rare: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def stability(advice: Advice) -> None:
     st.caption("Versions answer alike (kappa)")
     if advice.mean_kappa is not None:
         st.markdown(f"**{advice.mean_kappa:.3f}**")
-        st.caption("mean of the last three steps; stable is 0.99")
+        st.caption("mean of the last three steps; 0.99 is stable")
     elif advice.stability is not None and advice.stability.kappa is not None:
         st.markdown(f"**{advice.stability.kappa:.3f}**")
         st.caption(f"against version {advice.stability.earlier}; it takes three such steps")
