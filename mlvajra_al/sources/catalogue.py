@@ -7,7 +7,7 @@ To add a format: write a module with ``read(location, request) -> Iterator[Rows]
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ SOURCES: dict[str, Source] = {
     "table": Source("table", tables.read, tables.count),
 }
 SAMPLE_ROWS = 10_000
+SENT = "what was sent"
 KIND = "kind"
 """Metadata of each field of a batch: what its column holds."""
 
@@ -90,6 +91,19 @@ def read_batches(
     for name in names:
         if name not in seen:
             raise vanished(opened.name, name, sorted(seen & set(names)))
+
+
+def table_of(objects: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pa.Table:
+    """Return rows that were typed in or sent, read as a file of them would be.
+
+    Raises
+    ------
+    BadSource
+        At the first value that cannot be read as what its column holds.
+    """
+    schema = Schema(tuple(columns), key=None, rows=len(objects), preview=(), format="jsonl")
+    rows = json_lines.as_rows(SENT, objects, None, first=0, request=Request())
+    return pa.Table.from_batches([_typed(SENT, rows, schema)])
 
 
 def format_of(uri: str | pa.Table) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from mlvajra_al.sources.lines import Lines, open_lines
 from mlvajra_al.sources.locations import Location
 from mlvajra_al.sources.rows import BATCH_BYTES, Request, Rows
 
-Object = dict[str, Any]
+Object = Mapping[str, Any]
 
 
 def read(location: Location, request: Request) -> Iterator[Rows]:
@@ -29,11 +29,11 @@ def read(location: Location, request: Request) -> Iterator[Rows]:
             objects.append(_parse(lines, line))
             places.append(lines.number)
             if len(objects) >= request.batch_rows or lines.consumed - started > BATCH_BYTES:
-                yield _flush(location.name, objects, places, first=first, request=request)
+                yield as_rows(location.name, objects, places, first=first, request=request)
                 first, started = first + len(objects), lines.consumed
                 objects, places = [], []
         if objects:
-            yield _flush(location.name, objects, places, first=first, request=request)
+            yield as_rows(location.name, objects, places, first=first, request=request)
 
 
 def count(location: Location) -> None:
@@ -77,21 +77,27 @@ def _an_array(name: str) -> BadSource:
     )
 
 
-def _flush(
-    name: str, objects: list[Object], places: list[int], *, first: int, request: Request
+def as_rows(
+    name: str,
+    objects: Sequence[Object],
+    lines: Sequence[int] | None,
+    *,
+    first: int,
+    request: Request,
 ) -> Rows:
+    """Return parsed objects as rows, before any conversion."""
     names = _keys(objects)
     if request.columns is not None:
         names = [column for column in names if column in request.columns]
-    rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, places)
+    rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, lines)
     if not names:
         return rows
     columns = zip(names, _columns(objects, names), strict=True)
     arrays = [_array(name, column, values, rows) for column, values in columns]
-    return Rows(pa.record_batch(arrays, names=names), first, places)
+    return Rows(pa.record_batch(arrays, names=names), first, lines)
 
 
-def _keys(objects: list[Object]) -> list[str]:
+def _keys(objects: Sequence[Object]) -> list[str]:
     """Return every key in order of appearance."""
     names = dict.fromkeys(objects[0])
     for row in objects:
@@ -100,7 +106,7 @@ def _keys(objects: list[Object]) -> list[str]:
     return list(names)
 
 
-def _columns(objects: list[Object], names: list[str]) -> Iterator[Sequence[Any]]:
+def _columns(objects: Sequence[Object], names: list[str]) -> Iterator[Sequence[Any]]:
     try:
         rows = [tuple(map(row.__getitem__, names)) for row in objects]
     except KeyError:

@@ -23,8 +23,8 @@ class Plan:
     """How the samples of one import are named and drawn.
 
     `content` are the columns that make a sample what it is; without a key column their
-    hash names it, and without a group column it decides on which side of the holdout a
-    sample falls, so that copies fall on the same side.
+    hash names it, and without a group it decides on which side of the holdout a sample
+    falls, so that copies fall on the same side.
     """
 
     project_id: int
@@ -55,7 +55,9 @@ def named(
         keys = _content_keys(digests)
     else:
         keys = _checked_keys(batch.column(plan.key_column), plan, first, place)
-    draws = content if plan.group_column is None else _groups(batch.column(plan.group_column))
+    draws = content
+    if plan.group_column is not None:
+        draws = _by_group(batch.column(plan.group_column), content)
     hashes = hash_keys(keys.to_pylist())
     ours = (mix(draws, plan.seed), mix(hashes, plan.seed + 1), content, hashes)
     fields = [pa.field(name, pa.uint64()) for name in (DRAW, ORDER, CONTENT, HASH)]
@@ -90,8 +92,11 @@ def _checked_keys(keys: pa.Array, plan: Plan, first: int, place: Callable[[int],
     return keys
 
 
-def _groups(values: pa.Array) -> Hashes:
-    encoded = values.cast(pa.large_string()).fill_null("").dictionary_encode()
-    hashes = hash_keys(encoded.dictionary.to_pylist())
-    drawn: Hashes = hashes[encoded.indices.to_numpy(zero_copy_only=False)]
+def _by_group(groups: pa.Array, content: Hashes) -> Hashes:
+    """Return what decides the side of each row: its group, or its content where it has none."""
+    encoded = groups.cast(pa.large_string()).fill_null("").dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    none = np.array([not name for name in names], dtype=bool)
+    places = encoded.indices.to_numpy(zero_copy_only=False)
+    drawn: Hashes = np.where(none[places], content, hash_keys(names)[places])
     return drawn

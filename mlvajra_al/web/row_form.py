@@ -43,7 +43,6 @@ def beginning_row(person: Person, project: Project) -> dict[str, Any]:
 
 def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dict[str, Any]:
     """Draw a row as a table of columns and values."""
-    kinds = {column.name: column.kind for column in project.recipe.columns}
     given = [start.get(name) for name in names]
     edited = st.data_editor(
         pd.DataFrame(
@@ -56,22 +55,7 @@ def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dic
         alt="Values of the row",
     )
     values = dict(zip(edited["Column"], edited["Value"], strict=True))
-    return {name: cell(values[name], kinds[name]) for name in names}
-
-
-def cell(text: Any, kind: str) -> Any:
-    """Return what was typed into a cell as a value of the column's kind."""
-    words = "" if text is None else str(text).strip()
-    if not words:
-        return None
-    if kind == "boolean":
-        return words.lower() in ("true", "yes", "1")
-    if kind == "numeric":
-        try:
-            return float(words)
-        except ValueError:
-            return words
-    return words
+    return {name: values[name] or "" for name in names}
 
 
 def pixels_form(name: str, start: Any) -> list[list[float]]:

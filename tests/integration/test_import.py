@@ -338,6 +338,22 @@ def test_groups_too_few_to_hold_any_out_are_refused(
     assert list(pool_folder(store.home, project.id).glob("*.arrow")) == []
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+def test_who_has_no_group_is_drawn_alone(
+    store: Store, admin: Person, tmp_path: Path, empty: str | None
+) -> None:
+    a_project(store, group_column="thread")
+    threads = [empty if n % 5 < 3 else f"t{n // 10}" for n in range(1_000)]
+    run(store, admin, mails(tmp_path / "a.parquet", range(1_000), thread=threads))
+    project, pool = pool_of(store)
+    held = pool.holdout(project.holdout_threshold)
+    named = pool.take(np.arange(len(pool)), ["thread"])["thread"].to_pylist()
+    alone = np.array([not thread for thread in named])
+    assert 0.15 < held[alone].mean() < 0.25
+    sides = {(thread, side) for thread, side in zip(named, held, strict=True) if thread}
+    assert len(sides) == 100, "who shares a thread is on one side"
+
+
 def test_the_holdout_of_a_large_pool_is_bounded(
     store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,14 +84,14 @@ def answers(ready: explaining.Explainer, rows: Sequence[Mapping[str, Any]]) -> l
     Invalid
         If a row lacks a column, or a value cannot be read as what the column holds.
     """
-    check_rows(ready.scorer.recipe, rows)
+    table = typed(ready.scorer.recipe, rows)
     return [
         {
             **_said(ready.scorer, explained),
             "probabilities": explained.probabilities,
             "explanation": dump(explained),
         }
-        for explained in ready.samples(rows, [""] * len(rows))
+        for explained in ready.samples(table, [""] * len(rows))
     ]
 
 
@@ -103,35 +103,23 @@ def _said(of: Scorer, explained: SampleExplanation) -> dict[str, Any]:
     return {"label": names, "probability": [explained.probabilities[name] for name in names]}
 
 
-def check_rows(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse rows the model would misread.
+def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows as the model reads a pool.
 
     Raises
     ------
     Invalid
+        If a row lacks a column, or a value cannot be read as what the column holds.
     """
+    columns = frames.inputs(recipe)
     for place, row in enumerate(rows, start=1):
-        columns = frames.inputs(recipe)
         absent = [column.name for column in columns if column.name not in row]
         if absent:
             raise Invalid(
                 f"row {place} has no {', '.join(map(repr, absent))}; give every column the model "
                 f"looks at (empty where unknown): {', '.join(c.name for c in columns)}"
             )
-        for column in columns:
-            _check_value(column, row[column.name], place)
-
-
-def _check_value(column: Column, value: Any, place: int) -> None:
-    if column.kind != "numeric" or value is None or value == "":
-        return
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        raise Invalid(
-            f"row {place}: {str(value)[:40]!r} is not a number, but {column.name!r} holds "
-            "numbers; correct it or leave it empty"
-        ) from None
+    return catalogue.table_of(rows, columns)
 
 
 def upload_path(store: Store, name: str) -> Path:

@@ -2,39 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-
-from mlvajra_al.web.row_form import cell
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "value"),
-    [
-        ("", "text", None),
-        ("   ", "numeric", None),
-        (None, "boolean", None),
-        (" hello ", "categorical", "hello"),
-        ("2026-11-23", "date", "2026-11-23"),
-        ("3", "numeric", 3.0),
-        (" -1.5e3 ", "numeric", -1500.0),
-        (7, "numeric", 7.0),
-        ("inf", "numeric", math.inf),
-        ("three", "numeric", "three"),
-        ("1,5", "numeric", "1,5"),
-        ("True", "boolean", True),
-        ("YES", "boolean", True),
-        ("1", "boolean", True),
-        ("no", "boolean", False),
-        ("false", "boolean", False),
-        ("=1+1", "text", "=1+1"),
-    ],
-)
-def test_a_cell_is_read_as_its_column_says(text: Any, kind: str, value: Any) -> None:
-    assert cell(text, kind) == value
 
 
 def _draws_pixels(start: object) -> None:

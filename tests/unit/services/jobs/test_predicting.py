@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import Column, Recipe
-from mlvajra_al.services.jobs.predicting import SCHEMA, check_rows, write_file
+from mlvajra_al.records import Column, ColumnKind, Recipe
+from mlvajra_al.services.jobs.predicting import SCHEMA, typed, write_file
 
 RECIPE = Recipe((Column("body", "text"), Column("size", "numeric"), Column("id", "ignored")))
 
@@ -20,19 +21,63 @@ def answered(*keys: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
+def one(kind: ColumnKind, value: object) -> object:
+    found = typed(Recipe((Column("it", kind),)), [{"it": value}])
+    return found["it"][0].as_py()
+
+
 def test_a_row_with_all_columns_is_fine_even_where_some_are_empty() -> None:
-    check_rows(RECIPE, [{"body": "hello", "size": "12.5"}, {"body": None, "size": ""}])
+    found = typed(RECIPE, [{"body": "hello", "size": "12.5"}, {"body": None, "size": ""}])
+    assert found["size"].to_pylist() == [12.5, None]
+    assert found.column_names == ["body", "size"]
 
 
 def test_a_missing_column_is_named_with_its_row() -> None:
     with pytest.raises(Invalid, match="row 2 has no 'size'; give every column .* body, size"):
-        check_rows(RECIPE, [{"body": "a", "size": 1}, {"body": "b"}])
+        typed(RECIPE, [{"body": "a", "size": 1}, {"body": "b"}])
 
 
-@pytest.mark.parametrize("value", ["twelve", [1], {"a": 1}])
-def test_what_is_no_number_is_named_with_its_column(value: object) -> None:
-    with pytest.raises(Invalid, match="is not a number, but 'size' holds numbers"):
-        check_rows(RECIPE, [{"body": "a", "size": value}])
+@pytest.mark.parametrize(
+    ("kind", "given", "read"),
+    [
+        ("categorical", "", None),
+        ("categorical", " red ", "red"),
+        ("numeric", "NA", None),
+        ("numeric", " 0.5 ", 0.5),
+        ("boolean", "y", True),
+        ("boolean", "T", True),
+        ("boolean", "no", False),
+        ("boolean", "", None),
+        ("date", "2024-05-01", datetime(2024, 5, 1)),  # noqa: DTZ001 - a pool has no zones
+        ("image", "[[0, 1], [2, 3]]", [[0.0, 1.0], [2.0, 3.0]]),
+        ("image", [[0, 1], [2, 3]], [[0.0, 1.0], [2.0, 3.0]]),
+    ],
+)
+def test_a_value_is_read_as_a_file_of_it_would_be(
+    kind: ColumnKind, given: object, read: object
+) -> None:
+    assert one(kind, given) == read
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("numeric", "twelve"),
+        ("numeric", "1_000"),
+        ("numeric", [1]),
+        ("numeric", {"a": 1}),
+        ("boolean", "maybe"),
+        ("date", "garbage"),
+        ("date", "2024-13-45"),
+        ("image", "x"),
+        ("image", [["a"] * 8] * 8),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_row_and_column(
+    kind: ColumnKind, value: object
+) -> None:
+    with pytest.raises(Invalid, match="what was sent: row 1, (column|key) 'it'"):
+        one(kind, value)
 
 
 @pytest.mark.parametrize("key", ["=1+1", "+x", "-x", "@SUM(A1)", "\tx"])
