@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +18,21 @@ from mlvajra_al.sources.rows import BATCH_BYTES, Request, Rows, check_names, pic
 
 HEAD = 2**20
 SEPARATORS = (",", ";", "\t", "|")
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$')
+"""What Excel writes and reads before the column names."""
 
 
 def read(location: Location, request: Request) -> Iterator[Rows]:
     """Yield the rows of a delimited file, every field a string."""
     csv.field_size_limit(LONGEST)
-    separator = sniff_separator(_head(location))
+    head = _head(location)
+    named = SEPARATOR_LINE.match(head[0]) if head else None
+    separator = named[1] if named else sniff_separator(head)
     with open_lines(location) as lines:
-        records = _records(location.name, csv.reader(lines, delimiter=separator, strict=True))
+        if named:
+            next(lines)
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        records = _records(location.name, reader, skipped=1 if named else 0)
         header = _header(location.name, records)
         wanted = [header.index(column) for column in pick(location.name, header, request)]
         names = [header[index] for index in wanted]
@@ -83,9 +91,9 @@ class _Pending:
     lines: list[int] = field(default_factory=list)
 
 
-def _records(name: str, reader: Any) -> Iterator[_Record]:
+def _records(name: str, reader: Any, *, skipped: int) -> Iterator[_Record]:
     """Yield records with the line each starts on, leaving out blank ones."""
-    width, line = None, 1
+    width, line = None, skipped + 1
     try:
         for fields in reader:
             if any(fields):
@@ -97,7 +105,7 @@ def _records(name: str, reader: Any) -> Iterator[_Record]:
                         "quote fields that contain the separator, or complete the line",
                     )
                 yield _Record(line, fields)
-            line = reader.line_num + 1
+            line = skipped + reader.line_num + 1
     except csv.Error as error:
         raise _broken(name, line, str(error)) from error
 

@@ -169,7 +169,7 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
         )
         done += batch.num_rows
-        yield [str(name) for name in names], pa.Table.from_batches([batch])
+        yield ["" if name is None else str(name) for name in names], pa.Table.from_batches([batch])
 
 
 def _answered(keys: list[str], ready: Scorer, table: pa.Table, number: int) -> pa.Table:

@@ -49,6 +49,17 @@ def test_a_single_column_of_prose_is_not_cut_at_its_commas() -> None:
     assert sniff_separator(["text\n", '"well, yes"\n', '"no; never"\n']) == ","
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "sep=|"])
+def test_the_line_with_which_excel_names_its_separator_is_no_row(
+    first: str, tmp_path: Path
+) -> None:
+    separator = first.strip('"')[-1]
+    path = tmp_path / "x.csv"
+    path.write_text(f"{first}\r\nname,first{separator}b\r\nx{separator}1\r\ny{separator}2\r\n")
+    assert [row["b"] for row in rows_of(path)] == [1.0, 2.0]
+    assert place(str(path), 1) == "line 4"
+
+
 def test_quoted_line_breaks_and_doubled_quotes_belong_to_the_text(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(b'id,text\nm1,"Dear ""you"",\n\nbye"\nm2,plain\n')
