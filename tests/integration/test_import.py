@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
-from mlvajra_al.records import Column, Job, Person, Policy, Project, Recipe
+from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import claiming, counting, importing, labelling, resolving
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting
@@ -201,7 +202,7 @@ def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_pat
     path.write_text("code,size,when\n1,2.5,2024-01-02\n2,,2024-01-03\n1,7,2024-01-04\n")
     run(store, admin, path)
     _, pool = pool_of(store)
-    assert pool.kinds == {"code": "categorical", "size": "numeric", "when": "date"}
+    assert pool.kinds == {"code": "categorical", "size": "numeric", "when": "ignored"}
     assert pool.take([0], ["code"])["code"].to_pylist() == ["1"]
     assert pool.content == ("code", "size")
 
@@ -305,6 +306,50 @@ def test_copies_with_labels_of_their_own_count_once(
     with store.read() as connection:
         counts = said(store, connection, project)
     assert counts == {("answer", "ham"): 1, ("answer", "spam"): 1}
+
+
+def test_of_copies_that_disagree_the_commonest_label_counts_and_it_is_said(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store)
+    path = tmp_path / "a.csv"
+    path.write_text("body,label\nsame,ham\nsame,spam\nsame,spam\ntie,ham\ntie,spam\none,ham\n")
+    result = run(store, admin, path, "label")
+    assert (result["labels_added"], result["labels_disputed"]) == (3, 2)
+    assert "2 samples have different labels in several rows" in result["message"]
+    with store.read() as connection:
+        counts = said(store, connection, project)
+    assert counts == {("answer", "spam"): 1, ("answer", "ham"): 2}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_labels_may_come_from_a_column_that_the_pool_holds_as_numbers(
+    store: Store, admin: Person, tmp_path: Path, ending: str
+) -> None:
+    names = (Label("0", "No", "1", "#000"), Label("1", "Yes", "2", "#fff"))
+    project = a_project(store, labels=names)
+    table = pa.table({"body": [f"mail {n}" for n in range(20)], "flag": [n % 2 for n in range(20)]})
+    path = tmp_path / f"a.{ending}"
+    (csv.write_csv if ending == "csv" else pq.write_table)(table, path)
+    run(store, admin, path)
+    assert run(store, admin, path, "flag")["labels_added"] == 20
+    with store.read() as connection:
+        assert said(store, connection, project) == {("answer", "0"): 10, ("answer", "1"): 10}
+
+
+def test_what_the_model_does_not_look_at_may_hold_anything(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    first, later = tmp_path / "a.csv", tmp_path / "b.csv"
+    numbers = "".join(f"mail {n},{n}\n" for n in range(10_400))
+    first.write_text(f"body,extra\n{numbers}one more,n.a.\n")
+    later.write_text("body,extra\nand another,unknown\n")
+    assert run(store, admin, first)["added"] == 10_401
+    assert run(store, admin, later)["added"] == 1
+    _, pool = pool_of(store)
+    kept = pool.take(np.arange(len(pool)), ["extra"])["extra"].to_pylist()
+    assert {"n.a.", "unknown", "7"} <= set(kept)
 
 
 def test_unknown_labels_are_listed_and_nothing_is_imported(

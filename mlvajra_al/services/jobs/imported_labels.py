@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -37,12 +38,16 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Answers to be stored, and how many labels are known as they are."""
+    """Answers to be stored, and how many labels are known as they are.
+
+    `disputed` counts samples that several rows label differently.
+    """
 
     source: str
     column: str
     answers: tuple[Answer, ...]
     known: int
+    disputed: int
 
     def parts(self, size: int) -> list[Pending]:
         """Cut into parts of `size` answers; at least one, maybe empty."""
@@ -124,7 +129,8 @@ def pending(connection: Connection, project: Project, labels: Imported, job: Job
         said = _said(connection, project, people.by_name(connection, _name(labels.column))[0])
     except NotFound:
         said = {}
-    every = _answers(labels, job)
+    chosen, disputed = _chosen(labels)
+    every = _answers(chosen, job)
     fresh = []
     for answer in every:
         before = said.get(answer.sample_key)
@@ -132,7 +138,8 @@ def pending(connection: Connection, project: Project, labels: Imported, job: Job
             fresh.append(answer)
         elif before[1] != answer.label:
             fresh.append(replace(answer, supersedes=before[0]))
-    return Pending(labels.source, labels.column, tuple(fresh), known=len(every) - len(fresh))
+    known = len(every) - len(fresh)
+    return Pending(labels.source, labels.column, tuple(fresh), known=known, disputed=disputed)
 
 
 def record(
@@ -167,16 +174,24 @@ def _said(
     return {event.sample_key: (event.event_id, event.label) for event in history}
 
 
-def _answers(labels: Imported, job: Job) -> list[Answer]:
-    """Return one answer per sample: of copies with different labels, the first."""
-    keys = labels.keys.to_pylist()
-    values = labels.labels.to_pylist()
+def _chosen(labels: Imported) -> tuple[dict[str, str], int]:
+    """Return one label a sample, and how many have others too: the commonest, or the first."""
+    said = list(zip(labels.keys.to_pylist(), labels.labels.to_pylist(), strict=True))
     first: dict[str, str] = {}
-    for key, value in zip(keys, values, strict=True):
-        first.setdefault(key, value)
+    votes: dict[str, Counter[str]] = {}
+    for key, label in said:
+        if first.setdefault(key, label) != label:
+            votes[key] = Counter()
+    for key, label in said if votes else ():
+        if key in votes:
+            votes[key][label] += 1
+    return first | {key: many.most_common(1)[0][0] for key, many in votes.items()}, len(votes)
+
+
+def _answers(chosen: Mapping[str, str], job: Job) -> list[Answer]:
     return [
         Answer(f"{IMPORT_EVENT}{job.id}-{number}", key, "answer", label)
-        for number, (key, label) in enumerate(first.items())
+        for number, (key, label) in enumerate(chosen.items())
     ]
 
 

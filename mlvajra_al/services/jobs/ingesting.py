@@ -58,10 +58,9 @@ class Reading:
             yield batch
 
     def with_column(self, name: str) -> Reading:
-        """Return the same with a column that the pool need not have."""
-        if name in {column.name for column in self.schema.columns}:
-            return self
-        columns = (*self.schema.columns, Column(name, "ignored"))
+        """Return the same with a column read as it is written, whatever the pool holds of it."""
+        others = (column for column in self.schema.columns if column.name != name)
+        columns = (*others, Column(name, "ignored"))
         return replace(self, schema=replace(self.schema, columns=columns))
 
     def place(self, row: int) -> str:
@@ -143,10 +142,15 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
 def _kinds(
     found: Schema, pool: Pool, inputs: dict[str, ColumnKind], special: set[str]
 ) -> dict[str, ColumnKind]:
-    """Return the columns of the pool, or at the first import those it shall have."""
+    """Return the columns of the pool, or at the first import those it shall have.
+
+    What the model does not look at is kept as it is written, so that nothing in it is ever wrong.
+    """
     if len(pool):
         return pool.kinds
-    kinds: dict[str, ColumnKind] = {column.name: column.kind for column in found.columns}
+    kinds: dict[str, ColumnKind] = {
+        column.name: "image" if column.kind == "image" else "ignored" for column in found.columns
+    }
     kinds |= dict.fromkeys(special, "ignored")
     return kinds | inputs
 
@@ -269,7 +273,11 @@ def _result(outcome: Outcome) -> Result:
     staged, labels = outcome.staged, outcome.labels
     counts = {}
     if labels is not None:
-        counts = {"labels_added": len(labels.answers), "labels_known": labels.known}
+        counts = {
+            "labels_added": len(labels.answers),
+            "labels_known": labels.known,
+            "labels_disputed": labels.disputed,
+        }
     return {
         "source": outcome.reading.plan.source,
         "samples": len(outcome.pool),
@@ -290,5 +298,10 @@ def _sentence(staged: Staged, counts: dict[str, int]) -> str:
         (staged.copies, "{:,} rows are copies of others", False),
         (staged.changed, "{:,} differ now and keep what they held first", False),
         (counts.get("labels_added", 0), "{:,} labels imported", bool(counts)),
+        (
+            counts.get("labels_disputed", 0),
+            "{:,} samples have different labels in several rows, of which the commonest counts",
+            False,
+        ),
     ]
     return ", ".join(words.format(n) for n, words, always in parts if n or always) + "."
