@@ -70,7 +70,8 @@ def estimate_f1(
     Returns
     -------
     Measure
-        F1 of the rarer of two labels, macro F1 of more.
+        F1 of the rarer of two labels, macro F1 of more, but for those that neither a person
+        has given nor the model knows.
 
     Examples
     --------
@@ -83,14 +84,26 @@ def estimate_f1(
     if not len(p):
         return unknown("estimated F1", 0, "there are no samples to estimate it from")
     k = len(labels)
+    if k > 2:
+        p, known = _used(p, known)
     logs = np.log(np.clip(p, FLOOR, 1))
     confusions = np.stack([_expected(logs, p.argmax(axis=1), t) for t in TEMPERATURES])
     chosen = rng.choice(len(TEMPERATURES), size=DRAWS, p=_likely(known))
-    drawn = rng.standard_gamma(confusions[chosen] + 1 / k**2)
+    drawn = rng.standard_gamma(confusions[chosen] + 1 / p.shape[1] ** 2)
     if k > 2:
         return _measure("estimated macro F1", macro_f1(drawn), len(p))
     place = rarer(confusions[chosen].mean(axis=0).sum(axis=1))
     return _measure(f"estimated F1 ({labels[place]})", f1(drawn)[:, place], len(p))
+
+
+def _used(p: Floats, known: Told | None) -> tuple[Floats, Told | None]:
+    """Leave out the labels that neither a person has given nor the model knows."""
+    used = np.asarray(p.any(axis=0))
+    if known is None:
+        return p[:, used], None
+    used[known.truth] = True
+    places = np.cumsum(used) - 1
+    return p[:, used], Told(known.probabilities[:, used], places[known.truth])
 
 
 def estimate_micro_f1(

@@ -36,6 +36,8 @@ __all__ = ["METRICS", "aligned", "compare", "evaluate", "posterior", "spending"]
 
 FEWEST_TO_BOOTSTRAP = 200
 RESAMPLES = 400
+OF_EACH_SAMPLE = ("accuracy", "log loss", "Brier score")
+"""Means over samples, which need no number of examples of each label."""
 
 
 def aligned(proba: ArrayLike, classes: Sequence[str], labels: Sequence[str]) -> Floats:
@@ -84,8 +86,9 @@ def evaluate(
     Returns
     -------
     Evaluation
-        The headline is F1 of the rarer of two labels, macro F1 of more. What cannot be said
-        yet has the value None and a note with the number of samples that are missing.
+        The headline is F1 of the rarer of two labels, macro F1 of more, but for those that
+        neither a person has given nor the model knows. What cannot be said yet has the value
+        None and a note with the number of samples that are missing.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def evaluate(
     per_label = tuple(
         _label_measures(confusion, place, labels, rng=rng) for place in range(len(labels))
     )
-    measures = tuple(_measures(confusion, truth, p, labels, rng=rng))
+    measures = tuple(_measures(confusion, truth, p, labels, used=_used(confusion, p), rng=rng))
     macro = next(measure for measure in measures if measure.name == "macro F1")
     has = np.eye(len(labels), dtype=bool)[truth]
     return Evaluation(
@@ -196,19 +199,29 @@ def _headline(
     return unknown(chosen.name, chosen.n, note) if note else chosen
 
 
+def _used(confusion: NDArray[np.int64], p: Floats) -> NDArray[np.intp]:
+    """Return the places of labels that were given or that the model knows; of two, both."""
+    if len(confusion) == 2:
+        return np.arange(2)
+    return np.flatnonzero(confusion.any(axis=1) | p.any(axis=0))
+
+
 def _measures(
     confusion: NDArray[np.int64],
     truth: NDArray[np.intp],
     p: Floats,
     labels: Sequence[str],
     *,
+    used: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> list[Measure]:
-    n, k = len(truth), len(labels)
-    every = [] if n < FEWEST else list(range(k))
+    n, support = len(truth), confusion.sum(axis=1)
+    given, p_used = np.eye(len(labels))[truth][:, used], p[:, used]
+    part = confusion[np.ix_(used, used)]
     out = []
     for name, metric in METRICS.items():
-        note = too_few(confusion.sum(axis=1), labels, of=[] if name == "accuracy" else every)
+        each = n >= FEWEST and name not in OF_EACH_SAMPLE
+        note = too_few(support, labels, of=used.tolist() if each else [])
         if note:
             out.append(unknown(name, n, note))
         elif name == "accuracy":
@@ -217,10 +230,10 @@ def _measures(
             out.append(bounded(name, right / n, shares[:, 0], n))
         elif metric.of == "confusion":
             # 1/2 a cell for two labels; the same mass, 2, shared out among the cells of more
-            drawn = metric.function(posterior(confusion, 2 / k**2, rng=rng))
-            out.append(bounded(name, float(metric.function(confusion)), drawn, n))
+            drawn = metric.function(posterior(part, 2 / len(used) ** 2, rng=rng))
+            out.append(bounded(name, float(metric.function(part)), drawn, n))
         else:
-            out.append(bootstrapped(name, metric.function, np.eye(k)[truth], p, rng=rng))
+            out.append(bootstrapped(name, metric.function, given, p_used, rng=rng))
     return out
 
 

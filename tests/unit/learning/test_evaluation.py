@@ -57,6 +57,22 @@ def test_below_five_of_a_label_only_what_does_not_need_it_is_said() -> None:
     assert accuracy.value == pytest.approx(42 / 43)
 
 
+def test_a_label_that_nobody_has_given_yet_takes_nothing_from_the_others() -> None:
+    sure = np.eye(3)[[0] * 20 + [1] * 15 + [2] * 18] * 0.9 + 0.05
+    truth = ["a"] * 20 + ["b"] * 14 + ["a"] + ["c"] * 18
+    known = evaluate(truth, sure, ["a", "b", "c"], rng=rng())
+    more = evaluate(truth, np.insert(sure, 2, 0.0, axis=1), ["a", "b", "never", "c"], rng=rng())
+    assert more.headline.value == pytest.approx(known.headline.value)
+    assert (more.headline.low, more.headline.high) == (known.headline.low, known.headline.high)
+    assert more.per_label[2].f1.note == "too few to say: 5 more of never needed"
+    learned = np.insert(sure, 2, 0.01, axis=1)
+    waits = evaluate(truth, learned, ["a", "b", "never", "c"], rng=rng())
+    assert waits.headline.note == "too few to say: 5 more of never needed"
+    assert {m.name for m in waits.measures if m.value is not None} == {
+        "accuracy", "log loss", "Brier score",
+    }  # fmt: skip
+
+
 def test_a_label_that_is_never_predicted_has_no_precision() -> None:
     spam = evaluated([[40, 0], [8, 0]], HAM_SPAM).per_label[1]
     assert spam.precision.value is None

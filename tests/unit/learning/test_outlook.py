@@ -60,6 +60,22 @@ def test_estimates_of_copies_of_a_label_are_those_of_the_label() -> None:
     assert copied.value == pytest.approx(blind.value) and copied.n == 300
 
 
+def test_a_label_that_nobody_has_given_yet_does_not_drag_the_estimate_down() -> None:
+    sure = np.eye(3)[np.arange(300) % 3] * 0.94 + 0.02
+    told = Told(sure[:60], np.arange(60) % 3)
+    with_never = Told(np.insert(sure[:60], 1, 0.0, axis=1), np.array([0, 2, 3])[told.truth])
+    one = estimate_f1(sure, ["a", "b", "c"], known=told, rng=np.random.default_rng(0))
+    other = estimate_f1(
+        np.insert(sure, 1, 0.0, axis=1),
+        ["a", "never", "b", "c"],
+        known=with_never,
+        rng=np.random.default_rng(0),
+    )
+    assert (one.name, other.name) == ("estimated macro F1",) * 2
+    assert (other.value, other.low) == (pytest.approx(one.value), pytest.approx(one.low))
+    assert one.value > 0.95
+
+
 def test_samples_that_are_known_tell_a_model_that_is_too_sure() -> None:
     rng = np.random.default_rng(1)
     said = rng.choice([0.02, 0.98], size=(400, 5))
