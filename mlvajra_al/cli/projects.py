@@ -150,10 +150,10 @@ def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
         created = projects.create(store, operator(store), wanted)
         try:
             _import(store, created, place, labels_from=labels_from)
-        except JobFailed as failed:
+        except (JobFailed, Invalid) as failed:
             raise Invalid(
                 f"the project {created.name} is made but empty, because {failed}. Then go on "
-                f"with: mlvajra import {created.name} --source FILE"
+                f"with: mlvajra import {created.name} --source FILE, or create it once more"
             ) from failed
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    and_,
     bindparam,
     cast,
     delete,
@@ -27,7 +28,7 @@ from mlvajra_al.store.codec import dump, loads
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import Prepared, prepared
 from mlvajra_al.store.ranking import WAITING
-from mlvajra_al.store.schema import annotation, label, project, shard, slot
+from mlvajra_al.store.schema import annotation, job, label, project, shard, slot
 
 JSON_TEXTS = ("recipe", "policy")
 COLUMNS = [
@@ -126,13 +127,16 @@ def _project(row: Any) -> Project:
 def create(connection: Connection, draft: Project) -> Project:
     """Store a new project; `draft.id` is ignored and the stored record returned.
 
+    One of this name of which nothing has come, because its first import failed, becomes it.
+
     Raises
     ------
     Conflict
         If the name is taken.
     """
     taken = Conflict(f"there is a project {draft.name!r} already; choose another name")
-    if connection.scalar(select(project.c.id).where(project.c.name == draft.name)) is not None:
+    before = connection.scalar(select(project.c.id).where(project.c.name == draft.name))
+    if before is not None and not _came_to_nothing(connection, before):
         raise taken
     values = {
         "name": draft.name,
@@ -147,12 +151,29 @@ def create(connection: Connection, draft: Project) -> Project:
         "created_at": draft.created_at,
         "multilabel": draft.multilabel,
     }
+    if before is not None:
+        begun_anew = update(project).where(project.c.id == before).values(archived_at=None)
+        connection.execute(begun_anew, values)
+        set_labels(connection, before, draft.labels)
+        return get(connection, before)
     statement = insert_once(connection, project).values(values).returning(project.c.id)
     project_id = connection.scalar(statement)
     if project_id is None:  # somebody else took it since we looked
         raise taken
     set_labels(connection, project_id, draft.labels)
     return get(connection, project_id)
+
+
+def _came_to_nothing(connection: Connection, project_id: int) -> bool:
+    """Say whether imports into a project have failed, and nothing else ever happened to it."""
+    imports = select(job.c.id).where(job.c.project_id == project_id, job.c.kind == "ingest")
+    came = [
+        imports.where(job.c.state.not_in(("failed", "cancelled"))),
+        select(shard.c.number).where(shard.c.project_id == project_id),
+        select(annotation.c.seq).where(annotation.c.project_id == project_id),
+    ]
+    nothing = [~query.exists() for query in came]
+    return bool(connection.scalar(select(and_(imports.exists(), *nothing))))
 
 
 def get(connection: Connection, project_id: int) -> Project:

@@ -175,7 +175,11 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
     err = capsys.readouterr().err
     assert "the project made is made but empty, because the ingest job 1 failed: late.csv: " in err
     assert "line 30,002 has 1 fields where 2 are expected" in err
-    assert err.rstrip().endswith("Then go on with: mlvajra import made --source FILE")
+    assert err.rstrip().endswith("import made --source FILE, or create it once more")
+    path.write_text("id,body\n1,words\n")
+    with opened() as store, a_worker(store):
+        assert run([*CREATE.split(), str(path)]) == 0
+    assert "made: 1 samples added" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
-from mlvajra_al.records import Column, Label, Person, Policy, Recipe
+from mlvajra_al.records import Column, JobState, Label, Person, Policy, Recipe
 from mlvajra_al.services import claiming, labelling, progress, reviewing
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
@@ -47,6 +47,42 @@ def test_only_an_admin_creates_projects(store: Store) -> None:
 def test_a_name_is_given_once(store: Store) -> None:
     admin = a_person(store, role="admin")
     services.create(store, admin, a_draft())
+    with pytest.raises(Conflict, match="choose another name"):
+        services.create(store, admin, a_draft())
+
+
+def ingest_that(store: Store, project_id: int, state: JobState) -> None:
+    with store.begin() as connection:
+        number = jobs.enqueue(connection, project_id, "ingest", payload={}, now=NOW)
+        assert number is not None
+        jobs.claim(connection, worker="test", now=NOW, lease=LEASE)
+        jobs.finish(connection, number, state=state, now=NOW)
+
+
+def test_a_project_of_which_nothing_came_may_be_made_once_more(store: Store) -> None:
+    admin = a_person(store, role="admin")
+    before = services.create(store, admin, replace(a_draft(), guidelines="old"))
+    ingest_that(store, before.id, "failed")
+    services.set_archived(store, admin, "spam", archived=True, now=NOW)
+    labels = (*a_draft().labels, EGGS)
+    again = replace(a_draft(), labels=labels, key_column="id", multilabel=True)
+    created = services.create(store, admin, again)
+    assert created == replace(again, id=before.id)
+    assert services.listed(store, admin) == (created,)
+
+
+@pytest.mark.parametrize("state", ["done", "queued"])
+def test_a_project_into_which_something_came_or_may_come_keeps_its_name(
+    store: Store, state: JobState
+) -> None:
+    admin = a_person(store, role="admin")
+    made = services.create(store, admin, a_draft())
+    ingest_that(store, made.id, "failed")
+    if state == "queued":
+        with store.begin() as connection:
+            jobs.enqueue(connection, made.id, "ingest", payload={}, now=NOW)
+    else:
+        ingest_that(store, made.id, state)
     with pytest.raises(Conflict, match="choose another name"):
         services.create(store, admin, a_draft())
 
