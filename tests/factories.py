@@ -13,11 +13,14 @@ from mlvajra_al.records import (
     Answer,
     Claim,
     Column,
+    Evaluation,
+    Measure,
     Person,
     Policy,
     Project,
     Ranked,
     Recipe,
+    Report,
     Revision,
     Role,
     Version,
@@ -136,6 +139,28 @@ def a_version(
         )
         versions.add(connection, version)
     return version
+
+
+def a_report(
+    store: Store, project: Project, number: int = 1, *, value: float | None = 0.9, n: int = 30
+) -> Report:
+    """Store what was measured of a version on so many holdout labels, all of them answered."""
+    note = "" if value is not None else "too few to say: 11 more samples needed"
+    low, high = (None, None) if value is None else (value - 0.1, value + 0.05)
+    evaluation = Evaluation(
+        n=n,
+        labels=("ham", "spam"),
+        headline=Measure("F1 (spam)", value, low, high, n, note),
+        measures=(),
+        per_label=(),
+        confusion=(),
+        precision_recall=(),
+        calibration=(),
+    )
+    report = Report(project.id, number, n, n, n, 0, evaluation, NOW)
+    with store.begin() as connection:
+        versions.add_report(connection, report)
+    return report
 
 
 def an_answer(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Project
+from mlvajra_al.records import Project, Ranked, Why
 from mlvajra_al.services import training, versions
+from mlvajra_al.store import ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_version
+from tests.factories import a_person, a_report, a_version
 from tests.integration.visits.visiting import Visitor, press, say, words
 
 
@@ -35,6 +36,39 @@ def test_the_buttons_that_move_the_champion_say_to_which_version(
 
 def buttons(page: AppTest) -> list[tuple[str, bool]]:
     return [(b.label, b.disabled) for b in page.button if b.key in ("promote", "rollback")]
+
+
+def test_versions_are_listed_with_how_many_holdout_labels_each_was_measured_with(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    for number in (1, 2, 3, 4):
+        a_version(store, project, number)
+    a_report(store, project, 1, value=None, n=9)
+    a_report(store, project, 2, value=None, n=12)
+    a_report(store, project, 3, value=0.9, n=11)
+    hold_out(store, project, 12)
+    page = admin.opens("versions")
+    rows = page.dataframe[0].value[["measure", "95% interval", "Held out"]].to_numpy().tolist()
+    assert rows == [
+        ["none yet", "not measured yet", 0],
+        ["0.900", "0.800 to 0.950", 11],
+        ["too few to say", "too few: 11 more samples", 12],
+        ["too few to say", "too few then; measure again", 9],
+    ]
+    assert "12 holdout samples answered until now." in words(page)
+
+
+def hold_out(store: Store, project: Project, count: int) -> None:
+    """Answer samples of the holdout."""
+    ranked = [
+        Ranked(f"p{place}", place, Why("random", None, place, None, None, holdout=True))
+        for place in range(count)
+    ]
+    with store.begin() as connection:
+        ranking.replace(connection, project.id, ranked, overlap=1, now=now())
+    someone = a_person(store, "Eve")
+    for place in range(count):
+        say(store, someone, f"p{place}", "ham")
 
 
 def test_an_explanation_that_is_missing_is_asked_for_once(
