@@ -23,6 +23,7 @@ from mlvajra_al.records import (
     Report,
     Revision,
     Role,
+    TrainingMode,
     Version,
     Why,
 )
@@ -112,7 +113,13 @@ def a_revision(store: Store, project: Project, blob: bytes = b"a preprocessing")
 
 
 def a_version(
-    store: Store, project: Project, number: int = 1, *, blob: bytes = b"an estimator"
+    store: Store,
+    project: Project,
+    number: int = 1,
+    *,
+    blob: bytes = b"an estimator",
+    labels: int = 2,
+    mode: TrainingMode = "full",
 ) -> Version:
     """Store a version of a model that says nothing but its bytes."""
     revision = a_revision(store, project)
@@ -121,10 +128,10 @@ def a_version(
             project_id=project.id,
             number=number,
             parent=number - 1 or None,
-            mode="full",
+            mode=mode,
             revision_id=revision.id,
             estimator=artefacts.put(store.home, blob),
-            n_labels=2,
+            n_labels=labels,
             label_counts={"ham": 1, "spam": 1},
             label_seq=2,
             label_fingerprint="0" * 64,

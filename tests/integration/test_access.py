@@ -151,7 +151,6 @@ VERBS: dict[str, Verb] = {
     "beginnings": lambda s, p: overview.beginnings(s, p, "secret", [0]),
     "columns": lambda s, p: overview.pool_columns(s, p, "secret"),
     "imports": lambda s, p: overview.imports(s, p, "secret"),
-    "how many": lambda s, p: overview.annotation_count(s, p, "secret"),
     "export": lambda s, p: exporting.export(
         s, p, "secret", what="labels", file_format="csv", now=NOW
     ),

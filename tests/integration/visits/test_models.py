@@ -71,6 +71,56 @@ def hold_out(store: Store, project: Project, count: int) -> None:
         say(store, someone, f"p{place}", "ham")
 
 
+def two_versions(store: Store, admin: Visitor, project: Project) -> None:
+    """Make two versions of which the first is champion."""
+    a_version(store, project, labels=17)
+    a_version(store, project, 2, labels=120)
+    versions.promote(store, admin.person, "spam", number=1, expected=None, reason="", now=now())
+
+
+def test_an_explanation_says_which_version_speaks_and_one_click_asks_the_newest(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    page = admin.opens("explain")
+    said = "You are looking at the champion, version 1 (17 labels); version 2 (120 labels)"
+    assert f"{said} is newer." in words(page)
+    page = press(page, "Switch to version 2")
+    assert page.main.selectbox[0].value == 2
+    assert "is newer" not in words(page)
+
+
+def test_of_two_versions_one_chooses_who_predicts(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    page = admin.opens("data", **{"data-tab": ":material/download: Export"})
+    who = page.segmented_control(f"predict-version:{project.id}:1")
+    champion, newest = "The champion, version 1 (17 labels)", "The newest, version 2 (120 labels)"
+    assert who.options == [champion, newest]
+    who.set_value(2).run()
+    press(page, "Predict the whole pool")
+    [job] = training.jobs_of(store, None, "spam", kinds=("predict",))
+    assert job.payload["version"] == 2
+
+
+def test_who_moves_the_champion_reads_that_no_label_is_changed(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    assert "No label is changed." in words(press(admin.opens("versions"), "Promote version 2"))
+    versions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
+    page = press(admin.opens("versions"), "Roll back to version 1")
+    assert "No label is changed; the next retrain is a full fit on all of them." in words(page)
+
+
+def test_a_way_to_retrain_has_one_name(store: Store, admin: Visitor, project: Project) -> None:
+    a_version(store, project, mode="warm_start")
+    [mode] = admin.opens("versions").dataframe[0].value["Mode"]
+    train = admin.opens("train")
+    assert mode == train.segmented_control("mode").options[0].lower() == "incremental"
+
+
 def test_an_explanation_that_is_missing_is_asked_for_once(
     store: Store, admin: Visitor, project: Project
 ) -> None:
