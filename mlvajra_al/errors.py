@@ -27,6 +27,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+MOST_NAMED = 4
+"""More labels than these are not told one by one."""
+
 
 class MlvajraError(Exception):
     """Base of all our errors; its text is fit to show to the person concerned."""
@@ -178,8 +183,33 @@ class NotEnoughLabels(MlvajraError):
     status = 409
 
     def __init__(self, seen: tuple[str, ...], missing: tuple[str, ...]) -> None:
-        super().__init__("the model needs an example of: " + ", ".join(missing))
+        so_far = "two different labels are needed; there " + ("is 1" if seen else "are 0")
+        if len(seen) > 1:
+            so_far = "answers that differ are needed; all are the same"
+        super().__init__(f"{so_far}: the model {examples_needed(seen, missing)}")
         self.seen, self.missing = seen, missing
+
+
+def examples_needed(seen: Sequence[str], missing: Sequence[str]) -> str:
+    """Say of which labels a model needs examples before it can learn.
+
+    Examples
+    --------
+    >>> examples_needed([], ["ham", "spam"])
+    'needs examples of at least two labels'
+    >>> examples_needed(["ham"], ["spam"])
+    'needs an example of: spam'
+    >>> examples_needed(["art"], ["money", "sport"])
+    'needs an example of one of: money, sport'
+    >>> examples_needed(["3"], list("012456789"))
+    'needs an example of another label than 3'
+    """
+    if not seen:
+        return "needs examples of at least two labels"
+    if len(missing) > MOST_NAMED:
+        return f"needs an example of another label than {' and '.join(seen)}"
+    which = "needs an example of one of: " if len(missing) > 1 else "needs an example of: "
+    return which + ", ".join(missing)
 
 
 class Damaged(MlvajraError):

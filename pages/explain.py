@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.importance import feature_importance, image_importance
 from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
+from mlvajra_al.web.views.newest import looking_at
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
@@ -201,14 +203,24 @@ def draw(person: Person, project: Project) -> None:
         + (" ★ champion" if row.is_champion else "")
         for row in rows
     }
+    key = f"explain-version:{project.id}"
     number = st.selectbox(
         "Version",
         numbers,
         index=numbers.index(first),
         format_func=words.__getitem__,
         width=260,
-        key=f"explain-version:{project.id}",
+        key=key,
     )
+    if said := looking_at(rows, number):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/info: {said}", width="content")
+            st.button(
+                f"Switch to version {numbers[0]}",
+                type="tertiary",
+                key="switch",
+                on_click=partial(st.session_state.__setitem__, key, numbers[0]),
+            )
     views = {
         ":material/deployed_code: The version": version_view,
         ":material/article: A sample": sample_view,

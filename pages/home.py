@@ -12,6 +12,13 @@ from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.advice import advice_line
+from mlvajra_al.web.views.newest import (
+    compare_button,
+    headline,
+    looks_better,
+    newer,
+    standing,
+)
 from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
@@ -20,13 +27,11 @@ from mlvajra_al.web.widgets import (
     chosen_project,
     duration,
     go_to_project,
-    interval_of,
     local,
     page_link,
     plain,
     plural,
     side_by_side,
-    value_of,
 )
 
 person = require_role("annotator")
@@ -146,16 +151,8 @@ def version_link(
     """Draw the way to comparing the newest version with the champion."""
     if not rows or state.champion is None or state.version == state.champion:
         return
-    verdict = next(
-        (
-            found
-            for job in training.jobs_of(
-                store(), person, project.name, kinds=("evaluate",), limit=20
-            )
-            if (found := versions.verdict(job))
-            and (found.champion, found.challenger) == (state.champion, state.version)
-        ),
-        None,
+    verdict = versions.last_verdict(
+        store(), person, project.name, champion=state.champion, challenger=rows[-1].version.number
     )
     if verdict is None:
         words = f"Compare version {state.version} with {state.champion}"
@@ -191,28 +188,26 @@ def loop_card(person: Person, project: Project) -> None:
         st.rerun(scope="app")
 
 
-def champion_card(state: Progress, rows: tuple[versions.VersionRow, ...]) -> None:
-    """Draw the champion's headline measure with its interval."""
+def champion_card(rows: tuple[versions.VersionRow, ...]) -> None:
+    """Draw the champion's headline measure with its interval, and the newest version's beside."""
     row = next((row for row in rows if row.is_champion), None)
     with st.container(border=True, height="stretch"):
-        st.markdown("**Champion**")
         if row is None:
+            st.markdown("**Champion**")
             st.caption("None yet: the first version with two labels becomes champion.")
             return
-        if row.report is None:
-            st.markdown(f"Version {row.version.number}")
-            st.caption("Not measured yet: there are no holdout answers.")
+        newest = newer(rows)
+        if newest is None or (measure := headline(newest)) is None or measure.value is None:
+            standing(row, "Champion")
         else:
-            headline = row.report.evaluation.headline
-            if headline.value is None:
-                st.caption(plain(headline.name))
-                st.markdown("**Too few to say**")
-                st.caption(plain(headline.note.removeprefix("too few to say: ")))
-            else:
-                st.metric(plain(headline.name), value_of(headline))
-                st.caption(f"95% interval {interval_of(headline)}, {headline.n} holdout answers")
-            st.caption(f"Version {row.version.number}, learnt from {row.version.n_labels} labels")
+            left, right = side_by_side(2, at_least=110)
+            with left:
+                standing(row, "Champion")
+            with right:
+                standing(newest, "Newest")
         if person.role == "admin":
+            if looks_better(rows):
+                compare_button("Compare and promote", key="compare-newest")
             page_link("versions", "Report", icon=":material/arrow_forward:")
 
 
@@ -286,7 +281,7 @@ def draw(person: Person, project: Project) -> None:
     with middle, st.container(border=True, height="stretch"):
         loop_card(project)
     with right:
-        champion_card(state, rows)
+        champion_card(rows)
     if state.answered:
         figures(person, project, state, rows)
     else:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mlvajra_al.records import Annotation, Person, Project
 from mlvajra_al.records.label_sets import to_text
-from mlvajra_al.services import advice, reviewing
+from mlvajra_al.services import advice, reviewing, versions
 from mlvajra_al.services.reviewing import Case, Decision
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import require_role
@@ -58,7 +58,9 @@ def main() -> None:
 def _agreement(person: Person, project: Project) -> None:
     """Draw how people agree; sets of labels are not examined."""
     if not project.multilabel:
-        agreement_box(advice.examination(store(), person, project.name))
+        rows = versions.listed(store(), person, project.name)
+        newest = rows[-1].version if rows else None
+        agreement_box(advice.examination(store(), person, project.name), newest)
 
 
 def _chosen(found: tuple[Case, ...]) -> Case:

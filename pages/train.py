@@ -13,6 +13,7 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_box
 from mlvajra_al.web.views.report import drift_words, measured
 from mlvajra_al.web.views.settings import policy_form, recipe_form
@@ -46,7 +47,17 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
             label_visibility="collapsed", key="mode",
         )  # fmt: skip
         st.caption(what_happens(mode, project, rows))
-        if st.button("Start", type="primary", icon=":material/play_arrow:", key="retrain"):
+        # Once there is a version two labels were seen, and reading all answers again takes a while.
+        reason = "" if rows else training.not_yet(store(), person, project.name)
+        if reason:
+            st.caption(f":orange[{plain(sentence(reason))}]")
+        if st.button(
+            "Start",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="retrain",
+            disabled=bool(reason),
+        ):
             act(
                 "The retrain is queued",
                 lambda: training.request_retrain(

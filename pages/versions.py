@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Measure, Person, Project, Verdict
-from mlvajra_al.services import training, versions
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.champion import actions, history
+from mlvajra_al.web.views.newest import COMPARE_TAB, headline
 from mlvajra_al.web.views.report import brief_interval, evidence, figures, measures, per_label
 from mlvajra_al.web.views.verdict import verdict_view
 from mlvajra_al.web.views.warnings import damaged
@@ -22,25 +23,15 @@ from mlvajra_al.web.widgets import (
     empty,
     flashed,
     local,
-    measure_words,
+    plural,
+    value_of,
 )
 
 person = require_role("admin")
 project = current_project(person)
 
-MODES = {"full": "full fit", "warm_start": "warm start", "partial_fit": "partial fit"}
+MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
 Rows = tuple[VersionRow, ...]
-
-
-def headline(row: VersionRow) -> Measure | None:
-    """Return a version's headline measure; None where it was never measured."""
-    return row.report.evaluation.headline if row.report else None
-
-
-def said(row: VersionRow) -> str:
-    """Return a version's measure with its interval in words."""
-    measure = headline(row)
-    return "not measured yet" if measure is None else measure_words(measure)
 
 
 def named(rows: Rows, number: int) -> str:
@@ -50,7 +41,17 @@ def named(rows: Rows, number: int) -> str:
     return f"Version {number}{mark}, {row.version.n_labels} labels"
 
 
-def table(rows: Rows) -> int:
+def interval(row: VersionRow, held_out: int) -> str:
+    """Return the interval of a version's measure, or what is missing for one today."""
+    measure = headline(row)
+    if measure is None or row.report is None:
+        return "not measured yet"
+    if measure.value is None and row.report.answered < held_out:
+        return "too few then; measure again"
+    return brief_interval(measure)
+
+
+def table(rows: Rows, held_out: int) -> int:
     """Draw all versions and return the number of the chosen one."""
     shown = rows[::-1]
     measure = next((m for row in shown if (m := headline(row))), None)
@@ -60,8 +61,9 @@ def table(rows: Rows) -> int:
                 "Version": f"{row.version.number} ★"
                 if row.is_champion
                 else f"{row.version.number}",
-                "measure": m.value if (m := headline(row)) else None,
-                "95% interval": brief_interval(m) if m else "not measured yet",
+                "measure": value_of(m) if (m := headline(row)) else "none yet",
+                "95% interval": interval(row, held_out),
+                "Held out": row.report.evaluation.n if row.report else 0,
                 "Labels": row.version.n_labels,
                 "Mode": MODES[row.version.mode],
                 "Parent": "" if row.version.parent is None else f"{row.version.parent}",
@@ -79,22 +81,27 @@ def table(rows: Rows) -> int:
         selection_default={"selection": {"rows": [0]}},
         key=f"versions:{project.id}:{len(rows)}",
         column_config={
-            "measure": st.column_config.ProgressColumn(
-                measure.name if measure else "Measure",
-                format="%.3f",
-                min_value=0,
-                max_value=1,
-                width=115,
+            "measure": st.column_config.TextColumn(
+                measure.name if measure else "Measure", width=105
             ),
             "Version": st.column_config.TextColumn(width=70),
             "95% interval": st.column_config.TextColumn(width=190),
-            "Labels": st.column_config.NumberColumn(width=60),
+            "Held out": st.column_config.NumberColumn(
+                width=75, help="How many holdout labels it was measured with"
+            ),
+            "Labels": st.column_config.NumberColumn(
+                width=60, help="How many labels it has learnt from"
+            ),
             "Mode": st.column_config.TextColumn(width=90),
             "Parent": st.column_config.TextColumn(width=60),
             "Took": st.column_config.TextColumn(width=60),
             "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
         },
         alt="Versions, newest first; choose a row to see its report",
+    )
+    st.caption(
+        f"{plural(held_out, 'holdout sample')} answered until now. A number measured with fewer is "
+        "of those only; *Measure again* takes them all."
     )
     chosen = picked.selection.rows
     return shown[chosen[0] if chosen else 0].version.number
@@ -157,7 +164,9 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
     if row.button("Compare", type="primary", key="compare"):
         evaluate(person, project, (champion, challenger), place)
     watched(place, done="Compared")
-    verdict = verdict_on(person, project, champion, challenger)
+    verdict = versions.last_verdict(
+        store(), person, project.name, champion=champion, challenger=challenger
+    )
     if verdict is None:
         st.caption(
             "Both are measured on the same holdout samples, those answered until now, and judged "
@@ -165,14 +174,6 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
         )
     else:
         verdict_view(verdict)
-
-
-def verdict_on(person: Person, project: Project, champion: int, challenger: int) -> Verdict | None:
-    """Return the newest verdict on two versions."""
-    jobs = training.jobs_of(store(), person, project.name, kinds=("evaluate",), limit=100)
-    found = (versions.verdict(job) for job in jobs if job.state == "done")
-    pair = (champion, challenger)
-    return next((v for v in found if v and (v.champion, v.challenger) == pair), None)
 
 
 def draw(person: Person, project: Project) -> None:
@@ -189,13 +190,13 @@ def draw(person: Person, project: Project) -> None:
             icon=":material/deployed_code:",
         )
         return
-    chosen = table(rows)
+    chosen = table(rows, versions.held_out(store(), person, project.name))
     row = next(row for row in rows if row.version.number == chosen)
     actions(person, project, row)
     report, compare, moves = st.tabs(
         [
             ":material/query_stats: Report",
-            ":material/compare_arrows: Compare",
+            COMPARE_TAB,
             ":material/history: Promotions",
         ],
         on_change="rerun",

@@ -13,13 +13,17 @@ from mlvajra_al.records import (
     Answer,
     Claim,
     Column,
+    Evaluation,
+    Measure,
     Person,
     Policy,
     Project,
     Ranked,
     Recipe,
+    Report,
     Revision,
     Role,
+    TrainingMode,
     Version,
     Why,
 )
@@ -109,7 +113,13 @@ def a_revision(store: Store, project: Project, blob: bytes = b"a preprocessing")
 
 
 def a_version(
-    store: Store, project: Project, number: int = 1, *, blob: bytes = b"an estimator"
+    store: Store,
+    project: Project,
+    number: int = 1,
+    *,
+    blob: bytes = b"an estimator",
+    labels: int = 2,
+    mode: TrainingMode = "full",
 ) -> Version:
     """Store a version of a model that says nothing but its bytes."""
     revision = a_revision(store, project)
@@ -118,10 +128,10 @@ def a_version(
             project_id=project.id,
             number=number,
             parent=number - 1 or None,
-            mode="full",
+            mode=mode,
             revision_id=revision.id,
             estimator=artefacts.put(store.home, blob),
-            n_labels=2,
+            n_labels=labels,
             label_counts={"ham": 1, "spam": 1},
             label_seq=2,
             label_fingerprint="0" * 64,
@@ -136,6 +146,28 @@ def a_version(
         )
         versions.add(connection, version)
     return version
+
+
+def a_report(
+    store: Store, project: Project, number: int = 1, *, value: float | None = 0.9, n: int = 30
+) -> Report:
+    """Store what was measured of a version on so many holdout labels, all of them answered."""
+    note = "" if value is not None else "too few to say: 11 more samples needed"
+    low, high = (None, None) if value is None else (value - 0.1, value + 0.05)
+    evaluation = Evaluation(
+        n=n,
+        labels=("ham", "spam"),
+        headline=Measure("F1 (spam)", value, low, high, n, note),
+        measures=(),
+        per_label=(),
+        confusion=(),
+        precision_recall=(),
+        calibration=(),
+    )
+    report = Report(project.id, number, n, n, n, 0, evaluation, NOW)
+    with store.begin() as connection:
+        versions.add_report(connection, report)
+    return report
 
 
 def an_answer(

@@ -54,7 +54,7 @@ def train(
         asked = training.request_retrain(store, operator(store), project, mode=mode, now=now())
         left = finished(store, asked).result or {}
         if left.get("missing_labels"):
-            raise NotEnoughLabels((), tuple(left["missing_labels"]))
+            raise NotEnoughLabels(tuple(left["seen_labels"]), tuple(left["missing_labels"]))
         rows = {row.version.number: row for row in service.listed(store, None, project)}
         row = rows[int(left["version"])]
     if as_json:

@@ -61,7 +61,7 @@ def compare(
     labels : sequence of str
     rng : numpy.random.Generator
     alpha : float
-        Error allowed to this comparison, see `spending`.
+        Error allowed to this comparison, see `allowed`.
     champion, challenger : int
         Version numbers, for the words.
 
@@ -146,9 +146,18 @@ def verdict(
     (champion, challenger), (losses, wins) = versions, right
     better, advice = False, difference.note
     if p_value is not None:
-        better = p_value <= alpha and (difference.value or 0.0) >= 0
-        worse = float(binom.sf(losses - 1, wins + losses, 0.5)) <= alpha
-        advice = _advice(versions, words, better=better, worse=worse) + ("" if alpha else SPENT)
+        ahead = (difference.value or 0.0) >= 0
+        better = p_value <= alpha and ahead
+        if better:
+            advice = f"promote version {challenger}: {words}"
+        elif p_value <= ERROR and ahead:
+            advice = f"version {challenger} is ahead {_short_of(p_value, alpha)}: {words}"
+        elif binom.sf(losses - 1, wins + losses, 0.5) <= ERROR:
+            advice = f"keep version {champion}: {words}"
+        else:
+            wait = f"keep version {champion} until there are more answers"
+            advice = f"too close to say: {words}; {wait}"
+        advice += SPENT if not alpha and not better else ""
     before, after = values or (None, None)
     return Verdict(
         champion=champion,
@@ -164,6 +173,18 @@ def verdict(
         better=better,
         advice=advice,
         nearer=nearer,
+        alpha=alpha,
+    )
+
+
+def _short_of(p_value: float, alpha: float) -> str:
+    """Say by how little luck a lead is explained, and how little it would take."""
+    found = f"p = {p_value:.3f}" if p_value >= 0.0005 else "p below 0.001"
+    if not alpha:
+        return f"here ({found})"
+    return (
+        f"here, but below the proof that a project with many retrains asks for ({found}, needed "
+        f"{alpha:.3f}); more answers about held out samples may bring it"
     )
 
 
@@ -195,15 +216,6 @@ def _score(shares: NDArray[Any], into: NDArray[Any], k: int, place: int | None) 
     return macro_f1(tables) if place is None else f1(tables)[:, place]
 
 
-def _advice(versions: tuple[int, int], words: str, *, better: bool, worse: bool) -> str:
-    champion, challenger = versions
-    if better:
-        return f"promote version {challenger}: {words}"
-    if worse:
-        return f"keep version {champion}: {words}"
-    return f"too close to say: {words}; keep version {champion} until there are more answers"
-
-
 def spending(k: int) -> float:
     """Return the error that the k-th comparison of a project may spend.
 
@@ -227,3 +239,29 @@ def spending(k: int) -> float:
     (0.001, 0.05)
     """
     return ERROR / COMPARISONS if 1 <= k <= COMPARISONS else 0.0
+
+
+def allowed(k: int, *, chosen: bool) -> float:
+    """Return the error that a comparison may make.
+
+    The share that `spending` gives out protects a champion that somebody chose. The first
+    version became champion by itself, so that nothing is lost by letting a better looking one
+    take its place: plain 5% is enough against it, and nothing is spent.
+
+    Parameters
+    ----------
+    k : int
+        Which comparison with a chosen champion the project is at, from 1.
+    chosen : bool
+        Whether a person made the champion one.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> allowed(1, chosen=True), allowed(1, chosen=False)
+    (0.001, 0.05)
+    """
+    return spending(k) if chosen else ERROR

@@ -70,8 +70,9 @@ def estimate_f1(
     Returns
     -------
     Measure
-        F1 of the rarer of two labels, macro F1 of more, but for those that neither a person
-        has given nor the model knows.
+        F1 of one of two labels, the one that `evaluate` measures on the `known` samples: the
+        rarer there, or the second. Macro F1 of more, but for those that neither a person has
+        given nor the model knows.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def estimate_f1(
     drawn = rng.standard_gamma(confusions[chosen] + 1 / p.shape[1] ** 2)
     if k > 2:
         return _measure("estimated macro F1", macro_f1(drawn), len(p))
-    place = rarer(confusions[chosen].mean(axis=0).sum(axis=1))
+    place = rarer(np.bincount(() if known is None else known.truth, minlength=k))
     return _measure(f"estimated F1 ({labels[place]})", f1(drawn)[:, place], len(p))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.learning import curves
-from mlvajra_al.learning.comparison import compare, spending
+from mlvajra_al.learning.comparison import allowed, compare, spending
 from mlvajra_al.learning.intervals import (
     FEWEST,
     Floats,
@@ -32,7 +32,7 @@ from mlvajra_al.learning.intervals import (
 from mlvajra_al.learning.metrics import METRICS, f1, precision, rarer, recall
 from mlvajra_al.records import Evaluation, LabelMeasures, Measure
 
-__all__ = ["METRICS", "aligned", "compare", "evaluate", "posterior", "spending"]
+__all__ = ["METRICS", "aligned", "allowed", "compare", "evaluate", "posterior", "spending"]
 
 FEWEST_TO_BOOTSTRAP = 200
 RESAMPLES = 400

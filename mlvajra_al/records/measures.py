@@ -103,4 +103,11 @@ class Verdict:
     nearer: bool = False
     """Whether a sample counts for whoever has fewer of its several labels wrong."""
     number: int = 0
-    """Which comparison of the project it was: each may spend a share of the error."""
+    """Which comparison of the project it was: each may spend a share of the error.
+
+    0 where the champion is provisional: that spends nothing.
+    """
+    alpha: float | None = None
+    """The chance of such a lead by luck that is allowed; None where it was not kept."""
+    provisional: bool = False
+    """Whether nobody had chosen the champion."""

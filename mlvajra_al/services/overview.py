@@ -259,12 +259,6 @@ def imports(store: Store, person: Person | None, project_name: str) -> tuple[Sha
         return projects.shards(connection, access.project(connection, person, project_name).id)
 
 
-def annotation_count(store: Store, person: Person | None, project_name: str) -> int:
-    """Return how many annotations a project has; nothing ever makes it smaller."""
-    with store.read() as connection:
-        return events.total(connection, access.project(connection, person, project_name).id)
-
-
 def answers_of(job: Job) -> tuple[Answered, ...]:
     """Return what a finished prediction of typed rows answered."""
     found = (job.result or {}).get("predictions") or []

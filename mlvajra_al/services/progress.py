@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mlvajra_al.errors import examples_needed
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Progress, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.counting import tally
@@ -66,12 +67,14 @@ def _idle(connection: Connection, project: Project, until: int) -> tuple[str, st
     last = next(iter(jobs.listed(connection, project.id, kinds=("retrain",), limit=1)), None)
     if last is not None and last.state == "failed":
         return "failed", f"The last retrain failed: {last.error}"
-    if last is not None and (needs := missing_labels(last)):
-        return "needs_labels", "The model needs an example of: " + ", ".join(needs)
+    if last is not None and (needs := labels_needed(last)):
+        return "needs_labels", f"The model {needs}"
     words = "1 answer" if until == 1 else f"{until} answers"
     return "waiting", f"{words} until the next retrain."
 
 
-def missing_labels(job: Job) -> list[str]:
-    """Return the labels a finished retrain had to wait for."""
-    return list((job.result or {}).get("missing_labels", []))
+def labels_needed(job: Job) -> str:
+    """Say which labels a finished retrain had to wait for; nothing where it made a version."""
+    result = job.result or {}
+    missing = result.get("missing_labels", [])
+    return examples_needed(result.get("seen_labels", ()), missing) if missing else ""

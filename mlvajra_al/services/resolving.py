@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.records import Gold, Project
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.doubts import SECOND_OPINION
+
+NONE_OF_THEM = "none of these"
+"""What an answer without a label says where a sample may have several."""
 
 
 def resolve(answers: Iterable[Any], *, overlap: int) -> tuple[list[Gold], list[Gold]]:
@@ -52,6 +56,24 @@ def winner(rows: list[Any], overlap: int) -> Any | None:
         return None
     second = [row for row in rows if row.strategy == SECOND_OPINION]
     return max(second, key=lambda row: row.first_seq) if second else first
+
+
+def require_two(project: Project, trained: Sequence[Gold]) -> None:
+    """Refuse to learn from answers that are all the same.
+
+    Raises
+    ------
+    NotEnoughLabels
+        It names the labels that were seen, and those that are waited for.
+    """
+    said = {item.label for item in trained}
+    if len(said) > 1:
+        return
+    known = {name for answer in said for name in project.names_in(answer)}
+    names = [label.name for label in project.labels]
+    missing = tuple(name for name in names if name not in known) or tuple(names)
+    seen = tuple(name for name in names if name in known)
+    raise NotEnoughLabels(seen or ((NONE_OF_THEM,) if said else ()), missing)
 
 
 def fingerprint(gold: Iterable[Gold]) -> str:

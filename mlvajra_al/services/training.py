@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Invalid, NotEnoughLabels
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import may, require
+from mlvajra_al.services.resolving import gold, require_two
 from mlvajra_al.store import audit, jobs, projects
 from mlvajra_al.store.database import Connection, Store
 
@@ -21,13 +22,20 @@ Mode = Literal["incremental", "full"]
 def request_retrain(
     store: Store, person: Person, project_name: str, *, mode: Mode, now: datetime
 ) -> Job:
-    """Queue a retrain, or make the one that waits already a full fit if that is asked for."""
+    """Queue a retrain, or make the one that waits already a full fit if that is asked for.
+
+    Raises
+    ------
+    NotEnoughLabels
+        If there are no two different labels to learn from yet.
+    """
     require(person, "admin", "start a retrain")
     if mode not in ("incremental", "full"):
         raise Invalid(f"{mode!r} is no way to retrain; use 'incremental' or 'full'")
 
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
+        require_two(project, gold(connection, project)[0])
         payload = {"trigger": f"asked for by {person.name}", "mode": mode}
         job_id = jobs.enqueue(
             connection,
@@ -54,6 +62,17 @@ def request_retrain(
         return jobs.get(connection, job_id)
 
     return store.write(operation)
+
+
+def not_yet(store: Store, person: Person | None, project_name: str) -> str:
+    """Say why nothing can be learned yet; nothing where it can."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        try:
+            require_two(project, gold(connection, project)[0])
+        except NotEnoughLabels as error:
+            return str(error)
+    return ""
 
 
 def jobs_of(

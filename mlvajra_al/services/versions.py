@@ -25,9 +25,13 @@ from mlvajra_al.services import access
 from mlvajra_al.services.answers import may_see_opinion
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
+from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, versions
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Connection, Store
+
+RECENT = 100
+"""So many evaluations are looked through for a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,13 @@ def listed(store: Store, person: Person | None, project_name: str) -> tuple[Vers
             VersionRow(item, reports.get(item.number), item.number == project.champion)
             for item in versions.listed(connection, project.id)
         )
+
+
+def held_out(store: Store, person: Person | None, project_name: str) -> int:
+    """Return how many holdout samples are answered, so that a version can be measured on them."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return events.holdout_tally(connection, project.id)[1]
 
 
 def report(store: Store, person: Person | None, project_name: str, number: int) -> Report | None:
@@ -87,6 +98,31 @@ def verdict(job: Job) -> Verdict | None:
     """Return what a finished evaluation of two versions found; None for anything else."""
     found = (job.result or {}).get("verdict")
     return None if found is None else load(Verdict, found)
+
+
+def last_verdict(
+    store: Store, person: Person | None, project_name: str, *, champion: int, challenger: int
+) -> Verdict | None:
+    """Return what the newest comparison of two versions found, if it still holds.
+
+    What was found plainly, of a champion that nobody had chosen, does not once somebody has.
+    """
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        done = jobs.listed(
+            connection, project.id, kinds=("evaluate",), states=("done",), limit=RECENT
+        )
+        plain = is_provisional(versions.promotions(connection, project.id), champion)
+    found = (verdict(job) for job in done)
+    pair = (champion, challenger)
+    return next(
+        (
+            one
+            for one in found
+            if one and (one.champion, one.challenger) == pair and (plain or not one.provisional)
+        ),
+        None,
+    )
 
 
 def promote(
@@ -163,6 +199,18 @@ def champions(moves: Sequence[Promotion]) -> list[int]:
         else:
             line.append(move.version)
     return line
+
+
+def is_provisional(moves: Sequence[Promotion], number: int) -> bool:
+    """Tell whether a version is champion though nobody ever chose it: the first one, or a stand-in.
+
+    Another version than the champion never is.
+    """
+    return (
+        bool(moves)
+        and moves[-1].version == number
+        and not any(move.person for move in moves if move.version == number)
+    )
 
 
 def rolled_back_at(moves: Sequence[Promotion]) -> datetime | None:

@@ -10,7 +10,7 @@ import streamlit as st
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import ACTIVE, ENDED, Job, JobKind, Person
 from mlvajra_al.services import training
-from mlvajra_al.services.progress import missing_labels
+from mlvajra_al.services.progress import labels_needed
 from mlvajra_al.web.auth import live
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
@@ -66,9 +66,8 @@ def _prepared(_job: Job, result: dict[str, Any]) -> str:
 
 
 def _retrained(job: Job, result: dict[str, Any]) -> str:
-    missing = missing_labels(job)
-    if missing:
-        return "No fit yet: the model needs an example of " + ", ".join(missing) + "."
+    if needs := labels_needed(job):
+        return f"No fit yet: the model {needs}."
     if result.get("nothing_new"):
         return f"Nothing new to learn since version {result['version']}."
     words = (f"Version {result['version']}.", result.get("asks"), result.get("note"))

@@ -151,7 +151,6 @@ VERBS: dict[str, Verb] = {
     "beginnings": lambda s, p: overview.beginnings(s, p, "secret", [0]),
     "columns": lambda s, p: overview.pool_columns(s, p, "secret"),
     "imports": lambda s, p: overview.imports(s, p, "secret"),
-    "how many": lambda s, p: overview.annotation_count(s, p, "secret"),
     "export": lambda s, p: exporting.export(
         s, p, "secret", what="labels", file_format="csv", now=NOW
     ),
@@ -222,7 +221,10 @@ def test_only_admins_read_what_a_worker_says_of_its_work(
 
 
 def test_a_job_of_a_hidden_project_is_hidden_too(house: House) -> None:
-    job = training.request_retrain(house.store, house.admin, "secret", mode="full", now=NOW)
+    secret = projects.get(house.store, None, "secret")
+    with house.store.begin() as connection:
+        number = jobs.enqueue(connection, secret.id, "retrain", payload={}, now=NOW)
+        job = jobs.get(connection, number)
     outsider = house.person("Eve", "reviewer")
     member = house.person("Grace", "reviewer")
     members.add(house.store, house.admin, "secret", name="Grace", now=NOW)

@@ -230,7 +230,7 @@ def test_the_label_a_retrain_waited_for_makes_the_next_one_due(store: Store) -> 
     with store.begin() as connection:
         waited = jobs.claim(connection, worker="w", now=NOW, lease=LEASE)
         assert waited is not None
-        result = {"missing_labels": ["spam"]}
+        result = {"missing_labels": ["spam"], "seen_labels": ["ham"]}
         jobs.finish(connection, waited.id, state="done", now=NOW, result=result)
     record(store, ada, an_answer(held[2], "spam"))
     with store.read() as connection:

@@ -21,6 +21,7 @@ from mlvajra_al.services import (
     exporting,
     external,
     importing,
+    labelling,
     links,
     members,
     people,
@@ -34,7 +35,7 @@ from mlvajra_al.services import (
 )
 from mlvajra_al.store.audit import Filter
 from mlvajra_al.store.database import Store
-from tests.factories import NOW, a_draft, a_person, a_project, a_version
+from tests.factories import LEASE, NOW, a_draft, a_person, a_project, a_version, an_answer, rank
 
 PASSWORD = "correct horse battery staple"
 ADA = external.Identity("https://id.test", "42", "ada", "ada@id.test", email_verified=True)
@@ -67,8 +68,15 @@ class Scene:
         """Give the project a version."""
         a_version(self.store, projects.get(self.store, None, "spam"))
 
+    def two_labels(self) -> None:
+        """Give the project answers it can learn from."""
+        keys = rank(self.store, projects.get(self.store, None, "spam"), 2)
+        given = [an_answer(key, label) for key, label in zip(keys, ("ham", "spam"), strict=True)]
+        labelling.record(self.store, self.admin, "spam", answers=given, now=NOW, lease=LEASE)
+
     def a_job(self) -> int:
         """Return the id of a job that waits."""
+        self.two_labels()
         return training.request_retrain(self.store, self.admin, "spam", mode="full", now=NOW).id
 
 
@@ -322,6 +330,7 @@ ACTS = [
         "retrain asked for",
         "spam: full",
         _spam(lambda s: training.request_retrain(s.store, s.admin, "spam", mode="full", now=NOW)),
+        Scene.two_labels,
         project="spam",
     ),
     Act(

@@ -105,7 +105,9 @@ def test_a_retrain_with_one_label_seen_names_the_other(
     thread.join()
     store.close()
     assert isinstance(done.exception, NotEnoughLabels)
-    assert str(done.exception) == "the model needs an example of: spam"
+    assert str(done.exception) == (
+        "two different labels are needed; there is 1: the model needs an example of: spam"
+    )
 
 
 def test_a_report_is_shown_and_measured_anew_on_request(loop: Rehearsal) -> None:

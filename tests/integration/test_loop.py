@@ -199,7 +199,7 @@ def test_with_one_label_seen_the_rail_names_the_other(light: Store, tmp_path: Pa
     loop.work()
     loop.answer(10, label="ham")
     (job,) = loop.work()
-    assert job.result == {"missing_labels": ["spam"]}
+    assert job.result == {"missing_labels": ["spam"], "seen_labels": ["ham"]}
     assert loop.versions() == []
     worker.Worker(light, "rehearsal").report()
     seen = progress(light, loop.admin, "texts", now=worker.utc_now())

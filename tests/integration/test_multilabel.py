@@ -412,7 +412,7 @@ def test_without_two_answers_that_differ_the_rail_says_what_is_missing(loop: Reh
     loop.work()
     assert loop.versions() == []
     words = progress(loop.store, loop.admin, "news", now=worker.utc_now()).loop_message
-    assert words == "The model needs an example of: money, sport"
+    assert words == "The model needs an example of one of: money, sport"
     free = next(claim for claim in loop.claim() if not claim.why.holdout)
     said = Answer(str(uuid.uuid4()), free.sample_key, "answer", to_text(["sport"]), free.id)
     loop.record([said])

@@ -228,7 +228,6 @@ def test_a_label_that_is_waited_for_counts_while_another_retrain_runs(
     assert not loop.versions()
     for place in range(13, 23, 2):
         say(loop, loop.admin, place, "ham")
-    training.request_retrain(store, loop.admin, "texts", mode="full", now=worker.utc_now())
     queued = training.jobs_of(store, loop.admin, "texts", kinds=("retrain",))[0]
     assert queued.state == "queued"
     say(loop, loop.admin, 0, "spam")

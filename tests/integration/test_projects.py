@@ -328,7 +328,7 @@ def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -
         job = jobs.claim(connection, worker="w", now=NOW, lease=timedelta(seconds=15))
     assert rail().loop_state == "training"
     with store.begin() as connection:
-        result = {"missing_labels": ["spam"]}
+        result = {"missing_labels": ["spam"], "seen_labels": ["ham"]}
         jobs.finish(connection, job.id, state="done", now=NOW, result=result)
     assert rail().loop_message == "The model needs an example of: spam"
 

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 import mlvajra_al
 from mlvajra_al.records import Role
 from mlvajra_al.services import members
+from mlvajra_al.store import jobs, people, projects
 from mlvajra_al.web import context, edge, limits
 from mlvajra_al.web.api import application
 from tests.integration.conftest import Web
@@ -131,8 +132,10 @@ def project(web: Web) -> str:
     """A project without a pool, and a job of an admin's in it, which is number 1."""
     admin = web.program("Owner", "admin")
     assert admin.post("/api/v1/projects", json=NEW | {"name": "spam"}).status_code == 201
-    asked = admin.post("/api/v1/projects/spam/jobs", json={"kind": "retrain"})
-    assert asked.json()["id"] == 1
+    with web.store.begin() as connection:
+        owner, made = people.by_name(connection, "Owner")[0], projects.by_name(connection, "spam")
+        asked = {"payload": {}, "now": context.now(), "person_id": owner.id}
+        assert jobs.enqueue(connection, made.id, "retrain", **asked) == 1
     return "spam"
 
 

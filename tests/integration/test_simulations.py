@@ -186,8 +186,9 @@ def test_a_simulation_makes_room_for_a_retrain_and_goes_on_later(
     now = worker.utc_now()
     with store.begin() as connection:
         claimed = jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+        early = now - timedelta(seconds=9)
+        jobs.enqueue(connection, project.id, "retrain", payload={}, now=early)
     assert claimed is not None
-    training.request_retrain(store, admin, "spam", mode="full", now=now - timedelta(seconds=9))
     tell = Tell(store, claimed, worker="w", clock=worker.utc_now, lease=worker.LEASE)
     with pytest.raises(Later):
         simulating_job.simulate(store, claimed, tell)

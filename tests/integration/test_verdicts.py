@@ -12,7 +12,7 @@ import pytest
 
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict
-from mlvajra_al.learning.comparison import COMPARISONS
+from mlvajra_al.learning.comparison import COMPARISONS, ERROR
 from mlvajra_al.records import Answer, Policy, Verdict
 from mlvajra_al.services import training, versions
 from mlvajra_al.services.jobs import evaluating
@@ -42,6 +42,15 @@ def loop(store: Store, tmp_path: Path) -> Iterator[Rehearsal]:
     yield loop
 
 
+@pytest.fixture
+def chosen(loop: Rehearsal) -> Rehearsal:
+    """The same, where somebody has chosen version 1."""
+    ask = {"reason": "", "now": worker.utc_now()}
+    versions.promote(loop.store, loop.admin, "texts", number=2, expected=1, **ask)
+    assert versions.rollback(loop.store, loop.admin, "texts", **ask) == 1
+    return loop
+
+
 def compare(loop: Rehearsal, champion: int = 1, challenger: int = 2) -> Verdict:
     asked = versions.request_evaluation(
         loop.store, loop.admin, "texts", numbers=(champion, challenger), now=worker.utc_now()
@@ -65,7 +74,45 @@ def answer_one(loop: Rehearsal, *, holdout: bool) -> None:
     loop.record([Answer(str(uuid4()), claim.sample_key, "answer", gold, claim.id)])
 
 
-def test_each_new_look_is_counted_and_a_repetition_is_not(loop: Rehearsal) -> None:
+def last(loop: Rehearsal) -> Verdict | None:
+    return versions.last_verdict(loop.store, loop.admin, "texts", champion=1, challenger=2)
+
+
+def test_a_first_champion_that_nobody_chose_is_compared_plainly_and_spends_nothing(
+    loop: Rehearsal,
+) -> None:
+    found = compare(loop)
+    assert found.p_value is not None
+    assert (found.provisional, found.alpha, found.number) == (True, ERROR, 0)
+    assert counted(loop) == []
+    assert last(loop) == found
+    other = compare(loop, 2, 1)
+    assert (other.provisional, other.alpha, other.number) == (False, 0.001, 1)
+
+
+def test_once_somebody_has_chosen_it_the_same_champion_is_compared_strictly(
+    loop: Rehearsal, request: pytest.FixtureRequest
+) -> None:
+    compare(loop)
+    request.getfixturevalue("chosen")
+    assert last(loop) is None, "what was found plainly does not hold any more"
+    strict = compare(loop)
+    assert (strict.provisional, strict.alpha, strict.number) == (False, 0.001, 1)
+    assert last(loop) == strict
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_champion_that_was_chosen_while_it_was_compared_is_compared_again(
+    loop: Rehearsal, request: pytest.FixtureRequest
+) -> None:
+    plainly = compare(loop)
+    request.getfixturevalue("chosen")
+    with pytest.raises(Conflict, match="compare again"), loop.store.begin() as connection:
+        evaluating.counted(connection, loop.project, Holdout((), (0, 0, 0), 0), plainly, now=NOW)
+
+
+def test_each_new_look_is_counted_and_a_repetition_is_not(chosen: Rehearsal) -> None:
+    loop = chosen
     first = compare(loop)
     assert first.p_value is not None and first.number == 1
     assert compare(loop) == first
@@ -80,14 +127,16 @@ def test_each_new_look_is_counted_and_a_repetition_is_not(loop: Rehearsal) -> No
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_answer_that_is_not_held_out_makes_no_new_look(loop: Rehearsal) -> None:
+def test_an_answer_that_is_not_held_out_makes_no_new_look(chosen: Rehearsal) -> None:
+    loop = chosen
     first = compare(loop)
     answer_one(loop, holdout=False)
     assert compare(loop) == first
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_after_fifty_comparisons_a_person_decides(loop: Rehearsal) -> None:
+def test_after_fifty_comparisons_a_person_decides(chosen: Rehearsal) -> None:
+    loop = chosen
     spent = replace(compare(loop), number=COMPARISONS)
     with loop.store.begin() as connection:
         verdicts.add(connection, loop.project.id, spent, holdout="another", now=NOW)
@@ -104,7 +153,8 @@ def asked_again(loop: Rehearsal) -> tuple[Holdout, Verdict]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_of_two_counted_at_once_the_later_takes_the_next_number(loop: Rehearsal) -> None:
+def test_of_two_counted_at_once_the_later_takes_the_next_number(chosen: Rehearsal) -> None:
+    loop = chosen
     holdout, verdict = asked_again(loop)
     with loop.store.begin() as connection:
         verdicts.add(connection, loop.project.id, verdict, holdout="another", now=NOW)
@@ -115,8 +165,9 @@ def test_of_two_counted_at_once_the_later_takes_the_next_number(loop: Rehearsal)
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_look_that_comes_too_late_to_spend_anything_is_asked_for_again(
-    loop: Rehearsal,
+    chosen: Rehearsal,
 ) -> None:
+    loop = chosen
     holdout, verdict = asked_again(loop)
     last = replace(verdict, number=COMPARISONS)
     with loop.store.begin() as connection:
@@ -140,7 +191,8 @@ def test_too_few_labels_to_say_spend_nothing(store: Store, tmp_path: Path) -> No
     assert counted(loop) == []
 
 
-def test_a_comparison_that_was_cancelled_is_not_counted(loop: Rehearsal) -> None:
+def test_a_comparison_that_was_cancelled_is_not_counted(chosen: Rehearsal) -> None:
+    loop = chosen
     now = worker.utc_now()
     asked = versions.request_evaluation(loop.store, loop.admin, "texts", numbers=(1, 2), now=now)
     with loop.store.begin() as connection:

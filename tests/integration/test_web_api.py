@@ -317,6 +317,12 @@ def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Cl
 def test_an_admin_asks_for_a_retrain_and_sees_and_cancels_the_job(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:
+    refused = admin.post(f"{P}/jobs", json={"kind": "retrain", "mode": "full"})
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "NotEnoughLabels")
+    assert "two different labels are needed; there are 0" in refused.json()["error"]["message"]
+    assert admin.get(f"{P}/jobs").json()[0]["kind"] != "retrain", "nothing was queued"
+
+    _label(annotator, *("ham", "spam") * 9)
     asked = admin.post(f"{P}/jobs", json={"kind": "retrain", "mode": "full"})
     assert asked.status_code == 202
     job = asked.json()
@@ -361,11 +367,17 @@ def _retrain(web: Web, admin: httpx.Client, annotator: httpx.Client) -> str:
     str
         The key of a sample that was answered.
     """
-    for label in ("ham", "spam") * 9:
-        [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
-        annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
+    answered = _label(annotator, *("ham", "spam") * 9)
     admin.post(f"{P}/jobs", json={"kind": "retrain"})
     work(web)
+    return answered
+
+
+def _label(annotator: httpx.Client, *labels: str) -> str:
+    """Answer one sample after the other and return the key of the last."""
+    for label in labels:
+        [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+        annotator.post(f"{P}/annotations", json=[_answer(claim, label)])
     return str(claim["sample_key"])
 
 

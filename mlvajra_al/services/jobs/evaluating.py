@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -17,12 +17,27 @@ from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import fingerprint, gold
+from mlvajra_al.services.versions import is_provisional
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import projects, verdicts, versions
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
 
 Answers = dict[int, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """Which comparison of a project one is, and how much error it may make."""
+
+    number: int
+    """0 where the champion is provisional."""
+    alpha: float
+
+    @property
+    def provisional(self) -> bool:
+        """Whether nobody has chosen the champion."""
+        return self.number == 0
 
 
 def evaluate(store: Store, job: Job, tell: Tell) -> Result:
@@ -34,14 +49,14 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
         held = gold(connection, project, until_seq=project.last_seq)[1]
         tally = events.holdout_tally(connection, project.id)
         scorers = {n: scoring.scorer(store.home, connection, project, n) for n in numbers}
-        count = verdicts.next_number(connection, project.id)
+        stake = staked(connection, project, numbers[0])
     holdout = Holdout(tuple(held), tally, project.last_seq)
     answers: Answers = {}
     for place, number in enumerate(numbers):
         tell(0.1 + 0.8 * place / len(numbers), f"Evaluating version {number}")
         answers[number] = scorers[number].at(pool, holdout.positions)
     measured = {n: holdout.evaluate(answers[n], project) for n in numbers}
-    found = compare(project, holdout, answers, number=count) if len(numbers) == 2 else None
+    found = compare(project, holdout, answers, stake=stake) if len(numbers) == 2 else None
 
     def operation(connection: Connection) -> Result:
         tell.check(connection)
@@ -56,27 +71,43 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
     return store.write(operation)
 
 
+def staked(connection: Connection, project: Project, champion: int) -> Stake:
+    """Return what a comparison with a version may spend now."""
+    moves = versions.promotions(connection, project.id)
+    if is_provisional(moves, champion):
+        return Stake(0, evaluation.allowed(0, chosen=False))
+    number = verdicts.next_number(connection, project.id)
+    return Stake(number, evaluation.allowed(number, chosen=True))
+
+
 def counted(
     connection: Connection, project: Project, holdout: Holdout, found: Verdict, *, now: datetime
 ) -> Verdict:
-    """Count a comparison; what was compared on the same answers before is said again."""
+    """Count a comparison; what was compared on the same answers before is said again.
+
+    One with a provisional champion spends nothing and is not counted.
+    """
     if found.p_value is None:
         return found
     versions.lock(connection, project.id)
+    stake = staked(connection, project, found.champion)
+    if stake.provisional != found.provisional:
+        raise Conflict("the champion was moved meanwhile; compare again")
+    if stake.provisional:
+        return found
     labels = fingerprint(holdout.gold)
     pair = (found.champion, found.challenger)
     known = verdicts.find(connection, project.id, pair, holdout=labels)
     if known is not None:
         return known
-    number = verdicts.next_number(connection, project.id)
-    if evaluation.spending(number) != evaluation.spending(found.number):
+    if stake.alpha != found.alpha:
         raise Conflict("other comparisons of this project were counted meanwhile; compare again")
-    counted = replace(found, number=number)
+    counted = replace(found, number=stake.number)
     verdicts.add(connection, project.id, counted, holdout=labels, now=now)
     return counted
 
 
-def compare(project: Project, holdout: Holdout, answers: Answers, *, number: int) -> Verdict:
+def compare(project: Project, holdout: Holdout, answers: Answers, *, stake: Stake) -> Verdict:
     """Compare the answers of two versions on the same samples, champion first."""
     champion, challenger = answers
     decide = partial(evaluation.compare, holdout.truth)
@@ -87,8 +118,8 @@ def compare(project: Project, holdout: Holdout, answers: Answers, *, number: int
         answers[challenger],
         scoring.label_names(project),
         rng=np.random.default_rng([project.seed, holdout.seq]),
-        alpha=evaluation.spending(number),
+        alpha=stake.alpha,
         champion=champion,
         challenger=challenger,
     )
-    return replace(found, number=number)
+    return replace(found, number=stake.number, provisional=stake.provisional)

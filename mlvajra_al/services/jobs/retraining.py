@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.errors import Damaged
+from mlvajra_al.errors import Damaged, NotEnoughLabels
 from mlvajra_al.learning import fanning, multilabel, persistence, quality, strategies
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.records import (
@@ -40,9 +40,9 @@ from mlvajra_al.services.jobs.engine import Done
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.scoring import Scorer
-from mlvajra_al.services.jobs.snapshots import Snapshot, missing_labels, nothing_new, snapshot
+from mlvajra_al.services.jobs.snapshots import Snapshot, nothing_new, snapshot
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.services.resolving import fingerprint
+from mlvajra_al.services.resolving import fingerprint, require_two
 from mlvajra_al.services.versions import explanation_name
 from mlvajra_al.store import advice, artefacts, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
@@ -79,9 +79,10 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     tell(0.01, "Reading the labels")
     with store.read() as connection:
         seen = snapshot(store, connection, job.project_id)
-    missing = missing_labels(seen)
-    if missing:
-        return _look_elsewhere(store, seen, missing, tell=tell)
+    try:
+        require_two(seen.project, seen.gold)
+    except NotEnoughLabels as error:
+        return _look_elsewhere(store, seen, error, tell=tell)
     prepared = revising.ready(
         store, seen.project, seen.pool, revision=seen.past.revision, tell=tell
     )
@@ -100,9 +101,9 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     return write(store, seen, prepared, thought=thought, plan=(job, fit), tell=tell)
 
 
-def _look_elsewhere(store: Store, seen: Snapshot, missing: list[str], *, tell: Tell) -> Result:
+def _look_elsewhere(store: Store, seen: Snapshot, why: NotEnoughLabels, *, tell: Tell) -> Result:
     """Ask for what is unlike the one label that all answers so far have; there is no fit yet."""
-    result: Result = {"missing_labels": missing}
+    result: Result = {"missing_labels": list(why.missing), "seen_labels": list(why.seen)}
     project, past = seen.project, seen.past
     if not seen.gold or past.versions or past.revision is None:
         return result

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.records import Advice, Gold, Project, Version
-from mlvajra_al.services.jobs import scoring
 from mlvajra_al.services.jobs.lineage import Past
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.labelling import project_pool
@@ -72,16 +71,6 @@ def _left(connection: Connection, project: Project, pool: Pool) -> int:
     left = ~pool.holdout(project.holdout_threshold)
     left[events.settled(connection, project.id, overlap=project.policy.overlap)] = False
     return int(left.sum())
-
-
-def missing_labels(seen: Snapshot) -> list[str]:
-    """Return the labels that are waited for while all answers are the same."""
-    said = {item.label for item in seen.gold}
-    if len(said) > 1:
-        return []
-    known = {name for answer in said for name in seen.project.names_in(answer)}
-    names = scoring.label_names(seen.project)
-    return [name for name in names if name not in known] or list(names)
 
 
 def nothing_new(seen: Snapshot, newest: Version) -> bool:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import Doubt, Examination
+from mlvajra_al.records import Doubt, Examination, Version
 from mlvajra_al.web.widgets import interval_of, plain, plural, value_of
 
-NOT_YET = "Labels are looked at with each version, from 50 labels on."
+FEWEST = 50
+"""So many labels a version has to have learnt from; a test holds it to what the engine asks for."""
+NOT_YET = (
+    f"Labels are looked at after each version that has learnt from at least {FEWEST} of them; "
+    "answers about held out samples do not count, they measure."
+)
 ALPHA = (
     "1 where everybody says the same, 0 where they agree as by chance. Second opinions and "
     "reviewers' decisions do not count: the ones are asked about hard cases, the others have seen "
@@ -24,11 +29,11 @@ def doubt_line(doubt: Doubt, *, given: str, likely: str) -> None:
     )
 
 
-def agreement_box(found: Examination | None) -> None:
-    """Draw what the last examination found."""
+def agreement_box(found: Examination | None, newest: Version | None) -> None:
+    """Draw what the last examination found, or what it waits for."""
     with st.expander("How people agree, and what was checked"):
         if found is None:
-            st.caption(NOT_YET)
+            st.caption(f"{NOT_YET} {so_far(newest)}")
             return
         st.caption(plain(_checked(found)))
         alpha = found.agreement.alpha
@@ -53,6 +58,16 @@ def agreement_box(found: Examination | None) -> None:
                 hide_index=True,
                 width="stretch",
             )
+
+
+def so_far(newest: Version | None) -> str:
+    """Say how far the newest version is from what an examination asks for."""
+    if newest is None:
+        return "There is no version yet."
+    learnt = plural(newest.n_labels, "label")
+    if newest.n_labels < FEWEST:
+        return f"The newest, version {newest.number}, has learnt from {learnt}."
+    return f"Version {newest.number} has learnt from {learnt}: the look at them is still to come."
 
 
 def _checked(found: Examination) -> str:

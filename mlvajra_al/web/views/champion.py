@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import Person, Project
-from mlvajra_al.services import overview, versions
+from mlvajra_al.services import versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.auth import dialog
 from mlvajra_al.web.context import now, store
@@ -16,13 +16,12 @@ from mlvajra_al.web.widgets import act, clock, empty, flash
 @dialog("Promote a version", "admin")
 def promote(person: Person, project: Project, to: int) -> None:
     """Ask before the champion moves."""
-    count = overview.annotation_count(store(), person, project.name)
     now_is = f"version {project.champion}" if project.champion else "no version"
     st.markdown(
         f"**Version {to}** becomes the champion in place of {now_is}. From then on predictions, "
         "*try it* and the API answer with it. What is asked next does not change."
     )
-    st.caption(f"No label is touched: {count:,} annotations before, {count:,} after.")
+    st.caption("No label is changed.")
     reason = st.text_input("Why", placeholder="For the record", max_chars=300)
     if st.button("Promote", type="primary", key="promote-yes", width="stretch"):
         done = act(
@@ -38,21 +37,17 @@ def promote(person: Person, project: Project, to: int) -> None:
             ),
         )
         if done:
-            flash(f"Version {to} is the champion now.")
+            flash(f"Version {to} is the champion now. No label was changed.")
 
 
 @dialog("Roll back", "admin")
 def roll_back(person: Person, project: Project, to: int) -> None:
     """Ask before the champion goes back."""
-    before = overview.annotation_count(store(), person, project.name)
     st.markdown(
         f"**Version {to}** becomes the champion again in place of version {project.champion}. "
         "Version, reports and explanations of both stay."
     )
-    st.caption(
-        f"No label is touched: there are {before:,} annotations, and there will be {before:,}. "
-        "The next retrain is a full fit on all of them."
-    )
+    st.caption("No label is changed; the next retrain is a full fit on all of them.")
     reason = st.text_input("Why", placeholder="For the record", max_chars=300)
     if st.button("Roll back", type="primary", key="rollback-yes", width="stretch"):
         done = act(
@@ -67,11 +62,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
             ),
         )
         if done:
-            after = overview.annotation_count(store(), person, project.name)
-            flash(
-                f"Version {to} is the champion again. Annotations before: {before:,}, "
-                f"after: {after:,}."
-            )
+            flash(f"Version {to} is the champion again. No label was changed.")
 
 
 def actions(person: Person, project: Project, chosen: VersionRow) -> None:

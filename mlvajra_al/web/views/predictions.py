@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import streamlit as st
 
 from mlvajra_al.records import Person, Project
-from mlvajra_al.services import overview, predicting, training
+from mlvajra_al.services import overview, predicting, training, versions
+from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.views.newest import newer
 from mlvajra_al.web.watching import await_job, job_words, watched
-from mlvajra_al.web.widgets import FORMATS, act, ago, plain, shorten
+from mlvajra_al.web.widgets import FORMATS, act, ago, plain, plural, shorten
 
 WRITTEN: tuple[predicting.Format, ...] = get_args(predicting.Format)
 
@@ -22,6 +24,7 @@ def predictions(person: Person, project: Project) -> None:
     with st.container(border=True):
         st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
         place = f"predict:{project.id}"
+        version = who_answers(versions.listed(store(), person, project.name))
         kind = st.segmented_control(
             "As", WRITTEN, format_func=FORMATS.__getitem__, default="csv",
             required=True, key="predict-format",
@@ -34,7 +37,7 @@ def predictions(person: Person, project: Project) -> None:
                     store(),
                     person,
                     project.name,
-                    question=predicting.Question(file_format=kind, **what),
+                    question=predicting.Question(version=version, file_format=kind, **what),
                     now=now(),
                 ),
             )
@@ -49,6 +52,26 @@ def predictions(person: Person, project: Project) -> None:
             clear_upload(f"predict:{project.id}")
         watched(place, done="The predictions are ready")
         ready(person, project)
+
+
+def who_answers(rows: Sequence[VersionRow]) -> int | None:
+    """Draw the choice between the champion and a newer version; None leaves it to the service."""
+    newest = newer(rows)
+    if newest is None:
+        return None
+    champion = next(row.version for row in rows if row.is_champion)
+    newer_one = newest.version
+    names = {
+        champion.number: f"The champion, version {champion.number} "
+        f"({plural(champion.n_labels, 'label')})",
+        newer_one.number: f"The newest, version {newer_one.number} "
+        f"({plural(newer_one.n_labels, 'label')})",
+    }
+    chosen: int = st.segmented_control(
+        "Who answers", list(names), format_func=names.__getitem__, default=champion.number,
+        required=True, key=f"predict-version:{newer_one.project_id}:{champion.number}",
+    )  # fmt: skip
+    return chosen
 
 
 def ready(person: Person, project: Project) -> None:

@@ -9,6 +9,16 @@ from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.widgets import interval_of, measure_words, plain, side_by_side
 
+HOW_STRICTLY = (
+    "Judged strictly, to protect the champion somebody chose: over fifty retrains of a project, at "
+    "most one in twenty projects ever promotes a version that is no better."
+)
+HOW_PLAINLY = (
+    "The champion is provisional: it was the first there was, and nobody has chosen it. A version "
+    "whose lead would come about by luck at most once in twenty times is called better; once you "
+    "have promoted one, it takes stricter proof to replace it."
+)
+
 
 def verdict_view(verdict: Verdict) -> None:
     """Draw a verdict: words, the pairs, the difference with its interval."""
@@ -17,10 +27,7 @@ def verdict_view(verdict: Verdict) -> None:
         st.success(plain(words), icon=":material/trending_up:")
     else:
         st.info(plain(words), icon=":material/balance:")
-    st.caption(
-        "Judged strictly: over fifty retrains of a project, at most one in twenty projects ever "
-        "promotes a version that is no better."
-    )
+    st.caption(HOW_PLAINLY if verdict.provisional else HOW_STRICTLY)
     closer = "Version {} has fewer labels wrong" if verdict.nearer else "Only version {} right"
     left, right = side_by_side(2, at_least=300)
     with left, st.container(border=True, height="stretch"):
@@ -33,7 +40,7 @@ def verdict_view(verdict: Verdict) -> None:
                 ),
                 closer.format(verdict.champion): str(verdict.only_champion_right),
                 closer.format(verdict.challenger): str(verdict.only_challenger_right),
-                "Chance of such a lead by luck alone": figure_of(verdict.p_value),
+                "Chance of such a lead by luck alone": luck(verdict),
             },
             border="horizontal",
             alt="Paired comparison",
@@ -46,6 +53,13 @@ def verdict_view(verdict: Verdict) -> None:
             st.markdown(f"### {verdict.difference.value:+.3f}")
             st.caption(plain(interval_of(verdict.difference)))
             look.show(reports.difference(verdict.difference), key="difference", alt="Difference")
+
+
+def luck(verdict: Verdict) -> str:
+    """Return how likely the lead is luck, and how likely it may be."""
+    if verdict.p_value is None or not verdict.alpha:
+        return figure_of(verdict.p_value)
+    return f"{figure_of(verdict.p_value)}; {verdict.alpha:.3f} or less needed"
 
 
 def figure_of(value: float | None) -> str:

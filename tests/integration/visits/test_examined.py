@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mlvajra_al.learning.quality import FEWEST as ASKED_FOR
 from mlvajra_al.records import (
     Agreement,
     Doubt,
@@ -18,7 +19,8 @@ from mlvajra_al.records import (
 from mlvajra_al.store import doubts
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_person
+from mlvajra_al.web.views.agreement import FEWEST
+from tests.factories import a_person, a_version
 from tests.integration.visits.visiting import Visitor, current, press, say, words
 
 KNOWN = Measure("Krippendorff's alpha", 0.812, 0.7, 0.9, 40, "")
@@ -149,6 +151,18 @@ def test_why_nothing_was_checked_is_said(
 
 
 def test_before_the_first_look_it_says_when_that_comes(
-    visitor: Callable[..., Visitor], project: Project
+    store: Store, visitor: Callable[..., Visitor], project: Project
 ) -> None:
-    assert "from 50 labels on" in words(visitor("reviewer").opens("review"))
+    reviewer = visitor("reviewer")
+    waits = "after each version that has learnt from at least 50 of them"
+    said = words(reviewer.opens("review"))
+    assert waits in said and "There is no version yet." in said
+    a_version(store, project, labels=45)
+    assert "The newest, version 1, has learnt from 45 labels." in words(reviewer.opens("review"))
+    a_version(store, project, 2, labels=62)
+    said = words(reviewer.opens("review"))
+    assert "Version 2 has learnt from 62 labels: the look at them is still to come." in said
+
+
+def test_the_page_says_how_many_labels_the_engine_asks_for() -> None:
+    assert FEWEST == ASKED_FOR

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Policy, Project, Role
-from mlvajra_al.store import damage, jobs
+from mlvajra_al.store import damage, jobs, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_project, rank
-from tests.integration.visits.visiting import Visitor, say, words
+from tests.factories import a_project, a_report, a_version, rank
+from tests.integration.visits.visiting import Visitor, press, say, words
 
 
 def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
@@ -83,6 +84,48 @@ def test_flagged_samples_are_offered_to_those_who_may_review(
     page = someone.opens("home")
     links = [link.proto.label for link in page.get("page_link")]
     assert ("1 flagged sample to review" in links) == sees
+
+
+def weighed(store: Store, project: Project, admin: Visitor, *values: float | None) -> AppTest:
+    """Return the home of a project whose first version is champion, measured and not measured."""
+    for number, value in enumerate(values, start=1):
+        a_version(store, project, number)
+        a_report(store, project, number, value=value)
+    with store.begin() as connection:
+        move = {"expected": None, "to": 1, "person_id": None, "reason": "provisional"}
+        versions.move_champion(connection, project.id, **move, now=now())
+    return admin.opens("home")
+
+
+def metrics(page: AppTest) -> list[tuple[str, str]]:
+    return [(item.label.replace("\\", ""), item.value) for item in page.metric]
+
+
+def test_a_newer_version_that_looks_better_stands_beside_the_champion_with_a_way_to_promote_it(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = weighed(store, project, admin, 0.0, 0.941)
+    assert metrics(page) == [("F1 (spam)", "0.000"), ("F1 (spam)", "0.941")]
+    assert "**Champion**\n**Newest**" in words(page)
+    page = press(page, "Compare and promote")
+    assert [box.value for box in page.main.selectbox] == [1, 2], "champion and challenger"
+
+
+@pytest.mark.parametrize(("newest", "shown"), [(0.7, 2), (None, 1)])
+def test_a_newer_version_that_does_not_look_better_is_not_offered(
+    store: Store, admin: Visitor, project: Project, newest: float | None, shown: int
+) -> None:
+    page = weighed(store, project, admin, 0.8, newest)
+    assert len(metrics(page)) == shown
+    assert "Compare and promote" not in words(page)
+
+
+def test_who_may_not_promote_is_not_sent_there(
+    store: Store, admin: Visitor, project: Project, visitor: Callable[..., Visitor]
+) -> None:
+    weighed(store, project, admin, 0.0, 0.941)
+    page = visitor("annotator").opens("home")
+    assert len(metrics(page)) == 2 and "Compare and promote" not in words(page)
 
 
 @pytest.mark.parametrize("name", ["home", "versions", "train"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Project
+from mlvajra_al.records import Project, Ranked, Why
 from mlvajra_al.services import training, versions
+from mlvajra_al.store import ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_version
+from tests.factories import a_person, a_report, a_version
 from tests.integration.visits.visiting import Visitor, press, say, words
 
 
@@ -35,6 +36,89 @@ def test_the_buttons_that_move_the_champion_say_to_which_version(
 
 def buttons(page: AppTest) -> list[tuple[str, bool]]:
     return [(b.label, b.disabled) for b in page.button if b.key in ("promote", "rollback")]
+
+
+def test_versions_are_listed_with_how_many_holdout_labels_each_was_measured_with(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    for number in (1, 2, 3, 4):
+        a_version(store, project, number)
+    a_report(store, project, 1, value=None, n=9)
+    a_report(store, project, 2, value=None, n=12)
+    a_report(store, project, 3, value=0.9, n=11)
+    hold_out(store, project, 12)
+    page = admin.opens("versions")
+    rows = page.dataframe[0].value[["measure", "95% interval", "Held out"]].to_numpy().tolist()
+    assert rows == [
+        ["none yet", "not measured yet", 0],
+        ["0.900", "0.800 to 0.950", 11],
+        ["too few to say", "too few: 11 more samples", 12],
+        ["too few to say", "too few then; measure again", 9],
+    ]
+    assert "12 holdout samples answered until now." in words(page)
+
+
+def hold_out(store: Store, project: Project, count: int) -> None:
+    """Answer samples of the holdout."""
+    ranked = [
+        Ranked(f"p{place}", place, Why("random", None, place, None, None, holdout=True))
+        for place in range(count)
+    ]
+    with store.begin() as connection:
+        ranking.replace(connection, project.id, ranked, overlap=1, now=now())
+    someone = a_person(store, "Eve")
+    for place in range(count):
+        say(store, someone, f"p{place}", "ham")
+
+
+def two_versions(store: Store, admin: Visitor, project: Project) -> None:
+    """Make two versions of which the first is champion."""
+    a_version(store, project, labels=17)
+    a_version(store, project, 2, labels=120)
+    versions.promote(store, admin.person, "spam", number=1, expected=None, reason="", now=now())
+
+
+def test_an_explanation_says_which_version_speaks_and_one_click_asks_the_newest(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    page = admin.opens("explain")
+    said = "You are looking at the champion, version 1 (17 labels); version 2 (120 labels)"
+    assert f"{said} is newer." in words(page)
+    page = press(page, "Switch to version 2")
+    assert page.main.selectbox[0].value == 2
+    assert "is newer" not in words(page)
+
+
+def test_of_two_versions_one_chooses_who_predicts(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    page = admin.opens("data", **{"data-tab": ":material/download: Export"})
+    who = page.segmented_control(f"predict-version:{project.id}:1")
+    champion, newest = "The champion, version 1 (17 labels)", "The newest, version 2 (120 labels)"
+    assert who.options == [champion, newest]
+    who.set_value(2).run()
+    press(page, "Predict the whole pool")
+    [job] = training.jobs_of(store, None, "spam", kinds=("predict",))
+    assert job.payload["version"] == 2
+
+
+def test_who_moves_the_champion_reads_that_no_label_is_changed(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    assert "No label is changed." in words(press(admin.opens("versions"), "Promote version 2"))
+    versions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
+    page = press(admin.opens("versions"), "Roll back to version 1")
+    assert "No label is changed; the next retrain is a full fit on all of them." in words(page)
+
+
+def test_a_way_to_retrain_has_one_name(store: Store, admin: Visitor, project: Project) -> None:
+    a_version(store, project, mode="warm_start")
+    [mode] = admin.opens("versions").dataframe[0].value["Mode"]
+    train = admin.opens("train")
+    assert mode == train.segmented_control("mode").options[0].lower() == "incremental"
 
 
 def test_an_explanation_that_is_missing_is_asked_for_once(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
@@ -11,7 +12,7 @@ from mlvajra_al.records import Policy, Project
 from mlvajra_al.services import training
 from mlvajra_al.store.database import Store
 from tests.factories import a_project
-from tests.integration.visits.visiting import Visitor, of_now, press, words
+from tests.integration.visits.visiting import Visitor, of_now, press, say, words
 
 SETTINGS = {"train-tab": ":material/tune: Settings"}
 
@@ -72,9 +73,32 @@ def test_a_recipe_that_is_saved_unchanged_changes_nothing(
     assert training.jobs_of(store, None, "spam") == ()
 
 
+def start(page: AppTest) -> Button:
+    return next(button for button in page.button if button.label == "Start")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ([], "there are 0: the model needs examples of at least two labels."),
+        (["ham"], "there is 1: the model needs an example of: spam."),
+    ],
+)
+def test_a_retrain_without_two_labels_cannot_be_started_and_the_page_says_why(
+    store: Store, admin: Visitor, project: Project, said: list[str], why: str
+) -> None:
+    for place, label in enumerate(said):
+        say(store, admin.person, f"p{place}", label)
+    page = admin.opens("train")
+    assert start(page).disabled
+    assert f"Two different labels are needed; {why}" in words(page)
+
+
 def test_a_retrain_is_queued_shown_as_waiting_and_cancelled(
     store: Store, admin: Visitor, project: Project
 ) -> None:
+    say(store, admin.person, "p0", "ham")
+    say(store, admin.person, "p1", "spam")
     page = press(admin.opens("train"), "Start")
     assert [job.state for job in training.jobs_of(store, None, "spam")] == ["queued"]
     assert "The worker is not running, so these wait." in words(page)

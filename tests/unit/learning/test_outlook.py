@@ -7,6 +7,7 @@ import pytest
 
 from mlvajra_al.learning import estimating, forecasting
 from mlvajra_al.learning.estimating import Told, estimate_f1, estimate_micro_f1
+from mlvajra_al.learning.evaluation import evaluate
 from mlvajra_al.learning.forecasting import Judged, forecast, missing
 
 WRONG = (60, 30, 20, 15, 12)
@@ -40,6 +41,19 @@ def test_so_many_samples_are_needed_not_so_many_answers() -> None:
     judged = Judged((20, 40, 60, 80), np.zeros((4, 30), dtype=np.intp), few, each=3)
     assert missing(judged, ["a", "b", "c"]) == "the holdout needs 10 more samples"
     assert missing(_judged(2), ["a", "b"]) == ""
+
+
+@pytest.mark.parametrize(("hams", "name"), [(3, "ham"), (30, "spam"), (16, "spam")])
+def test_the_estimate_is_of_the_label_that_the_report_measures(hams: int, name: str) -> None:
+    labels = ["ham", "spam"]
+    truth = np.repeat([0, 1], [hams, 16])
+    unsure = np.full((len(truth), 2), 0.5)
+    many_hams = np.array([[0.9, 0.1]] * 80 + [[0.2, 0.8]] * 20)
+    rng = np.random.default_rng(0)
+    report = evaluate(np.array(labels)[truth], unsure, labels, rng=rng)
+    estimate = estimate_f1(many_hams, labels, known=Told(unsure, truth), rng=rng)
+    assert report.headline.name == f"F1 ({name})"
+    assert estimate.name == f"estimated {report.headline.name}"
 
 
 def test_estimates_of_copies_of_a_label_are_those_of_the_label() -> None:

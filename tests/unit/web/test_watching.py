@@ -45,8 +45,12 @@ def test_every_kind_and_state_of_a_job_has_a_word() -> None:
         ({"state": "failed", "error": "the file is gone"}, "The file is gone."),
         ({"state": "failed"}, "It failed without a word; see the worker's log."),
         (
-            {"state": "done", "result": {"missing_labels": ["spam", "news"]}},
-            "No fit yet: the model needs an example of spam, news.",
+            {"state": "done", "result": {"missing_labels": ["spam"], "seen_labels": ["ham"]}},
+            "No fit yet: the model needs an example of: spam.",
+        ),
+        (
+            {"state": "done", "result": {"missing_labels": ["ham", "spam"]}},
+            "No fit yet: the model needs examples of at least two labels.",
         ),
         ({"state": "done", "result": {"version": 3}}, "Version 3."),
         (

@@ -1,0 +1,72 @@
+"""The newest version beside the champion: which of them one looks at, and how to weigh them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mlvajra_al.records import Measure
+from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.widgets import PAGES, interval_of, plain, plural, value_of
+
+COMPARE_TAB = ":material/compare_arrows: Compare"
+
+
+def headline(row: VersionRow) -> Measure | None:
+    """Return a version's headline measure; None where it was never measured."""
+    return row.report.evaluation.headline if row.report else None
+
+
+def newer(rows: Sequence[VersionRow]) -> VersionRow | None:
+    """Return the newest version if the champion is an older one."""
+    older = any(row.is_champion for row in rows) and not rows[-1].is_champion
+    return rows[-1] if older else None
+
+
+def looks_better(rows: Sequence[VersionRow]) -> bool:
+    """Tell whether the newest version's number is above the champion's; it proves nothing yet."""
+    newest, champion = newer(rows), next((row for row in rows if row.is_champion), None)
+    if newest is None or champion is None:
+        return False
+    found, known = headline(newest), headline(champion)
+    if found is None or known is None or found.value is None or known.value is None:
+        return False
+    return found.name == known.name and found.value > known.value
+
+
+def compare_button(words: str, *, key: str) -> None:
+    """Draw the way to the comparison of the champion with the newest version."""
+    if st.button(words, icon=":material/compare_arrows:", key=key):
+        st.session_state["versions-tab"] = COMPARE_TAB
+        st.switch_page(PAGES / "versions.py")
+
+
+def looking_at(rows: Sequence[VersionRow], number: int) -> str:
+    """Say which version one looks at while a newer one exists; nothing while none does."""
+    row = next(row for row in rows if row.version.number == number)
+    if row is rows[-1]:
+        return ""
+    this, newest = row.version, rows[-1].version
+    who = f"the champion, version {number}" if row.is_champion else f"version {number}"
+    return (
+        f"You are looking at {who} ({plural(this.n_labels, 'label')}); version {newest.number} "
+        f"({plural(newest.n_labels, 'label')}) is newer."
+    )
+
+
+def standing(row: VersionRow, title: str) -> None:
+    """Draw a version's headline measure with what it rests on."""
+    measure = headline(row)
+    labels = f"Version {row.version.number}, learnt from {plural(row.version.n_labels, 'label')}"
+    st.markdown(f"**{title}**")
+    if measure is None:
+        st.caption("Not measured yet: there are no holdout answers.")
+    elif measure.value is None:
+        st.caption(plain(measure.name))
+        st.markdown("**Too few to say**")
+        st.caption(plain(measure.note.removeprefix("too few to say: ")))
+    else:
+        st.metric(plain(measure.name), value_of(measure))
+        st.caption(f"95% interval {interval_of(measure)}, {plural(measure.n, 'holdout answer')}")
+    st.caption(labels)
