@@ -11,7 +11,7 @@ from mlvajra_al.store import damage, jobs
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import a_project, rank
-from tests.integration.visits.visiting import Visitor, say, words
+from tests.integration.visits.visiting import Visitor, links, say, words
 
 
 def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
@@ -81,8 +81,7 @@ def test_flagged_samples_are_offered_to_those_who_may_review(
     someone = visitor(role)
     say(store, someone.person, "p0", None, action="flag")
     page = someone.opens("home")
-    links = [link.proto.label for link in page.get("page_link")]
-    assert ("1 flagged sample to review" in links) == sees
+    assert ("1 flagged sample to review" in links(page)) == sees
 
 
 @pytest.mark.parametrize("name", ["home", "versions", "train"])
