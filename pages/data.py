@@ -185,10 +185,10 @@ def archive_view(person: Person, project: Project) -> None:
     )
     sure = st.checkbox(f"Yes, archive {plain(project.name)}", key=f"sure:{project.id}")
     if st.button("Archive", disabled=not sure, icon=":material/archive:") and act(
-        "",
+        f"{plain(project.name)} is archived",
         lambda: projects.set_archived(store(), person, project.name, archived=True, now=now()),
     ):
-        flash(f"{project.name} is archived.")
+        st.rerun()  # and say that it is, where it was
     archived(person)
 
 

@@ -49,6 +49,7 @@ def export(
     """Write gold labels or the full annotation history, in bounded memory."""
     from mlvajra_al.services import exporting
 
+    tally = exporting.Tally()
     with opened() as store:
         pieces = exporting.export(
             store,
@@ -57,11 +58,14 @@ def export(
             what=what.value,
             file_format=file_format.value,
             now=now(),
+            tally=tally,
         )
         if out == "-":
             write_out(pieces)
         else:
             write_file(pieces, Path(out))
+            rows = f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}"
+            sys.stderr.write(f"{out}: {rows}, the {what.value} of {project}\n")
 
 
 def write_out(pieces: Iterator[bytes]) -> None:

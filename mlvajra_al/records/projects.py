@@ -28,7 +28,8 @@ class Column:
 class Schema:
     """What was found in a source, before anything is imported.
 
-    `key` is a column whose values name samples; without one, content names them.
+    `key` is a column whose values name samples; without one, content names them. `answer` and
+    `title` are columns that look like what is asked, and like what a sample is called.
     """
 
     columns: tuple[Column, ...]
@@ -36,6 +37,8 @@ class Schema:
     rows: int | None
     preview: tuple[dict[str, Any], ...]
     format: str
+    answer: str | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

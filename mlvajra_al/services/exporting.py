@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -61,6 +62,13 @@ HISTORY_SCHEMA = pa.schema(
 )
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many rows of an export have been written so far."""
+
+    rows: int = 0
+
+
 def export(
     store: Store,
     person: Person,
@@ -69,12 +77,14 @@ def export(
     what: What,
     file_format: Format,
     now: datetime,
+    tally: Tally | None = None,
 ) -> Iterator[bytes]:
     """Return the bytes of an export, piece by piece, as everything stands now.
 
     Labels carry who answered (several names where several agree), when, how the label was
     resolved, and the columns of their sample; one of these that bears the name of one of ours
-    is called ``sample.NAME``. Only in CSV are texts that look like formulas escaped.
+    is called ``sample.NAME``. Only in CSV are texts that look like formulas escaped. The rows are
+    counted in `tally` as they are taken.
 
     Raises
     ------
@@ -107,7 +117,13 @@ def export(
         schema, pages = _labels_schema(project, pool), _labels(store, project, pool)
     else:
         schema, pages = _ours(HISTORY_SCHEMA, project), _history(store, project)
-    return FORMATS[file_format](schema, pages)
+    return FORMATS[file_format](schema, _counted(pages, tally or Tally()))
+
+
+def _counted(pages: Iterator[pa.Table], tally: Tally) -> Iterator[pa.Table]:
+    for page in pages:
+        tally.rows += page.num_rows
+        yield page
 
 
 def _ours(schema: pa.Schema, project: Project) -> pa.Schema:

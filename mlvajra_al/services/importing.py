@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
 from uuid import uuid4
 
-from mlvajra_al.errors import Invalid, TooLarge
+from mlvajra_al.errors import BadSource, Invalid, TooLarge
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Schema
+from mlvajra_al.records.label_sets import parse
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
@@ -26,6 +28,17 @@ READING: tuple[JobKind, ...] = ("ingest", "simulate")
 LONGEST_NAME = 200
 """In bytes; file systems take 255, and temporary names add to it."""
 UNSAFE = re.compile(r"[^\w.() -]")
+MOST_NAMES = 300
+"""Labels of a file are counted up to here; no project may have so many."""
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLabels:
+    """The labels that a column of a file names, by name; `more` where there were too many."""
+
+    names: tuple[str, ...]
+    more: bool = False
 
 
 def inspect_upload(uri: str | Path, *, preview: int = 20) -> Schema:
@@ -37,6 +50,54 @@ def inspect_upload(uri: str | Path, *, preview: int = 20) -> Schema:
         If it cannot be read as it is.
     """
     return catalogue.inspect(str(uri), preview=preview)
+
+
+def labels_in(uri: str | Path, column: str, *, multilabel: bool) -> FoundLabels:
+    """Return the labels that a column names, from the first row to the last.
+
+    Raises
+    ------
+    BadSource
+        If the file cannot be read to its end.
+    """
+    names: set[str] = set()
+    for value in catalogue.distinct(str(uri), column):
+        names.update((parse(value, ()) or ()) if multilabel else (value,))
+        if len(names) > MOST_NAMES:
+            return FoundLabels(tuple(sorted(names)[:MOST_NAMES]), more=True)
+    return FoundLabels(tuple(sorted(names)))
+
+
+def require_labels(uri: str | Path, column: str, *, names: Sequence[str], multilabel: bool) -> None:
+    """Refuse a file whose column holds what is no label, before anything is made for it.
+
+    Raises
+    ------
+    BadSource
+        Names the values.
+    """
+    unknown: dict[str, None] = {}
+    for value in catalogue.distinct(str(uri), column):
+        said = (parse(value, names) or ()) if multilabel else (value,)
+        unknown |= dict.fromkeys(name for name in said if name not in names)
+        if len(unknown) > MOST_NAMES:
+            break
+    if unknown:
+        raise unknown_labels(catalogue.name_of(str(uri)), column, list(unknown), names=names)
+
+
+def unknown_labels(
+    source: str, column: str, unknown: Sequence[str], *, names: Sequence[str]
+) -> BadSource:
+    """Return the error for values of a column that are no labels."""
+    shown = ", ".join(repr(value[:40]) for value in unknown[:SHOWN])
+    more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+    are, them = ("is no label", "it") if len(unknown) == 1 else ("are not labels", "them")
+    return BadSource(
+        source,
+        f"column {column!r} holds {shown}{more}, which {are} of this project",
+        f"add {them} to the label set, or correct {them}; the labels are {', '.join(names)}",
+    )
 
 
 def require_importer(person: Person) -> None:
@@ -142,11 +203,17 @@ def start_import(
             now=now,
             person_id=person.id,
             project_id=project.id,
-            detail=str(uri),
+            detail=_as_known(store, uri),
         )
         return jobs.get(connection, job_id)
 
     return store.write(operation)
+
+
+def _as_known(store: Store, uri: str | Path) -> str:
+    """Return how a person knows a source: an upload by its name, as its folder is ours."""
+    uploaded = Path(uri).is_relative_to(store.home / "uploads")
+    return catalogue.name_of(str(uri)) if uploaded else str(uri)
 
 
 def sweep_uploads(store: Store, *, now: datetime) -> int:

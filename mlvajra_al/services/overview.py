@@ -130,13 +130,16 @@ def worker_seen(
 
 
 def answer_rate(store: Store, person: Person | None, project_name: str, *, now: datetime) -> Rate:
-    """Count the newest answers per period; the period is the shortest that fits into a figure."""
+    """Count the newest answers per period; the period is the shortest that fits into a figure.
+
+    Labels that came with a file do not count: nobody took the time to give them.
+    """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         newest = events.listed(
             connection,
             project.id,
-            events.Filter(action="answer"),
+            events.Filter(action="answer", said_here=True),
             limit=RATE_EVENTS,
             newest_first=True,
         )
@@ -242,6 +245,13 @@ def uploaded(store: Store, name: str) -> Path:
     if not UPLOAD.fullmatch(name) or not path.is_file():
         raise NotFound("upload", name)
     return path
+
+
+def uploaded_for(store: Store, job: Job) -> str | None:
+    """Return the id of the uploaded file that a job was to read; None if it is here no more."""
+    path = Path(str(job.payload.get("uri", "")))
+    name = f"{path.parent.name}/{path.name}"
+    return name if path == store.home / "uploads" / name and path.is_file() else None
 
 
 def pool_columns(store: Store, person: Person | None, project_name: str) -> tuple[str, ...]:

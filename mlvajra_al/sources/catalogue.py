@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource
 from mlvajra_al.records import Column, ColumnKind, Schema
 from mlvajra_al.sources import delimited, json_lines, parquet, tables
-from mlvajra_al.sources.inference import infer, suggest_key
+from mlvajra_al.sources.inference import infer, suggest_answer, suggest_key, suggest_title
 from mlvajra_al.sources.locations import Location, detect
 from mlvajra_al.sources.rows import Request, Rows, Source, vanished
 from mlvajra_al.sources.values import Misfit, convert
@@ -57,6 +58,8 @@ def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
         rows=sample.batch.num_rows if counted is None and complete else counted,
         preview=(),
         format=opened.source.format,
+        answer=suggest_answer({name: there for name, there in values.items() if name != key}),
+        title=suggest_title(kinds),
     )
     if preview < 1:
         return schema
@@ -104,6 +107,23 @@ def table_of(objects: Sequence[Mapping[str, Any]], columns: Sequence[Column]) ->
     schema = Schema(tuple(columns), key=None, rows=len(objects), preview=(), format="jsonl")
     rows = json_lines.as_rows(SENT, objects, None, first=0, request=Request())
     return pa.Table.from_batches([_typed(SENT, rows, schema)])
+
+
+def distinct(uri: str | pa.Table, column: str) -> Iterator[str]:
+    """Yield what the rows of a column say, each once, as labels are read; blanks say nothing.
+
+    Raises
+    ------
+    BadSource
+        At the first thing that cannot be read.
+    """
+    seen: set[str] = set()
+    wanted = Schema((Column(column, "ignored"),), key=None, rows=None, preview=(), format="")
+    for batch in read_batches(uri, schema=wanted):
+        for value in pc.unique(pc.utf8_trim_whitespace(batch.column(column))).to_pylist():
+            if value and value not in seen:
+                seen.add(value)
+                yield value
 
 
 def format_of(uri: str | pa.Table) -> str:

@@ -27,6 +27,13 @@ DATE = r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)
 LEADING_ZERO = r"^[+-]?0\d"
 PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
 PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
+ANSWERS = (
+    "label", "target", "class", "verdict", "sentiment", "intent", "category", "kind", "topic",
+    "outcome", "answer", "truth",
+)  # fmt: skip
+"""Names of columns that hold answers, the surest first."""
+TITLES = ("title", "subject", "headline")
+MOST_ANSWERS = 31
 MOST_CATEGORIES = 50
 LONGEST_CATEGORY = 60
 
@@ -60,6 +67,35 @@ def suggest_key(columns: dict[str, pa.Array]) -> str | None:
         if looks_like_id(name):
             return name
     return next((name for name in unique if _holds_ids(columns[name])), None)
+
+
+def suggest_answer(columns: dict[str, pa.Array]) -> str | None:
+    """Return the column that most likely holds answers: named like one, of few values."""
+    named = (name for word in ANSWERS for name in columns if _ends_in(name, word))
+    return next((name for name in named if _repeats(columns[name])), None)
+
+
+def suggest_title(kinds: dict[str, ColumnKind]) -> str | None:
+    """Return the column of text that most likely says what a sample is called."""
+    texts = [name for name, kind in kinds.items() if kind == "text"]
+    return next((name for word in TITLES for name in texts if _ends_in(name, word)), None)
+
+
+def _ends_in(name: str, word: str) -> bool:
+    """Tell whether a name is this word, alone or behind others: label, trueLabel, Ticket kinds."""
+    pattern = rf"(?:(?:^|[\W_])(?i:{word})|[a-z]{word.title()})(?i:s|es)?$"
+    return re.search(pattern, name) is not None
+
+
+def _repeats(values: pa.Array) -> bool:
+    """Tell whether a column holds few different values, most of them more than once."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _repeats(values.dictionary_decode())
+    if not (is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        return False
+    there = (stripped(values) if is_string(kind) else values).drop_null()
+    return 0 < int(pc.count_distinct(there).as_py()) <= min(MOST_ANSWERS, len(there) / 2)
 
 
 def _is_unique(values: pa.Array) -> bool:

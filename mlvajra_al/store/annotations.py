@@ -48,6 +48,8 @@ class Filter:
     text: str | None = None
     current: bool = False
     holdout: bool | None = None
+    said_here: bool = False
+    """Leave out labels that came with a file."""
     after_seq: int = 0
     until_seq: int | None = None
 
@@ -264,6 +266,8 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
             annotation.c.comment.icontains(wanted.text, autoescape=True)
             | annotation.c.sample_key.icontains(wanted.text, autoescape=True)
         )
+    if wanted.said_here:
+        query = query.where(annotation.c.source == "")
     if wanted.current:
         query = query.where(stands())
     if wanted.until_seq is not None:

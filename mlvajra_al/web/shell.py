@@ -65,7 +65,7 @@ def main() -> None:
     person = require_role()
     st.logo(str(STATIC / "logo.png"), size="large")
     page = st.navigation(_menu(person))
-    widgets.chosen_project(person)
+    widgets.picked_project(widgets.open_projects(person))
     _account(person)
     page.run()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -48,19 +48,72 @@ def current_project(person: Person) -> Project:
 
 
 def chosen_project(person: Person) -> Project | None:
-    """Draw the sidebar's picker and return the chosen project; None where there is none."""
-    found = {project.name: project for project in projects.listed(store(), person)}
+    """Return the project chosen in the sidebar; None where there is none to choose.
+
+    Where the address names none that is open, say so and stop: another project's content must
+    not stand under it.
+    """
+    found = open_projects(person)
+    name = picked_project(found)
+    if name is None or name in found:
+        return None if name is None else found[name]
+    missing_project(person, name, found)
+    st.stop()
+
+
+def open_projects(person: Person) -> dict[str, Project]:
+    """Return the projects a person may work on, by name."""
+    return {project.name: project for project in projects.listed(store(), person)}
+
+
+def picked_project(found: Collection[str]) -> str | None:
+    """Draw the sidebar's picker of open projects and return the name that is picked.
+
+    A name that is asked for but not found stays picked until another one is.
+    """
     if not found:
         return None
+    asked = [st.session_state.get("project"), st.query_params.get("project")]
     if "next_project" in st.session_state:
-        st.session_state["project"] = st.session_state.pop("next_project")
+        asked = [st.session_state.pop("next_project")]
+        st.session_state["project"] = asked[0]
+    names = dict.fromkeys([*found, *filter(None, asked)])
     try:
         name = st.sidebar.selectbox(
-            "Project", list(found), key="project", bind="query-params", persist_state="session"
+            "Project", list(names), key="project", bind="query-params", persist_state="session"
         )
     except StreamlitDuplicateElementKey:  # the shell has drawn the picker in this run
         name = st.session_state["project"]
-    return found.get(str(name)) or next(iter(found.values()))
+    return str(name)
+
+
+def missing_project(person: Person, name: str, found: Collection[str]) -> None:
+    """Say that a project is archived, or that there is none, and draw the ways on."""
+    every = projects.listed(store(), person, archived=True)
+    archived = any(project.name == name for project in every)
+    if not archived:
+        st.info(f"There is no project {plain(shorten(name))}.", icon=":material/search_off:")
+    elif person.role == "admin":
+        st.info(
+            f"{plain(name)} is archived: nobody is asked about it, and nothing of it is lost.",
+            icon=":material/archive:",
+        )
+        if st.button("Take it out of the archive", icon=":material/unarchive:") and act(
+            f"{plain(name)} is out of the archive",
+            lambda: projects.set_archived(store(), person, name, archived=False, now=now()),
+        ):
+            st.rerun()
+    else:
+        st.info(
+            f"{plain(name)} is archived. An admin can take it out of the archive.",
+            icon=":material/archive:",
+        )
+    other = st.selectbox(
+        "Open another project", list(found), index=None, placeholder="Choose one",
+        key="other_project", width=320,
+    )  # fmt: skip
+    if other is not None:
+        go_to_project(other)
 
 
 def go_to_project(name: str) -> None:

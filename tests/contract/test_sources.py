@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mlvajra_al.errors import BadSource
 from mlvajra_al.records import Column, Schema
-from mlvajra_al.sources.catalogue import SOURCES, inspect, place, read_batches
+from mlvajra_al.sources.catalogue import SOURCES, distinct, inspect, place, read_batches
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -111,6 +112,13 @@ def test_columns_come_in_the_order_asked_for(source: Any) -> None:
     schema = Schema((Column("size", "numeric"), Column("id", "ignored")), None, None, (), "")
     (batch,) = read_batches(source, schema=schema)
     assert batch.schema.names == ["size", "id"]
+
+
+def test_what_a_column_says_is_each_told_once_and_blanks_are_not(source: Any) -> None:
+    assert list(distinct(source, "colour")) == ["red", "blue"]
+    assert list(distinct(source, "id")) == [row["id"] for row in ROWS]
+    with pytest.raises(BadSource, match="the column 'color' is not there"):
+        list(distinct(source, "color"))
 
 
 def test_an_abandoned_reader_closes_its_file(source: Any) -> None:

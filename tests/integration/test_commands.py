@@ -158,6 +158,20 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
     assert len(labels) == 45
 
 
+@pytest.mark.usefixtures("worker")
+def test_an_export_into_a_file_says_how_many_rows_went_there_and_nothing_on_standard_output(
+    workspace: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food", "--labels-from", "topic")
+    out = str(tmp_path / "labels")
+    for what, file_format in (("labels", "csv"), ("history", "jsonl"), ("labels", "parquet")):
+        assert run(["export", "topics", "--what", what, "--format", file_format, "--out", out]) == 0
+        assert capsys.readouterr() == ("", f"{out}: 150 rows, the {what} of topics\n")
+    assert run(["export", "topics"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_command_that_finds_no_worker_has_one_of_its_own_for_as_long(
     workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ from pyarrow import csv
 
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
-from mlvajra_al.services import claiming, counting, importing, labelling, resolving
+from mlvajra_al.services import claiming, counting, importing, labelling, overview, resolving
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting
 from mlvajra_al.services.jobs.ingesting import ingest
@@ -366,6 +366,54 @@ def test_unknown_labels_are_listed_and_nothing_is_imported(
     assert len(pool_of(store)[1]) == 0
 
 
+def test_one_unknown_label_is_spoken_of_as_one(store: Store, admin: Person, tmp_path: Path) -> None:
+    a_project(store)
+    path = mails(tmp_path / "a.parquet", range(3), label=["ham", "spam", "billing"])
+    with pytest.raises(BadSource, match="holds 'billing', which is no label of .*; add it to"):
+        run(store, admin, path, "label")
+
+
+def test_the_labels_of_a_file_are_those_of_all_its_rows(tmp_path: Path) -> None:
+    kinds = [" ham ", "spam", "", None, *["ham"] * 60_000, "billing"]
+    path = mails(tmp_path / "a.parquet", range(len(kinds)), label=kinds)
+    found = importing.labels_in(path, "label", multilabel=False)
+    assert (found.names, found.more) == (("billing", "ham", "spam"), False)
+    with pytest.raises(BadSource, match="a.parquet: column 'label' holds 'billing', which is no"):
+        importing.require_labels(path, "label", names=["ham", "spam"], multilabel=False)
+    importing.require_labels(path, "label", names=found.names, multilabel=False)
+
+
+def test_labels_of_samples_with_several_are_counted_one_by_one(tmp_path: Path) -> None:
+    path = mails(tmp_path / "a.parquet", range(3), label=["art; sport", "food, drink", "[]"])
+    found = importing.labels_in(path, "label", multilabel=True)
+    assert found.names == ("art", "drink", "food", "sport")
+    names = ["art", "sport", "food, drink"]
+    importing.require_labels(path, "label", names=names, multilabel=True)
+    with pytest.raises(BadSource, match="holds 'art', 'food', 'drink', which are not labels"):
+        importing.require_labels(path, "label", names=["sport"], multilabel=True)
+
+
+def test_values_too_many_for_labels_are_not_counted_to_the_end(tmp_path: Path) -> None:
+    rows = range(2 * importing.MOST_NAMES)
+    path = mails(tmp_path / "a.parquet", rows, label=[f"value {n}" for n in rows])
+    found = importing.labels_in(path, "label", multilabel=False)
+    assert (len(found.names), found.more) == (importing.MOST_NAMES, True)
+    with pytest.raises(BadSource, match=f"'value 4' and {importing.MOST_NAMES - 4} more, which"):
+        importing.require_labels(path, "label", names=["ham", "spam"], multilabel=False)
+
+
+def test_labels_that_came_with_a_file_are_no_rate_at_which_people_label(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    result = run(store, admin, mails(tmp_path / "a.parquet", range(30)), "label")
+    answers = [an_answer("m2"), an_answer("m5")]
+    labelling.record(store, a_person(store), "spam", answers=answers, now=NOW, lease=LEASE)
+    rate = overview.answer_rate(store, None, "spam", now=NOW + timedelta(minutes=5))
+    assert (rate.last_hour, sum(count for _, count in rate.counts)) == (2, 2)
+    assert overview.annotation_count(store, None, "spam") == 2 + result["labels_added"]
+
+
 def test_labels_cannot_be_an_input(store: Store, admin: Person, tmp_path: Path) -> None:
     a_project(store)
     path = mails(tmp_path / "a.parquet", range(3))
@@ -423,6 +471,21 @@ def test_an_import_is_queued_once_however_often_it_is_clicked(
     with store.read() as connection:
         assert len(jobs.listed(connection, project.id)) == 1
         assert audit.listed(connection, audit.Filter(), limit=1)[0].action == "import started"
+
+
+def test_the_trail_names_an_upload_as_the_person_knows_it(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    folder = store.home / "uploads" / "be3b0f0e9d0c4c1d8f0a7b6c5d4e3f2a"
+    folder.mkdir(parents=True)
+    sources = [mails(folder / "mails of May.parquet", range(3))]
+    sources.append(mails(tmp_path / "on the server.parquet", range(3)))
+    for source in sources:
+        importing.start_import(store, admin, "spam", uri=source, now=NOW)
+    with store.read() as connection:
+        newest, first = audit.listed(connection, audit.Filter(), limit=2)
+    assert (first.detail, newest.detail) == ("mails of May.parquet", str(sources[1]))
 
 
 def test_only_admins_import_and_only_into_living_projects(

@@ -219,7 +219,7 @@ def test_labels_that_exist_already_are_imported_however_they_are_written(
     )
     job = loop.work_once()
     assert job is not None and job.state == "failed"
-    assert "holds 'music', which are not labels" in (job.error or "")
+    assert "holds 'music', which is no label of" in (job.error or "")
 
 
 def test_a_label_that_is_removed_while_it_is_imported_is_not_stored(

@@ -11,9 +11,10 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlvajra_al.errors import BadSource, NotFound
+from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
 from mlvajra_al.records.label_sets import parse, to_text
+from mlvajra_al.services.importing import unknown_labels
 from mlvajra_al.services.labelling import IMPORT_EVENT
 from mlvajra_al.services.people import IMPORTED, NAME_MAX
 from mlvajra_al.store import annotations as events
@@ -22,8 +23,6 @@ from mlvajra_al.store.annotations import Filter
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.naming import Plan, keys_of
 from mlvajra_al.store.shards import Pool
-
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def collect(
         unknown |= dict.fromkeys(name for one in given for name in one if name not in names)
         first += batch.num_rows
     if unknown:
-        raise _unknown(plan.source, column, list(unknown), names)
+        raise unknown_labels(plan.source, column, list(unknown), names=names)
     return Imported(plan.source, column, pa.concat_arrays(keys), pa.concat_arrays(labels))
 
 
@@ -111,16 +110,6 @@ def _read_each(
     found = [read(value) for value in encoded.dictionary.to_pylist()]
     texts = pa.array([text for text, _ in found], pa.large_string())
     return texts.take(encoded.indices), [given for _, given in found]
-
-
-def _unknown(source: str, column: str, unknown: list[str], names: Sequence[str]) -> BadSource:
-    shown = ", ".join(repr(value[:40]) for value in unknown[:SHOWN])
-    more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-    return BadSource(
-        source,
-        f"column {column!r} holds {shown}{more}, which are not labels of this project",
-        f"add them to the label set, or correct them; the labels are {', '.join(names)}",
-    )
 
 
 def pending(connection: Connection, project: Project, labels: Imported, job: Job) -> Pending:

@@ -12,7 +12,7 @@ from mlvajra_al.store import damage, jobs, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import a_project, a_report, a_version, rank
-from tests.integration.visits.visiting import Visitor, press, say, words
+from tests.integration.visits.visiting import Visitor, links, press, say, words
 
 
 def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
@@ -82,8 +82,7 @@ def test_flagged_samples_are_offered_to_those_who_may_review(
     someone = visitor(role)
     say(store, someone.person, "p0", None, action="flag")
     page = someone.opens("home")
-    links = [link.proto.label for link in page.get("page_link")]
-    assert ("1 flagged sample to review" in links) == sees
+    assert ("1 flagged sample to review" in links(page)) == sees
 
 
 def weighed(store: Store, project: Project, admin: Visitor, *values: float | None) -> AppTest:

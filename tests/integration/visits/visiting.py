@@ -9,6 +9,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 import mlvajra_al
+from mlvajra_al import worker
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import labelling, projects, sessions
 from mlvajra_al.services.credentials import digest
@@ -29,9 +30,14 @@ class Visitor:
     store: Store
     person: Person
 
-    def opens(self, name: str, **remembered: str) -> AppTest:
-        """Return a page in the app's frame; `remembered` is what the tab has chosen before."""
+    def opens(self, name: str, project: str | None = None, **remembered: str) -> AppTest:
+        """Return a page in the app's frame; `remembered` is what the tab has chosen before.
+
+        `project` is the one that the address names.
+        """
         app = self._app(SHELL)
+        if project is not None:
+            app.query_params["project"] = project
         for key, value in remembered.items():
             app.session_state[key] = value
         app.run()
@@ -66,6 +72,17 @@ def press(app: AppTest, label: str) -> AppTest:
     """Press the one button that says this."""
     [button] = [found for found in app.button if found.label.replace("\\", "") == label]
     return button.click().run()
+
+
+def links(app: AppTest) -> list[str]:
+    """Return what the links to other pages say."""
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def work(store: Store) -> None:
+    """Do what waits for the worker."""
+    while worker.run_once(store, "here") is not None:
+        pass
 
 
 def say(store: Store, person: Person, key: str, label: str | None, **how: str) -> str:

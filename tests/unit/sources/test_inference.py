@@ -109,3 +109,48 @@ def test_rows_are_counted_only_where_that_is_free(tmp_path: Path) -> None:
     large.write_text("a\n" + "1\n" * 20_001)
     assert inspect(str(small)).rows == 5
     assert inspect(str(large)).rows is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "answer"),
+    [
+        ({"text": [f"words {n}" for n in range(8)], "kind": ["bug", "praise"] * 4}, "kind"),
+        ({"category": ["a", "b"] * 4, "true_label": ["x", "y"] * 4}, "true_label"),
+        ({"Ticket Class": [1, 2] * 4}, "Ticket Class"),
+        ({"goldLabels": ["x", None] * 4}, "goldLabels"),
+        ({"sentiment": [True, False] * 4}, "sentiment"),
+        ({"intent": pa.array(["x", "y"] * 4).dictionary_encode()}, "intent"),
+        ({"target": [n / 3 for n in range(8)]}, None),
+        ({"label": [f"as many as rows {n}" for n in range(8)]}, None),
+        ({"label": ["", None] * 4}, None),
+        ({"mankind": ["x", "y"] * 4, "classroom": ["x", "y"] * 4}, None),
+        ({"topic": [["x"], ["x", "y"]] * 4}, None),
+    ],
+)
+def test_a_column_of_few_values_that_is_named_like_an_answer_is_suggested_as_one(
+    columns: dict[str, Any], answer: str | None
+) -> None:
+    assert inspect(pa.table(columns)).answer == answer
+
+
+def test_the_answer_is_looked_for_in_the_file_as_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.csv"
+    rows = "".join(f"{n},subject {n},body of {n},{('bug', 'praise')[n % 2]}\n" for n in range(9))
+    path.write_text("id,subject,body,kind\n" + rows)
+    schema = inspect(str(path))
+    assert (schema.key, schema.title, schema.answer) == ("id", "subject", "kind")
+
+
+@pytest.mark.parametrize(
+    ("columns", "title"),
+    [
+        ({"body": ["one is long", "two is longer"], "Headline": ["first", "second"]}, "Headline"),
+        ({"subject": ["a b", "c d"], "title": ["e f", "g h"]}, "title"),
+        ({"title": [1.5, 2.5]}, None),
+        ({"entitled": ["to this", "to that"]}, None),
+    ],
+)
+def test_a_column_of_text_that_is_named_like_a_title_is_suggested_as_one(
+    columns: dict[str, Any], title: str | None
+) -> None:
+    assert inspect(pa.table(columns)).title == title
