@@ -48,6 +48,7 @@ class Filter:
     text: str | None = None
     current: bool = False
     holdout: bool | None = None
+    adjudicates: bool | None = None
     after_seq: int = 0
     until_seq: int | None = None
 
@@ -249,6 +250,7 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
         (annotation.c.person_id, wanted.person_id),
         (annotation.c.action, wanted.action),
         (annotation.c.holdout, wanted.holdout),
+        (annotation.c.adjudicates, wanted.adjudicates),
     ):
         if value is not None:
             query = query.where(column == value)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Policy, Project, Role
 from mlvajra_al.store import damage, jobs
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_project, rank
-from tests.integration.visits.visiting import Visitor, say, words
+from tests.factories import a_person, a_project, rank
+from tests.integration.visits.visiting import Visitor, press, say, words
 
 
 def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
@@ -75,14 +76,30 @@ def test_labels_with_few_answers_are_warned_of(
 
 
 @pytest.mark.parametrize(("role", "sees"), [("annotator", False), ("reviewer", True)])
-def test_flagged_samples_are_offered_to_those_who_may_review(
+def test_what_waits_is_offered_to_those_who_may_review(
     store: Store, visitor: Callable[..., Visitor], project: Project, role: Role, sees: bool
 ) -> None:
     someone = visitor(role)
     say(store, someone.person, "p0", None, action="flag")
-    page = someone.opens("home")
-    links = [link.proto.label for link in page.get("page_link")]
-    assert ("1 flagged sample to review" in links) == sees
+    assert ("1 sample to review" in links_of(someone.opens("home"))) == sees
+
+
+def links_of(page: AppTest) -> list[str]:
+    return [link.proto.label for link in page.get("page_link")]
+
+
+def test_home_counts_what_the_review_shows_and_nothing_that_is_settled(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    reviewer = visitor("reviewer")
+    say(store, a_person(store, "Ada"), "p0", None, action="flag")
+    for name, label in (("Bob", "ham"), ("Eve", "spam")):
+        say(store, a_person(store, name), "p1", label)
+    assert "2 samples to review" in links_of(reviewer.opens("home"))
+    press(reviewer.opens("review"), "Leave it without a label")
+    assert "1 sample to review" in links_of(reviewer.opens("home"))
+    press(reviewer.opens("review"), "spam")
+    assert not [label for label in links_of(reviewer.opens("home")) if "to review" in label]
 
 
 @pytest.mark.parametrize("name", ["home", "versions", "train"])
