@@ -45,7 +45,6 @@ ACCOUNT = (
 
 
 WHO: dict[Role, str] = {
-    "annotator": "everybody",
     "reviewer": "reviewers and admins",
     "admin": "admins",
 }

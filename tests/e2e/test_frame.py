@@ -196,6 +196,14 @@ def test_the_guidelines_open_above_the_fold(sit: Callable[..., Any]) -> None:
     expect(page.get_by_test_id("stPopoverBody")).to_be_in_viewport(ratio=1)
 
 
+def test_on_a_wide_screen_the_card_keeps_a_readable_width(sit: Callable[..., Any]) -> None:
+    page = sit().page
+    page.set_viewport_size({"width": 1920, "height": 1000})
+    box = page.locator(".mlvajra-card .sheet").bounding_box()
+    assert box is not None
+    assert 600 < box["width"] <= 64 * 16
+
+
 def test_where_nothing_hovers_no_keys_are_shown_and_no_table_covers_its_tabs(
     server: Any, browser: Any, sign_in: Callable[..., None]
 ) -> None:
