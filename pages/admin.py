@@ -12,7 +12,8 @@ from mlvajra_al.services import links, people
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views import memberships, sign_ins, trail
-from mlvajra_al.web.widgets import act, flash, flashed, local, plain, side_by_side
+from mlvajra_al.web.views.heading import heading
+from mlvajra_al.web.widgets import act, clock, flash, flashed, local, plain, side_by_side
 
 person = require_role("admin")
 
@@ -77,9 +78,11 @@ def invite_box(person: Person) -> None:
         st.caption("A link that works once; whoever opens it chooses a name and a password.")
         role = st.selectbox("Role of the invited", get_args(Role))
         if st.button("Make a link", icon=":material/link:"):
-            token = links.invite(store(), person, role=role, now=now())
+            made = now()
+            token = links.invite(store(), person, role=role, now=made)
             base = (st.context.url or "").split("/admin")[0].rstrip("/")
             st.code(f"{base}/account/join?token={token}", language=None, wrap_lines=True)
+            st.caption(f"It works once, until {clock(made + links.LINK_LIFE)}.")
 
 
 def change_box(person: Person, chosen: Person) -> None:
@@ -138,7 +141,13 @@ def access_button(person: Person, chosen: Person) -> None:
 
 def people_view(person: Person) -> None:
     """Draw the accounts and how new ones are made."""
-    chosen = people_table(people.listed(store()))
+    everybody = people.listed(store())
+    chosen = people_table(tuple(each for each in everybody if not people.is_machine(each)))
+    if machines := [plain(each.name) for each in everybody if people.is_machine(each)]:
+        st.caption(
+            f"Not listed: {', '.join(machines)}. So the history names commands on the server and "
+            "labels that came in files; nobody can sign in as these."
+        )
     if chosen is not None:
         change_box(person, chosen)
     left, right = side_by_side(2, at_least=300)
@@ -158,7 +167,7 @@ VIEWS = {
 
 def draw(person: Person) -> None:
     """Draw the page."""
-    st.title("Admin")
+    heading("Admin")
     with st.container():  # keeps its place when empty: the tabs would begin at the first again
         flashed()
     for tab, view in zip(st.tabs(list(VIEWS)), VIEWS.values(), strict=True):

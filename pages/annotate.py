@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import Action, Annotation, Person, Project
-from mlvajra_al.records.label_sets import to_text
+from mlvajra_al.records import Action, Person, Project
 from mlvajra_al.services import answers
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
-from mlvajra_al.web.context import lease, now, store
-from mlvajra_al.web.views.label_choice import label_choice
-from mlvajra_al.web.views.names import answer_words
+from mlvajra_al.web.context import store
+from mlvajra_al.web.views.heading import slim_heading
+from mlvajra_al.web.views.own_word import change, own_word
 
 PER_PAGE = 10
 SAID = {"skip": "skipped", "flag": "flagged"}
@@ -22,16 +21,14 @@ KINDS: dict[Kind, str] = {
     ("skip", None): "What I skipped",
     ("flag", None): "What I flagged",
 }
-ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
 
 
 def main() -> None:
     """Draw the page."""
     person = require_role()
     project = widgets.current_project(person)
-    st.html(ROOM)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(widgets.plain(project.name), anchor=False)
+    with slim_heading("Annotate", project):
+        st.space("stretch")
         view = st.segmented_control(
             "View",
             ["Label", "My answers"],
@@ -40,11 +37,12 @@ def main() -> None:
             label_visibility="collapsed",
             key="annotate_view",
         )
+        if view == "Label":
+            guidelines(project)
     if view == "My answers":
         my_answers(project)
         return
     labelling_card(project, person)
-    guidelines(project)
 
 
 def guidelines(project: Project) -> None:
@@ -52,7 +50,7 @@ def guidelines(project: Project) -> None:
     defined = [label for label in project.labels if label.definition]
     if not project.guidelines and not defined:
         return
-    with st.expander("Guidelines", icon=":material/menu_book:"):
+    with st.popover("Guidelines", icon=":material/menu_book:"):
         st.markdown(widgets.without_images(project.guidelines))
         for label in defined:
             st.markdown(f"**{widgets.plain(label.display)}**: {widgets.plain(label.definition)}")
@@ -88,68 +86,18 @@ def my_answers(person: Person, project: Project) -> None:
             icon=":material/history:",
         )
     for said in found[:PER_PAGE]:
-        _row(project, person, said)
+        own_word(project, person, said, about=_about(said), back=_take_back)
     _paging(found)
 
 
-def _row(project: Project, person: Person, said: answers.Said) -> None:
+def _about(said: answers.Said) -> tuple[str, ...]:
     event = said.annotation
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        with st.container(gap=None):
-            st.markdown(widgets.plain(said.beginning) or "*(empty)*")
-            words = [widgets.ago(event.created_at), SAID.get(event.action, "")]
-            words.append("late: it had gone to somebody else" if event.late else "")
-            words.append(f"“{event.comment}”" if event.comment else "")
-            st.caption(widgets.plain(" · ".join(word for word in words if word)))
-        with st.container(width=320, horizontal=True, vertical_alignment="center"):
-            chosen = (_several if project.multilabel else _one)(project, event)
-            back = st.button("Take back", key=f"back_{event.event_id}")
-    if back:
-        _change(project, person, said, None)
-    elif chosen is not None and chosen != event.label:
-        _change(project, person, said, chosen)
+    late = "late: it had gone to somebody else" if event.late else ""
+    return SAID.get(event.action, ""), late, f"“{event.comment}”" if event.comment else ""
 
 
-def _one(project: Project, event: Annotation) -> str | None:
-    """Draw the label that was given, to be changed."""
-    names = {label.name: label.display for label in project.labels}
-    return st.selectbox(
-        "Label",
-        list(names),
-        index=list(names).index(event.label) if event.label in names else None,
-        format_func=lambda name: names[name],
-        placeholder="Give it a label",
-        label_visibility="collapsed",
-        key=f"change_{event.event_id}",
-    )
-
-
-def _several(project: Project, event: Annotation) -> str | None:
-    """Draw the labels that were given, to be changed at once: one after another would be lost."""
-    before = None if event.label is None else project.names_in(event.label)
-    words = answer_words(project, event.label) or "Give it labels"
-    with st.popover(widgets.plain(widgets.shorten(words, 30)), width="stretch"):
-        given = label_choice(project, before or (), key=f"change_{event.event_id}")
-        if st.button("Save", type="primary", key=f"save_{event.event_id}"):
-            return to_text(given)
-    return None
-
-
-def _change(project: Project, person: Person, said: answers.Said, label: str | None) -> None:
-    words = "Taken back." if label is None else "Changed."
-    done = widgets.act(
-        words,
-        lambda: answers.change(
-            store(),
-            person,
-            project.name,
-            before=said.annotation,
-            label=label,
-            at=(now(), lease()),
-        ),
-    )
-    if done:
-        st.rerun()
+def _take_back(person: Person, project: Project, said: answers.Said) -> None:
+    change(person, project, said, None)
 
 
 def _cursor(query: tuple[str | None, ...]) -> list[int]:

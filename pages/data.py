@@ -16,6 +16,7 @@ from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.label_editor import labels_view
 from mlvajra_al.web.views.predictions import predictions
 from mlvajra_al.web.watching import job_words, watched
@@ -209,9 +210,9 @@ def archived(person: Person) -> None:
 
 def draw(person: Person) -> None:
     """Draw the page."""
-    st.title("Data")
-    flashed()
     project = chosen_project(person)
+    heading("Data", project)
+    flashed()
     if project is None:
         empty(
             "No project yet",

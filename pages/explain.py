@@ -13,6 +13,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
+from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.importance import feature_importance, image_importance
 from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
 from mlvajra_al.web.views.newest import looking_at
@@ -187,7 +188,7 @@ def answered(person: Person, project: Project, job: Job) -> None:
 
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
-    st.title("Explain")
+    heading("Explain", project)
     rows = versions.listed(store(), person, project.name)
     if not rows:
         empty(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Person, Progress, Project
-from mlvajra_al.services import advice, overview, training, versions
+from mlvajra_al.services import advice, overview, reviewing, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.advice import advice_line
+from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import (
     compare_button,
     headline,
@@ -109,7 +110,7 @@ def next_steps(
         label_button(person, project, state)
         advice_line(advice.newest(store(), person, project.name))
         if person.role != "annotator":
-            review_link(state)
+            review_link(person, project)
         if person.role == "admin":
             version_link(person, project, state, rows)
 
@@ -138,10 +139,10 @@ def label_button(person: Person, project: Project, state: Progress) -> None:
     st.caption(f"{plural(state.mine, 'answer')} of yours so far, {state.left:,} samples left")
 
 
-def review_link(state: Progress) -> None:
-    """Draw the way to the flagged samples."""
-    if state.flagged:
-        words = plural(state.flagged, "flagged sample") + " to review"
+def review_link(person: Person, project: Project) -> None:
+    """Draw the way to what waits for a reviewer."""
+    if waiting := reviewing.waiting(store(), person, project.name):
+        words = plural(waiting, "sample") + " to review"
         page_link("review", words, icon=":material/flag:")
 
 
@@ -270,7 +271,7 @@ def figures(
 
 def draw(person: Person, project: Project) -> None:
     """Draw the page of a project."""
-    st.title(plain(project.name))
+    heading("Home", project)
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), person, project.name)
     damaged(person, project)

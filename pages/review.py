@@ -13,23 +13,25 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.views.agreement import agreement_box, doubt_line
-from mlvajra_al.web.views.label_choice import label_choice
+from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
+from mlvajra_al.web.views.heading import slim_heading
+from mlvajra_al.web.views.label_choice import label_buttons, label_choice
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
-ROOM = "<style>.stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}</style>"
 
 
 def main() -> None:
     """Draw the page."""
     person = require_role("reviewer")
     project = widgets.current_project(person)
-    st.html(ROOM)
     found = reviewing.cases(store(), person, project.name, limit=LOADED)
     total = reviewing.waiting(store(), person, project.name)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(widgets.plain(project.name), anchor=False)
+    decisions = last_decisions(person, project)
+    with slim_heading("Review", project):
         st.caption(f"{widgets.plural(total, 'sample')} to review", width="content")
+        st.space("stretch")
+        just_decided(person, project, decisions)
     if not found:
         widgets.empty(
             "Nothing to review",
@@ -37,6 +39,7 @@ def main() -> None:
             "when a label looks wrong beside all the others.",
             icon=":material/task_alt:",
         )
+        decisions_box(person, project, decisions)
         _agreement(person, project)
         return
     case = _chosen(found)
@@ -52,6 +55,7 @@ def main() -> None:
             )
         _said(project, case)
         _decide(project, person, case)
+    decisions_box(person, project, decisions)
     _agreement(person, project)
 
 
@@ -68,7 +72,7 @@ def _chosen(found: tuple[Case, ...]) -> Case:
     keys = [case.sample_key for case in found]
     at = keys.index(known) if (known := st.session_state.get("case")) in keys else 0
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Before", icon=":material/chevron_left:", disabled=at == 0):
+        if st.button("Previous", icon=":material/chevron_left:", disabled=at == 0):
             at -= 1
         if st.button("Next", icon=":material/chevron_right:", disabled=at == len(found) - 1):
             at += 1
@@ -122,17 +126,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
 
 
 def _one(project: Project, case: Case) -> str | None:
-    """Draw a button for each label, and return the one that was pressed."""
-    with st.container(horizontal=True):
-        for label in project.labels:
-            if st.button(
-                widgets.plain(label.display),
-                key=f"give_{case.sample_key}_{label.name}",
-                help=widgets.plain(label.definition) or None,
-                type="primary",
-            ):
-                return label.name
-    return None
+    return label_buttons(project, key=f"give_{case.sample_key}")
 
 
 def _several(project: Project, case: Case) -> str | None:
@@ -148,13 +142,13 @@ def _several(project: Project, case: Case) -> str | None:
 
 
 def _settle(project: Project, person: Person, decision: Decision) -> None:
-    done = widgets.act(
-        "Decided.",
-        lambda: reviewing.decide(
+    def decide() -> None:
+        recorded = reviewing.decide(
             store(), person, project.name, decision=decision, now=now(), lease=lease()
-        ),
-    )
-    if done:
+        )
+        st.session_state["decided"] = recorded.event_id
+
+    if widgets.act("Decided.", decide):
         st.rerun()
 
 

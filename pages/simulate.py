@@ -8,6 +8,7 @@ from mlvajra_al.records import ACTIVE, Person, Project, Run
 from mlvajra_al.services import simulating
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import store
+from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.scenario_form import scenario_form
 from mlvajra_al.web.views.simulation import (
     all_runs,
@@ -69,7 +70,7 @@ def new_run(person: Person, project: Project) -> None:
 
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
-    st.title("Simulate")
+    heading("Simulate", project)
     st.caption(
         "How many labels would each way to ask have needed? Strategies play against labels that "
         "are known already, from zero on."

@@ -15,6 +15,7 @@ from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_box
+from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.report import drift_words, measured
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
@@ -181,7 +182,7 @@ def jobs_table(person: Person, project: Project) -> None:
 
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
-    st.title("Train")
+    heading("Train", project)
     flashed()
     damaged(person, project)
     rows = versions.listed(store(), person, project.name)

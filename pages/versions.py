@@ -11,6 +11,7 @@ from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.champion import actions, history
+from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import COMPARE_TAB, headline
 from mlvajra_al.web.views.report import brief_interval, evidence, figures, measures, per_label
 from mlvajra_al.web.views.verdict import verdict_view
@@ -178,7 +179,7 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
 
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
-    st.title("Versions")
+    heading("Versions", project)
     flashed()
     damaged(person, project)
     rows = versions.listed(store(), person, project.name)

@@ -26,6 +26,8 @@ class Wanted:
     label: str | None = None
     text: str = ""
     before: int = 0
+    decisions: bool = False
+    """Only what one has decided as a reviewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def _search(
         action=wanted.action,
         label=wanted.label,
         current=True,
+        adjudicates=True if wanted.decisions else None,
         after_seq=wanted.before,
     )
     while page := events.listed(connection, project.id, query, limit=PAGE, newest_first=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +19,8 @@ from mlvajra_al.store.shards import FEW, Pool
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
 VALUE_LIMIT = 500
+UNREADABLE = re.compile("\ufffd[\ufffd ]*\ufffd")
+"""Bytes that were no text in their file: in a list one mark tells of all of them."""
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
@@ -91,6 +94,7 @@ def beginning(project: Project, row: Row, *, limit: int = 200) -> str:
         elif sum(map(len, parts)) < limit:
             parts.append(f"{column.name}: {_value(value)}")
     words = " ".join(" · ".join(part for part in parts if part).split())
+    words = UNREADABLE.sub("\ufffd", words)
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
@@ -242,7 +246,8 @@ def _margin_in_words(project: Project, utility: float) -> str:
         sure = _percent((1 + gap) / 2)
         if gap > 0.5:
             return f"The model leans to one label ({sure}), less firmly than elsewhere."
-        return f"The model hesitates between {first} and {second} ({sure})."
+        # Which one that is would bias.
+        return f"The model hesitates between {first} and {second}: {sure} for the likelier."
     if gap > 0.5:
         return f"The model leans to one label (by {_percent(gap)}), less firmly than elsewhere."
     return f"The model hesitates between its two likeliest labels ({_percent(gap)} apart)."

@@ -51,8 +51,7 @@ def clean_name(name: str) -> str:
     cleaned = written(name)
     if not 1 <= len(cleaned) <= NAME_MAX or not cleaned.isprintable():
         raise Invalid(f"a name has 1 to {NAME_MAX} printable characters; choose another")
-    lower = cleaned.lower()
-    if lower == OPERATOR or lower.startswith(IMPORTED):
+    if _is_ours(cleaned):
         raise Invalid(f"the app itself acts as {cleaned!r}; choose another name")
     return cleaned
 
@@ -60,6 +59,15 @@ def clean_name(name: str) -> str:
 def written(name: str) -> str:
     """Return a name in the one way it is stored, however it was typed."""
     return unicodedata.normalize("NFC", name.strip())
+
+
+def is_machine(person: Person) -> bool:
+    """Say whether this is the command line or a column of imported labels, which nobody is."""
+    return _is_ours(person.name)
+
+
+def _is_ours(name: str) -> bool:
+    return name.lower() == OPERATOR or name.lower().startswith(IMPORTED)
 
 
 def needs_setup(store: Store) -> bool:

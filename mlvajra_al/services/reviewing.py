@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
+from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation, Answer, Doubt, Person, Project, Recorded, Why
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append, project_pool
@@ -158,6 +159,45 @@ def decide(
         return recorded
 
     return store.write(operation)
+
+
+def undo(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    decision: Annotation,
+    at: tuple[datetime, timedelta],
+) -> None:
+    """Take back an own decision: the sample waits again, and what one had answered before stands.
+
+    `at` is the present moment and the lease of a sample that is to be asked again.
+
+    Raises
+    ------
+    Conflict
+        If it is no decision that stands, of this person.
+    """
+    require(person, "reviewer", "decide")
+
+    def operation(connection: Connection) -> None:
+        project = access.project(connection, person, project_name)
+        key = decision.sample_key
+        said = events.of_sample(connection, project.id, key)
+        mine = {event.event_id: event for event in said if event.person_id == person.id}
+        head = events.head(connection, project.id, sample_key=key, person_id=person.id)
+        if head is None or head.event_id != decision.event_id or not head.adjudicates:
+            raise Conflict("this decision was changed or taken back meanwhile; look again")
+        retract = Answer(event_id=str(uuid4()), sample_key=key, action="retract")
+        answers, before = [retract], mine.get(head.event_id)
+        while before is not None and before.adjudicates:
+            before = mine.get(before.supersedes or "")
+        if before is not None and before.action != "retract":
+            again = replace(retract, event_id=str(uuid4()), action=before.action)
+            answers.append(replace(again, label=before.label, comment=before.comment))
+        append(store, connection, project, answers=answers, manner=Manner(person, *at))
+
+    store.write(operation)
 
 
 def _reopen(store: Store, connection: Connection, project: Project, sample_key: str) -> None:

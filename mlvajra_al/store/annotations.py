@@ -50,6 +50,7 @@ class Filter:
     holdout: bool | None = None
     said_here: bool = False
     """Leave out labels that came with a file."""
+    adjudicates: bool | None = None
     after_seq: int = 0
     until_seq: int | None = None
 
@@ -251,6 +252,7 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
         (annotation.c.person_id, wanted.person_id),
         (annotation.c.action, wanted.action),
         (annotation.c.holdout, wanted.holdout),
+        (annotation.c.adjudicates, wanted.adjudicates),
     ):
         if value is not None:
             query = query.where(column == value)

@@ -28,11 +28,19 @@ def replace(connection: Connection, project_id: int, found: Sequence[Doubt]) -> 
 
 
 def _open(project_id: int) -> Select[Any]:
-    """Select the doubts about samples of which nobody has said anything since."""
+    """Select the doubts about samples of which nobody has said anything since that stands."""
+    taken_back = annotation.alias("taken_back")
+    undone = select(taken_back.c.seq).where(
+        annotation.c.action == "retract",
+        taken_back.c.event_id == annotation.c.supersedes,
+        taken_back.c.seq > doubt.c.seq,
+    )
     said = select(annotation.c.seq).where(
         annotation.c.project_id == project_id,
         annotation.c.sample_key == doubt.c.sample_key,
         annotation.c.seq > doubt.c.seq,
+        stands(),
+        ~undone.exists(),
     )
     stays = select(annotation.c.seq).where(
         annotation.c.project_id == project_id, annotation.c.seq == doubt.c.seq, stands()

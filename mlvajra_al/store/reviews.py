@@ -1,6 +1,6 @@
 """Which samples wait for a reviewer: flagged ones, and those with answers that differ.
 
-A sample waits as long as something was said about it after the last decision.
+A sample waits as long as something was said about it after the last decision that stands.
 """
 
 from __future__ import annotations
@@ -50,12 +50,14 @@ def _concerned(project_id: int) -> Select[tuple[str, int, int]]:
 def _undecided(project_id: int) -> Select[tuple[str, int, int]]:
     concerned = _concerned(project_id).subquery("samples")
     sample_key, position, seq = concerned.c
-    decision = annotation.alias("decision")
+    decision, undoing = annotation.alias("decision"), annotation.alias("undoing")
+    undone = select(undoing.c.seq).where(undoing.c.supersedes == decision.c.event_id)
     decided = select(decision.c.seq).where(
         decision.c.project_id == project_id,
         decision.c.sample_key == sample_key,
         decision.c.adjudicates.is_(True),
         decision.c.seq >= seq,
+        ~undone.exists(),
     )
     return select(sample_key, position, seq.label("seq")).where(~decided.exists())
 

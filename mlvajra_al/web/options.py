@@ -54,7 +54,7 @@ OPTIONS: dict[str, Any] = {
     "theme.light.borderColor": "#dfe1ea",
     "theme.light.sidebar.backgroundColor": "#f7f7fb",
     "theme.light.sidebar.secondaryBackgroundColor": "#ffffff",
-    "theme.dark.primaryColor": "#6366f1",
+    "theme.dark.primaryColor": "#5f61ee",
     "theme.dark.backgroundColor": "#11131c",
     "theme.dark.secondaryBackgroundColor": "#1b1e2b",
     "theme.dark.textColor": "#e6e8f2",

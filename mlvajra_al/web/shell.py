@@ -6,6 +6,7 @@ page by its path: with such a folder Streamlit would serve pages to strangers at
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from mlvajra_al.records import Person, Role
 from mlvajra_al.services import people
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import require_role
+from mlvajra_al.web.frame import frame
+from mlvajra_al.web.views.heading import heading
 
 STATIC = Path(__file__).parent / "static"
 SECTIONS: dict[str, tuple[tuple[str, str, Role], ...]] = {
@@ -23,34 +26,16 @@ SECTIONS: dict[str, tuple[tuple[str, str, Role], ...]] = {
         ("annotate", "Annotate", "annotator"),
         ("review", "Review", "reviewer"),
     ),
-    "Model": (
+    "Data and model": (
+        ("data", "Data", "admin"),
         ("train", "Train", "admin"),
         ("simulate", "Simulate", "admin"),
         ("versions", "Versions", "admin"),
         ("explain", "Explain", "admin"),
     ),
-    "Project": (
-        ("data", "Data", "admin"),
-        ("admin", "Admin", "admin"),
-    ),
+    "Workspace": (("admin", "Admin", "admin"),),
 }
 
-STYLE = """<style>
-.mlv-account {
-  display: flex; align-items: center; gap: 8px; margin: 4px 0 0; padding-top: 14px;
-  border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); font-size: .9rem;
-}
-.mlv-account a { flex: 1; min-width: 0; color: inherit; text-decoration: none; line-height: 1.3; }
-.mlv-account b { display: block; overflow: hidden; text-overflow: ellipsis; font-weight: 600; }
-.mlv-account small { opacity: .65; font-size: .8rem; }
-.mlv-account a:hover small { text-decoration: underline; }
-.mlv-account button {
-  padding: 5px 12px; font: inherit; font-size: .85rem; color: inherit; cursor: pointer;
-  background: transparent; border-radius: 8px;
-  border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
-}
-.mlv-account button:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
-</style>"""
 ACCOUNT = (
     '<form class="mlv-account" method="post" action="/account/logout">'
     '<a href="/account/me" target="_self" title="Your account: password, sessions, tokens">'
@@ -59,36 +44,60 @@ ACCOUNT = (
 )
 
 
+WHO: dict[Role, str] = {
+    "reviewer": "reviewers and admins",
+    "admin": "admins",
+}
+
+
 def main() -> None:
     """Draw the frame and run the chosen page."""
-    st.set_page_config(page_title="mlvajra", page_icon=str(STATIC / "logo.png"), layout="wide")
+    st.set_page_config(page_icon=str(STATIC / "logo.png"), layout="wide")
+    frame.look()
     person = require_role()
     st.logo(str(STATIC / "logo.png"), size="large")
     page = st.navigation(_menu(person))
-    widgets.picked_project(widgets.open_projects(person))
+    project = widgets.picked_project(widgets.open_projects(person))
+    st.set_page_config(page_title=_tab_title(page, project))
     _account(person)
     page.run()
 
 
+def _tab_title(page: st.Page, project: str | None) -> str:
+    """Name the page and its project; Admin is about all of them."""
+    about = project if page.url_path != "admin" else None
+    return " · ".join(filter(None, (page.title, about, "mlvajra")))
+
+
 def _menu(person: Person) -> dict[str, list[st.Page]]:
     return {
-        section: found
-        for section, pages in SECTIONS.items()
-        if (
-            found := [
-                st.Page(
-                    widgets.PAGES / f"{name}.py", title=title, url_path=name, default=name == "home"
-                )
-                for name, title, role in pages
-                if people.may(person, role) and (widgets.PAGES / f"{name}.py").exists()
-            ]
-        )
+        section: [_page(person, *entry) for entry in entries]
+        for section, entries in SECTIONS.items()
     }
+
+
+def _page(person: Person, name: str, title: str, role: Role) -> st.Page:
+    """Return a page, or in its place one that says for whom it is, which no menu shows."""
+    if people.may(person, role):
+        path = widgets.PAGES / f"{name}.py"
+        return st.Page(path, title=title, url_path=name, default=name == "home")
+    refusal = partial(_refused, title, role)
+    return st.Page(refusal, title=title, url_path=name, visibility="hidden")
+
+
+def _refused(title: str, role: Role) -> None:
+    heading(title)
+    st.warning(
+        f"{title} is for {WHO[role]}; ask an admin of this project if you need it.",
+        icon=":material/lock:",
+    )
+    widgets.page_link("home", "Home", icon=":material/arrow_back:")
 
 
 def _account(person: Person) -> None:
     with st.sidebar:
-        st.html(STYLE + ACCOUNT.format(name=escape(person.name), role=person.role))
+        st.html(ACCOUNT.format(name=escape(person.name), role=person.role))
+        frame.manners()
 
 
 if __name__ == "__main__":  # under Streamlit it is; an import draws nothing

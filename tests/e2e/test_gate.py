@@ -70,8 +70,8 @@ OFFERED = {
     "annotator": ["Home", "Annotate"],
     "reviewer": ["Home", "Annotate", "Review"],
     "admin": [
-        *("Home", "Annotate", "Review", "Train", "Simulate"),
-        *("Versions", "Explain", "Data", "Admin"),
+        *("Home", "Annotate", "Review", "Data", "Train"),
+        *("Simulate", "Versions", "Explain", "Admin"),
     ],
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, false, select, update
 
-from mlvajra_al.errors import Invalid, NotAllowed
+from mlvajra_al.errors import Conflict, Invalid, NotAllowed
 from mlvajra_al.records import Person, Policy, Project
 from mlvajra_al.services import answers, claiming, labelling, resolving, reviewing
 from mlvajra_al.services.answers import Wanted
@@ -307,3 +307,82 @@ def test_correcting_the_first_answer_keeps_its_turn_in_a_case(store: Store) -> N
     rita = a_person(store, "Rita", role="reviewer")
     [case] = reviewing.cases(store, rita, "spam", limit=50)
     assert case.label == "spam"
+
+
+def decisions(store: Store, reviewer: Person) -> list[answers.Said]:
+    return list(answers.mine(store, reviewer, "spam", wanted=Wanted(decisions=True), limit=5))
+
+
+def undo(store: Store, reviewer: Person) -> None:
+    newest = decisions(store, reviewer)[0].annotation
+    reviewing.undo(store, reviewer, "spam", decision=newest, at=(NOW + timedelta(minutes=2), LEASE))
+
+
+@pytest.mark.parametrize("outcome", ["label", "leave", "ask_again"])
+def test_a_decision_that_is_undone_waits_again(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person, outcome: str
+) -> None:
+    say(store, ada, "p2", "ham")
+    say(store, bob, "p2", "spam")
+    label = "spam" if outcome == "label" else None
+    decide(store, rita, Decision("p2", outcome, label))  # type: ignore[arg-type]
+    assert waiting(store, rita) == []
+    undo(store, rita)
+    assert waiting(store, rita) == ["p2"]
+    assert "p2" not in gold(store, project)
+    assert decisions(store, rita) == []
+    decide(store, rita, Decision("p2", "label", "ham"))
+    assert gold(store, project)["p2"] == "ham"
+
+
+def test_undoing_a_changed_decision_undoes_all_of_it(
+    store: Store, project: Project, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", None, action="flag")
+    for label in ("ham", "spam"):
+        decide(store, rita, Decision("p2", "label", label))
+    undo(store, rita)
+    assert "p2" not in gold(store, project)
+    assert waiting(store, rita) == ["p2"]
+
+
+def test_undoing_a_decision_brings_back_what_the_reviewer_had_answered_before(
+    store: Store, project: Project, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", "ham")
+    say(store, rita, "p2", "spam")
+    decide(store, rita, Decision("p2", "label", "ham"))
+    undo(store, rita)
+    assert waiting(store, rita) == ["p2"]
+    with store.read() as connection:
+        standing = events.head(connection, project.id, sample_key="p2", person_id=rita.id)
+    assert standing is not None
+    assert (standing.label, standing.adjudicates) == ("spam", False)
+
+
+def test_only_a_decision_of_ones_own_that_stands_is_undone(
+    store: Store, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p1", None, action="flag")
+    decide(store, rita, Decision("p1", "label", "ham"))
+    [said] = decisions(store, rita)
+    other = a_person(store, "Otto", role="reviewer")
+    for person, error in ((ada, NotAllowed), (other, Conflict)):
+        with pytest.raises(error):
+            reviewing.undo(store, person, "spam", decision=said.annotation, at=(NOW, LEASE))
+    undo(store, rita)
+    with pytest.raises(Conflict, match="meanwhile"):
+        reviewing.undo(store, rita, "spam", decision=said.annotation, at=(NOW, LEASE))
+
+
+def test_the_last_decisions_are_ones_own_newest_first_without_plain_answers(
+    store: Store, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, rita, "p0", "ham")
+    for key in ("p1", "p2"):
+        say(store, ada, key, None, action="flag")
+        decide(store, rita, Decision(key, "label", "spam"))
+    say(store, ada, "p3", None, action="flag")
+    other = a_person(store, "Otto", role="reviewer")
+    decide(store, other, Decision("p3", "leave"))
+    assert [said.annotation.sample_key for said in decisions(store, rita)] == ["p2", "p1"]

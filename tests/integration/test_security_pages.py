@@ -127,12 +127,32 @@ def _texts(found: list[ForwardMsg]) -> str:
     return "\n".join(text for message in found for _, text in strings(message))
 
 
+REFUSED = {"heading", "alert", "page_link"}
+FOR = {"review": "reviewers and admins"}
+
+
+def _in_the_page(found: list[ForwardMsg]) -> list[str]:
+    """Return what kinds of elements stand beside the menu, without styles."""
+    deltas = [m for m in found if m.WhichOneof("type") == "delta"]
+    within = [m.delta for m in deltas if m.metadata.delta_path[0] == 0]
+    kinds = [delta.new_element.WhichOneof("type") for delta in within]
+    return [kind for kind in kinds if kind is not None]
+
+
 @pytest.mark.parametrize("role", ["annotator", "reviewer", "admin"])
-def test_a_page_is_drawn_for_its_roles_and_unknown_to_the_others(site: Site, role: Role) -> None:
+def test_a_page_is_drawn_for_its_roles_and_refused_to_the_others(site: Site, role: Role) -> None:
     for page in PAGES:
         found = site.drawn(role, page)
         kinds = {message.WhichOneof("type") for message in found}
-        assert ("page_not_found" in kinds) is (page not in OPEN_TO[role]), (role, page)
+        assert "page_not_found" not in kinds, (role, page)
+        said = f"{page.title()} is for {FOR.get(page, 'admins')}; ask an admin"
+        refused = page not in OPEN_TO[role]
+        assert (said in _texts(found)) is refused, (role, page)
+        if refused:
+            assert sorted(_in_the_page(found)) == sorted(REFUSED), (role, page)
+        [menu] = [m.navigation for m in found if m.WhichOneof("type") == "navigation"]
+        shown = {entry.url_pathname or "home" for entry in menu.app_pages if not entry.is_hidden}
+        assert shown == OPEN_TO[role], role
         elements = [path for message in found for path, _ in strings(message)]
         assert not [path for path in elements if "exception" in path], (role, page)
         assert "Something went wrong" not in _texts(found), (role, page)

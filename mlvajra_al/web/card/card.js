@@ -152,7 +152,7 @@ class LabellingCard {
     if (this.typing(at) || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (!this.root.isConnected || document.querySelector("[role=dialog][aria-modal=true]")) return;
     const act = this.meaning(event, at);
-    if (!act) return;
+    if (!act) return this.unknown(event.key);
     event.preventDefault();
     event.stopImmediatePropagation();
     if (!event.repeat || act.repeats) act.run();
@@ -185,6 +185,14 @@ class LabellingCard {
       if (name === "f") return { run: () => this.openFlag() };
     }
     return key === "Backspace" ? { run: () => this.undo() } : null;
+  }
+
+  // A letter or number that means nothing here was probably meant for a label.
+  unknown(key) {
+    if (!this.buffer[0] || !/^[\p{L}\p{N}]$/u.test(key)) return;
+    const words = `No label has the key ${key}; ? shows the keys`;
+    setText(this.last, words);
+    this.say(words);
   }
 
   // A second click of a double click is not meant for the next card.

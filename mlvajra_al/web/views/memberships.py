@@ -70,7 +70,11 @@ def _listed(person: Person, project: Project) -> None:
 
 def _add(person: Person, project: Project) -> None:
     inside = {item.name for item in members.listed(store(), person, project.name)}
-    outside = [p.name for p in people.listed(store()) if not p.disabled_at and p.name not in inside]
+    outside = [
+        each.name
+        for each in people.listed(store())
+        if not each.disabled_at and each.name not in inside and not people.is_machine(each)
+    ]
     with st.form(f"members:add:{project.id}", border=False):
         names = st.multiselect("Add members", outside, placeholder="Choose people")
         if st.form_submit_button("Add", icon=":material/person_add:") and names:

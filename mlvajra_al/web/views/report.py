@@ -10,6 +10,7 @@ import streamlit as st
 from mlvajra_al.records import Drift, Label, Measure, Project, Report
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.charts import look, reports
+from mlvajra_al.web.views.heading import figure
 from mlvajra_al.web.widgets import (
     ago,
     interval_of,
@@ -74,7 +75,7 @@ def measures(report: Report) -> None:
                     st.markdown("**too few to say**")
                     st.caption(plain(item.note.removeprefix("too few to say: ")))
                 else:
-                    st.markdown(f"### {value_of(item)}")
+                    figure(value_of(item))
                     st.caption(plain(interval_of(item)))
 
 

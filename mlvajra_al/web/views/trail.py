@@ -30,7 +30,11 @@ def draw(person: Person) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        column_config={"Detail": st.column_config.TextColumn(width="large")},
+        column_config={
+            "When": st.column_config.TextColumn(width=130),
+            "Who": st.column_config.TextColumn(width=150),
+            "Detail": st.column_config.TextColumn(width="large"),
+        },
         alt="Privileged acts, newest first",
     )
     st.download_button(

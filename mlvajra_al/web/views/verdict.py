@@ -7,6 +7,7 @@ import streamlit as st
 from mlvajra_al.records import Verdict
 from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.sentences import sentence
+from mlvajra_al.web.views.heading import figure
 from mlvajra_al.web.widgets import interval_of, measure_words, plain, side_by_side
 
 HOW_STRICTLY = (
@@ -50,7 +51,7 @@ def verdict_view(verdict: Verdict) -> None:
         if verdict.difference.value is None:
             st.caption(plain(measure_words(verdict.difference)))
         else:
-            st.markdown(f"### {verdict.difference.value:+.3f}")
+            figure(f"{verdict.difference.value:+.3f}")
             st.caption(plain(interval_of(verdict.difference)))
             look.show(reports.difference(verdict.difference), key="difference", alt="Difference")
 

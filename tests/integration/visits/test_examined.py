@@ -166,3 +166,14 @@ def test_before_the_first_look_it_says_when_that_comes(
 
 def test_the_page_says_how_many_labels_the_engine_asks_for() -> None:
     assert FEWEST == ASKED_FOR
+
+
+def test_a_decision_about_a_label_that_looks_wrong_is_undone(
+    store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    doubted(store, project, "p0")
+    page = press(visitor("reviewer").opens("review"), "spam")
+    assert "Nothing to review" in words(page)
+    press(page, "Undo")
+    assert "Nobody has flagged this" in words(page)

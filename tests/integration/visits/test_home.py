@@ -11,7 +11,7 @@ from mlvajra_al.records import Policy, Project, Role
 from mlvajra_al.store import damage, jobs, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_project, a_report, a_version, rank
+from tests.factories import a_person, a_project, a_report, a_version, rank
 from tests.integration.visits.visiting import Visitor, links, press, say, words
 
 
@@ -76,13 +76,13 @@ def test_labels_with_few_answers_are_warned_of(
 
 
 @pytest.mark.parametrize(("role", "sees"), [("annotator", False), ("reviewer", True)])
-def test_flagged_samples_are_offered_to_those_who_may_review(
+def test_what_waits_is_offered_to_those_who_may_review(
     store: Store, visitor: Callable[..., Visitor], project: Project, role: Role, sees: bool
 ) -> None:
     someone = visitor(role)
     say(store, someone.person, "p0", None, action="flag")
     page = someone.opens("home")
-    assert ("1 flagged sample to review" in links(page)) == sees
+    assert ("1 sample to review" in links(page)) == sees
 
 
 def weighed(store: Store, project: Project, admin: Visitor, *values: float | None) -> AppTest:
@@ -125,6 +125,20 @@ def test_who_may_not_promote_is_not_sent_there(
     weighed(store, project, admin, 0.0, 0.941)
     page = visitor("annotator").opens("home")
     assert len(metrics(page)) == 2 and "Compare and promote" not in words(page)
+
+
+def test_home_counts_what_the_review_shows_and_nothing_that_is_settled(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    reviewer = visitor("reviewer")
+    say(store, a_person(store, "Ada"), "p0", None, action="flag")
+    for name, label in (("Bob", "ham"), ("Eve", "spam")):
+        say(store, a_person(store, name), "p1", label)
+    assert "2 samples to review" in links(reviewer.opens("home"))
+    press(reviewer.opens("review"), "Leave it without a label")
+    assert "1 sample to review" in links(reviewer.opens("home"))
+    press(reviewer.opens("review"), "spam")
+    assert not [label for label in links(reviewer.opens("home")) if "to review" in label]
 
 
 @pytest.mark.parametrize("name", ["home", "versions", "train"])

@@ -140,3 +140,48 @@ def test_what_nobody_answered_can_only_be_left_without_a_label(
     assert "what is this?" in words(page)
     press(page, "Leave it without a label")
     assert "Nothing to review" in words(page)
+
+
+def test_a_reviewer_undoes_what_was_just_decided(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    differing(store)
+    page = press(visitor("reviewer").opens("review"), "spam")
+    assert "Decided: spam" in words(page)
+    press(page, "Undo")
+    assert "Decided" not in words(page)
+    assert "**Ada** answered ham" in words(page)
+    press(page, "ham")
+    with store.read() as connection:
+        said = events.of_sample(connection, project.id, "p0")
+    assert [(e.action, e.label) for e in said if e.person == "some reviewer"] == [
+        ("answer", "spam"),
+        ("retract", None),
+        ("answer", "ham"),
+    ]
+
+
+def test_a_reviewer_changes_one_of_the_last_decisions(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    differing(store)
+    reviewer = visitor("reviewer")
+    press(reviewer.opens("review"), "spam")
+    page = reviewer.opens("review")
+    assert "Undo" not in words(page), "in a later visit the list has it"
+    [box] = [box for box in page.main.selectbox if box.label == "Label"]
+    box.set_value("ham").run()
+    assert current(store, project).count(("p0", "answer", "ham")) == 2, "Ada's and the decision"
+    press(page, "Take back")
+    assert "**Bob** answered spam" in words(page)
+
+
+def test_the_buttons_of_a_review_have_the_keys_and_colours_of_the_card(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    differing(store)
+    page = visitor("reviewer").opens("review")
+    keys = {button.label: button.proto.shortcut for button in page.button}
+    assert (keys["ham"], keys["spam"]) == ("1", "2")
+    styles = "".join(element.proto.body for element in page.get("html"))
+    assert all(label.color in styles for label in project.labels)

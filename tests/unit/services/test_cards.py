@@ -180,6 +180,12 @@ def test_a_row_without_its_columns_still_makes_a_card() -> None:
     assert card["blocks"][0]["text"] == ""
 
 
+def test_bytes_that_were_no_text_take_one_mark_in_a_list() -> None:
+    words = cards.beginning(a_mixed_project(), a_row(body="caf\ufffd\ufffd \ufffd au lait \ufffd"))
+    assert "caf\ufffd au lait \ufffd" in words
+    assert words.count("\ufffd") == 2
+
+
 def test_the_beginning_is_one_short_line() -> None:
     words = cards.beginning(a_mixed_project(), a_row(body="a\n b " * 200), limit=40)
     assert words.startswith("Hello · a b a b")
@@ -207,8 +213,8 @@ def test_as_many_pool_samples_as_holdout_ones_are_silent_and_always_the_same() -
 @pytest.mark.parametrize(
     ("strategy", "utility", "words"),
     [
-        ("margin", 0.98, "The model hesitates between ham and spam (51%)."),
-        ("diversified_margin", 1.0, "The model hesitates between ham and spam (50%)."),
+        ("margin", 0.98, "The model hesitates between ham and spam: 51% for the likelier."),
+        ("focused_margin", 1.0, "The model hesitates between ham and spam: 50% for the likelier."),
         ("margin", 0.2, "The model leans to one label (90%), less firmly than elsewhere."),
         ("least_confident", 0.4, "The model is only 60% sure of its answer."),
         ("entropy", 0.6, "The model's answer is spread over several labels."),

@@ -42,6 +42,11 @@ IMAGE_CARD: dict[str, Any] = {
 }
 
 
+def figures(app: AppTest) -> str:
+    """Return what is drawn large."""
+    return "".join(element.proto.body for element in app.get("html"))
+
+
 def draw(function: Callable[..., object], *given: object, **how: object) -> AppTest:
     """Run one view as a page of its own."""
 
@@ -100,7 +105,8 @@ def test_a_cell_says_a_measure_or_what_is_missing(
 def test_measures_come_headline_first_and_once() -> None:
     app = draw(report.measures, a_report())
     assert [caption.value for caption in app.caption][::2] == ["F1 \\(spam\\)", "accuracy"]
-    assert "### 0.900" in words(app)
+    assert ">0.900<" in figures(app)
+    assert "#" not in words(app), "numbers are no headings"
     assert "12 more samples needed" in words(app)
 
 
@@ -140,7 +146,7 @@ def test_a_verdict_is_a_sentence_with_the_pairs_it_rests_on() -> None:
     app = draw(verdict.verdict_view, VERDICT)
     assert app.info[0].value == "Keep version 1\\."
     assert "On the same 40 holdout samples" in words(app)
-    assert "### +0.100" in words(app)
+    assert ">+0.100<" in figures(app)
     assert "-0.020 to 0.200" in words(app)
 
 

@@ -1,0 +1,62 @@
+"""What a reviewer decided last: to undo at once, and to change later."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mlvajra_al.records import Annotation, Person, Project
+from mlvajra_al.services import answers, reviewing
+from mlvajra_al.services.answers import Said, Wanted
+from mlvajra_al.web import widgets
+from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.views.names import answer_words
+from mlvajra_al.web.views.own_word import own_word
+
+LAST = 5
+OUTCOMES = {"skip": "somebody else is asked", "flag": "left as it is"}
+
+
+def last_decisions(person: Person, project: Project) -> tuple[Said, ...]:
+    """Return what the reviewer decided last, newest first."""
+    wanted = Wanted(decisions=True)
+    return answers.mine(store(), person, project.name, wanted=wanted, limit=LAST)
+
+
+def just_decided(person: Person, project: Project, decisions: tuple[Said, ...]) -> None:
+    """Say what was decided in this visit, and offer to undo it."""
+    known = st.session_state.get("decided")
+    said = next((one for one in decisions if one.annotation.event_id == known), None)
+    if said is None:
+        return
+    words = widgets.shorten(outcome(project, said.annotation), 40)
+    st.caption(f"Decided: {widgets.plain(words)}", width="content")
+    if st.button("Undo", icon=":material/undo:", key=f"undo_{known}", shortcut="U"):
+        _undo(person, project, said)
+
+
+def decisions_box(person: Person, project: Project, decisions: tuple[Said, ...]) -> None:
+    """Draw the last decisions, each with the means to change it."""
+    if not decisions:
+        return
+    with st.expander("Your last decisions", icon=":material/history:"):
+        for said in decisions:
+            words = (outcome(project, said.annotation), said.annotation.comment)
+            own_word(project, person, said, about=words, back=_undo)
+
+
+def outcome(project: Project, event: Annotation) -> str:
+    """Say what a decision was."""
+    return OUTCOMES.get(event.action) or answer_words(project, event.label)
+
+
+def _undo(person: Person, project: Project, said: Said) -> None:
+    """Take a decision back, and go to its sample, which waits again."""
+    done = widgets.act(
+        "Taken back: it waits again.",
+        lambda: reviewing.undo(
+            store(), person, project.name, decision=said.annotation, at=(now(), lease())
+        ),
+    )
+    if done:
+        st.session_state["case"] = said.annotation.sample_key
+        st.rerun()

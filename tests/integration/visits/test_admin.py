@@ -1,0 +1,34 @@
+"""The page about people: who is listed, who is not, and until when an invitation holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mlvajra_al.records import Project
+from mlvajra_al.services import links, people
+from mlvajra_al.store.database import Store
+from mlvajra_al.web.context import now
+from mlvajra_al.web.widgets import clock
+from tests.factories import a_person
+from tests.integration.visits.visiting import Visitor, press, words
+
+
+def test_machines_are_no_accounts_to_change(store: Store, admin: Visitor, project: Project) -> None:
+    people.operator(store, now=now())
+    a_person(store, "import: kind")
+    page = admin.opens("admin")
+    [accounts] = [box for box in page.main.selectbox if box.label == "Account to change"]
+    assert accounts.options == ["some admin"]
+    assert list(page.main.dataframe[0].value["Name"]) == ["some admin"]
+    [members] = [box for box in page.main.multiselect if box.label == "Add members"]
+    assert members.options == ["some admin"]
+    assert "Not listed: command line, import: kind." in words(page)
+
+
+def test_an_invitation_says_until_when_it_works(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    before = now()
+    page = press(admin.opens("admin"), "Make a link")
+    ends = {clock(before + links.LINK_LIFE), clock(before + links.LINK_LIFE + timedelta(minutes=1))}
+    assert any(f"It works once, until {end}." in words(page) for end in ends)
