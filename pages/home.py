@@ -173,7 +173,7 @@ def loop_card(person: Person, project: Project) -> None:
     word, color = LOOP.get(state.loop_state, (state.loop_state, "gray"))
     every = project.policy.retrain_every
     alive, seen, doing = overview.worker_seen(store(), person, now=now())
-    st.markdown("**The loop**")
+    st.markdown("**Learning**")
     st.badge(word, color=color)  # type: ignore[arg-type]
     st.markdown(plain(state.loop_message))
     done = max(0, every - state.until_retrain)
@@ -192,18 +192,19 @@ def loop_card(person: Person, project: Project) -> None:
 def champion_card(rows: tuple[versions.VersionRow, ...]) -> None:
     """Draw the champion's headline measure with its interval, and the newest version's beside."""
     row = next((row for row in rows if row.is_champion), None)
+    title = "Champion" if person.role == "admin" else "Model in use"
     with st.container(border=True, height="stretch"):
         if row is None:
-            st.markdown("**Champion**")
-            st.caption("None yet: the first version with two labels becomes champion.")
+            st.markdown(f"**{title}**")
+            st.caption("None yet: the first one comes once two labels have answers.")
             return
         newest = newer(rows)
         if newest is None or (measure := headline(newest)) is None or measure.value is None:
-            standing(row, "Champion")
+            standing(row, title)
         else:
             left, right = side_by_side(2, at_least=110)
             with left:
-                standing(row, "Champion")
+                standing(row, title)
             with right:
                 standing(newest, "Newest")
         if person.role == "admin":

@@ -138,7 +138,7 @@ def _judgement(
     signs: Signs, found: Sequence[float | None], mean: float | None
 ) -> tuple[Course, str]:
     if not signs.left:
-        return "stop", "Everybody who is wanted has spoken: there is nothing left to ask."
+        return "stop", "Every sample has the answers it needs: nothing is left to ask."
     if len(found) < WINDOW:
         more = WINDOW - len(found)
         count = f"{more} more versions, each" if more > 1 else "one more version,"

@@ -68,7 +68,7 @@ def _tab(page: Page, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "contents"),
     [
-        ("home", ["The loop", "Worker running", "Champion", "Answers per label"]),
+        ("home", ["Learning", "Worker running", "Champion", "Answers per label"]),
         ("train", ["Retrain now", "Learning curve", "Jobs"]),
         ("versions", ["Report of version", "holdout", "Per label"]),
         ("explain", ["How much each feature matters", "How it matters"]),

@@ -183,7 +183,7 @@ def test_the_last_answers_of_a_pool_are_learned_and_the_rail_says_so(
     assert loop.versions()[-1].trigger == "the last answers"
     state = progress(store, loop.admin, "texts", now=worker.utc_now())
     assert (state.left, state.loop_state) == (0, "done")
-    assert state.loop_message == "Everybody who is wanted has spoken: nothing is left to ask."
+    assert state.loop_message == "Every sample has the answers it needs: nothing is left to ask."
     told = advice.newest(store, loop.admin, "texts")
     assert told is not None and told.action == "stop"
 
