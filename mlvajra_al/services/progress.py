@@ -26,7 +26,8 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         state, message = loop_state(connection, project, until=until, now=now)
         pool = project_pool(store, connection, project)
         if state == "waiting" and len(pool) and not wanted:
-            state, message = "done", "Every sample has the answers it needs: nothing is left to ask."
+            state = "done"
+            message = "Every sample has the answers it needs: nothing is left to ask."
         closed = counted.closed(project.policy.overlap)
         return Progress(
             counts={label.name: counted.labels[label.name] for label in project.labels},
