@@ -6,7 +6,7 @@ import streamlit as st
 
 from mlvajra_al.records import Action, Annotation, Person, Project
 from mlvajra_al.records.label_sets import to_text
-from mlvajra_al.services import answers
+from mlvajra_al.services import answers, overview
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
@@ -44,6 +44,8 @@ def main() -> None:
         my_answers(project)
         return
     labelling_card(project, person)
+    if person.role == "admin" and not overview.imports(store(), person, project.name):
+        widgets.page_link("data", "Import data", icon=":material/upload_file:")
     guidelines(project)
 
 
