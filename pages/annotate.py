@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Action, Person, Project
-from mlvajra_al.services import answers
+from mlvajra_al.services import answers, overview
 from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
@@ -42,6 +42,8 @@ def main() -> None:
     if view == "My answers":
         my_answers(project)
         return
+    if person.role == "admin" and not overview.imports(store(), person, project.name):
+        widgets.page_link("data", "Import data", icon=":material/upload_file:")
     labelling_card(project, person)
 
 

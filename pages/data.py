@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import PurePosixPath
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Person, Project
-from mlvajra_al.services import overview, projects
+from mlvajra_al.records import Job, Person, Project
+from mlvajra_al.services import overview, projects, training
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
-from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.label_editor import labels_view
 from mlvajra_al.web.views.predictions import predictions
@@ -30,6 +31,7 @@ from mlvajra_al.web.widgets import (
     empty,
     flash,
     flashed,
+    page_link,
     plain,
     side_by_side,
     without_images,
@@ -38,21 +40,31 @@ from mlvajra_al.web.widgets import (
 person = require_role("admin")
 
 
-def import_more(person: Person, project: Project) -> None:
-    """Draw the import of more samples into the pool."""
+def import_more(person: Person, project: Project, last: Job | None) -> None:
+    """Draw the import of more samples into the pool; one that failed is offered once more."""
     st.caption(
         f"Adds samples to {plain(project.name)}. What is there already is not added again, and "
         "nothing is added unless the whole file is good."
     )
-    upload = upload_field(f"more:{project.id}")
+    failed = last is not None and last.state == "failed"
+    left = overview.uploaded_for(store(), last) if last is not None and failed else None
+    upload = upload_field(
+        f"more:{project.id}", first=Uploaded(left, PurePosixPath(left).name) if left else None
+    )
     if upload is None:
         return
+    if upload.id == left:
+        st.caption(
+            f"{plain(upload.name)} is still here. Import it again once the cause is gone, or "
+            "choose the corrected file."
+        )
     found = inspected(upload)
     if found is None:
         return
     path, schema = found
     names = [column.name for column in schema.columns]
-    source = pick("Column with labels that exist already", names, None, "Become answers")
+    before = None if last is None else last.payload.get("labels_from")
+    source = pick("Column with labels that exist already", names, before, "Become answers")
     if st.button("Import", type="primary", icon=":material/upload_file:") and act(
         "The import is queued", lambda: start(person, project.name, path, source)
     ):
@@ -68,12 +80,21 @@ def imports_view(person: Person, project: Project | None) -> None:
     job = watched(f"import:{project.name}", done="The import is done")
     if job is not None and job.state == "done":
         st.success(f"Imported: {plain(job_words(job))}", icon=":material/check:")
+        if progress(store(), person, project.name, now=now()).left:
+            page_link("annotate", "Start labelling", icon=":material/edit:")
+        else:
+            page_link("home", "Every sample has an answer: go on", icon=":material/arrow_forward:")
+    last = next(
+        iter(training.jobs_of(store(), person, project.name, kinds=("ingest",), limit=1)), None
+    )
+    if job is None and last is not None and last.state == "failed":
+        st.error(f"The last import failed: {plain(job_words(last))}", icon=":material/error:")
     where = st.segmented_control(
         "Into", ["This project", "A new project"], default="This project", required=True,
         label_visibility="collapsed", key=f"into:{project.id}",
     )  # fmt: skip
     if where == "This project":
-        import_more(person, project)
+        import_more(person, project, last)
         shards_table(person, project)
     else:
         new_project(person)
@@ -115,7 +136,7 @@ def schema_view(person: Person, project: Project) -> None:
             hide_index=True,
             alt="Input columns",
         )
-        st.caption("They are changed on the page Train, under Settings.")
+        page_link("train", "Change them on Train, under Settings", icon=":material/tune:")
     with right:
         with st.container(border=True):
             st.markdown(f"**Answers** :gray[{state.answered:,}, {state.left:,} samples left]")
@@ -127,12 +148,19 @@ def schema_view(person: Person, project: Project) -> None:
                 "Key": plain(project.key_column or "the content itself"),
                 "Title": plain(project.title_column or "none"),
                 "Groups": plain(project.group_column or "none"),
-                "Held out": f"{project.holdout_threshold:.1%} of the pool",
+                "Held out": held_out(person, project),
                 "Created": clock(project.created_at),
             },
             border="horizontal",
             alt="Choices made when the project was created",
         )
+
+
+def held_out(person: Person, project: Project) -> str:
+    """Say which share of the pool is held out, or will be once there is a pool."""
+    if overview.imports(store(), person, project.name):
+        return f"{project.holdout_threshold:.1%} of the pool"
+    return f"{project.policy.holdout_share:.0%} of the first import"
 
 
 def guidelines_view(person: Person, project: Project) -> None:

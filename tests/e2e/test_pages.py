@@ -219,3 +219,10 @@ def test_a_file_that_is_not_what_it_says_gets_one_sentence(opened: Visit, tmp_pa
     expect(error).to_be_visible()
     assert "broken.parquet" in error.inner_text()
     assert error.inner_text().strip().endswith(".")
+    settled(page)
+    better = tmp_path / "better.csv"
+    better.write_text("body\none\ntwo\n")
+    page.locator("input[type=file]").set_input_files(better)
+    expect(error).to_have_count(0)
+    settled(page)
+    expect(page.locator(".upload .hint")).to_have_text("better.csv")

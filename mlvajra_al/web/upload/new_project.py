@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -13,13 +14,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Column, ColumnKind, Person, Project, Recipe, Schema
-from mlvajra_al.records.label_sets import parse
 from mlvajra_al.services import importing, overview, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.watching import await_job
-from mlvajra_al.web.widgets import FORMATS, act, go_to_project, plain, shorten
+from mlvajra_al.web.widgets import FORMATS, act, errors_shown, go_to_project, plain, plural, shorten
 
 KINDS = get_args(ColumnKind)
 NONE = "(none)"
@@ -102,24 +102,20 @@ def draft_form(
     several = st.checkbox(
         "A sample may have several labels, or none of them", key=f"several:{upload.id}"
     )
-    labels = st.text_area(
-        "Labels, one per line",
-        "\n".join(distinct(schema, special.source, several=several)),
-        key=f"labels:{upload.id}:{special.source}:{several}",
-        placeholder="ham\nspam",
-        height=120,
-    )
+    labels = labels_area(upload, path, special.source, several=several)
     inputs = inputs_of(columns, (special.key, special.source, special.group))
 
     def create() -> None:
+        made = projects.make_labels(labels.splitlines())
         drafted = projects.draft(
             name,
-            labels=projects.make_labels(labels.splitlines()),
+            labels=made,
             recipe=Recipe(inputs),
             now=now(),
             seed=secrets.randbelow(projects.SEEDS),
         )
         wanted = replace(described(drafted, special, float(share)), multilabel=several)
+        check_labels(path, special.source, [label.name for label in made], several=several)
         created = projects.create(store(), person, wanted)
         start(person, created.name, path, special.source)
 
@@ -145,9 +141,16 @@ def special_columns(schema: Schema, left: DeltaGenerator, right: DeltaGenerator)
     names = [column.name for column in schema.columns]
     with left:
         key = pick("Column that names samples", names, schema.key, "Without one, content does")
-        title = pick("Column shown as the title", names, None, "For example the subject")
+        title = pick("Column shown as the title", names, schema.title, "For example the subject")
     with right:
-        source = pick("Column with labels that exist already", names, None, "Become answers")
+        source = pick(
+            "Column with labels that exist already", names, schema.answer, "Become answers"
+        )
+        if source is not None and source == schema.answer:
+            st.caption(
+                f"{plain(source)} looks like the answer, so the model does not see it. If it is "
+                f"none, choose {plain(NONE)}."
+            )
         group = pick(
             "Column of groups", names, None, "Equal values stay on one side of the holdout"
         )
@@ -172,7 +175,7 @@ def inputs_of(columns: tuple[Column, ...], taken: tuple[str | None, ...]) -> tup
     )
     words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
     st.caption(
-        f"The model sees {len(inputs)} columns: {words}{', …' if len(inputs) > 12 else ''}"
+        f"The model sees {plural(len(inputs), 'column')}: {words}{', …' if len(inputs) > 12 else ''}"
         if inputs
         else ":red[The model sees no column: say of at least one what it holds.]"
     )
@@ -188,14 +191,42 @@ def pick(label: str, names: list[str], first: str | None, words: str) -> str | N
     return None if chosen == NONE else chosen
 
 
-def distinct(schema: Schema, column: str | None, *, several: bool = False) -> list[str]:
-    """Return the labels that a column of the first rows holds, in order; of each row several."""
+def labels_area(upload: Uploaded, path: Path, column: str | None, *, several: bool) -> str:
+    """Draw the label set to edit, which begins with the labels the whole file holds."""
+    found = importing.FoundLabels(())
+    if column is not None:
+        with errors_shown(), st.spinner("Reading the labels in the file"):
+            found = labels_in(path, column, several=several)
+    fit = not found.more and len(found.names) <= projects.MAX_LABELS
+    if not fit:
+        st.warning(
+            f"{plain(column)} holds {'more than ' if found.more else ''}{len(found.names):,} "
+            f"different values, and a project has at most {projects.MAX_LABELS} labels. Choose "
+            f"another column with labels, or {plain(NONE)}.",
+            icon=":material/warning:",
+        )
+    return st.text_area(
+        "Labels, one per line",
+        "\n".join(found.names) if fit else "",
+        key=f"labels:{upload.id}:{column}:{several}",
+        placeholder="ham\nspam",
+        height=120,
+    )
+
+
+@lru_cache(maxsize=32)
+def labels_in(path: Path, column: str, *, several: bool) -> importing.FoundLabels:
+    """Return the labels that a column of a whole file names; read once, as uploads never change."""
+    return importing.labels_in(path, column, multilabel=several)
+
+
+def check_labels(path: Path, column: str | None, names: list[str], *, several: bool) -> None:
+    """Refuse labels that leave out what the file says, while no project is made yet."""
     if column is None:
-        return []
-    values = {str(row[column]) for row in schema.preview if row.get(column) is not None}
-    if several:
-        values = {name for value in values for name in parse(value, ()) or ()}
-    return sorted(values)[: projects.MAX_LABELS]
+        return
+    found = labels_in(path, column, several=several)
+    if found.more or not set(found.names) <= set(names):
+        importing.require_labels(path, column, names=names, multilabel=several)
 
 
 def start(person: Person, name: str, path: Path, labels_from: str | None) -> None:

@@ -30,7 +30,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     bar.hidden = true;
     problem.hidden = false;
     problem.textContent = words;
-    hint.textContent = data.hint;
+    hint.textContent = data.name || data.hint;
   }
 
   function send(file) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,14 @@ def _component() -> Any:
     )
 
 
-def upload_field(key: str) -> Uploaded | None:
-    """Draw the field and return the file it took, until another one is taken or it is cleared."""
-    kept: Uploaded | None = st.session_state.get(f"uploaded:{key}")
+def upload_field(key: str, *, first: Uploaded | None = None) -> Uploaded | None:
+    """Draw the field and return the file it took, until another one is taken or it is cleared.
+
+    Before it took any, that is the file `first`.
+    """
+    kept: Uploaded | None = st.session_state.get(f"uploaded:{key}", first)
     limit = settings().max_upload_mb
-    drawn = _component()(
+    _component()(
         key=f"upload-{key}",
         data={
             "limit_mb": limit,
@@ -55,12 +58,8 @@ def upload_field(key: str) -> Uploaded | None:
             "hint": f"CSV, JSON Lines or Parquet, up to {limit:,} MB; or drop it here",
             "remedy": "Import it on the server: mlvajra import PROJECT --source FILE",
         },
-        on_uploaded_change=_nothing,
+        on_uploaded_change=partial(_take, key),
     )
-    sent = drawn.uploaded
-    if sent:
-        kept = Uploaded(str(sent["upload"]), str(sent["name"]))
-        st.session_state[f"uploaded:{key}"] = kept
     return kept
 
 
@@ -69,5 +68,8 @@ def clear_upload(key: str) -> None:
     st.session_state.pop(f"uploaded:{key}", None)
 
 
-def _nothing() -> None:
-    """Let a taken file run the page again."""
+def _take(key: str) -> None:
+    """Keep a file before the page is run again, so that the field names it."""
+    sent = st.session_state[f"upload-{key}"].uploaded
+    if sent:
+        st.session_state[f"uploaded:{key}"] = Uploaded(str(sent["upload"]), str(sent["name"]))

@@ -11,7 +11,7 @@ from mlvajra_al.services import members, projects
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import a_project, rank
-from tests.integration.visits.visiting import ROOT, Visitor, press, words
+from tests.integration.visits.visiting import ROOT, Visitor, links, press, words
 
 NAMES = sorted({path.stem for path in (ROOT / "pages").glob("*.py")} - {"admin"})
 
@@ -108,3 +108,21 @@ def test_the_page_of_people_needs_no_project(admin: Visitor) -> None:
     page = admin.opens("admin", project="nope")
     assert page.title[0].value == "Admin"
     assert "There is no project" not in words(page)
+
+
+def test_a_card_without_samples_leads_an_admin_to_the_import(
+    store: Store, admin: Visitor, visitor: Callable[..., Visitor]
+) -> None:
+    a_project(store, "bare")
+    assert "Import data" in links(admin.opens("annotate", project="bare"))
+    assert "Import data" not in links(visitor("annotator").opens("annotate", project="bare"))
+
+
+def test_columns_say_what_will_be_held_out_and_lead_to_where_they_are_changed(
+    store: Store, admin: Visitor
+) -> None:
+    a_project(store, "bare")
+    page = admin.opens("data", project="bare", **{"data-tab": ":material/table: Columns"})
+    assert "Change them on Train, under Settings" in links(page)
+    [table] = page.table
+    assert "20% of the first import" in table.value.to_string()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -9,7 +11,7 @@ from mlvajra_al.services import projects, training
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.upload.upload import Uploaded
 from tests.factories import a_project
-from tests.integration.visits.visiting import Visitor, press, words
+from tests.integration.visits.visiting import Visitor, links, press, words, work
 
 ID = "0123456789abcdef0123456789abcdef"
 REVIEWS = "id,title,text,site,verdict\n" + "".join(
@@ -35,14 +37,20 @@ def choose(page: AppTest, label: str, value: str) -> None:
     box.set_value(value).run()
 
 
+def chosen(page: AppTest, label: str) -> str:
+    [box] = [box for box in page.main.selectbox if box.label == label]
+    return str(box.value)
+
+
 def test_a_file_becomes_a_project_with_the_columns_that_were_chosen(
     store: Store, admin: Visitor
 ) -> None:
     page = new_project(admin, uploaded(store))
     assert page.text_input[0].value == "reviews"
     choose(page, "Column that names samples", "id")
-    choose(page, "Column shown as the title", "title")
-    choose(page, "Column with labels that exist already", "verdict")
+    assert chosen(page, "Column shown as the title") == "title", "its name says so"
+    assert chosen(page, "Column with labels that exist already") == "verdict"
+    assert "verdict looks like the answer, so the model does not see it." in words(page)
     choose(page, "Column of groups", "site")
     assert page.text_area[0].value == "bad\ngood", "the labels that are there"
     assert "The model sees 2 columns: title, text" in words(page)
@@ -74,6 +82,7 @@ def test_what_cannot_be_a_project_is_refused_in_a_sentence_and_nothing_is_made(
     upload = uploaded(store)
     page = admin.opens("data", **{"uploaded:new": upload})  # type: ignore[arg-type]
     page.segmented_control[0].set_value("A new project").run()
+    choose(page, "Column with labels that exist already", "(none)")
     page.text_input[0].set_value(name)
     page.text_area[0].set_value(labels)
     press(page, "Create and import")
@@ -81,6 +90,112 @@ def test_what_cannot_be_a_project_is_refused_in_a_sentence_and_nothing_is_made(
     assert sentence in words(page)
     assert error.value.endswith(".")
     assert [item.name for item in projects.listed(store, None)] == ["taken"]
+
+
+def tickets(kinds: Iterable[str]) -> str:
+    rows = "".join(f"words of ticket {n},{kind}\n" for n, kind in enumerate(kinds))
+    return f"text,kind\n{rows}"
+
+
+def test_labels_come_from_the_whole_file_not_from_its_first_rows(
+    store: Store, admin: Visitor
+) -> None:
+    page = new_project(admin, uploaded(store, tickets(["bug", "praise"] * 600 + ["billing"])))
+    assert page.text_area[0].value == "billing\nbug\npraise"
+    assert "The model sees 1 column: text" in words(page)
+
+
+def test_a_label_of_the_file_that_is_left_out_is_named_before_anything_is_made(
+    store: Store, admin: Visitor
+) -> None:
+    page = new_project(admin, uploaded(store, tickets(["bug", "praise"] * 600 + ["billing"])))
+    page.text_area[0].set_value("bug\npraise")
+    press(page, "Create and import")
+    assert (
+        "reviews.csv: column 'kind' holds 'billing', which is no label of this project; add it to "
+        "the label set, or correct it; the labels are bug, praise."
+    ) in words(page)
+    assert projects.listed(store, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [(40, "40 different values"), (400, "more than 300 different values")]
+)
+def test_a_column_of_too_many_values_is_said_to_hold_no_labels(
+    store: Store, admin: Visitor, values: int, said: str
+) -> None:
+    page = new_project(admin, uploaded(store, tickets(f"value {n % values}" for n in range(900))))
+    choose(page, "Column with labels that exist already", "kind")
+    assert f"kind holds {said}, and a project has at most" in words(page)
+    assert page.text_area[0].value == ""
+
+
+def test_a_file_that_breaks_later_on_is_refused_before_anything_is_made(
+    store: Store, admin: Visitor
+) -> None:
+    broken = tickets(["bug", "praise"] * 10_000) + "one, two, three\n"
+    page = new_project(admin, uploaded(store, broken))
+    page.text_area[0].set_value("bug\npraise")
+    press(page, "Create and import")
+    assert "line 20,002" in words(page)
+    assert projects.listed(store, None) == ()
+
+
+def test_an_import_that_failed_can_be_done_again_without_choosing_anew(
+    store: Store, admin: Visitor
+) -> None:
+    project = a_project(store)
+    upload = uploaded(store, "body,verdict\none,ham\ntwo,billing\n", "more.csv")
+    page = admin.opens("data", **{f"uploaded:more:{project.id}": upload})  # type: ignore[arg-type]
+    choose(page, "Column with labels that exist already", "verdict")
+    press(page, "Import")
+    work(store)
+    page = admin.opens("data")
+    assert "The last import failed: more.csv: column 'verdict' holds 'billing'" in words(page)
+    assert "more.csv is still here." in words(page)
+    assert chosen(page, "Column with labels that exist already") == "verdict"
+    press(page, "Import")
+    again, _ = training.jobs_of(store, None, "spam")
+    assert (again.state, again.payload["labels_from"]) == ("queued", "verdict")
+    assert again.payload["uri"] == str(store.home / "uploads" / upload.id)
+
+
+def test_a_failed_file_that_is_gone_is_not_offered_again(store: Store, admin: Visitor) -> None:
+    project = a_project(store)
+    upload = uploaded(store, "verdict\none\n", "more.csv")
+    page = admin.opens("data", **{f"uploaded:more:{project.id}": upload})  # type: ignore[arg-type]
+    press(page, "Import")
+    work(store)
+    (store.home / "uploads" / upload.id).unlink()
+    page = admin.opens("data")
+    assert "The last import failed" in words(page)
+    assert "still here" not in words(page)
+
+
+def test_after_an_import_one_can_start_to_label(store: Store, admin: Visitor) -> None:
+    project = a_project(store)
+    upload = uploaded(store, "body,verdict\none,ham\ntwo,spam\n", "more.csv")
+    page = admin.opens("data", **{f"uploaded:more:{project.id}": upload})  # type: ignore[arg-type]
+    press(page, "Import")
+    assert "Start labelling" not in links(page)
+    work(store)
+    page.run()
+    assert "Imported: 2 samples added." in words(page)
+    assert "Start labelling" in links(page)
+
+
+def test_after_an_import_that_answers_every_sample_nobody_is_sent_to_label(
+    store: Store, admin: Visitor
+) -> None:
+    project = a_project(store)
+    upload = uploaded(store, "body,verdict\none,ham\ntwo,spam\n", "more.csv")
+    page = admin.opens("data", **{f"uploaded:more:{project.id}": upload})  # type: ignore[arg-type]
+    choose(page, "Column with labels that exist already", "verdict")
+    press(page, "Import")
+    work(store)
+    page.run()
+    assert "Start labelling" not in links(page)
+    assert "Every sample has an answer: go on" in links(page)
 
 
 @pytest.mark.parametrize(
