@@ -183,10 +183,13 @@ class NotEnoughLabels(MlvajraError):
     status = 409
 
     def __init__(self, seen: tuple[str, ...], missing: tuple[str, ...]) -> None:
-        so_far = "two different labels are needed; there " + ("is 1" if seen else "are 0")
-        if len(seen) > 1:
+        words = "two different labels are needed; there are 0: answer some samples first"
+        if seen:
             so_far = "answers that differ are needed; all are the same"
-        super().__init__(f"{so_far}: the model {examples_needed(seen, missing)}")
+            if len(seen) == 1:
+                so_far = "two different labels are needed; there is 1"
+            words = f"{so_far}: the model {examples_needed(seen, missing)}"
+        super().__init__(words)
         self.seen, self.missing = seen, missing
 
 

@@ -51,7 +51,7 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
         # Once there is a version two labels were seen, and reading all answers again takes a while.
         reason = "" if rows else training.not_yet(store(), person, project.name)
         if reason:
-            st.caption(f":orange[{plain(sentence(reason))}]")
+            st.markdown(f":small[:orange[{plain(sentence(reason))}]]")
         if st.button(
             "Start",
             type="primary",

@@ -31,7 +31,7 @@ from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
 STRATEGIES: dict[str, str] = {
-    "auto": "Adapts: cold start, rare labels, diversified margin, focused margin; says which.",
+    "auto": "Varied samples first, then rare labels, then what the model doubts; says which.",
     "diversified_margin": "Samples the model hesitates about, and that differ from each other.",
     "focused_margin": "Samples the model hesitates about most, less spread out.",
     "margin": "Samples with the smallest gap between the two likeliest labels.",
@@ -51,7 +51,7 @@ STRATEGIES: dict[str, str] = {
 """The query strategies a project may use, in words; a test holds them to those that exist."""
 
 OF_SEVERAL: dict[str, str] = {
-    "auto": "Adapts: cold start, diversified doubt, focused doubt; says which.",
+    "auto": "Varied samples first, then those with labels the model doubts; says which.",
     "diversified_doubt": "Samples with a label the model doubts, and that differ from each other.",
     "focused_doubt": "Samples with the labels the model doubts most, less spread out.",
     "binary_doubt": "Samples with the one label that is most in doubt.",

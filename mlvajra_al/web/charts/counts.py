@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import plotly.graph_objects as go
 
 from mlvajra_al.records import Forecast, Label, Measure
-from mlvajra_al.web.charts.look import FAINT, FOR, MAIN, ROW, SOFT, figure, rows, safe
+from mlvajra_al.web.charts.look import ACCENT, FAINT, MAIN, ROW, SOFT, figure, rows, safe
 
 MOST_TICKS = 4
 
@@ -50,7 +50,7 @@ def learning_curve(
         marker={
             "size": [12 if number == champion else 6 for number, _, _ in known],
             "symbol": ["star" if number == champion else "circle" for number, _, _ in known],
-            "color": [FOR if number == champion else MAIN for number, _, _ in known],
+            "color": [ACCENT if number == champion else MAIN for number, _, _ in known],
         },
         hovertemplate=(
             "version %{customdata[0]}, %{x} labels<br><b>%{y:.3f}</b> "

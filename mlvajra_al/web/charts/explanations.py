@@ -8,18 +8,25 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mlvajra_al.records import Attribution, FeatureImportance, Label
-from mlvajra_al.web.charts.look import AGAINST, FOR, MAIN, QUIET, ROW, SHADES, figure, rows, safe
+from mlvajra_al.web.charts.look import (
+    CLEAR,
+    MAIN,
+    QUIET,
+    ROW,
+    SHADES,
+    TEXT,
+    figure,
+    rows,
+    safe,
+)
 
 PRESENT = "in the text"
 """What an explanation says of a word that is there; too plain to repeat on every row."""
 Grid = Sequence[Sequence[float]]
-DIVERGING = [
-    [0.0, "rgba(59, 130, 246, 0.9)"],
-    [0.5, "rgba(128, 128, 128, 0)"],
-    [1.0, "rgba(229, 72, 77, 0.9)"],
-]
+STRENGTH = [[0.0, "rgba(99, 102, 241, 0)"], [1.0, "rgba(99, 102, 241, 0.9)"]]
 INK = [[0.0, "rgba(128, 128, 128, 0.06)"], [1.0, "rgba(128, 128, 128, 0.8)"]]
-LOW_TO_HIGH = [[0.0, "#3b82f6"], [0.5, "#a855f7"], [1.0, "#e5484d"]]
+LOW_TO_HIGH = [[0.0, "#a3a6b3"], [1.0, MAIN]]
+"""Grey to the app's own colour: labels have all the others."""
 
 
 def importance(features: Sequence[FeatureImportance], *, color: str = MAIN) -> go.Figure:
@@ -127,7 +134,8 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
         y=list(range(len(values))),
         base=starts,
         orientation="h",
-        marker={"color": [FOR if value > 0 else AGAINST for value in values], "cornerradius": 2},
+        marker=_solid_or_striped([value > 0 for value in values]),
+        textfont={"color": TEXT},
         text=[f"{value:+.3g}" for value in values],
         textposition="outside",
         cliponaxis=False,
@@ -144,6 +152,20 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
     made.add_vline(x=attribution.base, line={"color": QUIET, "dash": "dot", "width": 1})
     made.add_vline(x=attribution.output, line={"color": QUIET, "width": 1})
     return made
+
+
+def _solid_or_striped(speaks_for: Sequence[bool]) -> dict[str, Any]:
+    """Return bars that are told apart without colours: those are taken by the labels."""
+    return {
+        "color": [TEXT if solid else CLEAR for solid in speaks_for],
+        "line": {"color": TEXT, "width": 1},
+        "pattern": {
+            "shape": ["" if solid else "/" for solid in speaks_for],
+            "fgcolor": TEXT,
+            "size": 5,
+            "solidity": 0.3,
+        },
+    }
 
 
 def _room(values: Sequence[float]) -> list[float]:
@@ -209,18 +231,17 @@ def image(pixels: Grid, *, size: int = 260) -> go.Figure:
     return _square(trace, size=size)
 
 
-def heat_over(pixels: Grid, weights: Grid, *, size: int = 260) -> go.Figure:
-    """Draw signed weights over an image: red speaks for the label, blue against it."""
-    largest = max((abs(value) for row in weights for value in row), default=0.0) or 1.0
+def heat_over(pixels: Grid, weights: Grid, *, largest: float, size: int = 260) -> go.Figure:
+    """Draw weights of zero or more over an image; `largest` is the deepest."""
     made = image(pixels, size=size)
     made.add_trace(
         go.Heatmap(
             z=[list(row) for row in weights],
-            colorscale=DIVERGING,
-            zmin=-largest,
+            colorscale=STRENGTH,
+            zmin=0,
             zmax=largest,
             showscale=False,
-            hovertemplate="<b>%{z:+.3g}</b><extra></extra>",
+            hovertemplate="<b>%{z:.3g}</b><extra></extra>",
         )
     )
     return made

@@ -8,17 +8,20 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.elements.lib.streamlit_plotly_theme import GRAY_90
 
-FOR = "#e5484d"
-"""What speaks for a label, and what is worse."""
-AGAINST = "#3b82f6"
+TEXT: str = GRAY_90
+"""Not this colour: in the browser Streamlit puts that of the theme here, dark on light or light on
+dark. Any one grey would be too faint on one of them."""
+ACCENT = "#e5484d"
+"""The champion's star, and what is worse."""
 MAIN = "#6366f1"
 SOFT = "rgba(99, 102, 241, 0.18)"
 FAINT = "rgba(99, 102, 241, 0.09)"
 QUIET = "rgba(128, 128, 128, 0.55)"
 GRID = "rgba(128, 128, 128, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
-SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.75)"]]
+SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.65)"]]
 CONFIG: dict[str, Any] = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False}
 ROW = 26
 NAME_LENGTH = 30
@@ -52,6 +55,10 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
     made.update_xaxes(automargin=True, gridcolor=GRID, zeroline=False, fixedrange=True)
     made.update_yaxes(automargin=True, gridcolor=GRID, zeroline=False, fixedrange=True)
     made.update_layout(**layout)
+    legible = {"color": TEXT}
+    made.update_layout(font=legible, legend_font=legible)
+    made.update_xaxes(tickfont=legible, title_font=legible)
+    made.update_yaxes(tickfont=legible, title_font=legible)
     return made
 
 

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from mlvajra_al.records import Curve, Label, Measure, Report
-from mlvajra_al.web.charts.look import FOR, MAIN, QUIET, SHADES, figure, safe
-
-DEEP = "#ffffff"
-MUTED = "#7c8096"
+from mlvajra_al.web.charts.look import ACCENT, MAIN, QUIET, SHADES, TEXT, figure, safe
 
 
 def confusion(report: Report, names: dict[str, str]) -> go.Figure:
@@ -30,10 +27,7 @@ def confusion(report: Report, names: dict[str, str]) -> go.Figure:
         text=[f"{count:,}" for _, _, count in cells],
         customdata=[(shown[y], shown[x], shares[y][x]) for x, y, _ in cells],
         mode="text",
-        textfont={
-            "size": 15,
-            "color": [DEEP if shares[y][x] > 0.45 else MUTED for x, y, _ in cells],
-        },
+        textfont={"size": 15, "color": TEXT},
         hovertemplate=(
             "%{text} that are <b>%{customdata[0]}</b><br>answered <b>%{customdata[1]}</b>"
             " (%{customdata[2]:.0%} of them)<extra></extra>"
@@ -102,7 +96,7 @@ def difference(measure: Measure) -> go.Figure:
     """Draw a difference with its interval, and zero."""
     value, low, high = measure.value or 0.0, measure.low or 0.0, measure.high or 0.0
     reach = max(abs(low), abs(high), abs(value), 0.01) * 1.15
-    color = "#059669" if low > 0 else FOR if high < 0 else MAIN
+    color = "#059669" if low > 0 else ACCENT if high < 0 else MAIN
     dot = go.Scatter(
         x=[value],
         y=[0],

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mlvajra_al.services.standings import LEVELS, Point
-from mlvajra_al.web.charts.look import QUIET, figure, safe
+from mlvajra_al.web.charts.look import QUIET, TEXT, figure, safe
 
 COLORS = (
     "99, 102, 241", "16, 163, 127", "229, 72, 77", "217, 119, 6", "8, 145, 178", "168, 85, 247",
@@ -18,7 +18,7 @@ COLORS = (
 """Red, green and blue of lines, told apart on light and on dark."""
 BASELINE = "128, 128, 128"
 NAMED: dict[float, dict[str, Any]] = {
-    share: {"text": words, "x": 1, "xanchor": "left", "yanchor": side, "font": {"color": QUIET}}
+    share: {"text": words, "x": 1, "xanchor": "left", "yanchor": side, "font": {"color": TEXT}}
     for share, words, side in ((1.0, "all labels", "bottom"), (LEVELS[0], "95%", "top"))
 }
 """What stands beside the highest and the lowest line across; one between has no room."""

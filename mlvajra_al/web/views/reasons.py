@@ -16,6 +16,8 @@ from mlvajra_al.web.views.names import answer_words, by_name, choose_label, disp
 from mlvajra_al.web.widgets import plain
 
 TALL = 380
+NEAR = 0.005
+"""Log-odds that make up a probability this well stand for it alone."""
 
 
 def reasons(
@@ -60,11 +62,37 @@ def waterfall_box(project: Project, explanation: SampleExplanation) -> None:
     with st.container(border=True):
         attribution = choose_attribution(project, explanation)
         st.markdown(f"**What speaks for and against {plain(display(labels, attribution.label))}**")
+        chance = explanation.probabilities.get(attribution.label)
+        first, detail = added_up(attribution, chance, shown=display(labels, attribution.label))
+        st.markdown(plain(first))
         look.show(explanations.waterfall(attribution), key="waterfall", alt="Waterfall of weights")
-        st.caption(
-            f"From the base, {attribution.base:.3g}, to this sample, {attribution.output:.3g} "
-            f"({attribution.scale}). Red raises it, blue lowers it."
-        )
+        st.caption(plain(detail))
+
+
+def added_up(attribution: Attribution, chance: float | None, *, shown: str) -> tuple[str, str]:
+    """Say what reasons add up to: the probability first, then what the numbers at the bars are."""
+    legend = f"Solid bars speak for {shown}, striped ones against it."
+    base, output = attribution.base, attribution.output
+    if attribution.scale == "probability":
+        detail = "The numbers are probabilities: from the dotted line, of an average sample, to "
+        return f"{_from_to(base, output, shown)} {legend}", f"{detail}the solid one, of this one."
+    numbers = (
+        f"The numbers are log-odds, in which reasons add up: from {base:.3g} (dotted line) to "
+        f"{output:.3g} (solid line)"
+    )
+    if chance is not None and abs(_chance_of(output) - chance) < NEAR:
+        said = _from_to(_chance_of(base), chance, shown)
+        return f"{said} {legend}", f"{numbers}; 0 stands for a probability of 50%."
+    whole = "" if chance is None else f"Probability of {shown}: {chance:.1%}. "
+    return f"{whole}{legend}", f"{numbers}; the label with the highest number is the likeliest."
+
+
+def _from_to(base: float, output: float, shown: str) -> str:
+    return f"Probability of {shown}: {output:.1%}; of an average sample it would be {base:.1%}."
+
+
+def _chance_of(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-max(-700.0, log_odds)))
 
 
 def choose_attribution(project: Project, explanation: SampleExplanation) -> Attribution:
@@ -108,16 +136,24 @@ def told(project: Project, explanation: SampleExplanation, pixels: Any) -> None:
         highlighted(explanation.words, what)
     if not explanation.image:
         return
-    with st.container(border=True, horizontal_alignment="center"):
-        same = pixels and len(pixels) == len(explanation.image)
-        plain_heat = [[abs(weight) for weight in row] for row in explanation.image]
-        figure = (
-            explanations.heat_over(pixels, explanation.image, size=220)
-            if same
-            else explanations.heat_map(plain_heat, size=220)
-        )
-        look.show(figure, key="heat", alt="Weight of each pixel")
-        st.caption(f"Red speaks for {what}, blue against it.")
+    with st.grid(2, min_column_width=170):
+        for title, sign in ((f"Speaks for {what}", 1), (f"Speaks against {what}", -1)):
+            with st.container(border=True, horizontal_alignment="center", gap="xsmall"):
+                pixel_heat(explanation, pixels, sign=sign)
+                st.caption(f"{title}: the deeper the colour, the more.")
+
+
+def pixel_heat(explanation: SampleExplanation, pixels: Any, *, sign: int) -> None:
+    """Draw the pixels that speak for the answer, or those against it, over the image."""
+    felt = [[max(0.0, sign * weight) for weight in row] for row in explanation.image]
+    largest = max(abs(weight) for row in explanation.image for weight in row) or 1.0
+    if not pixels or len(pixels) != len(felt):
+        pixels = [[0.0] * len(row) for row in felt]
+    look.show(
+        explanations.heat_over(pixels, felt, largest=largest, size=200),
+        key=f"heat:{sign}",
+        alt=f"Weight of each pixel {'for' if sign > 0 else 'against'} the answer",
+    )
 
 
 def highlighted(words: Sequence[tuple[str, float]], what: str) -> None:
@@ -130,15 +166,19 @@ def highlighted(words: Sequence[tuple[str, float]], what: str) -> None:
             + "".join(_marked(text, weight / largest) for text, weight in words)
             + "</div>"
         )
-        st.caption(f"Red words speak for {what}, blue ones against it; the stronger, the deeper.")
+        st.caption(
+            f"Shaded words speak for {what}, the deeper, the more; words over a dashed line speak "
+            "against it, the thicker, the more."
+        )
 
 
 def _marked(text: str, strength: float) -> str:
     if abs(strength) < 0.02:
         return escape(text)
-    color = "229, 72, 77" if strength > 0 else "59, 130, 246"
-    alpha = 0.12 + 0.5 * math.sqrt(abs(strength))
-    return (
-        f'<span style="background: rgba({color}, {alpha:.2f}); border-radius: 3px; '
-        f'padding: 0 2px">{escape(text)}</span>'
+    felt = math.sqrt(abs(strength))
+    look_of = (
+        f"background: rgba(128, 128, 140, {0.15 + 0.45 * felt:.2f}); border-radius: 3px"
+        if strength > 0
+        else f"border-bottom: {1 + 2 * felt:.1f}px dashed currentColor"
     )
+    return f'<span style="{look_of}; padding: 0 2px">{escape(text)}</span>'

@@ -18,7 +18,7 @@ KINDS = get_args(ColumnKind)
 
 def policy_form(person: Person, project: Project) -> None:
     """Draw how the project asks and retrains."""
-    with st.form(f"policy:{project.id}", border=True):
+    with st.container(border=True):  # a form would not tell of a strategy that is being chosen
         st.markdown("**How it asks and retrains**")
         left, right = st.columns(2)
         with left:
@@ -26,7 +26,7 @@ def policy_form(person: Person, project: Project) -> None:
         with right:
             policy = shares_of(policy, project.id)
         policy = strategy_of(policy, project)
-        if st.form_submit_button("Save", type="primary", key="save-policy") and act(
+        if st.button("Save", type="primary", key="save-policy") and act(
             "",
             lambda: projects.set_policy(store(), person, project.name, policy=policy, now=now()),
         ):
@@ -73,15 +73,20 @@ def strategy_of(policy: Policy, project: Project) -> Policy:
     """Draw which samples are asked about next."""
     words = overview.strategies_of(project)
     names = list(words)
-    strategy = st.radio(
+    strategy = st.selectbox(
         "Which samples are asked about next",
         names,
         index=names.index(policy.strategy) if policy.strategy in names else 0,
-        format_func=lambda name: name.replace("_", " ").capitalize(),
-        captions=list(words.values()),
+        format_func=strategy_name,
         key=f"strategy:{project.id}",
     )
+    st.caption(words[strategy])
     return replace(policy, strategy=str(strategy))
+
+
+def strategy_name(name: str) -> str:
+    """Return a strategy as the entry of a list; the first is for who does not want to choose."""
+    return "Automatic (recommended)" if name == "auto" else name.replace("_", " ").capitalize()
 
 
 def recipe_form(person: Person, project: Project) -> None:

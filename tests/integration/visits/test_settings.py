@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from mlvajra_al.records import Policy, Project
-from mlvajra_al.services import training
+from mlvajra_al.services import overview, training
 from mlvajra_al.store.database import Store
 from tests.factories import a_project
 from tests.integration.visits.visiting import Visitor, of_now, press, say, words
@@ -27,7 +27,12 @@ def test_the_policy_is_saved_as_it_stands_in_the_form(
     page.number_input(f"overlap:{place}").set_value(2)
     page.slider(f"rate:{place}").set_value(0.5)
     page.toggle(f"explain:{place}").set_value(True)
-    page.radio(f"strategy:{place}").set_value("entropy")
+    strategy = page.selectbox(f"strategy:{place}")
+    assert strategy.options[0] == "Automatic (recommended)"
+    assert overview.STRATEGIES["auto"] in words(page)
+    page = strategy.set_value("entropy").run()
+    assert overview.STRATEGIES["entropy"] in words(page)
+    assert overview.STRATEGIES["auto"] not in words(page)
     first_save(page).click().run()
     assert "The policy is saved" in words(page)
     saved = replace(
@@ -80,7 +85,7 @@ def start(page: AppTest) -> Button:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ([], "there are 0: the model needs examples of at least two labels."),
+        ([], "there are 0: answer some samples first."),
         (["ham"], "there is 1: the model needs an example of: spam."),
     ],
 )

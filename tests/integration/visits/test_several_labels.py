@@ -77,5 +77,5 @@ def test_simulations_compare_strategies_for_several_labels(
 
 def test_only_strategies_for_several_labels_are_offered(admin: Visitor, project: Project) -> None:
     page = admin.opens("train", **{"train-tab": ":material/tune: Settings"})
-    [choice] = [box for box in page.radio if "asked about next" in box.label]
+    [choice] = [box for box in page.selectbox if "asked about next" in box.label]
     assert "Loss reduction" in choice.options and "Margin" not in choice.options

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import plotly.graph_objects as go
 import pytest
 
 from mlvajra_al.records import Attribution, FeatureImportance, Label
+from mlvajra_al.services.projects import PALETTE
 from mlvajra_al.web.charts import explanations, look
 
 LABELS = (
@@ -35,7 +38,8 @@ def test_a_waterfall_ends_where_the_output_is() -> None:
     (bars,) = explanations.waterfall(an_attribution()).data
     assert bars.base[0] == -1.0
     assert bars.base[-1] + bars.x[-1] == pytest.approx(2.0)
-    assert list(bars.marker.color) == [look.FOR, look.AGAINST, look.FOR]
+    assert list(bars.marker.pattern.shape) == ["", "/", ""], "stripes speak against the label"
+    assert list(bars.marker.color) == [look.TEXT, look.CLEAR, look.TEXT]
 
 
 def test_a_waterfall_sums_what_it_does_not_show() -> None:
@@ -80,10 +84,19 @@ def test_probabilities_are_ordered_likeliest_first() -> None:
     assert list(bars.marker.color) == ["#d97706", "#2563eb"]
 
 
-def test_weights_over_an_image_are_scaled_symmetrically() -> None:
-    _, heat = explanations.heat_over([[0.0, 1.0]], [[-0.5, 0.2]]).data
-    assert heat.zmin == -0.5
-    assert heat.zmax == 0.5
+def test_weights_over_an_image_are_as_deep_as_the_largest_says() -> None:
+    _, heat = explanations.heat_over([[0.0, 1.0]], [[0.0, 0.2]], largest=0.5).data
+    assert (heat.zmin, heat.zmax) == (0, 0.5)
+
+
+def test_reasons_have_no_colour_that_a_label_may_have() -> None:
+    def colors(drawn: go.Figure) -> set[str]:
+        return set(re.findall(r"#[0-9a-f]{6}", drawn.to_json().split('"template"')[0].lower()))
+
+    swarm = explanations.beeswarm([FeatureImportance("x", 0.5, (0.4, -0.6), (0.5, 1.0))])
+    drawn = colors(explanations.waterfall(an_attribution())) | colors(swarm)
+    assert drawn & set(PALETTE) == set()
+    assert drawn <= {look.TEXT, look.MAIN, "#a3a6b3"}
 
 
 def test_an_image_is_drawn_with_its_first_row_on_top() -> None:
@@ -104,5 +117,5 @@ def test_a_label_that_is_gone_keeps_its_name_beside_its_probability() -> None:
 
 
 def test_an_image_without_weights_can_be_drawn() -> None:
-    _, heat = explanations.heat_over([[0.0]], [[0.0]]).data
-    assert (heat.zmin, heat.zmax) == (-1.0, 1.0)
+    _, heat = explanations.heat_over([[0.0]], [[0.0]], largest=1.0).data
+    assert (heat.zmin, heat.zmax) == (0, 1.0)

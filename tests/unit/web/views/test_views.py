@@ -196,8 +196,33 @@ def test_a_row_is_explained_by_the_answer_and_a_waterfall(narrow: bool) -> None:
     app = draw(reasons.reasons, PROJECT, EXPLAINED, TEXT_CARD, narrow=narrow)
     assert "Version 3 answers" in words(app)
     assert "What speaks for and against spam" in words(app)
-    assert "From the base, -0.5, to this sample, 1.5 (log-odds)." in words(app)
+    said = words(app)
+    assert "Probability of spam: 82.0%; of an average sample it would be 37.8%." in said
+    assert "Solid bars speak for spam, striped ones against it." in said
+    assert (
+        "The numbers are log-odds, in which reasons add up: from -0.5 (dotted line) to 1.5" in said
+    )
     assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "chance", "said"),
+    [
+        (
+            {"scale": "probability", "base": 0.4, "output": 0.7},
+            0.7,
+            "Probability of spam: 70.0%; of an average sample it would be 40.0%.",
+        ),
+        ({}, 0.6, "Probability of spam: 60.0%. Solid bars"),
+        ({}, None, "Solid bars speak for spam"),
+    ],
+)
+def test_what_reasons_add_up_to_is_said_as_a_probability_first(
+    changes: dict[str, Any], chance: float | None, said: str
+) -> None:
+    first, detail = reasons.added_up(replace(ATTRIBUTION, **changes), chance, shown="spam")
+    assert first.startswith(said)
+    assert "of 50%" not in detail, "0 is one half only where two labels share all chances"
 
 
 @pytest.mark.parametrize("narrow", [True, False])
@@ -209,15 +234,17 @@ def test_words_of_a_text_are_marked_and_escaped(narrow: bool) -> None:
     assert "&lt;b&gt;free&lt;/b&gt;" in body
     assert "<b>" not in body
     assert body.count("<span") == 2, "what weighs nothing is not marked"
-    assert "229, 72, 77" in body
-    assert "59, 130, 246" in body
+    assert body.count("background: rgba(128, 128, 140") == 1, "what speaks for it is shaded"
+    assert body.count("dashed currentColor") == 1, "what speaks against it is underlined"
+    assert "Shaded words speak for the answer" in words(app)
 
 
 @pytest.mark.parametrize("card", [IMAGE_CARD, TEXT_CARD])
 def test_an_image_is_explained_by_its_pixels(card: dict[str, Any]) -> None:
     app = draw(reasons.reasons, PROJECT, replace(EXPLAINED, image=((0.1, -0.2), (0.0, 0.3))), card)
-    assert "Red speaks for the answer, blue against it." in words(app)
-    assert len(app.get("plotly_chart")) == 3
+    assert "Speaks for the answer: the deeper the colour, the more." in words(app)
+    assert "Speaks against the answer: the deeper the colour, the more." in words(app)
+    assert len(app.get("plotly_chart")) == 4
 
 
 @pytest.mark.parametrize(
