@@ -110,6 +110,9 @@ def create(  # the flags of one command are one form, not a call from code
     special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
     wanted = replace(wanted, policy=policy, guidelines=_read(guidelines), **special)
     wanted = replace(wanted, multilabel=multilabel)
+    if labels_from is not None:
+        importing.require_no_input(wanted, labels_from)
+        importing.require_labels(place, labels_from, names=words(labels), multilabel=multilabel)
     _create(wanted, place, labels_from=labels_from)
 
 
@@ -150,7 +153,7 @@ def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
         created = projects.create(store, operator(store), wanted)
         try:
             _import(store, created, place, labels_from=labels_from)
-        except (JobFailed, Invalid) as failed:
+        except JobFailed as failed:
             raise Invalid(
                 f"the project {created.name} is made but empty, because {failed}. Then go on "
                 f"with: mlvajra import {created.name} --source FILE, or create it once more"

@@ -13,7 +13,7 @@ from shutil import rmtree
 from uuid import uuid4
 
 from mlvajra_al.errors import BadSource, Invalid, TooLarge
-from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Schema
+from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Project, Schema
 from mlvajra_al.records.label_sets import parse
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
@@ -84,6 +84,21 @@ def require_labels(uri: str | Path, column: str, *, names: Sequence[str], multil
             break
     if unknown:
         raise unknown_labels(catalogue.name_of(str(uri)), column, list(unknown), names=names)
+
+
+def require_no_input(project: Project, labels_from: str | None) -> None:
+    """Refuse labels from a column that the model would see.
+
+    Raises
+    ------
+    Invalid
+    """
+    inputs = [column.name for column in project.recipe.columns if column.kind != "ignored"]
+    if labels_from in inputs:
+        raise Invalid(
+            f"{labels_from!r} is an input of the model, so it cannot hold the labels; choose "
+            "another column"
+        )
 
 
 def unknown_labels(
@@ -180,12 +195,7 @@ def start_import(
 
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
-        inputs = [column.name for column in project.recipe.columns if column.kind != "ignored"]
-        if labels_from in inputs:
-            raise Invalid(
-                f"{labels_from!r} is an input of the model, so it cannot hold the labels; "
-                "choose another column"
-            )
+        require_no_input(project, labels_from)
         job_id = jobs.enqueue(
             connection,
             project.id,

@@ -182,6 +182,29 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
     assert "made: 1 samples added" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--labels-from", "kind"], "column 'kind' holds 'typo', which is no label"),
+        (["--columns", "kind", "--labels-from", "kind"], "'kind' is an input of the model"),
+    ],
+)
+def test_what_is_wrong_with_labels_is_said_before_a_project_is_made(
+    workspace: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    sentence: str,
+) -> None:
+    path = tmp_path / "labelled.csv"
+    rows = "".join(f"{row},words {row},ham\n" for row in range(50))
+    path.write_text(f"id,body,kind\n{rows}50,more,typo\n")
+    assert run([*CREATE.split(), str(path), *more]) == 1
+    assert sentence in capsys.readouterr().err
+    with opened() as store:
+        assert projects.listed(store, None) == ()
+
+
 def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_path: Path) -> None:
     path = tmp_path / "good.csv"
     path.write_text("id,body\n1,some words\n")
