@@ -197,7 +197,7 @@ def test_what_is_wrong_with_labels_is_said_before_a_project_is_made(
     sentence: str,
 ) -> None:
     path = tmp_path / "labelled.csv"
-    rows = "".join(f"{row},words {row},ham\n" for row in range(50))
+    rows = "".join(f"{row},words {row},a\n" for row in range(50))
     path.write_text(f"id,body,kind\n{rows}50,more,typo\n")
     assert run([*CREATE.split(), str(path), *more]) == 1
     assert sentence in capsys.readouterr().err
