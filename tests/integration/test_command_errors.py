@@ -176,10 +176,10 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
     assert "the project made is made but empty, because the ingest job 1 failed: late.csv: " in err
     assert "line 30,002 has 1 fields where 2 are expected" in err
     assert err.rstrip().endswith("import made --source FILE, or create it once more")
-    path.write_text("id,body\n1,words\n")
+    path.write_text("id,body\n" + "".join(f"{row},words {row}\n" for row in range(50)))
     with opened() as store, a_worker(store):
         assert run([*CREATE.split(), str(path)]) == 0
-    assert "made: 1 samples added" in capsys.readouterr().err
+    assert "made: 50 samples added" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
