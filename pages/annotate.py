@@ -43,9 +43,9 @@ def main() -> None:
     if view == "My answers":
         my_answers(project)
         return
-    labelling_card(project, person)
     if person.role == "admin" and not overview.imports(store(), person, project.name):
         widgets.page_link("data", "Import data", icon=":material/upload_file:")
+    labelling_card(project, person)
     guidelines(project)
 
 

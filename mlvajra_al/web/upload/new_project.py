@@ -19,7 +19,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.watching import await_job
-from mlvajra_al.web.widgets import FORMATS, act, errors_shown, go_to_project, plain, shorten
+from mlvajra_al.web.widgets import FORMATS, act, errors_shown, go_to_project, plain, plural, shorten
 
 KINDS = get_args(ColumnKind)
 NONE = "(none)"
@@ -175,7 +175,7 @@ def inputs_of(columns: tuple[Column, ...], taken: tuple[str | None, ...]) -> tup
     )
     words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
     st.caption(
-        f"The model sees {len(inputs)} columns: {words}{', …' if len(inputs) > 12 else ''}"
+        f"The model sees {plural(len(inputs), 'column')}: {words}{', …' if inputs[12:] else ''}"
         if inputs
         else ":red[The model sees no column: say of at least one what it holds.]"
     )

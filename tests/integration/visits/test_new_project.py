@@ -102,6 +102,7 @@ def test_labels_come_from_the_whole_file_not_from_its_first_rows(
 ) -> None:
     page = new_project(admin, uploaded(store, tickets(["bug", "praise"] * 600 + ["billing"])))
     assert page.text_area[0].value == "billing\nbug\npraise"
+    assert "The model sees 1 column: text" in words(page)
 
 
 def test_a_label_of_the_file_that_is_left_out_is_named_before_anything_is_made(
