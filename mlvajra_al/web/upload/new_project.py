@@ -175,7 +175,7 @@ def inputs_of(columns: tuple[Column, ...], taken: tuple[str | None, ...]) -> tup
     )
     words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
     st.caption(
-        f"The model sees {plural(len(inputs), 'column')}: {words}{', …' if len(inputs) > 12 else ''}"
+        f"The model sees {plural(len(inputs), 'column')}: {words}{', …' if inputs[12:] else ''}"
         if inputs
         else ":red[The model sees no column: say of at least one what it holds.]"
     )
