@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 DRAWN = ".stApp[data-test-script-state=notRunning]"
@@ -13,6 +15,11 @@ def settled(page: Page) -> None:
     After a click it may not have begun yet: wait first for what the click brings about.
     """
     page.locator(DRAWN).wait_for()
+
+
+def label_button(page: Page, label: str) -> Locator:
+    """Return the reviewer's button of a label, which names its key too."""
+    return page.get_by_role("button", name=re.compile(rf"^{re.escape(label)}\s*Shortcut"))
 
 
 def choose(page: Page, box: Locator, option: str) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 
 from mlvajra_al.records import Policy
 from tests.e2e.beside import a_person, a_project, emails, until, versions
-from tests.e2e.controls import choose, settled
+from tests.e2e.controls import choose, label_button, settled
 from tests.e2e.desk import Desk
 
 Sit = Callable[..., Desk]
@@ -254,7 +254,7 @@ def test_a_reviewer_settles_what_was_flagged(
     settled(page)
     expect(page.get_by_text("a one or a seven")).to_be_visible()
     expect(page.locator("canvas")).to_be_visible()
-    page.get_by_role("button", name="7", exact=True).click()
+    label_button(page, "7").click()
     expect(page.get_by_text("a one or a seven")).to_have_count(0)
     [decided] = Desk(page, desk.server, reviewer, "digits").stored()
     assert (decided["sample_key"], decided["label"]) == (flagged, "7")

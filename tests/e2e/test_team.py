@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from mlvajra_al.records import Policy
 from tests.e2e.beside import a_person, a_project
-from tests.e2e.controls import settled
+from tests.e2e.controls import label_button, settled
 from tests.e2e.desk import Desk
 
 Sit = Callable[..., Desk]
@@ -53,7 +53,7 @@ def test_two_annotators_are_blind_to_each_other_and_a_reviewer_settles_what_diff
     expect(page.get_by_text("2 samples to review")).to_be_visible()
     expect(page.get_by_text(f"{ada.person} answered good")).to_be_visible()
     expect(page.get_by_text(f"{bob.person} answered bad")).to_be_visible()
-    bad = page.get_by_role("button", name="bad", exact=True)
+    bad = label_button(page, "bad")
     bad.evaluate("button => { button.click(); button.click(); }")
     expect(page.get_by_text("1 sample to review")).to_be_visible()
     settled(page)
