@@ -157,11 +157,11 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
 def _solid_or_striped(speaks_for: Sequence[bool]) -> dict[str, Any]:
     """Return bars that are told apart without colours: those are taken by the labels."""
     return {
-        "color": [TEXT if solid else CLEAR for solid in speaks_for],
+        "color": TEXT,
         "line": {"color": TEXT, "width": 1},
         "pattern": {
             "shape": ["" if solid else "/" for solid in speaks_for],
-            "fgcolor": TEXT,
+            "bgcolor": CLEAR,
             "size": 5,
             "solidity": 0.3,
         },
