@@ -22,6 +22,7 @@ from mlvajra_al.learning.intervals import (
     Floats,
     bounded,
     checked,
+    in_use,
     posterior,
     too_few,
     unknown,
@@ -83,13 +84,15 @@ def compare(
     _, new = checked(y_true, challenger_proba, labels)
     support = np.bincount(truth, minlength=len(labels))
     metric = "macro F1" if len(labels) != 2 else f"F1 ({labels[rarer(support)]})"
-    note = too_few(support, labels, of=range(len(labels)) if len(truth) >= FEWEST else [])
+    used = in_use(truth, old, new)
+    note = too_few(support, labels, of=used.tolist() if len(truth) >= FEWEST else [])
     guesses = (old.argmax(axis=1), new.argmax(axis=1)) if len(truth) else (truth, truth)
     wins = int(np.sum((guesses[1] == truth) & (guesses[0] != truth)))
     losses = int(np.sum((guesses[0] == truth) & (guesses[1] != truth)))
     difference, values, p_value = unknown(metric, len(truth), note), None, None
     if not note:
-        values, difference = _paired(metric, truth, guesses, len(labels), rng=rng)
+        at = np.searchsorted(used, (truth, *guesses))
+        values, difference = _paired(metric, at[0], (at[1], at[2]), len(used), rng=rng)
         p_value = float(binom.sf(wins - 1, wins + losses, 0.5))
     return verdict(
         (champion, challenger),
@@ -201,7 +204,7 @@ def _paired(
     cells = np.arange(k**3) if k <= 5 else np.unique(flat)
     counts = np.bincount(flat, minlength=k**3)[cells]
     shares = posterior(counts, 2 / k**3, rng=rng)
-    place = rarer(np.bincount(truth, minlength=k)) if k == 2 else None
+    place = None if metric == "macro F1" else rarer(np.bincount(truth, minlength=k))
     true, old, new = cells // k**2, cells // k % k, cells % k
     drawn = [_score(shares, true * k + guess, k, place) for guess in (old, new)]
     exact = [_score(counts[None, :], true * k + guess, k, place)[0] for guess in (old, new)]

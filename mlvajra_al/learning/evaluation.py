@@ -25,6 +25,7 @@ from mlvajra_al.learning.intervals import (
     Floats,
     bounded,
     checked,
+    in_use,
     posterior,
     too_few,
     unknown,
@@ -112,7 +113,7 @@ def evaluate(
     per_label = tuple(
         _label_measures(confusion, place, labels, rng=rng) for place in range(len(labels))
     )
-    measures = tuple(_measures(confusion, truth, p, labels, used=_used(confusion, p), rng=rng))
+    measures = tuple(_measures(confusion, truth, p, labels, used=in_use(truth, p), rng=rng))
     macro = next(measure for measure in measures if measure.name == "macro F1")
     has = np.eye(len(labels), dtype=bool)[truth]
     return Evaluation(
@@ -197,13 +198,6 @@ def _headline(
     chosen = per_label[rarer(confusion.sum(axis=1))].f1
     note = too_few(confusion.sum(axis=1), labels, of=range(2))
     return unknown(chosen.name, chosen.n, note) if note else chosen
-
-
-def _used(confusion: NDArray[np.int64], p: Floats) -> NDArray[np.intp]:
-    """Return the places of labels that were given or that the model knows; of two, both."""
-    if len(confusion) == 2:
-        return np.arange(2)
-    return np.flatnonzero(confusion.any(axis=1) | p.any(axis=0))
 
 
 def _measures(

@@ -99,6 +99,21 @@ def too_few(
     return f"too few to say: {', '.join(missing)} needed" if missing else ""
 
 
+def in_use(truth: NDArray[np.intp], *probabilities: Floats) -> NDArray[np.intp]:
+    """Return the places of labels that a person has given or a model knows; of two, both.
+
+    Examples
+    --------
+    >>> in_use(np.array([0, 0]), np.array([[0.5, 0.0, 0.5, 0.0]] * 2)).tolist()
+    [0, 2]
+    """
+    k = probabilities[0].shape[1]
+    used = np.bincount(truth, minlength=k) > 0
+    for p in probabilities:
+        used |= p.any(axis=0)
+    return np.arange(k) if k == 2 else np.flatnonzero(used)
+
+
 def bounded(name: str, value: float, draws: Floats, n: int) -> Measure:
     """Return a measure with the interval that draws of it span.
 

@@ -176,25 +176,36 @@ def undo(
     Raises
     ------
     Conflict
-        If it is no decision that stands, of this person.
+        If it is no decision that stands, of this person, or somebody else is asked for it.
     """
     require(person, "reviewer", "decide")
 
     def operation(connection: Connection) -> None:
         project = access.project(connection, person, project_name)
+        claims.one_at_a_time(connection, project.id, person_id=person.id)
         key = decision.sample_key
         said = events.of_sample(connection, project.id, key)
         mine = {event.event_id: event for event in said if event.person_id == person.id}
         head = events.head(connection, project.id, sample_key=key, person_id=person.id)
         if head is None or head.event_id != decision.event_id or not head.adjudicates:
             raise Conflict("this decision was changed or taken back meanwhile; look again")
+        if head.action == ACTIONS["ask_again"]:
+            raise Conflict("somebody else is asked already; decide once they have answered")
         retract = Answer(event_id=str(uuid4()), sample_key=key, action="retract")
         answers, before = [retract], mine.get(head.event_id)
         while before is not None and before.adjudicates:
             before = mine.get(before.supersedes or "")
         if before is not None and before.action != "retract":
-            again = replace(retract, event_id=str(uuid4()), action=before.action)
-            answers.append(replace(again, label=before.label, comment=before.comment))
+            again = replace(
+                retract,
+                event_id=str(uuid4()),
+                action=before.action,
+                label=before.label,
+                comment=before.comment,
+                elapsed_ms=before.elapsed_ms,
+                client_time=before.client_time,
+            )
+            answers.append(again)
         append(store, connection, project, answers=answers, manner=Manner(person, *at))
 
     store.write(operation)

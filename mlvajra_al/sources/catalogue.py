@@ -105,7 +105,13 @@ def table_of(objects: Sequence[Mapping[str, Any]], columns: Sequence[Column]) ->
         At the first value that cannot be read as what its column holds.
     """
     schema = Schema(tuple(columns), key=None, rows=len(objects), preview=(), format="jsonl")
-    rows = json_lines.as_rows(SENT, objects, None, first=0, request=Request())
+    wanted = Request(tuple(column.name for column in columns))
+    try:
+        rows = json_lines.as_rows(SENT, objects, None, first=0, request=wanted)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise BadSource(
+            SENT, f"a value cannot be read ({error})", "correct it or leave it empty"
+        ) from error
     return pa.Table.from_batches([_typed(SENT, rows, schema)])
 
 

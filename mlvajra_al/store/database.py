@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
 from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
-from mlvajra_al.store.grouping import InSavepoints, Together
+from mlvajra_al.store.grouping import InSavepoints, OneByOne
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
 from mlvajra_al.store.trouble import opened_read_only, told
@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 30_000
 TRIES = 5
+GROUP_COMMIT = 32
 RESTED_S = 1.0
 """So long after its last use a connection is asked whether its server still is there."""
 
@@ -125,7 +126,8 @@ class Store:
     def __init__(self, engine: Engine, home: Path) -> None:
         self.engine, self.home = engine, home
         self.writer: Writer | None = None
-        """The thread that commits in groups, where `start_writer` has started it."""
+        """The one thread that writes, where `start_writer` has started it: on SQLite."""
+        self._lanes: dict[str, Writer] = {}
         self._glancing: deque[Connection] = deque()
         self._presence: IO[bytes] | None = None
 
@@ -257,7 +259,7 @@ class Store:
 
         It is run again where the database has ended it in favour of another (a deadlock).
         """
-        if self.writer is not None and self.is_file:
+        if self.writer is not None:
             return self.writer.submit(operation).result()
         return self._write_alone(operation)
 
@@ -273,29 +275,32 @@ class Store:
         with self.begin() as connection:
             return operation(connection)
 
-    def queued(self, operation: Operation[T]) -> Future[T]:
-        """Send a short write to the thread that commits in groups."""
-        return self.start_writer().submit(operation)
-
-    def start_writer(self) -> Writer:
-        """Start the thread that commits in groups, unless it runs, and return it.
-
-        All writes of this process go through it on SQLite, which allows one writer; on PostgreSQL
-        only those that are `queued`, because it must not wait for a long one.
-        """
-        if self.writer is None:
-            if self.is_file:
-                self.writer = Writer(InSavepoints(self.engine, self.home, self._let_go))
-            else:
-                self.writer = Writer(Together(self.begin, self._write_alone))
+    def start_writer(self) -> None:
+        """Send all writes of this process through one thread (SQLite allows one writer)."""
+        if self.is_file and self.writer is None:
+            committing = InSavepoints(self.engine, self.home, self._let_go)
+            self.writer = Writer(committing, most=GROUP_COMMIT)
             self.writer.start()
-        return self.writer
+
+    def queued(self, operation: Operation[T], *, lane: str) -> Future[T]:
+        """Send a short write to the thread that writes, on PostgreSQL to that of its lane.
+
+        Many threads there would wake each other at every answer of the database.
+        """
+        if self.writer is not None:
+            return self.writer.submit(operation)
+        if lane not in self._lanes:
+            self._lanes[lane] = Writer(OneByOne(self._write_alone), most=1)
+            self._lanes[lane].start()
+        return self._lanes[lane].submit(operation)
 
     def close(self) -> None:
         """Finish queued writes and close every connection."""
         if self.writer is not None:
             self.writer.stop()
             self.writer = None
+        while self._lanes:
+            self._lanes.popitem()[1].stop()
         self._let_go()
         if self._presence is not None:
             self._presence.close()

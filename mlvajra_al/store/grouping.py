@@ -1,9 +1,8 @@
-"""How a group of writes is committed: in savepoints on SQLite, together on PostgreSQL."""
+"""How writes that were sent in are committed: in savepoints on SQLite, one by one on PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,26 +77,17 @@ class InSavepoints:
             return None, error
 
 
-class Together:
-    """Commit a group on PostgreSQL in one transaction; where that fails, each on its own.
+class OneByOne:
+    """Commit each operation on PostgreSQL in a transaction of its own.
 
-    A savepoint would be two more ways to the server for each operation, and few of them fail.
+    Together they would hold each other's locks, and wait for those of others together.
     """
 
-    def __init__(
-        self,
-        begin: Callable[[], AbstractContextManager[Connection]],
-        alone: Callable[[Operation[Any]], Any],
-    ) -> None:
-        self._begin, self._alone = begin, alone
+    def __init__(self, write: Callable[[Operation[Any]], Any]) -> None:
+        self._write = write
 
     def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
         """Return what became of each operation."""
-        if len(operations) > 1:
-            with suppress(Exception):  # nothing is stored then; whose fault it was is told below
-                with self._begin() as connection:
-                    results = [operation(connection) for operation in operations]
-                return [(result, None) for result in results]
         return [self._attempt(operation) for operation in operations]
 
     def hang_up(self) -> None:
@@ -105,6 +95,6 @@ class Together:
 
     def _attempt(self, operation: Operation[Any]) -> Outcome:
         try:
-            return self._alone(operation), None
+            return self._write(operation), None
         except Exception as error:  # handed to whoever asked, through the future
             return None, error

@@ -28,7 +28,7 @@ from mlvajra_al.store.codec import dump, loads
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import Prepared, prepared
 from mlvajra_al.store.ranking import WAITING
-from mlvajra_al.store.schema import annotation, job, label, project, shard, slot
+from mlvajra_al.store.schema import annotation, job, label, membership, project, shard, slot
 
 JSON_TEXTS = ("recipe", "policy")
 COLUMNS = [
@@ -135,7 +135,8 @@ def create(connection: Connection, draft: Project) -> Project:
         If the name is taken.
     """
     taken = Conflict(f"there is a project {draft.name!r} already; choose another name")
-    before = connection.scalar(select(project.c.id).where(project.c.name == draft.name))
+    named = select(project.c.id).where(project.c.name == draft.name).with_for_update()
+    before = connection.scalar(named)
     if before is not None and not _came_to_nothing(connection, before):
         raise taken
     values = {
@@ -152,8 +153,9 @@ def create(connection: Connection, draft: Project) -> Project:
         "multilabel": draft.multilabel,
     }
     if before is not None:
-        begun_anew = update(project).where(project.c.id == before).values(archived_at=None)
-        connection.execute(begun_anew, values)
+        begun_anew = update(project).where(project.c.id == before)
+        connection.execute(begun_anew, values | {"archived_at": None, "restricted": False})
+        connection.execute(delete(membership).where(membership.c.project_id == before))
         set_labels(connection, before, draft.labels)
         return get(connection, before)
     statement = insert_once(connection, project).values(values).returning(project.c.id)
@@ -166,9 +168,10 @@ def create(connection: Connection, draft: Project) -> Project:
 
 def _came_to_nothing(connection: Connection, project_id: int) -> bool:
     """Say whether imports into a project have failed, and nothing else ever happened to it."""
-    imports = select(job.c.id).where(job.c.project_id == project_id, job.c.kind == "ingest")
+    jobs = select(job.c.id).where(job.c.project_id == project_id)
+    imports = jobs.where(job.c.kind == "ingest")
     came = [
-        imports.where(job.c.state.not_in(("failed", "cancelled"))),
+        jobs.where(job.c.state.not_in(("failed", "cancelled"))),
         select(shard.c.number).where(shard.c.project_id == project_id),
         select(annotation.c.seq).where(annotation.c.project_id == project_id),
     ]

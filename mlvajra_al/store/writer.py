@@ -1,4 +1,4 @@
-"""One thread that commits the writes of a process in groups, and is the only one on SQLite."""
+"""A thread that commits writes: all of a process in groups on SQLite, one by one on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ Operation = Callable[[Connection], T]
 Outcome = tuple[Any, Exception | None]
 """What an operation returned once it was committed, or what became of it instead."""
 
-GROUP_COMMIT = 32
-
 
 class Committing(Protocol):
     """What commits a group, so that an operation that fails takes no other with it."""
@@ -31,11 +29,11 @@ class Committing(Protocol):
 
 
 class Writer(threading.Thread):
-    """Take what waits, hand it over together, and answer each with what became of it."""
+    """Take what waits, hand at most `most` over together, and answer each with what came of it."""
 
-    def __init__(self, committing: Committing) -> None:
+    def __init__(self, committing: Committing, *, most: int) -> None:
         super().__init__(name="writer", daemon=True)
-        self._committing = committing
+        self._committing, self._most = committing, most
         self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
             queue.SimpleQueue()
         )
@@ -66,7 +64,7 @@ class Writer(threading.Thread):
                     break
                 if entry[1].set_running_or_notify_cancel():
                     group.append(entry)
-                if len(group) == GROUP_COMMIT or self._queue.empty():
+                if len(group) == self._most or self._queue.empty():
                     break
                 entry = self._queue.get()
             if group:

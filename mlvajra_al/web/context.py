@@ -45,14 +45,14 @@ def close() -> None:
             _store.cache_clear()
 
 
-async def committed(operation: Operation[S], *, then: Callable[[S], T]) -> T:
+async def committed(operation: Operation[S], *, then: Callable[[S], T], lane: str) -> T:
     """Run a short write and return what `then`, as short, makes of its result after the commit.
 
-    What is written together costs less than many threads that wake each other. Whose turn has not
-    come soon on PostgreSQL, because one before it waits for a lock, goes past those.
+    Whose turn has not come soon on PostgreSQL, because one before it in its lane waits for a lock,
+    goes past those.
     """
     opened = store()
-    sent = opened.queued(operation)
+    sent = opened.queued(operation, lane=lane)
     waiting = asyncio.wrap_future(sent)
     if not opened.is_file:
         await asyncio.wait([waiting], timeout=PATIENCE_S)

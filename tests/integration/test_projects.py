@@ -13,7 +13,7 @@ import pytest
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, JobState, Label, Person, Policy, Recipe
-from mlvajra_al.services import claiming, labelling, progress, reviewing
+from mlvajra_al.services import claiming, labelling, members, progress, reviewing
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
 from mlvajra_al.store import projects as stored
@@ -63,12 +63,26 @@ def test_a_project_of_which_nothing_came_may_be_made_once_more(store: Store) -> 
     admin = a_person(store, role="admin")
     before = services.create(store, admin, replace(a_draft(), guidelines="old"))
     ingest_that(store, before.id, "failed")
+    a_person(store, "Bob")
+    members.add(store, admin, "spam", name="Bob", now=NOW)
+    members.set_restricted(store, admin, "spam", restricted=True, now=NOW)
     services.set_archived(store, admin, "spam", archived=True, now=NOW)
     labels = (*a_draft().labels, EGGS)
     again = replace(a_draft(), labels=labels, key_column="id", multilabel=True)
     created = services.create(store, admin, again)
     assert created == replace(again, id=before.id)
     assert services.listed(store, admin) == (created,)
+    assert not members.listed(store, admin, "spam")
+
+
+def test_a_project_with_other_work_under_way_keeps_its_name(store: Store) -> None:
+    admin = a_person(store, role="admin")
+    made = services.create(store, admin, a_draft())
+    ingest_that(store, made.id, "failed")
+    with store.begin() as connection:
+        jobs.enqueue(connection, made.id, "simulate", payload={}, now=NOW)
+    with pytest.raises(Conflict, match="choose another name"):
+        services.create(store, admin, a_draft())
 
 
 @pytest.mark.parametrize("state", ["done", "queued"])

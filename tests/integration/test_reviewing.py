@@ -318,7 +318,16 @@ def undo(store: Store, reviewer: Person) -> None:
     reviewing.undo(store, reviewer, "spam", decision=newest, at=(NOW + timedelta(minutes=2), LEASE))
 
 
-@pytest.mark.parametrize("outcome", ["label", "leave", "ask_again"])
+def test_who_was_asked_for_another_opinion_is_not_called_off(
+    store: Store, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", None, action="flag")
+    decide(store, rita, Decision("p2", "ask_again"))
+    with pytest.raises(Conflict, match="somebody else is asked already"):
+        undo(store, rita)
+
+
+@pytest.mark.parametrize("outcome", ["label", "leave"])
 def test_a_decision_that_is_undone_waits_again(
     store: Store, project: Project, ada: Person, bob: Person, rita: Person, outcome: str
 ) -> None:

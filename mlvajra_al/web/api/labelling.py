@@ -127,7 +127,7 @@ async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> R
         at=(now(), lease()),
         rng=rng(),
     )
-    return await committed(operation, then=_shown)
+    return await committed(operation, then=_shown, lane="claims")
 
 
 def _shown(handed: claiming.Handed) -> Response:
@@ -188,7 +188,7 @@ async def annotate(
     """Store answers; repeats, known by `event_id`, are recognised and marked."""
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
-    return await committed(operation, then=_stored)
+    return await committed(operation, then=_stored, lane="answers")
 
 
 def _stored(recorded: tuple[Recorded, ...]) -> Response:

@@ -30,7 +30,9 @@ def just_decided(person: Person, project: Project, decisions: tuple[Said, ...]) 
         return
     words = widgets.shorten(outcome(project, said.annotation), 40)
     st.caption(f"Decided: {widgets.plain(words)}", width="content")
-    if st.button("Undo", icon=":material/undo:", key=f"undo_{known}", shortcut="U"):
+    if said.annotation.action != "skip" and st.button(
+        "Undo", icon=":material/undo:", key=f"undo_{known}", shortcut="U"
+    ):
         _undo(person, project, said)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from mlvajra_al.learning.comparison import COMPARISONS, ERROR, allowed, compare, spending
+from mlvajra_al.learning.metrics import macro_f1
 from mlvajra_al.records import Verdict
 
 HAM_SPAM = ["ham", "spam"]
@@ -219,3 +220,16 @@ def test_changing_sides_turns_the_difference_round(both: int, old: int, new: int
     assert one.difference.value == pytest.approx(-other.difference.value, abs=1e-12)
     assert one.only_champion_right == other.only_challenger_right == old
     assert not (one.better and other.better)
+
+
+def test_a_label_that_nobody_has_given_yet_holds_up_no_comparison() -> None:
+    truth = ["a"] * 60 + ["b"] * 50
+    old, new = (np.eye(2)[[0] * 60 + [0] * wrong + [1] * (50 - wrong)] for wrong in (30, 2))
+    labels, more = ["a", "b"], ["a", "never", "b", "nor this"]
+    wide = [np.insert(p, [1, 2], 0.0, axis=1) for p in (old, new)]
+    about = {"alpha": 0.001, "champion": 1, "challenger": 2}
+    alone = compare(truth, old, new, labels, rng=np.random.default_rng(0), **about)
+    found = compare(truth, *wide, more, rng=np.random.default_rng(0), **about)
+    assert (found.metric, found.better, found.p_value) == ("macro F1", True, alone.p_value)
+    values = [float(macro_f1(np.array([[60, 0], [wrong, 50 - wrong]]))) for wrong in (30, 2)]
+    assert [found.champion_value, found.challenger_value] == pytest.approx(values)

@@ -80,6 +80,19 @@ def test_what_cannot_be_read_is_refused_with_its_row_and_column(
         one(kind, value)
 
 
+def test_what_the_model_does_not_look_at_is_not_looked_at() -> None:
+    rows = [{"body": "a", "size": 1, "meta": {"a": 1}}, {"body": "b", "size": 2, "meta": "\ud800"}]
+    assert typed(RECIPE, rows).num_rows == 2
+
+
+@pytest.mark.parametrize(("kind", "value"), [("numeric", 10**400), ("text", "\ud800")])
+def test_what_no_table_holds_is_refused_and_no_fault_of_ours(
+    kind: ColumnKind, value: object
+) -> None:
+    with pytest.raises(Invalid, match="a value cannot be read"):
+        one(kind, value)
+
+
 @pytest.mark.parametrize("key", ["=1+1", "+x", "-x", "@SUM(A1)", "\tx"])
 def test_a_key_never_becomes_a_formula_in_a_spreadsheet(tmp_path: Path, key: str) -> None:
     path = tmp_path / "answers.csv"
