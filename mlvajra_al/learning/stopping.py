@@ -186,8 +186,12 @@ def _outlook(signs: Signs) -> str:
     if ahead is None:
         return ""
     labels = f"Labels {signs.n_labels:,} to {signs.n_labels + ahead.labels:,}"
-    gain = f"raise {ahead.metric} by {ahead.gain:.3f} ± {ahead.margin:.3f}"
-    return f"{labels} would probably {gain}" if ahead.least > 0 else f"{labels} may {gain}"
+    gain = f"{ahead.gain:.3f} ± {ahead.margin:.3f}"
+    if ahead.least > 0:
+        return f"{labels} would probably raise {ahead.metric} by {gain}"
+    if ahead.gain + ahead.margin <= 2 * WORTH:
+        return f"{labels} would hardly change {ahead.metric} ({gain})"
+    return f"{labels} may raise {ahead.metric} by {gain}"
 
 
 def _changing(signs: Signs) -> str:
