@@ -145,8 +145,8 @@ def people_view(person: Person) -> None:
     chosen = people_table(tuple(each for each in everybody if not people.is_machine(each)))
     if machines := [plain(each.name) for each in everybody if people.is_machine(each)]:
         st.caption(
-            f"Not listed: {', '.join(machines)}. So the history names commands on the server and "
-            "labels that came in files; nobody can sign in as these."
+            f"Not listed: {', '.join(machines)}. By these names the history tells of commands "
+            "on the server and of labels from files; nobody can sign in with them."
         )
     if chosen is not None:
         change_box(person, chosen)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from mlvajra_al.errors import Conflict, Invalid, NotEnoughLabels
+from mlvajra_al.errors import Conflict, Contended, Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import may, require
 from mlvajra_al.services.resolving import gold, require_two
-from mlvajra_al.store import audit, jobs, projects
+from mlvajra_al.store import audit, jobs, projects, versions
 from mlvajra_al.store.database import Connection, Store
 
 RETRAIN = "retrain"
@@ -33,9 +33,13 @@ def request_retrain(
     if mode not in ("incremental", "full"):
         raise Invalid(f"{mode!r} is no way to retrain; use 'incremental' or 'full'")
 
+    with store.read() as connection:  # all answers are read, for which nobody else should wait
+        project = access.open_project(connection, person, project_name)
+        if versions.latest(connection, project.id) is None:
+            require_two(project, gold(connection, project)[0])
+
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
-        require_two(project, gold(connection, project)[0])
         payload = {"trigger": f"asked for by {person.name}", "mode": mode}
         job_id = jobs.enqueue(
             connection,
@@ -47,7 +51,10 @@ def request_retrain(
             person_id=person.id,
         )
         if job_id is None:
-            job_id = jobs.queued_id(connection, project.id, RETRAIN)
+            try:
+                job_id = jobs.queued_id(connection, project.id, RETRAIN)
+            except NotFound as error:  # it has begun since: another one is to be queued
+                raise Contended from error
             if mode == "full":
                 jobs.amend(connection, job_id, payload=payload)
         projects.reset_answers(connection, project.id)
