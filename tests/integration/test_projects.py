@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
-from mlvajra_al.records import Column, JobState, Label, Person, Policy, Recipe
-from mlvajra_al.services import claiming, labelling, members, progress, reviewing
+from mlvajra_al.records import Column, Job, JobState, Label, Person, Policy, Recipe
+from mlvajra_al.services import claiming, labelling, members, progress, reviewing, training
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import audit, jobs, processes
 from mlvajra_al.store import projects as stored
-from mlvajra_al.store.database import Store
-from tests.factories import LEASE, NOW, a_draft, a_person, a_project, an_answer, rank
+from mlvajra_al.store.database import Connection, Store
+from tests.factories import LEASE, NOW, a_draft, a_person, a_project, a_version, an_answer, rank
 
 EGGS = Label("eggs", "Eggs", "3", "#059669", "Neither")
 
@@ -364,3 +365,23 @@ def test_of_two_who_make_a_project_of_one_name_at_once_one_is_told(store: Store)
     with ThreadPoolExecutor(2) as crowd:
         said = sorted(crowd.map(make, range(2)))
     assert said == ["made", "there is a project 'shared' already; choose another name"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_retrain_that_begins_while_another_is_asked_for_is_followed_by_it(store: Store) -> None:
+    admin, project = a_person(store, role="admin"), a_project(store)
+    a_version(store, project)
+    with store.begin() as connection:
+        jobs.enqueue(connection, project.id, "retrain", payload={}, now=NOW, dedupe="retrain")
+    begun: list[Job | None] = []
+
+    def begin_it(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if "job.dedupe =" in statement and not begun:
+            begun.append(None)
+            with store.begin() as other:
+                begun.append(jobs.claim(other, worker="test", now=NOW, lease=LEASE))
+
+    event.listen(store.engine, "before_cursor_execute", begin_it)
+    asked = training.request_retrain(store, admin, project.name, mode="incremental", now=NOW)
+    assert begun[1] is not None and asked.id > begun[1].id
+    assert asked.state == "queued"
