@@ -54,7 +54,7 @@ def outcome(project: Project, event: Annotation) -> str:
 def _undo(person: Person, project: Project, said: Said) -> None:
     """Take a decision back, and go to its sample, which waits again."""
     done = widgets.act(
-        "Taken back: it waits again.",
+        "Your decision is taken back.",
         lambda: reviewing.undo(
             store(), person, project.name, decision=said.annotation, at=(now(), lease())
         ),
