@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import Person, Project
@@ -12,26 +11,22 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.heading import heading
-from mlvajra_al.web.views.newest import COMPARE_TAB, headline
-from mlvajra_al.web.views.report import brief_interval, evidence, figures, measures, per_label
+from mlvajra_al.web.views.newest import COMPARE_TAB
+from mlvajra_al.web.views.report import evidence, figures, measures, per_label
 from mlvajra_al.web.views.verdict import verdict_view
+from mlvajra_al.web.views.version_table import version_table
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import await_job, watched
 from mlvajra_al.web.widgets import (
     act,
     current_project,
-    duration,
     empty,
     flashed,
-    local,
-    plural,
-    value_of,
 )
 
 person = require_role("admin")
 project = current_project(person)
 
-MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
 Rows = tuple[VersionRow, ...]
 
 
@@ -40,72 +35,6 @@ def named(rows: Rows, number: int) -> str:
     row = next(row for row in rows if row.version.number == number)
     mark = " ★ champion" if row.is_champion else ""
     return f"Version {number}{mark}, {row.version.n_labels} labels"
-
-
-def interval(row: VersionRow, held_out: int) -> str:
-    """Return the interval of a version's measure, or what is missing for one today."""
-    measure = headline(row)
-    if measure is None or row.report is None:
-        return "not measured yet"
-    if measure.value is None and row.report.answered < held_out:
-        return "too few then; measure again"
-    return brief_interval(measure)
-
-
-def table(rows: Rows, held_out: int) -> int:
-    """Draw all versions and return the number of the chosen one."""
-    shown = rows[::-1]
-    measure = next((m for row in shown if (m := headline(row))), None)
-    frame = pd.DataFrame(
-        [
-            {
-                "Version": f"{row.version.number} ★"
-                if row.is_champion
-                else f"{row.version.number}",
-                "measure": value_of(m) if (m := headline(row)) else "none yet",
-                "95% interval": interval(row, held_out),
-                "Held out": row.report.evaluation.n if row.report else 0,
-                "Labels": row.version.n_labels,
-                "Mode": MODES[row.version.mode],
-                "Parent": "" if row.version.parent is None else f"{row.version.parent}",
-                "Took": duration(row.version.duration_s),
-                "When": local(row.version.created_at),
-            }
-            for row in shown
-        ]
-    )
-    picked = st.dataframe(
-        frame,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [0]}},
-        key=f"versions:{project.id}:{len(rows)}",
-        column_config={
-            "measure": st.column_config.TextColumn(
-                measure.name if measure else "Measure", width=105
-            ),
-            "Version": st.column_config.TextColumn(width=70),
-            "95% interval": st.column_config.TextColumn(width=190),
-            "Held out": st.column_config.NumberColumn(
-                width=75, help="How many holdout labels it was measured with"
-            ),
-            "Labels": st.column_config.NumberColumn(
-                width=60, help="How many labels it has learnt from"
-            ),
-            "Mode": st.column_config.TextColumn(width=90),
-            "Parent": st.column_config.TextColumn(width=60),
-            "Took": st.column_config.TextColumn(width=60),
-            "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
-        },
-        alt="Versions, newest first; choose a row to see its report",
-    )
-    st.caption(
-        f"{plural(held_out, 'holdout sample')} answered until now. A number measured with fewer is "
-        "of those only; *Measure again* takes them all."
-    )
-    chosen = picked.selection.rows
-    return shown[chosen[0] if chosen else 0].version.number
 
 
 def report_view(person: Person, project: Project, row: VersionRow) -> None:
@@ -191,7 +120,8 @@ def draw(person: Person, project: Project) -> None:
             icon=":material/deployed_code:",
         )
         return
-    chosen = table(rows, versions.held_out(store(), person, project.name))
+    held_out = versions.held_out(store(), person, project.name)
+    chosen = version_table(project, rows, held_out=held_out)
     row = next(row for row in rows if row.version.number == chosen)
     actions(person, project, row)
     report, compare, moves = st.tabs(

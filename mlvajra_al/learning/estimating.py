@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
-from mlvajra_al.learning.intervals import bounded, unknown
+from mlvajra_al.learning.intervals import bounded, in_use, unknown
 from mlvajra_al.learning.metrics import f1, macro_f1, rarer
 from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Measure
@@ -99,12 +99,11 @@ def estimate_f1(
 
 def _used(p: Floats, known: Told | None) -> tuple[Floats, Told | None]:
     """Leave out the labels that neither a person has given nor the model knows."""
-    used = np.asarray(p.any(axis=0))
+    truth = np.empty(0, dtype=np.intp) if known is None else known.truth
+    used = in_use(truth, p)
     if known is None:
         return p[:, used], None
-    used[known.truth] = True
-    places = np.cumsum(used) - 1
-    return p[:, used], Told(known.probabilities[:, used], places[known.truth])
+    return p[:, used], Told(known.probabilities[:, used], np.searchsorted(used, truth))
 
 
 def estimate_micro_f1(

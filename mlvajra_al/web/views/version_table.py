@@ -1,0 +1,84 @@
+"""All versions of a project with how good each is, to choose one from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mlvajra_al.records import Project
+from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.views.newest import headline
+from mlvajra_al.web.views.report import brief_interval
+from mlvajra_al.web.widgets import duration, local, plural, value_of
+
+MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
+
+
+def version_table(project: Project, rows: Sequence[VersionRow], *, held_out: int) -> int:
+    """Draw all versions, newest first, and return the number of the chosen one.
+
+    `held_out` is how many holdout samples are answered today.
+    """
+    shown = rows[::-1]
+    measure = next((m for row in shown if (m := headline(row))), None)
+    picked = st.dataframe(
+        pd.DataFrame([_cells(row, held_out) for row in shown]),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [0]}},
+        key=f"versions:{project.id}:{len(rows)}",
+        column_config=_columns(measure.name if measure else "Measure"),
+        alt="Versions, newest first; choose a row to see its report",
+    )
+    st.caption(
+        f"{plural(held_out, 'holdout sample')} answered until now. A number measured with fewer is "
+        "of those only; *Measure again* takes them all."
+    )
+    chosen = picked.selection.rows
+    return shown[chosen[0] if chosen else 0].version.number
+
+
+def _cells(row: VersionRow, held_out: int) -> dict[str, Any]:
+    version, measure = row.version, headline(row)
+    return {
+        "Version": f"{version.number} ★" if row.is_champion else f"{version.number}",
+        "measure": value_of(measure) if measure else "none yet",
+        "95% interval": _interval(row, held_out),
+        "Held out": row.report.evaluation.n if row.report else 0,
+        "Labels": version.n_labels,
+        "Mode": MODES[version.mode],
+        "Parent": "" if version.parent is None else f"{version.parent}",
+        "Took": duration(version.duration_s),
+        "When": local(version.created_at),
+    }
+
+
+def _interval(row: VersionRow, held_out: int) -> str:
+    """Return the interval of a version's measure, or what is missing for one today."""
+    measure = headline(row)
+    if measure is None or row.report is None:
+        return "not measured yet"
+    if measure.value is None and row.report.answered < held_out:
+        return "too few then; measure again"
+    return brief_interval(measure)
+
+
+def _columns(measure: str) -> dict[str, Any]:
+    config = st.column_config
+    return {
+        "measure": config.TextColumn(measure, width=105),
+        "Version": config.TextColumn(width=70),
+        "95% interval": config.TextColumn(width=190),
+        "Held out": config.NumberColumn(
+            width=75, help="How many holdout labels it was measured with"
+        ),
+        "Labels": config.NumberColumn(width=60, help="How many labels it has learnt from"),
+        "Mode": config.TextColumn(width=90),
+        "Parent": config.TextColumn(width=60),
+        "Took": config.TextColumn(width=60),
+        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
+    }
