@@ -57,8 +57,8 @@ def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
 
     text, columns, image = words(inputs.text), words(inputs.columns), words(inputs.image)
     require_columns(found, source, [*text, *columns, *image])
-    kinds = {column.name: column.kind for column in found.columns}
-    unusable = [name for name in columns if kinds[name] == "ignored"]
+    held = {column.name: column for column in found.columns}
+    unusable = [name for name in columns if held[name].kind == "ignored"]
     if unusable:
         raise Invalid(
             f"the column {unusable[0]!r} looks like a name of samples, not like a property; "
@@ -66,7 +66,7 @@ def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
         )
     named = (
         [Column(name, "text") for name in text]
-        + [Column(name, kinds[name]) for name in columns]
+        + [held[name] for name in columns]
         + [Column(name, "image") for name in image]
     )
     if not named:

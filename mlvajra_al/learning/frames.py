@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Column, Recipe
+from mlvajra_al.records.notations import plain
 
 MISSING = "(missing)"
 LARGEST = 1e30
@@ -74,13 +75,20 @@ def to_frame(table: pa.Table | Sequence[Mapping[str, Any]], recipe: Recipe) -> p
 
 def _values(table: pa.Table | Sequence[Mapping[str, Any]], column: Column) -> Any:
     if not isinstance(table, pa.Table):
-        return [row.get(column.name) for row in table]
+        return _plain([row.get(column.name) for row in table], column)
     if column.name not in table.column_names:
         return []
     found = table[column.name]
     if column.kind == "numeric" and _is_number(found.type):
         return found.cast(pa.float64(), safe=False).to_numpy()  # 1,000,000 rows need no list
-    return found.to_pylist()
+    return _plain(found.to_pylist(), column)
+
+
+def _plain(values: list[Any], column: Column) -> list[Any]:
+    """Return numbers or dates that an import left as they were written as a computer does."""
+    if column.written == "plain":
+        return values
+    return [plain(v.strip(), column.written) if isinstance(v, str) else v for v in values]
 
 
 def _is_number(type_: pa.DataType) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from mlvajra_al.records.label_sets import from_text
+from mlvajra_al.records.notations import Notation
 
 ColumnKind = Literal["text", "numeric", "categorical", "boolean", "date", "image", "ignored"]
 EstimatorName = Literal[
@@ -18,10 +19,11 @@ EstimatorName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the source and what it holds."""
+    """A column of the source, what it holds, and how its numbers or dates are written."""
 
     name: str
     kind: ColumnKind
+    written: Notation = "plain"
 
 
 @dataclass(frozen=True, slots=True)

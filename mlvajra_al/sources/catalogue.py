@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource
-from mlvajra_al.records import Column, ColumnKind, Schema
+from mlvajra_al.records import Column, Schema
 from mlvajra_al.sources import delimited, json_lines, parquet, tables
 from mlvajra_al.sources.inference import infer, suggest_answer, suggest_key, suggest_title
 from mlvajra_al.sources.locations import Location, detect
@@ -30,8 +30,8 @@ SOURCES: dict[str, Source] = {
 }
 SAMPLE_ROWS = 10_000
 SENT = "what was sent"
-KIND = "kind"
-"""Metadata of each field of a batch: what its column holds."""
+KIND, WRITTEN = "kind", "written"
+"""Metadata of each field of a batch: what its column holds, and how that was written."""
 
 
 def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
@@ -48,18 +48,18 @@ def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
     complete = next(batches, None) is None
     values = {name: sample.batch.column(name) for name in sample.batch.schema.names}
     key = suggest_key(values)
-    kinds = {name: _infer(opened.name, sample, name) for name in values}
+    columns = {name: _infer(opened.name, sample, name) for name in values}
     if key is not None:
-        kinds[key] = "ignored"
+        columns[key] = Column(key, "ignored")
     counted = opened.source.count(opened.place)
     schema = Schema(
-        columns=tuple(Column(name, kind) for name, kind in kinds.items()),
+        columns=tuple(columns.values()),
         key=key,
         rows=sample.batch.num_rows if counted is None and complete else counted,
         preview=(),
         format=opened.source.format,
         answer=suggest_answer({name: there for name, there in values.items() if name != key}),
-        title=suggest_title(kinds),
+        title=suggest_title({name: column.kind for name, column in columns.items()}),
     )
     if preview < 1:
         return schema
@@ -113,6 +113,11 @@ def table_of(objects: Sequence[Mapping[str, Any]], columns: Sequence[Column]) ->
             SENT, f"a value cannot be read ({error})", "correct it or leave it empty"
         ) from error
     return pa.Table.from_batches([_typed(SENT, rows, schema)])
+
+
+def field(column: Column, stored: pa.DataType) -> pa.Field:
+    """Return the field of a batch that says what its column holds."""
+    return pa.field(column.name, stored, metadata={KIND: column.kind, WRITTEN: column.written})
 
 
 def distinct(uri: str | pa.Table, column: str) -> Iterator[str]:
@@ -171,7 +176,7 @@ def _open(uri: str | pa.Table) -> _Opened:
     return _Opened(SOURCES[detect(location)], location, location.name)
 
 
-def _infer(name: str, rows: Rows, column: str) -> ColumnKind:
+def _infer(name: str, rows: Rows, column: str) -> Column:
     values = rows.batch.column(column)
     if pa.types.is_struct(values.type) or pa.types.is_map(values.type):
         raise BadSource(
@@ -180,28 +185,27 @@ def _infer(name: str, rows: Rows, column: str) -> ColumnKind:
             "write their values as columns of their own",
         )
     try:
-        kind = infer(column, values)
+        found = infer(column, values)
     except Misfit as misfit:
         raise _bad(name, rows, column, misfit) from misfit
-    if kind == "image":
-        _convert(name, rows, Column(column, kind))
-    return kind
+    if found.kind == "image":
+        _convert(name, rows, found)
+    return found
 
 
 def _typed(name: str, rows: Rows, schema: Schema) -> pa.RecordBatch:
     arrays = [_convert(name, rows, column) for column in schema.columns]
     fields = [
-        pa.field(column.name, array.type, metadata={KIND: column.kind})
-        for column, array in zip(schema.columns, arrays, strict=True)
+        field(column, array.type) for column, array in zip(schema.columns, arrays, strict=True)
     ]
     return pa.record_batch(arrays, schema=pa.schema(fields))
 
 
 def _convert(name: str, rows: Rows, column: Column) -> pa.Array:
     if column.name not in rows.batch.schema.names:  # only where rows may omit columns
-        return convert(pa.nulls(rows.batch.num_rows, pa.large_string()), column.kind)
+        return convert(pa.nulls(rows.batch.num_rows, pa.large_string()), column)
     try:
-        return convert(rows.batch.column(column.name), column.kind)
+        return convert(rows.batch.column(column.name), column)
     except Misfit as misfit:
         raise _bad(name, rows, column.name, misfit) from misfit
 

@@ -7,7 +7,8 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlvajra_al.records import ColumnKind
+from mlvajra_al.records import Column, ColumnKind
+from mlvajra_al.records.notations import date_notation, number_notation
 from mlvajra_al.sources.values import (
     FALSE,
     INFINITE,
@@ -23,7 +24,7 @@ from mlvajra_al.sources.values import (
 ID_NAME = re.compile(r"(?i)^(id|key|uuid|guid|index|column 1|unnamed: 0)$|[_\-. ](id|key|uuid)$")
 ID_CAMEL = re.compile(r"[a-z](Id|ID)$")
 ID_VALUE = r"^[A-Za-z0-9][A-Za-z0-9_\-.:/@#]*$"
-DATE = r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?$"
+DATE = r"^\d{4}[-/]\d\d[-/]\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?$"
 LEADING_ZERO = r"^[+-]?0\d"
 PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
 PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
@@ -38,12 +39,16 @@ MOST_CATEGORIES = 50
 LONGEST_CATEGORY = 60
 
 
-def infer(name: str, values: pa.Array) -> ColumnKind:
-    """Return the kind a column most likely is."""
+def infer(name: str, values: pa.Array) -> Column:
+    """Return what a column most likely holds, and how it is written."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if is_string(values.type) or is_bytes(values.type) or is_list_of_strings(values.type):
         return _infer_strings(name, values)
+    return Column(name, _infer_typed(name, values))
+
+
+def _infer_typed(name: str, values: pa.Array) -> ColumnKind:
     if pa.types.is_boolean(values.type):
         return "boolean"
     if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
@@ -109,11 +114,10 @@ def _holds_ids(values: pa.Array) -> bool:
     """Tell whether all values are one short word, each with a digit, and not all numbers."""
     if not is_string(values.type) or int(pc.max(pc.utf8_length(values)).as_py() or 0) > 64:
         return False
-    words = pc.all(pc.match_substring_regex(values, ID_VALUE)).as_py()
-    digits = pc.all(pc.match_substring_regex(values, r"\d")).as_py()
-    return bool(
-        words and digits and not _all_match(values, NUMBER) and not _all_match(values, DATE)
-    )
+    words = _all_match(values, ID_VALUE)
+    digits = _all_match(values, r"\d")
+    named = words and digits and not _all_match(values, NUMBER) and not _all_match(values, DATE)
+    return named and _infer_written("", values) is None
 
 
 def _infer_numbers(name: str, values: pa.Array) -> ColumnKind:
@@ -125,20 +129,32 @@ def _infer_numbers(name: str, values: pa.Array) -> ColumnKind:
     return "boolean" if sorted(found.to_pylist()[:3]) == [0, 1] else "numeric"
 
 
-def _infer_strings(name: str, values: pa.Array) -> ColumnKind:
+def _infer_strings(name: str, values: pa.Array) -> Column:
     there = stripped(values).drop_null()
     if len(there) == 0:
-        return "ignored"
+        return Column(name, "ignored")
     distinct = pc.unique(pc.utf8_lower(there))
     if len(distinct) == 2 and frozenset(distinct.to_pylist()) in PAIRS:
-        return "boolean"
+        return Column(name, "boolean")
     if _are_numbers(there):
-        return "ignored" if looks_like_id(name) else "numeric"
+        return Column(name, "ignored" if looks_like_id(name) else "numeric")
     if _all_match(there, DATE):
-        return "date"
+        return Column(name, "date")
     if _all_match(there, PIXELS):
-        return "image"
-    return _infer_words(name, there, len(distinct))
+        return Column(name, "image")
+    words = Column(name, _infer_words(name, there, len(distinct)))
+    return words if words.kind == "ignored" else _infer_written(name, there) or words
+
+
+def _infer_written(name: str, values: pa.Array) -> Column | None:
+    """Return a column whose numbers or dates are written as people of some countries do."""
+    texts = pc.unique(values).to_pylist()
+    if notation := date_notation(texts):
+        return Column(name, "date", notation)
+    named = _any_match(values, LEADING_ZERO)
+    if not named and (notation := number_notation(texts)):
+        return Column(name, "numeric", notation)
+    return None
 
 
 def _are_numbers(values: pa.Array) -> bool:
@@ -146,10 +162,7 @@ def _are_numbers(values: pa.Array) -> bool:
     either = pc.or_(
         pc.match_substring_regex(values, NUMBER), pc.match_substring_regex(values, INFINITE)
     )
-    return bool(
-        pc.all(either).as_py()
-        and not pc.any(pc.match_substring_regex(values, LEADING_ZERO)).as_py()
-    )
+    return bool(pc.all(either).as_py() and not _any_match(values, LEADING_ZERO))
 
 
 def _infer_words(name: str, values: pa.Array, distinct: int) -> ColumnKind:
@@ -164,3 +177,7 @@ def _infer_words(name: str, values: pa.Array, distinct: int) -> ColumnKind:
 
 def _all_match(values: pa.Array, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _any_match(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())

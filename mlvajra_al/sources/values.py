@@ -24,14 +24,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import ColumnKind
+from mlvajra_al.records import Column, ColumnKind
+from mlvajra_al.records.notations import plain
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "-", "?")
 TRUE = ("1", "true", "yes", "y", "t")
 FALSE = ("0", "false", "no", "n", "f")
+NOTED: tuple[ColumnKind, ...] = ("numeric", "date")
+"""Kinds that people write in several ways."""
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INFINITE = r"(?i)^[+-]?inf(inity)?$"
 ZONED = r"[Tt ].*([Zz]|[+-]\d\d:?\d\d)$"
+SLASHED = r"^(\d{4})/(\d\d)/"
 TIMESTAMP = pa.timestamp("us")
 FIRST, LAST = (
     pa.scalar(date.replace(tzinfo=None), TIMESTAMP)
@@ -47,21 +51,30 @@ class Misfit(Invalid):
         self.index, self.found, self.remedy = index, found, remedy
 
 
-def convert(values: pa.Array, kind: ColumnKind) -> pa.Array:
-    """Return `values` in the type of `kind`.
+def convert(values: pa.Array, column: Column) -> pa.Array:
+    """Return `values` in the type of what the column holds.
 
     Raises
     ------
     Misfit
         At the first value that does not fit.
     """
-    return CONVERTERS[kind](_plain(values))
-
-
-def _plain(values: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(values.type):
-        return values.dictionary_decode()
-    return values
+        values = values.dictionary_decode()
+    if column.written != "plain" and column.kind in NOTED and is_string(values.type):
+        values = _rewritten(values, column)
+    return CONVERTERS[column.kind](values)
+
+
+def _rewritten(values: pa.Array, column: Column) -> pa.Array:
+    """Return numbers or dates as a computer writes them."""
+    there = stripped(values)
+    known = {text: plain(text, column.written) for text in pc.unique(there.drop_null()).to_pylist()}
+
+    def attempt(found: pa.Array) -> pa.Array:
+        return pa.array([known.get(text) for text in found.to_pylist()], pa.large_string())
+
+    return _checked(there, attempt, f"is not written as {column.written} is")
 
 
 def is_string(kind: pa.DataType) -> bool:
@@ -203,6 +216,7 @@ def _timestamps(values: pa.Array) -> pa.Array:
 
 
 def _to_dates(values: pa.Array) -> pa.Array:
+    values = pc.replace_substring_regex(values, SLASHED, r"\1-\2-")
     zoned = pc.match_substring_regex(values, ZONED)
     try:
         local = pc.if_else(zoned, None, values).cast(TIMESTAMP)

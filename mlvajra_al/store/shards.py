@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.records import ColumnKind, Shard
+from mlvajra_al.records import Column, ColumnKind, Shard
+from mlvajra_al.records.notations import Notation
 from mlvajra_al.store.hashing import Hashes, hash_keys
 
 OURS = "mlvajra."
@@ -70,9 +71,9 @@ class Pool:
         return tuple(_content_columns(self._whole_schema()))
 
     @property
-    def kinds(self) -> dict[str, ColumnKind]:
-        """What each column holds, as it was imported."""
-        return {item.name: _kind(item) for item in self.schema}
+    def held(self) -> tuple[Column, ...]:
+        """The columns of the source, as they were imported."""
+        return tuple(_held(item) for item in self.schema)
 
     def path(self, shard: Shard) -> Path:
         """Return the file of a shard."""
@@ -235,8 +236,10 @@ def _is_ours(name: str) -> bool:
     return name.startswith(OURS)
 
 
-def _kind(item: pa.Field) -> ColumnKind:
-    return cast(ColumnKind, (item.metadata or {}).get(b"kind", b"ignored").decode())
+def _held(item: pa.Field) -> Column:
+    said = item.metadata or {}
+    kind = cast(ColumnKind, said.get(b"kind", b"ignored").decode())
+    return Column(item.name, kind, cast(Notation, said.get(b"written", b"plain").decode()))
 
 
 def _content_columns(schema: pa.Schema) -> list[str]:

@@ -17,10 +17,11 @@ import pytest
 from pyarrow import csv
 
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
+from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import claiming, counting, importing, labelling, overview, resolving
 from mlvajra_al.services import projects as project_services
-from mlvajra_al.services.jobs import ingesting
+from mlvajra_al.services.jobs import ingesting, predicting
 from mlvajra_al.services.jobs.ingesting import ingest
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import annotations as events
@@ -202,9 +203,35 @@ def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_pat
     path.write_text("code,size,when\n1,2.5,2024-01-02\n2,,2024-01-03\n1,7,2024-01-04\n")
     run(store, admin, path)
     _, pool = pool_of(store)
-    assert pool.kinds == {"code": "categorical", "size": "numeric", "when": "ignored"}
+    assert pool.held == (
+        Column("code", "categorical"), Column("size", "numeric"), Column("when", "ignored")
+    )  # fmt: skip
     assert pool.take([0], ["code"])["code"].to_pylist() == ["1"]
     assert pool.content == ("code", "size")
+
+
+def test_numbers_written_with_a_comma_are_numbers_in_the_pool_and_in_rows_sent(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    recipe = Recipe((Column("size", "numeric", "1.234,50"), Column("day", "date", "31.12.2026")))
+    a_project(store, recipe=recipe)
+    for name, rows in (("a.csv", "1,5;1.2.2024\n2.000;"), ("b.csv", "7;28.11.2024\n0,25;3.4.2024")):
+        (tmp_path / name).write_text(f"size;day\n{rows}\n")
+        run(store, admin, tmp_path / name)
+    _, pool = pool_of(store)
+    assert pool.held == recipe.columns
+    assert pool.take([0, 1, 2, 3], ["size"])["size"].to_pylist() == [1.5, 2000.0, 7.0, 0.25]
+    sent = predicting.typed(recipe, [{"size": "3,5", "day": "31.1.2024"}, {"size": 4, "day": None}])
+    assert sent["size"].to_pylist() == [3.5, 4.0]
+    assert frames.to_frame(sent, recipe)["day"].dt.day.tolist()[0] == 31
+    with pytest.raises(BadSource, match="'3.5' is not written as 1.234,50 is"):
+        predicting.typed(recipe, [{"size": "3.5", "day": None}])
+
+
+def test_a_column_left_as_it_was_written_may_become_numbers_later() -> None:
+    recipe = Recipe((Column("size", "numeric", "1.234,50"),))
+    left = pa.table({"size": ["1.234,5 €", "7", None, "n.a."]})
+    assert frames.to_frame(left, recipe)["size"].fillna(-1).tolist() == [1234.5, 7.0, -1.0, -1.0]
 
 
 def test_ranges_of_numeric_columns_are_kept_for_the_card(

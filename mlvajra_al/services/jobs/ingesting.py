@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import Column, ColumnKind, Job, Project, Schema
+from mlvajra_al.records import Column, Job, Project, Schema
 from mlvajra_al.services import access, filling, importing
 from mlvajra_al.services.jobs import imported_labels
 from mlvajra_al.services.jobs.imported_labels import Pending
@@ -53,8 +53,7 @@ class Reading:
         for batch in catalogue.read_batches(self.uri, schema=self.schema):
             for column in self.absent:
                 values = pa.nulls(batch.num_rows, pa.large_string())
-                field = pa.field(column.name, values.type, metadata={"kind": column.kind})
-                batch = batch.append_column(field, values)
+                batch = batch.append_column(catalogue.field(column, values.type), values)
             yield batch
 
     def with_column(self, name: str) -> Reading:
@@ -114,14 +113,12 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     uri, labels_from = str(job.payload["uri"]), job.payload.get("labels_from")
     name = catalogue.name_of(uri)
     found = catalogue.inspect(uri, preview=0)
-    inputs: dict[str, ColumnKind] = {
-        c.name: c.kind for c in project.recipe.columns if c.kind != "ignored"
-    }
+    inputs = {c.name: c for c in project.recipe.columns if c.kind != "ignored"}
     special = (project.key_column, project.group_column, project.gold_column, labels_from)
     needed = {*inputs, project.key_column, project.group_column, labels_from} - {None}
-    kinds = _kinds(found, pool, inputs, {column for column in special if column})
+    held = _held(found, pool, inputs, {column for column in special if column})
     there = {column.name for column in found.columns}
-    read = tuple(Column(n, k) for n, k in kinds.items() if n in there or n in needed)
+    read = tuple(column for name, column in held.items() if name in there or name in needed)
     plan = Plan(
         project_id=project.id,
         source=name,
@@ -134,25 +131,25 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
         uri=uri,
         schema=replace(found, columns=read),
         plan=plan,
-        absent=tuple(Column(n, k) for n, k in kinds.items() if n not in {c.name for c in read}),
-        unused=tuple(sorted(there - set(kinds) - {labels_from})),
+        absent=tuple(column for column in held.values() if column not in read),
+        unused=tuple(sorted(there - set(held) - {labels_from})),
     )
 
 
-def _kinds(
-    found: Schema, pool: Pool, inputs: dict[str, ColumnKind], special: set[str]
-) -> dict[str, ColumnKind]:
+def _held(
+    found: Schema, pool: Pool, inputs: dict[str, Column], special: set[str]
+) -> dict[str, Column]:
     """Return the columns of the pool, or at the first import those it shall have.
 
     What the model does not look at is kept as it is written, so that nothing in it is ever wrong.
     """
     if len(pool):
-        return pool.kinds
-    kinds: dict[str, ColumnKind] = {
-        column.name: "image" if column.kind == "image" else "ignored" for column in found.columns
+        return {column.name: column for column in pool.held}
+    held = {
+        column.name: column if column.kind == "image" else Column(column.name, "ignored")
+        for column in found.columns
     }
-    kinds |= dict.fromkeys(special, "ignored")
-    return kinds | inputs
+    return held | {name: Column(name, "ignored") for name in special} | inputs
 
 
 def _telling(reading: Reading, tell: Tell) -> Iterator[pa.RecordBatch]:

@@ -51,7 +51,7 @@ def summarise(pool: Pool) -> dict[str, Any]:
     columns, the five quantiles of at most 100,000 samples spread evenly over the pool; for
     images the darkest and the brightest pixel. One pass, one shard in memory at a time.
     """
-    names = [name for name, kind in pool.kinds.items() if kind in ("numeric", "image")]
+    names = [column.name for column in pool.held if column.kind in ("numeric", "image")]
     found = {name: _Seen() for name in names}
     step, done = -(-max(len(pool), 1) // SAMPLE), 0
     for batch in pool.iter_batches(names) if names else ():

@@ -21,6 +21,7 @@ from mlvajra_al.records import (
     Scenario,
     Truth,
 )
+from mlvajra_al.records.notations import Notation
 from mlvajra_al.services import projects, simulating, standings
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
@@ -33,10 +34,11 @@ USUAL = Plan()
 
 
 class ShownColumn(Strict):
-    """A column the model sees, and what it holds."""
+    """A column the model sees, what it holds, and how its numbers or dates are written."""
 
     name: str
     kind: ColumnKind
+    written: Notation = "plain"
 
 
 class NewSimulation(Strict):
@@ -118,10 +120,9 @@ def whole(run: Run) -> dict[str, Any]:
 def begin(project: str, caller: Caller, body: NewSimulation) -> Response:
     """Queue a simulation; ask for it again to see how far it is."""
     found = projects.get(store(), caller, project)
-    given = body.columns
-    columns = (
-        found.recipe.columns if given is None else tuple(Column(c.name, c.kind) for c in given)
-    )
+    columns = found.recipe.columns
+    if body.columns is not None:
+        columns = tuple(Column(c.name, c.kind, c.written) for c in body.columns)
     strategies = body.strategies
     if strategies is None:
         strategies = list(simulating.usual(multilabel=found.multilabel))

@@ -6,22 +6,22 @@ import secrets
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.errors import MlvajraError
-from mlvajra_al.records import Column, ColumnKind, Person, Project, Recipe, Schema
+from mlvajra_al.records import Column, Person, Project, Recipe, Schema
 from mlvajra_al.services import importing, overview, projects
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.watching import await_job
 from mlvajra_al.web.widgets import FORMATS, act, errors_shown, go_to_project, plain, plural, shorten
 
-KINDS = get_args(ColumnKind)
 NONE = "(none)"
 PREVIEW = 500
 
@@ -68,7 +68,7 @@ def columns_editor(schema: Schema, upload: Uploaded) -> tuple[Column, ...]:
     frame = pd.DataFrame(
         {
             "Column": [column.name for column in schema.columns],
-            "Holds": [column.kind for column in schema.columns],
+            "Holds": [held_words(column) for column in schema.columns],
             "For example": [shorten(first.get(column.name, ""), 70) for column in schema.columns],
         }
     )
@@ -76,11 +76,11 @@ def columns_editor(schema: Schema, upload: Uploaded) -> tuple[Column, ...]:
         frame,
         disabled=["Column", "For example"],
         hide_index=True,
-        column_config={"Holds": st.column_config.SelectboxColumn(options=KINDS, required=True)},
+        column_config={"Holds": held_choice()},
         key=f"columns:{upload.id}",
         alt="Columns and what they hold",
     )
-    return tuple(Column(row["Column"], row["Holds"]) for row in edited.to_dict("records"))
+    return tuple(column_of(row["Column"], row["Holds"]) for row in edited.to_dict("records"))
 
 
 def draft_form(

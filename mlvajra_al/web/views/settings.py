@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Column, ColumnKind, Person, Policy, Project, Recipe
+from mlvajra_al.records import Person, Policy, Project, Recipe
 from mlvajra_al.services import overview, projects
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.widgets import act, flash
-
-KINDS = get_args(ColumnKind)
 
 
 def policy_form(person: Person, project: Project) -> None:
@@ -92,9 +91,9 @@ def strategy_name(name: str) -> str:
 def recipe_form(person: Person, project: Project) -> None:
     """Draw what the model is made of, and what changing it causes."""
     estimators = list(overview.ESTIMATORS)
-    known = {column.name: column.kind for column in project.recipe.columns}
+    known = {column.name: held_words(column) for column in project.recipe.columns}
     unused = [n for n in overview.pool_columns(store(), person, project.name) if n not in known]
-    kinds = known | dict.fromkeys(unused, "ignored")
+    held = known | dict.fromkeys(unused, "ignored")
     with st.form(f"recipe-form:{project.id}", border=True):
         st.markdown("**What the model is made of**")
         estimator = st.selectbox(
@@ -106,13 +105,13 @@ def recipe_form(person: Person, project: Project) -> None:
         edited = st.data_editor(
             pd.DataFrame(
                 {
-                    "Column": list(kinds),
-                    "Holds": list(kinds.values()),
+                    "Column": list(held),
+                    "Holds": list(held.values()),
                 }
             ),
             disabled=["Column"],
             hide_index=True,
-            column_config={"Holds": st.column_config.SelectboxColumn(options=KINDS, required=True)},
+            column_config={"Holds": held_choice()},
             key=f"recipe:{project.id}:{hash(project.recipe)}",
             alt="Input columns and what they hold",
         )
@@ -128,7 +127,7 @@ def save_recipe(person: Person, project: Project, estimator: str, edited: Any) -
     """Store a changed recipe."""
     known = {column.name for column in project.recipe.columns}
     columns = tuple(
-        Column(row["Column"], row["Holds"])
+        column_of(row["Column"], row["Holds"])
         for row in edited.to_dict("records")
         if row["Holds"] != "ignored" or row["Column"] in known
     )

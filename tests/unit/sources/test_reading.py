@@ -169,7 +169,7 @@ def test_only_the_columns_asked_for_are_read_in_their_order(tmp_path: Path) -> N
         )
     )
     assert batches[0].schema.names == ["b", "a"]
-    assert batches[0].schema.field("b").metadata == {KIND.encode(): b"numeric"}
+    assert batches[0].schema.field("b").metadata[KIND.encode()] == b"numeric"
 
 
 def test_long_texts_end_a_batch_before_its_rows_are_full(

@@ -118,7 +118,7 @@ def test_rows_are_what_a_table_of_them_would_hold(tmp_path: Path) -> None:
 
 def test_an_empty_pool_answers_every_question(tmp_path: Path) -> None:
     pool = Pool(tmp_path, ())
-    assert (len(pool), pool.columns, pool.content, pool.kinds) == (0, (), None, {})
+    assert (len(pool), pool.columns, pool.content, pool.held) == (0, (), None, ())
     assert pool.positions(["x"]).tolist() == [-1]
     assert pool.holdout(0.5).tolist() == pool.holdout_order(0.5).tolist() == pool.keys([]) == []
     assert list(pool.iter_batches()) == []
@@ -366,7 +366,9 @@ def test_shards_say_what_their_columns_hold(tmp_path: Path) -> None:
         pa.field("size", pa.float64(), metadata={"kind": "numeric"}),
     ]
     pool, _ = append(tmp_path, a_table(range(5)).cast(pa.schema(fields)))
-    assert pool.kinds == {"id": "ignored", "text": "text", "size": "numeric"}
+    assert [(column.name, column.kind) for column in pool.held] == [
+        ("id", "ignored"), ("text", "text"), ("size", "numeric"),
+    ]  # fmt: skip
     assert pool.content == ("text", "size")
     assert KEY not in pool.schema.names
     assert isinstance(pool.shards[0], Shard)
