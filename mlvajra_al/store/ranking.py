@@ -194,7 +194,14 @@ def replace(
         nothing(touched),
     )
     leaving = _not_locked(free).cte("leaving").prefix_with("MATERIALIZED", dialect="postgresql")
-    connection.execute(delete(slot).where(slot.c.id.in_(select(leaving.c.id))))
+    # One slot of a sample is locked by who is being handed it: the others are wanted as well.
+    staying = select(busy.c.id).where(
+        busy.c.project_id == project_id,
+        busy.c.sample_key == slot.c.sample_key,
+        busy.c.id.not_in(select(leaving.c.id)),
+    )
+    gone = delete(slot).where(slot.c.id.in_(select(leaving.c.id)))
+    connection.execute(gone if overlap == 1 else gone.where(nothing(staying)))
     kept = set(connection.scalars(select(slot.c.id).where(*unspoken)))
     extend(connection, project_id, ranked, overlap=overlap)
     _rank_anew(connection, kept, ranked=ranked)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mlvajra_al.records import Claim, Person, Ranked, Why
+from mlvajra_al.records import Claim, Person, Policy, Ranked, Why
 from mlvajra_al.services import claiming, labelling
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, projects, ranking
@@ -54,6 +54,21 @@ def test_a_sample_claimed_at_this_moment_keeps_its_slot(store: Store) -> None:
         held = claims.held(connection, project.id, person_id=ada.id, now=NOW)
         assert [item.id for item in held] == [claim.id]
         assert claims.finish(connection, claim.id, person_id=ada.id) is not None
+
+
+@on_postgresql
+def test_a_sample_claimed_at_this_moment_is_still_asked_of_a_second_person(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=2))
+    ada, bob = a_person(store), a_person(store, "Bob")
+    rank(store, project, 5)
+    with ThreadPoolExecutor(1) as pool, store.begin() as connection:
+        wish = claims.Wish(project.id, ada.id, NOW, LEASE)
+        claim = claims.take(connection, wish, holdout=False)
+        pool.submit(new_ranking, store, range(3, 5), overlap=2).result(timeout=10)
+    assert claim is not None and claim.sample_key == "p0"
+    with store.read() as connection:
+        assert ranking.waiting(connection, project.id) == 5  # two of each new one, one of this
+    assert keys(handed(store, bob, 3)) == ["p3", "p4", "p0"]
 
 
 @on_postgresql
