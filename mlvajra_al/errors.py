@@ -215,14 +215,16 @@ def examples_needed(seen: Sequence[str], missing: Sequence[str]) -> str:
     return which + ", ".join(missing)
 
 
-class Damaged(MlvajraError):
-    """A stored file does not match its checksum."""
+UNLIKE = "is damaged: its SHA-256 does not match the one recorded"
+FROM_A_BACKUP = "restore it from a backup"
 
-    def __init__(self, path: str, remedy: str = "restore it from a backup") -> None:
-        super().__init__(
-            f"{path} is damaged: its SHA-256 does not match the one recorded; {remedy}"
-        )
-        self.path, self.remedy = path, remedy
+
+class Damaged(MlvajraError):
+    """A stored file is missing, cannot be read, or does not match its checksum."""
+
+    def __init__(self, path: str, remedy: str = FROM_A_BACKUP, *, what: str = UNLIKE) -> None:
+        super().__init__(f"{path} {what}; {remedy}")
+        self.path, self.remedy, self.what = path, remedy, what
 
 
 class DiskFull(MlvajraError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,8 +15,10 @@ import typer
 from mlvajra_al.cli.workspace import now, opened, operator, progress, put
 
 if TYPE_CHECKING:
-    from mlvajra_al.services.backup import Backup
+    from mlvajra_al.services.backup import Backup, Lacking
 
+WITHOUT_FILES = 3
+"""The exit code of a backup that was made, but lacks files."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Place = Annotated[Path, typer.Argument(help="The folder that backups are made into.")]
 
@@ -30,7 +33,10 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(place: Place, as_json: AsJson = False) -> None:
-    """Copy the workspace into a new dated folder, while people label; what is there is linked."""
+    """Copy the workspace into a new dated folder, while people label; what is there is linked.
+
+    Exit code 3 when it was made, but without files that are damaged or missing.
+    """
     from mlvajra_al.services import backup as service
 
     with opened() as store, progress(unit="files") as bar:
@@ -44,7 +50,19 @@ def backup(place: Place, as_json: AsJson = False) -> None:
         )
     if as_json:
         put(_row(made))
-        return
+    else:
+        _say_what_it_holds(made)
+    lacking = made.manifest.lacking
+    if lacking:
+        sys.stderr.write(
+            f"made, but without {len(lacking):,} files, of which no backup in {place} holds a "
+            f"whole copy:\n{_named(lacking)}'mlvajra doctor' says what to do; the next backup has "
+            "those that are whole again by then\n"
+        )
+        raise typer.Exit(WITHOUT_FILES)
+
+
+def _say_what_it_holds(made: Backup) -> None:
     held = made.manifest
     there, room = held.files - held.new_files, held.bytes - held.new_bytes
     sys.stderr.write(
@@ -55,7 +73,7 @@ def backup(place: Place, as_json: AsJson = False) -> None:
 
 
 def backups(place: Place, as_json: AsJson = False) -> None:
-    """List the backups in a folder with their date and size, oldest first."""
+    """List the backups in a folder with their date, their size and how many files they lack."""
     from mlvajra_al.cli import tables
     from mlvajra_al.services import backup as service
 
@@ -73,6 +91,7 @@ def backups(place: Place, as_json: AsJson = False) -> None:
                 "versions": item.manifest.versions,
                 "size": _size(item.manifest.bytes),
                 "new": _size(item.manifest.new_bytes),
+                "lacks": len(item.manifest.lacking),
             }
             for item in found
         ]
@@ -93,7 +112,10 @@ def restore(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a backup, every checksum of it, then put it in the place of the workspace."""
+    """Verify a backup, every checksum of it, then put it in the place of the workspace.
+
+    Says first what the backup was made without.
+    """
     from mlvajra_al.config import settings
     from mlvajra_al.services import restoring
 
@@ -101,6 +123,13 @@ def restore(
     place = restoring.Place(chosen.home, chosen.url)
     if into is not None:
         place = restoring.Place(into, f"sqlite:///{into.absolute() / 'mlvajra.db'}")
+    lacking = restoring.lacking(source)
+    if lacking:
+        sys.stderr.write(
+            f"{source} was made without {len(lacking):,} files, which will be missing:\n"
+            f"{_named(lacking)}where that is a model, the last good version answers instead; "
+            "samples of a pool (shards) are not shown and not learned\n"
+        )
     with progress(unit="files") as bar:
         task = bar.add_task("Verifying", total=1)
         done = restoring.restore(
@@ -163,6 +192,10 @@ def doctor(
 
 def _row(item: Backup) -> dict[str, Any]:
     return {"folder": str(item.folder)} | asdict(item.manifest)
+
+
+def _named(lacking: Sequence[Lacking]) -> str:
+    return "".join(f"  {item.path} {item.what}\n" for item in lacking)
 
 
 def _size(size: int) -> str:

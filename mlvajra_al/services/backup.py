@@ -8,16 +8,26 @@ from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Damaged, Invalid
 from mlvajra_al.records import Person
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, backups, copying
-from mlvajra_al.store.backups import DATABASE, Backup, Manifest
+from mlvajra_al.store.backups import DATABASE, Backup, Lacking, Manifest
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.files import Mentioned
 from mlvajra_al.store.room import room
 from mlvajra_al.store.shards import sha256_of
 
-__all__ = ["Backup", "Manifest", "Watch", "backup", "listed", "nobody_watches", "unfinished"]
+__all__ = [
+    "Backup",
+    "Lacking",
+    "Manifest",
+    "Watch",
+    "backup",
+    "listed",
+    "nobody_watches",
+    "unfinished",
+]
 
 Watch = Callable[[int, int], None]
 """Told how many files of how many are done."""
@@ -40,14 +50,17 @@ def backup(
     It holds one moment: pools, models and every row of the database, from PostgreSQL too, as an
     SQLite file. Files that another backup in `place` holds already are linked, not copied.
     Caches, uploads and files of predictions are left out; they are made anew. It appears under
-    its name only when it is complete and every checksum has been compared.
+    its name only when it is finished and every checksum has been compared.
+
+    A file that is damaged or missing holds nothing up: a whole copy in another backup in `place`
+    is taken for it, else the manifest names it as lacking.
 
     Raises
     ------
     Conflict
         If another backup into `place` is under way.
     Damaged
-        If a file of the workspace does not match its checksum.
+        If the database is not sound.
     DiskFull
         If `place` has no room for it.
     """
@@ -60,12 +73,18 @@ def backup(
         earlier += backups.unfinished(place)
         with backups.made_aside(place, name) as folder:
             manifest = _fill(store, folder, earlier, now=now, watch=watch)
+    detail = f"{place / name}{without(manifest)}"
     store.write(
         lambda connection: audit.add(
-            connection, "backup made", now=now, person_id=person.id, detail=str(place / name)
+            connection, "backup made", now=now, person_id=person.id, detail=detail
         )
     )
     return Backup(place / name, manifest)
+
+
+def without(manifest: Manifest) -> str:
+    """Return what to add to words about a backup that lacks files; nothing for a complete one."""
+    return f", without {len(manifest.lacking):,} files" if manifest.lacking else ""
 
 
 def _check(place: Path, home: Path) -> None:
@@ -88,6 +107,7 @@ class _Tally:
     """What has been put into a backup so far."""
 
     digests: dict[str, str]
+    lacking: list[Lacking]
     bytes: int = 0
     new_files: int = 0
     new_bytes: int = 0
@@ -109,17 +129,11 @@ def _fill(
     """
     database = folder / DATABASE
     held = copying.snapshot(store, database)
-    tally = _Tally({})
+    tally = _Tally({}, [])
     tally.add(DATABASE, sha256_of(database), size=database.stat().st_size, new=True)
     for done, item in enumerate(held.files):
         watch(done, len(held.files))
-        size, new = backups.place_file(
-            store.home / item.path,
-            folder / item.path,
-            item.sha256,
-            earlier=[place / item.path for place in earlier],
-        )
-        tally.add(item.path, item.sha256, size=size, new=new)
+        _place(item, store.home, folder, earlier, tally)
     watch(len(held.files), len(held.files))
     manifest = Manifest(
         created_at=now,
@@ -133,13 +147,29 @@ def _fill(
         bytes=tally.bytes,
         new_files=tally.new_files,
         new_bytes=tally.new_bytes,
+        lacking=tuple(tally.lacking),
     )
     backups.seal(folder, manifest, tally.digests)
     return manifest
 
 
+def _place(item: Mentioned, home: Path, folder: Path, earlier: list[Path], tally: _Tally) -> None:
+    """Put one file into a backup, or write down that it lacks it."""
+    try:
+        size, new = backups.place_file(
+            home / item.path,
+            folder / item.path,
+            item.sha256,
+            earlier=[place / item.path for place in earlier],
+        )
+    except Damaged as error:
+        tally.lacking.append(Lacking(item.path, item.sha256, error.what))
+    else:
+        tally.add(item.path, item.sha256, size=size, new=new)
+
+
 def listed(place: Path) -> tuple[Backup, ...]:
-    """Return the complete backups in a folder, oldest first."""
+    """Return the finished backups in a folder, oldest first."""
     return backups.listed(place)
 
 

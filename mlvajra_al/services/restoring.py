@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mlvajra_al.errors import Conflict, Damaged, Invalid, Setup
-from mlvajra_al.services.backup import Watch, nobody_watches
+from mlvajra_al.services.backup import Lacking, Watch, nobody_watches, without
 from mlvajra_al.store import backups, copying, restores, revisions
 from mlvajra_al.store.backups import DATABASE, USE_ANOTHER, Backup
 from mlvajra_al.store.database import Store
@@ -52,6 +52,19 @@ class Restored:
     resumed: bool
 
 
+def lacking(source: Path) -> tuple[Lacking, ...]:
+    """Return the files that a backup was made without, to be told before it is restored.
+
+    Raises
+    ------
+    Invalid
+        If `source` is no backup.
+    Damaged
+        If what says what it holds is damaged.
+    """
+    return backups.opened(source.resolve())[0].manifest.lacking
+
+
 def restore(
     source: Path,
     place: Place,
@@ -64,7 +77,8 @@ def restore(
 
     What is there is moved aside, not deleted. Everybody has to sign in again; API tokens and
     links that had not been used are void. Killed at any moment, it has changed nothing, or goes
-    on where it was when it is given again.
+    on where it was when it is given again. What the backup was made without is missing afterwards
+    as it is from a damaged workspace.
 
     Raises
     ------
@@ -192,13 +206,16 @@ def _load(place: Place, *, resumed: bool) -> None:
 
 
 def _prepare(backup: Backup, sums: dict[str, str], database: Path, *, now: datetime) -> Ended:
-    """Bring a staged database to the newest schema, and make sure that nothing is missing."""
+    """Bring a staged database to the newest schema, and make sure that nothing else is missing."""
+    manifest = backup.manifest
+    known = {*sums, *(item.path for item in manifest.lacking)}
     copy = Store.open(f"sqlite:///{database}", database.parent)
     try:
         copy.migrate()
         with copy.begin() as connection:
-            missing = [item for item in mentioned(connection) if item.path not in sums]
-            detail = f"from {backup.folder}, made {backup.manifest.created_at:%Y-%m-%d %H:%M} UTC"
+            missing = [item for item in mentioned(connection) if item.path not in known]
+            detail = f"from {backup.folder}, made {manifest.created_at:%Y-%m-%d %H:%M} UTC"
+            detail += without(manifest)
             ended = restores.settle(connection, now=now, detail=detail)
     except Setup as error:
         raise Damaged(str(backup.folder / DATABASE), USE_ANOTHER) from error

@@ -1,8 +1,9 @@
-"""Backups: dated folders side by side, each complete; what did not change is stored once.
+"""Backups: dated folders side by side, each by itself; what did not change is stored once.
 
 A backup holds ``mlvajra.db`` (SQLite, whatever the workspace uses), ``shards/`` and
-``artefacts/`` as a workspace has them, ``manifest.json`` (what and when), and ``SHA256SUMS``,
-which names every file: ``sha256sum -c SHA256SUMS`` checks one without this program.
+``artefacts/`` as a workspace has them, ``manifest.json`` (what and when, and what is lacking),
+and ``SHA256SUMS``, which names every file in it: ``sha256sum -c SHA256SUMS`` checks one without
+this program.
 """
 
 from __future__ import annotations
@@ -19,16 +20,26 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mlvajra_al.errors import Conflict, Damaged, Invalid, MlvajraError
+from mlvajra_al.errors import FROM_A_BACKUP, Conflict, Damaged, Invalid, MlvajraError
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import load
-from mlvajra_al.store.shards import sha256_of
+from mlvajra_al.store.shards import fault, sha256_of, unreadable
 
 DATABASE, MANIFEST, SUMS = "mlvajra.db", "manifest.json", "SHA256SUMS"
 LOCK, PARTIAL = ".lock", ".partial"
 USE_ANOTHER = "use another backup"
 SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<path>[A-Za-z0-9_][A-Za-z0-9_./-]*)")
 PIECE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A file of the workspace that a backup was made without: it was not whole any more."""
+
+    path: str
+    sha256: str
+    what: str
+    """What was wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class Manifest:
     bytes: int
     new_files: int
     new_bytes: int
+    lacking: tuple[Lacking, ...] = ()
+    """Files its rows mention that are not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,47 +128,68 @@ def place_file(
 ) -> tuple[int, bool]:
     """Put a file into a backup; return its size and whether it took room of its own.
 
-    `earlier` are where the same file may lie in other backups, to be linked instead of copied.
+    `earlier` are where the same file may lie in other backups, to be linked instead of copied;
+    where there are no links, what is whole there still replaces a source that is not.
 
     Raises
     ------
     Damaged
-        If the source is missing or does not match `digest`.
+        If the source is missing, cannot be read or does not match `digest`, and all of `earlier`
+        likewise.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    for path in earlier:
-        if path.is_file() and sha256_of(path) == digest:
-            try:
-                os.link(path, target)
-            except OSError:  # a disk without hard links
-                break
-            return target.stat().st_size, False
+    whole = next((path for path in earlier if fault(path, digest) is None), None)
+    if whole is not None and _linked(whole, target):
+        return target.stat().st_size, False
     try:
-        size = copy_checked(source, target, digest)
-    except FileNotFoundError:
-        raise Damaged(str(source)) from None
-    return size, True
+        return copy_checked(source, target, digest), True
+    except Damaged:
+        if whole is None:
+            raise
+    return copy_checked(whole, target, digest), True
 
 
-def copy_checked(source: Path, target: Path, digest: str, remedy: str | None = None) -> int:
+def _linked(path: Path, target: Path) -> bool:
+    try:
+        os.link(path, target)
+    except OSError:  # a disk without hard links
+        return False
+    return True
+
+
+def copy_checked(source: Path, target: Path, digest: str, remedy: str = FROM_A_BACKUP) -> int:
     """Copy a file to the disk and compare its SHA-256 on the way; return its size.
 
     Raises
     ------
     Damaged
-        If it does not match.
+        If it is missing, cannot be read or does not match; there is no copy then.
     """
     seen, size = hashlib.sha256(), 0
-    with source.open("rb") as original, target.open("wb") as file:
-        while piece := original.read(PIECE):
-            seen.update(piece)
-            file.write(piece)
-            size += len(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    if seen.hexdigest() != digest:
-        raise Damaged(str(source)) if remedy is None else Damaged(str(source), remedy)
+    try:
+        with target.open("wb") as file:
+            for piece in _pieces(source, remedy):
+                seen.update(piece)
+                file.write(piece)
+                size += len(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if seen.hexdigest() != digest:
+            raise Damaged(str(source), remedy)
+    except Damaged:
+        target.unlink()
+        raise
     return size
+
+
+def _pieces(source: Path, remedy: str) -> Iterator[bytes]:
+    """Read a file; an error here is one of the source, never one of where it is copied to."""
+    try:
+        with source.open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise Damaged(str(source), remedy, what=unreadable(error)) from error
 
 
 def seal(folder: Path, manifest: Manifest, digests: Mapping[str, str]) -> None:
@@ -254,9 +288,10 @@ def verify(folder: Path, path: str, digest: str) -> int:
     Raises
     ------
     Damaged
-        If it is missing or does not match.
+        If it is missing, cannot be read or does not match.
     """
     file = folder / path
-    if not file.is_file() or sha256_of(file) != digest:
-        raise Damaged(str(file), USE_ANOTHER)
+    what = fault(file, digest)
+    if what is not None:
+        raise Damaged(str(file), USE_ANOTHER, what=what)
     return file.stat().st_size

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlvajra_al.errors import Damaged
+from mlvajra_al.errors import UNLIKE, Damaged
 from mlvajra_al.records import Column, ColumnKind, Shard
 from mlvajra_al.records.notations import Notation
 from mlvajra_al.store.hashing import Hashes, hash_keys
@@ -257,6 +257,20 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fault(path: Path, digest: str) -> str | None:
+    """Return in words what is wrong with a file of this SHA-256; None if it is whole."""
+    try:
+        return None if sha256_of(path) == digest else UNLIKE
+    except OSError as error:
+        return unreadable(error)
+
+
+def unreadable(error: OSError) -> str:
+    """Return in words why a file could not be read."""
+    missing = isinstance(error, FileNotFoundError)
+    return "is missing" if missing else f"cannot be read ({error.strerror})"
 
 
 def pool_folder(home: Path, project_id: int) -> Path:

@@ -217,20 +217,6 @@ def test_no_folder_holds_no_backups(tmp_path: Path) -> None:
         listed(tmp_path / "nowhere")
 
 
-def test_a_damaged_workspace_is_noticed_and_leaves_no_copy(
-    store: Store, admin: Person, place: Path
-) -> None:
-    rank(store, a_project(store), 5)
-    file = the_shard(store)
-    file.write_bytes(file.read_bytes()[:-1] + b"?")
-    with pytest.raises(Damaged, match="does not match"):
-        backup(store, admin, place, now=NOW)
-    file.unlink()
-    with pytest.raises(Damaged, match=file.name):
-        backup(store, admin, place, now=NOW)
-    assert sorted(path.name for path in place.iterdir()) == [".lock"]
-
-
 @pytest.mark.parametrize("harmed", ["audit", "shard", "ix_job_state", "a row of nobody"])
 def test_a_damaged_database_is_noticed_and_leaves_no_copy(
     workspace: Path, place: Path, harmed: str

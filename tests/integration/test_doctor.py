@@ -29,6 +29,7 @@ from tests.factories import LEASE, a_person, a_project, a_version, an_answer, ra
 NOW = datetime.now(UTC)
 """Files have the time of the machine, so that rows must have it too."""
 OLD = NOW.timestamp() - 2 * 86_400
+MEMORY = Path("/proc/self/mem")
 TABLES = metadata.tables
 RNG = np.random.default_rng(0)
 
@@ -105,6 +106,20 @@ def test_a_file_that_is_not_what_was_written_is_named(
     assert finding.what.startswith(name)
     assert f"copy BACKUP/{name} of a backup to its place" in finding.remedy
     assert ("train in full" in finding.remedy) == (which is a_blob)
+
+
+@pytest.mark.skipif(not MEMORY.exists(), reason="needs a file that opens and cannot be read")
+def test_a_file_that_its_disk_cannot_read_is_named_and_the_rest_examined(
+    store: Store, project: Project
+) -> None:
+    shard, blob = the_shard(store, project), a_blob(store, project)
+    shard.unlink()
+    shard.symlink_to(MEMORY)
+    blob.unlink()
+    assert [item.what for item in examined(store)] == [
+        f"{shard.relative_to(store.home)} cannot be read (Input/output error)",
+        f"{blob.relative_to(store.home)} is missing",
+    ]
 
 
 def the_features(store: Store) -> Path:

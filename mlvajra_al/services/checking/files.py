@@ -15,7 +15,7 @@ from mlvajra_al.services.checking.visit import Visit
 from mlvajra_al.store import features, positions, projects, strays
 from mlvajra_al.store.files import Mentioned, featured, kept, mentioned
 from mlvajra_al.store.restores import ASIDE
-from mlvajra_al.store.shards import Pool, Positions, pool_folder, sha256_of
+from mlvajra_al.store.shards import Pool, Positions, fault, pool_folder, sha256_of
 from mlvajra_al.store.staging import exclusive
 from mlvajra_al.store.strays import Stray
 
@@ -28,13 +28,10 @@ def whole(visit: Visit) -> Iterator[Finding]:
     for done, item in enumerate(files):
         visit.watch(done, len(files))
         path = visit.store.home / item.path
-        if not path.is_file():
-            yield _unlike(item, "is missing")
-        elif sha256_of(path) != item.sha256:
-            yield _unlike(item, "is damaged: its SHA-256 does not match the one recorded")
-        else:
-            continue
-        bad.add(path.parent)
+        what = fault(path, item.sha256)
+        if what is not None:
+            yield _unlike(item, what)
+            bad.add(path.parent)
     visit.watch(len(files), len(files))
     yield from _misplaced(visit, bad)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mlvajra_al.store.backups import Manifest
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DATABASE = b"no database, but bytes"
 SUM = hashlib.sha256(DATABASE).hexdigest()
+MEMORY = Path("/proc/self/mem")
 
 
 def a_manifest(**changes: object) -> Manifest:
@@ -149,8 +151,40 @@ def test_a_file_that_differs_is_named_with_what_to_do(tmp_path: Path) -> None:
         backups.copy_checked(source, tmp_path / "target", SUM)
     with pytest.raises(Damaged, match="source is damaged: .*; use another backup"):
         backups.copy_checked(source, tmp_path / "target", SUM, backups.USE_ANOTHER)
-    with pytest.raises(Damaged, match="nowhere is damaged"):
+    assert not (tmp_path / "target").exists()
+    with pytest.raises(Damaged, match="nowhere is missing; restore it from a backup"):
         backups.place_file(tmp_path / "nowhere", tmp_path / "a" / "target", SUM)
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+@pytest.mark.skipif(not MEMORY.exists(), reason="needs a file that opens and cannot be read")
+def test_a_file_that_its_disk_cannot_read_is_named_and_no_error_of_where_it_goes(
+    tmp_path: Path,
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.symlink_to(MEMORY)
+    with pytest.raises(Damaged, match=r"source cannot be read \(Input/output error\)"):
+        backups.place_file(source, target, SUM)
+    (tmp_path / "whole").write_bytes(DATABASE)
+    backups.place_file(tmp_path / "whole", target, SUM, earlier=[source])
+    assert target.read_bytes() == DATABASE
+    with pytest.raises(Damaged, match="cannot be read .*; use another backup"):
+        backups.verify(tmp_path, "source", SUM)
+
+
+def test_a_manifest_of_before_files_could_be_lacking_lacks_none(tmp_path: Path) -> None:
+    folder = a_backup(tmp_path)
+    about = json.loads((folder / backups.MANIFEST).read_text())
+    assert about.pop("lacking") == []
+    (folder / backups.MANIFEST).write_text(json.dumps(about))
+    assert backups.listed(tmp_path)[0].manifest == a_manifest()
+
+
+def test_what_is_lacking_is_read_back(tmp_path: Path) -> None:
+    lacking = (backups.Lacking("artefacts/ab/abc", SUM, "is missing"),)
+    folder = a_backup(tmp_path)
+    backups.seal(folder, a_manifest(lacking=lacking), {backups.DATABASE: SUM})
+    assert backups.opened(folder)[0].manifest.lacking == lacking
 
 
 def test_a_file_takes_room_once(tmp_path: Path) -> None:
