@@ -17,7 +17,9 @@ from mlvajra_al.sources.values import (
     is_bytes,
     is_list,
     is_list_of_strings,
+    is_number,
     is_string,
+    is_text,
     stripped,
 )
 
@@ -43,6 +45,8 @@ def infer(name: str, values: pa.Array) -> Column:
     """Return what a column most likely holds, and how it is written."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
+    if is_bytes(values.type) and not is_text(values):
+        return Column(name, "ignored")
     if is_string(values.type) or is_bytes(values.type) or is_list_of_strings(values.type):
         return _infer_strings(name, values)
     return Column(name, _infer_typed(name, values))
@@ -55,9 +59,7 @@ def _infer_typed(name: str, values: pa.Array) -> ColumnKind:
         return "date"
     if is_list(values.type):
         return "image"
-    if pa.types.is_null(values.type):
-        return "ignored"
-    return _infer_numbers(name, values)
+    return _infer_numbers(name, values) if is_number(values.type) else "ignored"
 
 
 def looks_like_id(name: str) -> bool:

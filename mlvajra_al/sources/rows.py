@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -15,15 +15,25 @@ BATCH_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
+class Odd:
+    """Why a column is nothing but text, and whether because it holds nested objects."""
+
+    error: BadSource
+    nested: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Some successive rows of a source, before any conversion.
 
-    `lines` holds the line on which each row starts, for formats that have lines.
+    `lines` holds the line on which each row starts, for formats that have lines. `odd` are the
+    columns whose values fit no Arrow type together, so that the batch holds them as JSON text.
     """
 
     batch: pa.RecordBatch
     first: int
     lines: Sequence[int] | None = None
+    odd: Mapping[str, Odd] = field(default_factory=dict)
 
     def place(self, index: int) -> str:
         """Say where a row stands, as a person would look for it."""

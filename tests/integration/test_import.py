@@ -210,6 +210,43 @@ def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_pat
     assert pool.content == ("code", "size")
 
 
+def test_a_column_that_nobody_uses_is_kept_in_words_and_stops_no_import(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    took = [timedelta(minutes=n) for n in range(30)]
+    path = mails(tmp_path / "a.parquet", range(30), took=took, png=[b"\x89PNG"] * 30)
+    assert run(store, admin, path)["added"] == 30
+    later = tmp_path / "b.jsonl"
+    later.write_text('{"id": "x", "body": "y z", "took": {"hours": 1}, "png": [[1], "x"]}\n')
+    assert run(store, admin, later)["added"] == 1
+    _, pool = pool_of(store)
+    assert pool.take([1, 30], ["took", "png"]).to_pylist() == [
+        {"took": "0:01:00", "png": "(4 bytes)"},
+        {"took": '{"hours":1}', "png": '[[1],"x"]'},
+    ]
+
+
+@pytest.mark.parametrize("role", ["key_column", "group_column", "gold_column", "title_column"])
+def test_nested_objects_are_refused_where_the_project_needs_the_column(
+    role: str, store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, **{role: "meta"})
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"body": "y z", "meta": {"hours": 1}}\n')
+    with pytest.raises(BadSource, match="line 1, key 'meta' holds a nested object"):
+        run(store, admin, path)
+
+
+def test_bytes_that_are_no_text_name_no_samples(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    path = mails(tmp_path / "a.parquet", range(2), id=[b"\xff\x01", b"\xff\x02"])
+    with pytest.raises(BadSource, match="column 'id': holds binary that is not text"):
+        run(store, admin, path)
+
+
 def test_numbers_written_with_a_comma_are_numbers_in_the_pool_and_in_rows_sent(
     store: Store, admin: Person, tmp_path: Path
 ) -> None:

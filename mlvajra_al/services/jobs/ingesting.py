@@ -112,9 +112,9 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     """Decide which columns to read as what."""
     uri, labels_from = str(job.payload["uri"]), job.payload.get("labels_from")
     name = catalogue.name_of(uri)
-    found = catalogue.inspect(uri, preview=0)
     inputs = {c.name: c for c in project.recipe.columns if c.kind != "ignored"}
     special = (project.key_column, project.group_column, project.gold_column, labels_from)
+    found = catalogue.inspect(uri, preview=0, used={*inputs, *special, project.title_column})
     needed = {*inputs, project.key_column, project.group_column, labels_from} - {None}
     held = _held(found, pool, inputs, {column for column in special if column})
     there = {column.name for column in found.columns}
@@ -129,7 +129,7 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     )
     return Reading(
         uri=uri,
-        schema=replace(found, columns=read),
+        schema=replace(found, columns=read, key=project.key_column),
         plan=plan,
         absent=tuple(column for column in held.values() if column not in read),
         unused=tuple(sorted(there - set(held) - {labels_from})),

@@ -106,31 +106,6 @@ BAD = {
         "x.jsonl: line 2, key 'a' holds a nested object; write its values as columns of their own,"
         " such as 'a.b'",
     ),
-    "a list of objects": (
-        "x.jsonl",
-        b'{"a": [{"b": 1}]}\n',
-        "x.jsonl: line 1, column 'a': holds lists",
-    ),
-    "a list of numbers and words": (
-        "x.jsonl",
-        b'{"a": [1, 2]}\n{"a": [1, "x"]}\n',
-        "x.jsonl: line 2, key 'a' holds a list that is not all numbers",
-    ),
-    "images of two sizes": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2]]}\n',
-        "x.jsonl: line 2, column 'a': is an image of another size; give every image the same size",
-    ),
-    "an image with a ragged edge": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], [3]]}\n',
-        "x.jsonl: line 2, column 'a': is an image of another size",
-    ),
-    "a missing image": (
-        "x.jsonl",
-        b'{"a": [[1, 2]]}\n{"a": null}\n',
-        "x.jsonl: line 2, column 'a': is missing; remove the row",
-    ),
     "infinity in JSON": (
         "x.jsonl",
         b'{"a": 1.5}\n{"a": Infinity}\n',
@@ -161,27 +136,6 @@ BAD = {
         b"a,b\n1,Zo\xc3",
         "x.csv: line 2, byte 5 (0xC3) is not UTF-8",
     ),
-    "an image with a missing row": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], null]}\n',
-        "x.jsonl: line 2, column 'a': is an image of another size",
-    ),
-    "an image with a missing pixel": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, null], [3, 4]]}\n',
-        "x.jsonl: line 2, column 'a': has a pixel that is no number",
-    ),
-    "an image in colour": (
-        "x.jsonl",
-        b'{"a": [[[1, 2, 3], [4, 5, 6]]]}\n',
-        "x.jsonl: line 1, column 'a': is an image of more than two levels; give one grey",
-    ),
-    "an empty image": ("x.jsonl", b'{"a": [[]]}\n', "x.jsonl: line 1, column 'a': is an empty"),
-    "images written as text that do not parse": (
-        "x.csv",
-        b'y,a\n1,"[[1, 2]"\n2,"[[1, 2]]"\n',
-        "x.csv: line 2, column 'a': holds lists that are not all numbers; write [[0, 1], ",
-    ),
     "a NUL in JSON": (
         "x.jsonl",
         b'{"a": "x\\u0000y"}\n',
@@ -207,11 +161,6 @@ BAD = {
         parquet(a=[1.0, np.inf]),
         "x.parquet: row 2, column 'a': is infinite",
     ),
-    "Parquet with bytes that are no text": (
-        "x.parquet",
-        parquet(a=[b"\xff\xfe"]),
-        "x.parquet: row 1, column 'a': holds binary that is not text; write it as UTF-8",
-    ),
 }
 
 
@@ -224,6 +173,71 @@ def test_bad_input_gets_one_sentence(case: str, tmp_path: Path) -> None:
     assert sentence in str(caught.value)
     assert caught.value.name == name
     assert "\n" not in str(caught.value)
+
+
+NO_IMAGES = {
+    "a list of objects": (
+        "x.jsonl",
+        b'{"a": [{"b": 1}]}\n',
+        "x.jsonl: line 1, key 'a' holds a list that is not all numbers; write an",
+    ),
+    "a list of numbers and words": (
+        "x.jsonl",
+        b'{"a": [1, 2]}\n{"a": [1, "x"]}\n',
+        "x.jsonl: line 2, key 'a' holds a list that is not all numbers",
+    ),
+    "images of two sizes": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2]]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size; give every image the same size",
+    ),
+    "an image with a ragged edge": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], [3]]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size",
+    ),
+    "a missing image": (
+        "x.jsonl",
+        b'{"a": [[1, 2]]}\n{"a": null}\n',
+        "x.jsonl: line 2, column 'a': is missing; remove the row",
+    ),
+    "an image with a missing row": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], null]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size",
+    ),
+    "an image with a missing pixel": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, null], [3, 4]]}\n',
+        "x.jsonl: line 2, column 'a': has a pixel that is no number",
+    ),
+    "an image in colour": (
+        "x.jsonl",
+        b'{"a": [[[1, 2, 3], [4, 5, 6]]]}\n',
+        "x.jsonl: line 1, column 'a': is an image of more than two levels; give one grey",
+    ),
+    "an empty image": ("x.jsonl", b'{"a": [[]]}\n', "x.jsonl: line 1, column 'a': is an empty"),
+    "images written as text that do not parse": (
+        "x.csv",
+        b'y,a\n1,"[[1, 2]"\n2,"[[1, 2]]"\n',
+        "x.csv: line 2, column 'a': holds lists that are not all numbers; write [[0, 1], ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_IMAGES)
+def test_lists_that_are_no_images_are_ignored_and_refused_as_images(
+    case: str, tmp_path: Path
+) -> None:
+    name, content, sentence = NO_IMAGES[case]
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert [c.kind for c in inspect(str(path)).columns if c.name == "a"] == ["ignored"]
+    read_everything(path)
+    chosen = Schema((Column("a", "image"),), None, None, (), "")
+    with pytest.raises(BadSource) as caught:
+        list(read_batches(str(path), schema=chosen))
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +289,7 @@ def test_a_value_that_does_not_fit_its_column_is_shown(
     [
         ([[1, 2]], "text", "holds a nested value; write it as text"),
         ([timedelta(1)], "numeric", "holds duration[us], not numbers; choose another kind"),
+        ([b"\xff\xfe"], "text", "holds binary that is not text; write it as UTF-8"),
         ([1.5], "image", "holds double, not an image; write each image as rows of numbers"),
     ],
 )
