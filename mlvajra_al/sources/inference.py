@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,9 @@ ID_CAMEL = re.compile(r"[a-z](Id|ID)$")
 ID_VALUE = r"^[A-Za-z0-9][A-Za-z0-9_\-.:/@#]*$"
 DATE = r"^\d{4}[-/]\d\d[-/]\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?$"
 LEADING_ZERO = r"^[+-]?0\d"
+WHOLE = r"^[+-]?\d+$"
+MOST_EXACT = 2**53
+"""A model takes floats, which tell integers apart up to here."""
 PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
 PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
 ANSWERS = (
@@ -123,12 +127,29 @@ def _holds_ids(values: pa.Array) -> bool:
 
 
 def _infer_numbers(name: str, values: pa.Array) -> ColumnKind:
-    if not pa.types.is_integer(values.type):
+    kind = values.type
+    if not pa.types.is_integer(kind) and not (pa.types.is_decimal(kind) and kind.scale <= 0):
         return "numeric"
     if looks_like_id(name):
         return "ignored"
+    if _is_beyond_exact(values):
+        return "ignored"
     found = pc.unique(values.drop_null())
     return "boolean" if sorted(found.to_pylist()[:3]) == [0, 1] else "numeric"
+
+
+def _is_beyond_exact(values: pa.Array) -> bool:
+    """Tell whether integers would be altered as floats."""
+    ends = [end for end in pc.min_max(values).as_py().values() if end is not None]
+    return any(abs(end) > MOST_EXACT for end in ends)
+
+
+def _are_beyond_exact(values: pa.Array) -> bool:
+    """Tell whether integers that are written in strings would be altered as floats."""
+    if not _all_match(values, WHOLE):
+        return False
+    long = values.filter(pc.match_substring_regex(values, r"\d{16}"))
+    return any(abs(Decimal(text)) > MOST_EXACT for text in long.to_pylist())
 
 
 def _infer_strings(name: str, values: pa.Array) -> Column:
@@ -139,7 +160,8 @@ def _infer_strings(name: str, values: pa.Array) -> Column:
     if len(distinct) == 2 and frozenset(distinct.to_pylist()) in PAIRS:
         return Column(name, "boolean")
     if _are_numbers(there):
-        return Column(name, "ignored" if looks_like_id(name) else "numeric")
+        ignored = looks_like_id(name) or _are_beyond_exact(there)
+        return Column(name, "ignored" if ignored else "numeric")
     if _all_match(there, DATE):
         return Column(name, "date")
     if _all_match(there, PIXELS):

@@ -138,7 +138,9 @@ def _array(values: Sequence[Any]) -> pa.Array | None:
 def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
     try:
         return pa.array(values, pa.int64() if whole else pa.float64())
-    except (pa.ArrowInvalid, OverflowError):  # integers beyond 64 bits, or beyond a float's 53
+    except (pa.ArrowInvalid, OverflowError):
+        if whole:  # beyond 64 bits: only text keeps them
+            return pa.array([as_text(value) for value in values], pa.large_string())
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
 
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from mlvajra_al.records import ColumnKind
-from mlvajra_al.sources.catalogue import inspect
+from mlvajra_al.records import Column, ColumnKind, Schema
+from mlvajra_al.sources.catalogue import inspect, read_batches
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,6 +76,48 @@ def test_digits_are_images(tmp_path: Path) -> None:
 )
 def test_columns_are_recognised(values: Any, kind: ColumnKind) -> None:
     assert kinds(pa.table({"value": values}))["value"] == kind
+
+
+BEYOND = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([BEYOND, 1, None], "ignored"),
+        ([-BEYOND, 1], "ignored"),
+        ([2**53, -(2**53)], "numeric"),
+        (pa.array([2**64 - 1], pa.uint64()), "ignored"),
+        (pa.array([Decimal(10**30 + 1)]), "ignored"),
+        (pa.array([Decimal("1.5")]), "numeric"),
+        ([1e300, 2.0**60], "numeric"),
+        ([str(BEYOND), "7", ""], "ignored"),
+        ([f"-{BEYOND}", "7"], "ignored"),
+        (["1" + "0" * 5_000, "7"], "ignored"),
+        ([str(2**53), "7"], "numeric"),
+        ([str(BEYOND), "0.5"], "numeric"),
+    ],
+)
+def test_integers_that_a_float_would_alter_are_no_input(values: Any, kind: ColumnKind) -> None:
+    assert kinds(pa.table({"value": values}))["value"] == kind
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_integers_that_a_float_would_alter_are_kept_to_the_digit(
+    ending: str, tmp_path: Path
+) -> None:
+    path, said = tmp_path / f"x.{ending}", [BEYOND, 2**63 + 1, BEYOND]
+    if ending == "csv":
+        path.write_text("a,b\n" + "".join(f"{n},x\n" for n in said))
+    elif ending == "jsonl":
+        path.write_text("".join(f'{{"a": {n}, "b": "x"}}\n' for n in said))
+    else:
+        pq.write_table(pa.table({"a": pa.array(said, pa.uint64()), "b": ["x"] * 3}), path)
+    found = pa.Table.from_batches(read_batches(str(path)))
+    assert found["a"].to_pylist() == [str(n) for n in said]
+    chosen = Schema((Column("a", "numeric"),), None, None, (), "")
+    found = pa.Table.from_batches(read_batches(str(path), schema=chosen))
+    assert found["a"].to_pylist() == [float(n) for n in said]
 
 
 @pytest.mark.parametrize(
