@@ -100,9 +100,10 @@ def read_batches(
         first = first or batch.schema
         _check_same(opened.name, rows, first, batch.schema)
         yield batch
-    for name in names:
-        if name not in seen:
-            raise vanished(opened.name, name, sorted(seen & set(names)))
+    missing = [name for name in names if name not in seen]
+    if missing:  # only where rows may omit columns
+        sample = next(opened.source.read(opened.place, Request(batch_rows=SAMPLE_ROWS)))
+        raise vanished(opened.name, missing, sample.batch.schema.names)
 
 
 def table_of(objects: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pa.Table:

@@ -196,6 +196,21 @@ def test_a_bad_file_imports_nothing(
     assert list(pool_folder(store.home, project.id).glob("*.arrow")) == []
 
 
+def test_all_that_a_file_lacks_is_named_at_once_its_labels_too(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(30)))
+    path = tmp_path / "b.csv"
+    path.write_text("Body,sender\nhello there,ada\n")
+    with pytest.raises(BadSource) as caught:
+        run(store, admin, path, "label")
+    assert str(caught.value) == (
+        "b.csv: the columns 'body', 'id', 'label' are not there (found: Body, sender); "
+        "did you mean 'Body'? If not, restore them or choose another file"
+    )
+
+
 def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_path: Path) -> None:
     recipe = Recipe((Column("code", "categorical"), Column("size", "numeric")))
     a_project(store, recipe=recipe)

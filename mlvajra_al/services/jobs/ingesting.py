@@ -24,6 +24,7 @@ from mlvajra_al.services.jobs.pool_statistics import summarise
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool, retrain_if_due
 from mlvajra_al.sources import catalogue
+from mlvajra_al.sources.rows import vanished
 from mlvajra_al.store import jobs, projects, shards, staging
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.naming import Plan
@@ -115,9 +116,13 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     inputs = {c.name: c for c in project.recipe.columns if c.kind != "ignored"}
     special = (project.key_column, project.group_column, project.gold_column, labels_from)
     found = catalogue.inspect(uri, preview=0, used={*inputs, *special, project.title_column})
-    needed = {*inputs, project.key_column, project.group_column, labels_from} - {None}
+    required = (*inputs, project.key_column, project.group_column, labels_from)
+    needed = [column for column in dict.fromkeys(required) if column is not None]
     held = _held(found, pool, inputs, {column for column in special if column})
-    there = {column.name for column in found.columns}
+    there = [column.name for column in found.columns]
+    missing = [column for column in needed if column not in there]
+    if missing and not catalogue.SOURCES[found.format].sparse:
+        raise vanished(name, missing, there)
     read = tuple(column for name, column in held.items() if name in there or name in needed)
     plan = Plan(
         project_id=project.id,
@@ -132,7 +137,7 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
         schema=replace(found, columns=read, key=project.key_column),
         plan=plan,
         absent=tuple(column for column in held.values() if column not in read),
-        unused=tuple(sorted(there - set(held) - {labels_from})),
+        unused=tuple(sorted(set(there) - set(held) - {labels_from})),
     )
 
 

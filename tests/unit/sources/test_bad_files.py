@@ -264,6 +264,35 @@ def test_a_column_that_vanished_is_named(
     assert where in str(caught.value)
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_all_columns_that_vanished_are_named_with_those_of_nearly_the_same_name(
+    ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"x.{ending}"
+    contents = {
+        "csv": b"a,beschreibung\n1,2\n",
+        "jsonl": b'{"a": 1, "beschreibung": 2}\n',
+        "parquet": parquet(a=[1], beschreibung=[2]),
+    }
+    path.write_bytes(contents[ending])
+    columns = tuple(Column(name, "text") for name in ("Beschreibung ", "a", "c"))
+    with pytest.raises(BadSource) as caught:
+        list(read_batches(str(path), schema=Schema(columns, None, None, (), "")))
+    assert str(caught.value) == (
+        f"x.{ending}: the columns 'Beschreibung ', 'c' are not there (found: a, beschreibung); "
+        "did you mean 'beschreibung'? If not, restore them or choose another file"
+    )
+
+
+def test_of_very_many_columns_that_vanished_some_are_named(tmp_path: Path) -> None:
+    columns = tuple(Column(f"c{n}", "text") for n in range(50))
+    schema = Schema(columns, None, None, (), "")
+    with pytest.raises(
+        BadSource, match=r"the columns 'c0', .* 'c11', … are not there \(found: a\)"
+    ):
+        list(read_batches(pa.table({"a": [1]}), schema=schema))
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "problem"),
     [
