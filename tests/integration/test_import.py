@@ -163,12 +163,28 @@ def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
     path.write_text("extra,body,id\n1,some new words here,n1\n2,other words,n2\n")
     result = run(store, admin, path)
     assert (result["added"], result["unused_columns"]) == (2, ["extra"])
+    left_out = "1 column the pool does not have is not used: extra."
+    assert result["message"] == f"2 samples added; {left_out}"
     _, pool = pool_of(store)
     assert pool.columns == ("id", "body", "label")
     assert pool.take([0, 10]).to_pylist() == [
         {"id": "m0", "body": "this is mail number 0", "label": "ham"},
         {"id": "n1", "body": "some new words here", "label": None},
     ]
+
+
+def test_of_many_columns_the_pool_does_not_have_some_are_named(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(10)))
+    others = {name: ["x"] * 10 for name in ["a" * 900, *"bcdefg"]}
+    result = run(store, admin, mails(tmp_path / "b.parquet", range(10), **others))
+    assert result["unused_columns"] == sorted(others)
+    assert result["message"] == (
+        "0 samples added, 10 were there already; 7 columns the pool does not have are not used: "
+        f"{'a' * 40}, b, c, d, e and 2 more."
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from mlvajra_al.store.staging import Staged
 MAX_HOLDOUT = 20_000
 LABELS_AT_ONCE = 2_000
 LONGEST_REST_S = 1.0
+LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +290,11 @@ def _result(outcome: Outcome) -> Result:
         "copies": staged.copies,
         "changed": staged.changed,
         "unused_columns": list(outcome.reading.unused),
-        "message": _sentence(staged, counts),
+        "message": _sentence(staged, counts, outcome.reading.unused),
     } | counts
 
 
-def _sentence(staged: Staged, counts: dict[str, int]) -> str:
+def _sentence(staged: Staged, counts: dict[str, int], unused: tuple[str, ...]) -> str:
     parts = [
         (staged.added, "{:,} samples added", True),
         (staged.known, "{:,} were there already", False),
@@ -306,4 +307,15 @@ def _sentence(staged: Staged, counts: dict[str, int]) -> str:
             False,
         ),
     ]
-    return ", ".join(words.format(n) for n, words, always in parts if n or always) + "."
+    said = ", ".join(words.format(n) for n, words, always in parts if n or always)
+    return f"{said}{_left_out(unused)}."
+
+
+def _left_out(unused: tuple[str, ...]) -> str:
+    if not unused:
+        return ""
+    shown = ", ".join(column[:LONGEST_SHOWN] for column in unused[: importing.SHOWN])
+    rest = len(unused) - importing.SHOWN
+    more = f" and {rest:,} more" if rest > 0 else ""
+    columns, are = ("column", "is") if len(unused) == 1 else ("columns", "are")
+    return f"; {len(unused):,} {columns} the pool does not have {are} not used: {shown}{more}"

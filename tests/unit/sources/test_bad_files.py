@@ -33,7 +33,8 @@ BAD = {
     "a byte that is not UTF-8": (
         "mail.csv",
         "id,text\n1,fine\n2,Zo\xeb\n".encode("latin-1"),
-        "mail.csv: line 3, byte 5 (0xEB) is not UTF-8; save the file as UTF-8",
+        "mail.csv: line 3, byte 5 (0xEB) is not UTF-8; save the file as UTF-8 "
+        "(in Excel: 'CSV UTF-8')",
     ),
     "a row with too many fields, after one with a line break inside": (
         "mail.csv",
