@@ -314,8 +314,8 @@ def _sentence(staged: Staged, counts: dict[str, int], unused: tuple[str, ...]) -
 def _left_out(unused: tuple[str, ...]) -> str:
     if not unused:
         return ""
-    shown = ", ".join(column[:LONGEST_SHOWN] for column in unused[: importing.SHOWN])
+    names = [" ".join(column.split())[:LONGEST_SHOWN] for column in unused[: importing.SHOWN]]
     rest = len(unused) - importing.SHOWN
-    more = f" and {rest:,} more" if rest > 0 else ""
+    shown = ", ".join(names) + (f" and {rest:,} more" if rest > 0 else "")
     columns, are = ("column", "is") if len(unused) == 1 else ("columns", "are")
-    return f"; {len(unused):,} {columns} the pool does not have {are} not used: {shown}{more}"
+    return f"; {len(unused):,} {columns} the pool does not have {are} not used: {shown}"
