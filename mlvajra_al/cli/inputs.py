@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,11 @@ class Inputs:
     columns: str
     image: str
 
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return [*words(self.text), *words(self.columns), *words(self.image)]
+
 
 def located(source: str) -> str:
     """Return a source as the worker will find it, whatever its working directory."""
@@ -56,13 +62,13 @@ def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
     from mlvajra_al.records import Column
 
     text, columns, image = words(inputs.text), words(inputs.columns), words(inputs.image)
-    require_columns(found, source, [*text, *columns, *image])
+    require_columns(found, source, inputs.names)
     held = {column.name: column for column in found.columns}
     unusable = [name for name in columns if held[name].kind == "ignored"]
     if unusable:
         raise Invalid(
-            f"the column {unusable[0]!r} looks like a name of samples, not like a property; "
-            "leave it out of --columns or give it as --id"
+            f"the column {unusable[0]!r} looks like a name of samples, or like nothing a model can "
+            "use; leave it out of --columns or give it as --id"
         )
     named = (
         [Column(name, "text") for name in text]
@@ -76,7 +82,7 @@ def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
     return tuple(named)
 
 
-def require_columns(found: Schema, source: str, names: list[str | None]) -> None:
+def require_columns(found: Schema, source: str, names: Sequence[str | None]) -> None:
     """Refuse a file in which a column is missing.
 
     Raises

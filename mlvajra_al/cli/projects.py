@@ -96,10 +96,12 @@ def create(  # the flags of one command are one form, not a call from code
     from mlvajra_al.services import importing
 
     place = located(source)
-    found = importing.inspect_upload(place, preview=0)
+    looked_at = Inputs(text, columns, image)
     named = {"key": key, "group": group, "title": title, "gold": gold}
+    used = [*named.values(), labels_from, *looked_at.names]
+    found = importing.inspect_upload(place, preview=0, used=used)
     require_columns(found, source, [*named.values(), labels_from])
-    inputs = chosen(Inputs(text, columns, image), found, source)
+    inputs = chosen(looked_at, found, source)
     policy = Policy(
         overlap=overlap,
         holdout_share=holdout_share,

@@ -58,9 +58,10 @@ def simulate(
     plan = Plan(names, batch, seeds, most)
     simulating.check(plan, multilabel=multilabel)
     place = located(source)
-    schema = importing.inspect_upload(place, preview=0)
+    inputs = Inputs(text, columns, image)
+    schema = importing.inspect_upload(place, preview=0, used=[label, *inputs.names])
     require_columns(schema, source, [label])
-    recipe = Recipe(chosen(Inputs(text, columns, image), schema, source), estimator)
+    recipe = Recipe(chosen(inputs, schema, source), estimator)
     several = () if multilabel else None
     oracle = oracles.of_file(place, recipe, label=label, schema=schema, several=several)
     games: list[Game] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -41,15 +41,19 @@ class FoundLabels:
     more: bool = False
 
 
-def inspect_upload(uri: str | Path, *, preview: int = 20) -> Schema:
+def inspect_upload(
+    uri: str | Path, *, preview: int = 20, used: Collection[str | None] | None = None
+) -> Schema:
     """Say what a file holds, from its first rows; nothing is imported.
+
+    Nested objects are refused in the columns that will be `used`, by default in all.
 
     Raises
     ------
     BadSource
         If it cannot be read as it is.
     """
-    return catalogue.inspect(str(uri), preview=preview)
+    return catalogue.inspect(str(uri), preview=preview, used=used)
 
 
 def labels_in(uri: str | Path, column: str, *, multilabel: bool) -> FoundLabels:

@@ -7,7 +7,7 @@ To add a format: write a module with ``read(location, request) -> Iterator[Rows]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,8 +34,13 @@ KIND, WRITTEN = "kind", "written"
 """Metadata of each field of a batch: what its column holds, and how that was written."""
 
 
-def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
+def inspect(
+    uri: str | pa.Table, *, preview: int = 20, used: Collection[str | None] | None = None
+) -> Schema:
     """Say what a source holds, from its first rows; nothing is imported.
+
+    `used` are the columns that will be, any of them where None. Nested objects are refused there
+    and ignored elsewhere, as is whatever else no model can look at.
 
     Raises
     ------
@@ -46,9 +51,12 @@ def inspect(uri: str | pa.Table, *, preview: int = 20) -> Schema:
     batches = opened.source.read(opened.place, Request(batch_rows=SAMPLE_ROWS))
     sample = next(batches)
     complete = next(batches, None) is None
-    values = {name: sample.batch.column(name) for name in sample.batch.schema.names}
+    names = sample.batch.schema.names
+    for name in names if used is None else set(names).intersection(used):
+        _require_flat(opened.name, sample, name)
+    values = {name: sample.batch.column(name) for name in names if name not in sample.odd}
     key = suggest_key(values)
-    columns = {name: _infer(opened.name, sample, name) for name in values}
+    columns = {name: _infer(opened.name, sample, name) for name in names}
     if key is not None:
         columns[key] = Column(key, "ignored")
     counted = opened.source.count(opened.place)
@@ -73,7 +81,8 @@ def read_batches(
     """Yield the columns of `schema`, in its order and of the types of their kinds.
 
     Columns of the source that `schema` does not name are left out. A batch is also cut
-    after some 32 MB of text, so that memory stays bounded whatever the rows hold.
+    after some 32 MB of text, so that memory stays bounded whatever the rows hold. The key of
+    `schema` is refused where it is no text, number or date: two rows must not look alike by it.
 
     Raises
     ------
@@ -91,9 +100,10 @@ def read_batches(
         first = first or batch.schema
         _check_same(opened.name, rows, first, batch.schema)
         yield batch
-    for name in names:
-        if name not in seen:
-            raise vanished(opened.name, name, sorted(seen & set(names)))
+    missing = [name for name in names if name not in seen]
+    if missing:  # only where rows may omit columns
+        sample = next(opened.source.read(opened.place, Request(batch_rows=SAMPLE_ROWS)))
+        raise vanished(opened.name, missing, sample.batch.schema.names)
 
 
 def table_of(objects: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pa.Table:
@@ -176,36 +186,55 @@ def _open(uri: str | pa.Table) -> _Opened:
     return _Opened(SOURCES[detect(location)], location, location.name)
 
 
-def _infer(name: str, rows: Rows, column: str) -> Column:
-    values = rows.batch.column(column)
-    if pa.types.is_struct(values.type) or pa.types.is_map(values.type):
+def _require_flat(name: str, rows: Rows, column: str) -> None:
+    if column in rows.odd and rows.odd[column].nested:
+        raise rows.odd[column].error
+    kind = rows.batch.column(column).type
+    if pa.types.is_struct(kind) or pa.types.is_map(kind):
         raise BadSource(
             name,
             f"the column {column!r} holds nested objects",
             "write their values as columns of their own",
         )
+
+
+def _infer(name: str, rows: Rows, column: str) -> Column:
+    values = rows.batch.column(column)
+    if column in rows.odd:
+        return Column(column, "ignored")
     try:
         found = infer(column, values)
     except Misfit as misfit:
         raise _bad(name, rows, column, misfit) from misfit
-    if found.kind == "image":
-        _convert(name, rows, found)
-    return found
+    fits = found.kind != "image" or _fits(values, found)
+    return found if fits else Column(column, "ignored")
+
+
+def _fits(values: pa.Array, column: Column) -> bool:
+    try:
+        convert(values, column)
+    except Misfit:
+        return False
+    return True
 
 
 def _typed(name: str, rows: Rows, schema: Schema) -> pa.RecordBatch:
-    arrays = [_convert(name, rows, column) for column in schema.columns]
+    arrays = [
+        _convert(name, rows, column, exact=column.name == schema.key) for column in schema.columns
+    ]
     fields = [
         field(column, array.type) for column, array in zip(schema.columns, arrays, strict=True)
     ]
     return pa.record_batch(arrays, schema=pa.schema(fields))
 
 
-def _convert(name: str, rows: Rows, column: Column) -> pa.Array:
+def _convert(name: str, rows: Rows, column: Column, *, exact: bool) -> pa.Array:
     if column.name not in rows.batch.schema.names:  # only where rows may omit columns
         return convert(pa.nulls(rows.batch.num_rows, pa.large_string()), column)
+    if column.name in rows.odd and (exact or column.kind != "ignored"):
+        raise rows.odd[column.name].error
     try:
-        return convert(rows.batch.column(column.name), column)
+        return convert(rows.batch.column(column.name), column, exact=exact)
     except Misfit as misfit:
         raise _bad(name, rows, column.name, misfit) from misfit
 

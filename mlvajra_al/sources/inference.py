@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,15 +19,27 @@ from mlvajra_al.sources.values import (
     is_bytes,
     is_list,
     is_list_of_strings,
+    is_number,
     is_string,
+    is_text,
     stripped,
 )
 
 ID_NAME = re.compile(r"(?i)^(id|key|uuid|guid|index|column 1|unnamed: 0)$|[_\-. ](id|key|uuid)$")
 ID_CAMEL = re.compile(r"[a-z](Id|ID)$")
+NUMBER_NAME = re.compile(
+    r"(?i)(?:^|[\W_])(?:no|num|number|n[úu]mero|num[ée]ro|c[óo]digo|ticket|n[°º])\.?$|(?:nr|nummer)\.?$"
+)
+NUMBER_CAMEL = re.compile(r"[a-z](?:No|Num|Number|Ticket)$")
+"""Names of columns that number things one by one: ticket_no, Vorgangs-Nr, but not no_of_rooms."""
+FEWEST_RUNNING = 20
+"""Of fewer rows it may be chance that each number is one more than the one before."""
 ID_VALUE = r"^[A-Za-z0-9][A-Za-z0-9_\-.:/@#]*$"
 DATE = r"^\d{4}[-/]\d\d[-/]\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?$"
 LEADING_ZERO = r"^[+-]?0\d"
+WHOLE = r"^[+-]?\d+$"
+MOST_EXACT = 2**53
+"""A model takes floats, which tell integers apart up to here."""
 PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
 PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
 ANSWERS = (
@@ -43,6 +57,8 @@ def infer(name: str, values: pa.Array) -> Column:
     """Return what a column most likely holds, and how it is written."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
+    if is_bytes(values.type) and not is_text(values):
+        return Column(name, "ignored")
     if is_string(values.type) or is_bytes(values.type) or is_list_of_strings(values.type):
         return _infer_strings(name, values)
     return Column(name, _infer_typed(name, values))
@@ -55,9 +71,7 @@ def _infer_typed(name: str, values: pa.Array) -> ColumnKind:
         return "date"
     if is_list(values.type):
         return "image"
-    if pa.types.is_null(values.type):
-        return "ignored"
-    return _infer_numbers(name, values)
+    return _infer_numbers(name, values) if is_number(values.type) else "ignored"
 
 
 def looks_like_id(name: str) -> bool:
@@ -67,11 +81,37 @@ def looks_like_id(name: str) -> bool:
 
 def suggest_key(columns: dict[str, pa.Array]) -> str | None:
     """Return the column that most likely names samples: unique, and looking like ids."""
-    unique = [name for name, values in columns.items() if _is_unique(values)]
-    for name in unique:
-        if looks_like_id(name):
-            return name
-    return next((name for name in unique if _holds_ids(columns[name])), None)
+    unique = {name: values for name, values in columns.items() if _is_unique(values)}
+    ranked = (
+        (name for name in unique if looks_like_id(name)),
+        (name for name, values in unique.items() if _is_numbering(name, values)),
+        (name for name, values in unique.items() if _holds_ids(values)),
+        (name for name, values in unique.items() if _runs(values)),
+    )
+    return next(chain.from_iterable(ranked), None)
+
+
+def _numbers_samples(name: str, values: pa.Array) -> bool:
+    """Tell whether the values of a column are a number for each sample, not one of its measures."""
+    return _runs(values) or (_is_numbering(name, values) and _is_unique(values))
+
+
+def _is_numbering(name: str, values: pa.Array) -> bool:
+    """Tell whether a column is named as numbers of things are, and may hold some."""
+    if not (NUMBER_NAME.search(name) or NUMBER_CAMEL.search(name)):
+        return False
+    return not is_string(values.type) or _all_match(values, r"^\d+$") or _holds_ids(values)
+
+
+def _runs(values: pa.Array) -> bool:
+    """Tell whether each integer is one more than the one before."""
+    if len(values) < FEWEST_RUNNING or values.null_count:
+        return False
+    written = is_string(values.type) and _all_match(values, r"^\d{1,15}$")
+    if not written and not pa.types.is_integer(values.type):
+        return False
+    steps = pc.pairwise_diff(values.cast(pa.int64(), safe=False))
+    return bool(pc.all(pc.equal(steps, 1)).as_py())
 
 
 def suggest_answer(columns: dict[str, pa.Array]) -> str | None:
@@ -121,12 +161,27 @@ def _holds_ids(values: pa.Array) -> bool:
 
 
 def _infer_numbers(name: str, values: pa.Array) -> ColumnKind:
-    if not pa.types.is_integer(values.type):
+    kind = values.type
+    if not pa.types.is_integer(kind) and not (pa.types.is_decimal(kind) and kind.scale <= 0):
         return "numeric"
-    if looks_like_id(name):
+    if looks_like_id(name) or _numbers_samples(name, values) or _is_beyond_exact(values):
         return "ignored"
     found = pc.unique(values.drop_null())
     return "boolean" if sorted(found.to_pylist()[:3]) == [0, 1] else "numeric"
+
+
+def _is_beyond_exact(values: pa.Array) -> bool:
+    """Tell whether integers would be altered as floats."""
+    ends = [end for end in pc.min_max(values).as_py().values() if end is not None]
+    return any(abs(end) > MOST_EXACT for end in ends)
+
+
+def _are_beyond_exact(values: pa.Array) -> bool:
+    """Tell whether integers that are written in strings would be altered as floats."""
+    if not _all_match(values, WHOLE):
+        return False
+    long = values.filter(pc.match_substring_regex(values, r"\d{16}"))
+    return any(abs(Decimal(text)) > MOST_EXACT for text in long.to_pylist())
 
 
 def _infer_strings(name: str, values: pa.Array) -> Column:
@@ -136,8 +191,11 @@ def _infer_strings(name: str, values: pa.Array) -> Column:
     distinct = pc.unique(pc.utf8_lower(there))
     if len(distinct) == 2 and frozenset(distinct.to_pylist()) in PAIRS:
         return Column(name, "boolean")
+    if _numbers_samples(name, values):
+        return Column(name, "ignored")
     if _are_numbers(there):
-        return Column(name, "ignored" if looks_like_id(name) else "numeric")
+        ignored = looks_like_id(name) or _are_beyond_exact(there)
+        return Column(name, "ignored" if ignored else "numeric")
     if _all_match(there, DATE):
         return Column(name, "date")
     if _all_match(there, PIXELS):

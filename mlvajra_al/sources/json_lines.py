@@ -10,9 +10,11 @@ import orjson
 import pyarrow as pa
 
 from mlvajra_al.errors import BadSource
+from mlvajra_al.sources.keeping import as_text
 from mlvajra_al.sources.lines import Lines, open_lines
 from mlvajra_al.sources.locations import Location
-from mlvajra_al.sources.rows import BATCH_BYTES, Request, Rows
+from mlvajra_al.sources.rows import BATCH_BYTES, Odd, Request, Rows
+from mlvajra_al.sources.values import is_list
 
 Object = Mapping[str, Any]
 
@@ -92,9 +94,14 @@ def as_rows(
     rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, lines)
     if not names:
         return rows
-    columns = zip(names, _columns(objects, names), strict=True)
-    arrays = [_array(name, column, values, rows) for column, values in columns]
-    return Rows(pa.record_batch(arrays, names=names), first, lines)
+    arrays, odd = [], {}
+    for column, values in zip(names, _columns(objects, names), strict=True):
+        array = _array(values)
+        if array is None:
+            array = pa.array([as_text(value) for value in values], pa.large_string())
+            odd[column] = _odd(name, column, values, rows)
+        arrays.append(array)
+    return Rows(pa.record_batch(arrays, names=names), first, lines, odd)
 
 
 def _keys(objects: Sequence[Object]) -> list[str]:
@@ -114,52 +121,50 @@ def _columns(objects: Sequence[Object], names: list[str]) -> Iterator[Sequence[A
     return zip(*rows, strict=True)
 
 
-def _array(name: str, column: str, values: Sequence[Any], rows: Rows) -> pa.Array:
+def _array(values: Sequence[Any]) -> pa.Array | None:
+    """Return values as Arrow holds them; None where it cannot hold them as they are."""
     types = set(map(type, values)) - {type(None)}
     if dict in types:
-        _refuse_object(name, column, values, rows)
+        return None
     if types and types <= {int, float}:
         return _numbers(values, whole=float not in types)
     if list in types:
-        return _lists(name, column, values, rows)
+        return _lists(values)
     if len(types) <= 1:
         return pa.array(values, pa.large_string() if str in types else None)
-    return pa.array([_as_text(value) for value in values], pa.large_string())
+    return pa.array([as_text(value) for value in values], pa.large_string())
 
 
 def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
     try:
         return pa.array(values, pa.int64() if whole else pa.float64())
-    except (pa.ArrowInvalid, OverflowError):  # integers beyond 64 bits, or beyond a float's 53
+    except (pa.ArrowInvalid, OverflowError):
+        if whole:  # beyond 64 bits: only text keeps them
+            return pa.array([as_text(value) for value in values], pa.large_string())
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
 
 
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return orjson.dumps(value).decode()
-
-
-def _refuse_object(name: str, column: str, values: Sequence[Any], rows: Rows) -> None:
-    index = next(at for at, value in enumerate(values) if isinstance(value, dict))
-    inner = next(iter(values[index]), "x")
-    raise BadSource(
-        name,
-        f"{rows.place(index)}, key {column!r} holds a nested object",
-        f"write its values as columns of their own, such as {column + '.' + str(inner)!r}",
-    )
-
-
-def _lists(name: str, column: str, values: Sequence[Any], rows: Rows) -> pa.Array:
+def _lists(values: Sequence[Any]) -> pa.Array | None:
     try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        index = _first_odd(values)
-        raise BadSource(
-            name,
-            f"{rows.place(index)}, key {column!r} holds a list that is not all numbers",
-            "write an image as rows of numbers, and anything else as text",
-        ) from error
+        found = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+    inner = found.type
+    while is_list(inner):
+        inner = inner.value_type
+    return None if pa.types.is_struct(inner) else found
+
+
+def _odd(name: str, column: str, values: Sequence[Any], rows: Rows) -> Odd:
+    index = next((at for at, value in enumerate(values) if isinstance(value, dict)), None)
+    if index is not None:
+        inner = next(iter(values[index]), "x")
+        found = f"{rows.place(index)}, key {column!r} holds a nested object"
+        remedy = f"write its values as columns of their own, such as {f'{column}.{inner}'!r}"
+        return Odd(BadSource(name, found, remedy), nested=True)
+    found = f"{rows.place(_first_odd(values))}, key {column!r} holds a list that is not all numbers"
+    remedy = "write an image as rows of numbers, and anything else as text"
+    return Odd(BadSource(name, found, remedy), nested=False)
 
 
 def _first_odd(values: Sequence[Any]) -> int:
@@ -167,9 +172,8 @@ def _first_odd(values: Sequence[Any]) -> int:
     low, high = 1, len(values)
     while low < high:
         middle = (low + high) // 2
-        try:
-            pa.array(values[:middle])
-            low = middle + 1
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        if _lists(values[:middle]) is None:
             high = middle
+        else:
+            low = middle + 1
     return low - 1

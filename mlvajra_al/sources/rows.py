@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -12,18 +12,29 @@ from mlvajra_al.sources.locations import Location
 
 BATCH_BYTES = 32 * 2**20
 """A batch ends after about so many bytes of source, however few its rows."""
+MOST_LISTED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Why a column is nothing but text, and whether because it holds nested objects."""
+
+    error: BadSource
+    nested: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Some successive rows of a source, before any conversion.
 
-    `lines` holds the line on which each row starts, for formats that have lines.
+    `lines` holds the line on which each row starts, for formats that have lines. `odd` are the
+    columns whose values fit no Arrow type together, so that the batch holds them as JSON text.
     """
 
     batch: pa.RecordBatch
     first: int
     lines: Sequence[int] | None = None
+    odd: Mapping[str, Odd] = field(default_factory=dict)
 
     def place(self, index: int) -> str:
         """Say where a row stands, as a person would look for it."""
@@ -67,15 +78,28 @@ def pick(name: str, columns: Sequence[str], request: Request) -> list[str]:
     wanted = list(columns) if request.columns is None else list(request.columns)
     missing = [column for column in wanted if column not in columns]
     if missing:
-        raise vanished(name, missing[0], columns)
+        raise vanished(name, missing, columns)
     return wanted
 
 
-def vanished(name: str, column: str, columns: Sequence[str]) -> BadSource:
-    """Return the error for a column that was declared but is not there."""
-    seen = ", ".join(columns[:12]) + (", …" if len(columns) > 12 else "")
+def vanished(name: str, missing: Sequence[str], columns: Sequence[str]) -> BadSource:
+    """Return the error for columns that were declared but are not there."""
+    one = len(missing) == 1
+    are, them = ("the column {} is", "the column") if one else ("the columns {} are", "them")
+    lacking = are.format(_listed([repr(column) for column in missing]))
     return BadSource(
         name,
-        f"the column {column!r} is not there (found: {seen})",
-        "restore the column or choose another file",
+        f"{lacking} not there (found: {_listed(columns)})",
+        f"{_meant(missing, columns)}restore {them} or choose another file",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_LISTED]) + (", …" if len(names) > MOST_LISTED else "")
+
+
+def _meant(missing: Sequence[str], columns: Sequence[str]) -> str:
+    """Ask for columns of the same name but for case and outer space."""
+    lacking = {column.strip().casefold() for column in missing}
+    like = [column for column in columns if column.strip().casefold() in lacking]
+    return f"did you mean {_listed([repr(column) for column in like])}? If not, " if like else ""

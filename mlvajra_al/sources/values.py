@@ -9,7 +9,8 @@ numeric           float64; blank, NaN and "NA" are missing
 boolean           bool
 date              timestamp[us], UTC without saying so
 image             fixed-size list of rows of float32
-ignored           large_string, as it stands; blank is missing
+ignored           large_string, as it stands; blank is missing; what
+                  is no text is put in words
 ================= ==================================================
 """
 
@@ -26,6 +27,7 @@ import pyarrow.compute as pc
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Column, ColumnKind
 from mlvajra_al.records.notations import plain
+from mlvajra_al.sources import keeping
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "-", "?")
 TRUE = ("1", "true", "yes", "y", "t")
@@ -51,8 +53,11 @@ class Misfit(Invalid):
         self.index, self.found, self.remedy = index, found, remedy
 
 
-def convert(values: pa.Array, column: Column) -> pa.Array:
+def convert(values: pa.Array, column: Column, *, exact: bool = False) -> pa.Array:
     """Return `values` in the type of what the column holds.
+
+    With `exact` an ignored column holds text, numbers or dates; else it may hold anything, and
+    different values may be put in the same words.
 
     Raises
     ------
@@ -63,6 +68,8 @@ def convert(values: pa.Array, column: Column) -> pa.Array:
         values = values.dictionary_decode()
     if column.written != "plain" and column.kind in NOTED and is_string(values.type):
         values = _rewritten(values, column)
+    if exact and column.kind == "ignored":
+        return _blank_to_null(strings(values))
     return CONVERTERS[column.kind](values)
 
 
@@ -109,6 +116,13 @@ def is_bytes(kind: pa.DataType) -> bool:
     )
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type holds numbers."""
+    return any(
+        test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    )
+
+
 def strings(values: pa.Array) -> pa.Array:
     """Return any scalar values as strings, and lists of strings as JSON."""
     kind = values.type
@@ -131,6 +145,15 @@ def strings(values: pa.Array) -> pa.Array:
     return out
 
 
+def is_text(values: pa.Array) -> bool:
+    """Tell whether strings or bytes all are text."""
+    try:
+        strings(values)
+    except Misfit:
+        return False
+    return True
+
+
 def stripped(values: pa.Array) -> pa.Array:
     """Return strings without outer space, missing where they say so."""
     out = pc.utf8_trim_whitespace(strings(values))
@@ -150,7 +173,18 @@ def _categorical(values: pa.Array) -> pa.Array:
 
 
 def _ignored(values: pa.Array) -> pa.Array:
+    kind = values.type
+    if pa.types.is_time(kind):
+        values = pc.replace_substring_regex(strings(values), r"\.0+$", "")
+    elif not _is_plain(kind) and not (is_bytes(kind) and is_text(values)):
+        values = keeping.texts(values)
     return _blank_to_null(strings(values))
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Tell whether Arrow writes the values of a type as people do."""
+    tests = (is_string, is_number, is_list_of_strings, pa.types.is_boolean, pa.types.is_null)
+    return any(test(kind) for test in (*tests, pa.types.is_date, pa.types.is_timestamp))
 
 
 def _numeric(values: pa.Array) -> pa.Array:

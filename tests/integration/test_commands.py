@@ -195,6 +195,22 @@ def test_labels_of_a_file_become_answers_of_a_named_source(
     assert {json.loads(row)["person"] for row in rows} == {"import: topic"}
 
 
+@pytest.mark.usefixtures("worker")
+def test_a_nested_column_is_refused_only_where_it_is_used(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "b.jsonl"
+    row = '{"subject": "one", "body": "mail %d", "meta": {"from": "ada"}}\n'
+    source.write_text("".join(row % n for n in range(50)))
+    words = ["project", "create", "mails", "--source", str(source), "--labels", "pets,food"]
+    for options in (["--text", "subject,meta"], ["--text", "body", "--id", "meta"]):
+        assert run([*words, *options]) == 1
+        assert "line 1, key 'meta' holds a nested object; write" in capsys.readouterr().err
+    output(capsys, *words, "--text", "subject,body")
+    (project,) = json.loads(output(capsys, "project", "list", "--json"))
+    assert project["left"] == 50
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -163,12 +163,28 @@ def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
     path.write_text("extra,body,id\n1,some new words here,n1\n2,other words,n2\n")
     result = run(store, admin, path)
     assert (result["added"], result["unused_columns"]) == (2, ["extra"])
+    left_out = "1 column the pool does not have is not used: extra."
+    assert result["message"] == f"2 samples added; {left_out}"
     _, pool = pool_of(store)
     assert pool.columns == ("id", "body", "label")
     assert pool.take([0, 10]).to_pylist() == [
         {"id": "m0", "body": "this is mail number 0", "label": "ham"},
         {"id": "n1", "body": "some new words here", "label": None},
     ]
+
+
+def test_of_many_columns_the_pool_does_not_have_some_are_named(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(10)))
+    others = {name: ["x"] * 10 for name in ["a" * 900, *"bcdefg"]}
+    result = run(store, admin, mails(tmp_path / "b.parquet", range(10), **others))
+    assert result["unused_columns"] == sorted(others)
+    assert result["message"] == (
+        "0 samples added, 10 were there already; 7 columns the pool does not have are not used: "
+        f"{'a' * 40}, b, c, d, e and 2 more."
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,6 +212,21 @@ def test_a_bad_file_imports_nothing(
     assert list(pool_folder(store.home, project.id).glob("*.arrow")) == []
 
 
+def test_all_that_a_file_lacks_is_named_at_once_its_labels_too(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(30)))
+    path = tmp_path / "b.csv"
+    path.write_text("Body,sender\nhello there,ada\n")
+    with pytest.raises(BadSource) as caught:
+        run(store, admin, path, "label")
+    assert str(caught.value) == (
+        "b.csv: the columns 'body', 'id', 'label' are not there (found: Body, sender); "
+        "did you mean 'Body'? If not, restore them or choose another file"
+    )
+
+
 def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_path: Path) -> None:
     recipe = Recipe((Column("code", "categorical"), Column("size", "numeric")))
     a_project(store, recipe=recipe)
@@ -208,6 +239,43 @@ def test_inputs_are_read_as_the_recipe_says(store: Store, admin: Person, tmp_pat
     )  # fmt: skip
     assert pool.take([0], ["code"])["code"].to_pylist() == ["1"]
     assert pool.content == ("code", "size")
+
+
+def test_a_column_that_nobody_uses_is_kept_in_words_and_stops_no_import(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    took = [timedelta(minutes=n) for n in range(30)]
+    path = mails(tmp_path / "a.parquet", range(30), took=took, png=[b"\x89PNG"] * 30)
+    assert run(store, admin, path)["added"] == 30
+    later = tmp_path / "b.jsonl"
+    later.write_text('{"id": "x", "body": "y z", "took": {"hours": 1}, "png": [[1], "x"]}\n')
+    assert run(store, admin, later)["added"] == 1
+    _, pool = pool_of(store)
+    assert pool.take([1, 30], ["took", "png"]).to_pylist() == [
+        {"took": "0:01:00", "png": "(4 bytes)"},
+        {"took": '{"hours":1}', "png": '[[1],"x"]'},
+    ]
+
+
+@pytest.mark.parametrize("role", ["key_column", "group_column", "gold_column", "title_column"])
+def test_nested_objects_are_refused_where_the_project_needs_the_column(
+    role: str, store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, **{role: "meta"})
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"body": "y z", "meta": {"hours": 1}}\n')
+    with pytest.raises(BadSource, match="line 1, key 'meta' holds a nested object"):
+        run(store, admin, path)
+
+
+def test_bytes_that_are_no_text_name_no_samples(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store, key_column="id")
+    path = mails(tmp_path / "a.parquet", range(2), id=[b"\xff\x01", b"\xff\x02"])
+    with pytest.raises(BadSource, match="column 'id': holds binary that is not text"):
+        run(store, admin, path)
 
 
 def test_numbers_written_with_a_comma_are_numbers_in_the_pool_and_in_rows_sent(

@@ -24,6 +24,7 @@ from mlvajra_al.services.jobs.pool_statistics import summarise
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool, retrain_if_due
 from mlvajra_al.sources import catalogue
+from mlvajra_al.sources.rows import vanished
 from mlvajra_al.store import jobs, projects, shards, staging
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.naming import Plan
@@ -33,6 +34,7 @@ from mlvajra_al.store.staging import Staged
 MAX_HOLDOUT = 20_000
 LABELS_AT_ONCE = 2_000
 LONGEST_REST_S = 1.0
+LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,16 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     """Decide which columns to read as what."""
     uri, labels_from = str(job.payload["uri"]), job.payload.get("labels_from")
     name = catalogue.name_of(uri)
-    found = catalogue.inspect(uri, preview=0)
     inputs = {c.name: c for c in project.recipe.columns if c.kind != "ignored"}
     special = (project.key_column, project.group_column, project.gold_column, labels_from)
-    needed = {*inputs, project.key_column, project.group_column, labels_from} - {None}
+    found = catalogue.inspect(uri, preview=0, used={*inputs, *special, project.title_column})
+    required = (*inputs, project.key_column, project.group_column, labels_from)
+    needed = [column for column in dict.fromkeys(required) if column is not None]
     held = _held(found, pool, inputs, {column for column in special if column})
-    there = {column.name for column in found.columns}
+    there = [column.name for column in found.columns]
+    missing = [column for column in needed if column not in there]
+    if missing and not catalogue.SOURCES[found.format].sparse:
+        raise vanished(name, missing, there)
     read = tuple(column for name, column in held.items() if name in there or name in needed)
     plan = Plan(
         project_id=project.id,
@@ -129,10 +135,10 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     )
     return Reading(
         uri=uri,
-        schema=replace(found, columns=read),
+        schema=replace(found, columns=read, key=project.key_column),
         plan=plan,
         absent=tuple(column for column in held.values() if column not in read),
-        unused=tuple(sorted(there - set(held) - {labels_from})),
+        unused=tuple(sorted(set(there) - set(held) - {labels_from})),
     )
 
 
@@ -284,11 +290,11 @@ def _result(outcome: Outcome) -> Result:
         "copies": staged.copies,
         "changed": staged.changed,
         "unused_columns": list(outcome.reading.unused),
-        "message": _sentence(staged, counts),
+        "message": _sentence(staged, counts, outcome.reading.unused),
     } | counts
 
 
-def _sentence(staged: Staged, counts: dict[str, int]) -> str:
+def _sentence(staged: Staged, counts: dict[str, int], unused: tuple[str, ...]) -> str:
     parts = [
         (staged.added, "{:,} samples added", True),
         (staged.known, "{:,} were there already", False),
@@ -301,4 +307,15 @@ def _sentence(staged: Staged, counts: dict[str, int]) -> str:
             False,
         ),
     ]
-    return ", ".join(words.format(n) for n, words, always in parts if n or always) + "."
+    said = ", ".join(words.format(n) for n, words, always in parts if n or always)
+    return f"{said}{_left_out(unused)}."
+
+
+def _left_out(unused: tuple[str, ...]) -> str:
+    if not unused:
+        return ""
+    names = [" ".join(column.split())[:LONGEST_SHOWN] for column in unused[: importing.SHOWN]]
+    rest = len(unused) - importing.SHOWN
+    shown = ", ".join(names) + (f" and {rest:,} more" if rest > 0 else "")
+    columns, are = ("column", "is") if len(unused) == 1 else ("columns", "are")
+    return f"; {len(unused):,} {columns} the pool does not have {are} not used: {shown}"

@@ -76,8 +76,9 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
         project = projects.get(connection, project_id)
     if scenario.truth == "file":
         uri, label = str(scenario.uri), str(scenario.label)
-        schema = inspect(uri, preview=0)
-        require_columns(schema, uri, [label, *(c.name for c in frames.inputs(scenario.recipe))])
+        used = [label, *(column.name for column in frames.inputs(scenario.recipe))]
+        schema = inspect(uri, preview=0, used=used)
+        require_columns(schema, uri, used)
         several = _names(project) if scenario.multilabel else None
         return of_file(uri, scenario.recipe, label=label, schema=schema, several=several)
     with store.read() as connection:

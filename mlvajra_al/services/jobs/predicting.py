@@ -148,7 +148,7 @@ def _of_pool(pool: Pool, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
 
 
 def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
-    found = catalogue.inspect(str(path), preview=0)
+    found = catalogue.inspect(str(path), preview=0, used={*ready.columns, project.key_column})
     there = {column.name for column in found.columns}
     absent = [name for name in ready.columns if name not in there]
     if absent:
@@ -162,7 +162,7 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
     if key is not None and key not in ready.columns:
         wanted.append(Column(key, "ignored"))
     done = 0
-    schema = replace(found, columns=tuple(wanted))
+    schema = replace(found, columns=tuple(wanted), key=key)
     for batch in catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS):
         tell(done / found.rows if found.rows else 0.0, f"Predicted {done:,} rows")
         names = (

@@ -33,7 +33,8 @@ BAD = {
     "a byte that is not UTF-8": (
         "mail.csv",
         "id,text\n1,fine\n2,Zo\xeb\n".encode("latin-1"),
-        "mail.csv: line 3, byte 5 (0xEB) is not UTF-8; save the file as UTF-8",
+        "mail.csv: line 3, byte 5 (0xEB) is not UTF-8; save the file as UTF-8 "
+        "(in Excel: 'CSV UTF-8')",
     ),
     "a row with too many fields, after one with a line break inside": (
         "mail.csv",
@@ -106,31 +107,6 @@ BAD = {
         "x.jsonl: line 2, key 'a' holds a nested object; write its values as columns of their own,"
         " such as 'a.b'",
     ),
-    "a list of objects": (
-        "x.jsonl",
-        b'{"a": [{"b": 1}]}\n',
-        "x.jsonl: line 1, column 'a': holds lists",
-    ),
-    "a list of numbers and words": (
-        "x.jsonl",
-        b'{"a": [1, 2]}\n{"a": [1, "x"]}\n',
-        "x.jsonl: line 2, key 'a' holds a list that is not all numbers",
-    ),
-    "images of two sizes": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2]]}\n',
-        "x.jsonl: line 2, column 'a': is an image of another size; give every image the same size",
-    ),
-    "an image with a ragged edge": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], [3]]}\n',
-        "x.jsonl: line 2, column 'a': is an image of another size",
-    ),
-    "a missing image": (
-        "x.jsonl",
-        b'{"a": [[1, 2]]}\n{"a": null}\n',
-        "x.jsonl: line 2, column 'a': is missing; remove the row",
-    ),
     "infinity in JSON": (
         "x.jsonl",
         b'{"a": 1.5}\n{"a": Infinity}\n',
@@ -161,27 +137,6 @@ BAD = {
         b"a,b\n1,Zo\xc3",
         "x.csv: line 2, byte 5 (0xC3) is not UTF-8",
     ),
-    "an image with a missing row": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], null]}\n',
-        "x.jsonl: line 2, column 'a': is an image of another size",
-    ),
-    "an image with a missing pixel": (
-        "x.jsonl",
-        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, null], [3, 4]]}\n',
-        "x.jsonl: line 2, column 'a': has a pixel that is no number",
-    ),
-    "an image in colour": (
-        "x.jsonl",
-        b'{"a": [[[1, 2, 3], [4, 5, 6]]]}\n',
-        "x.jsonl: line 1, column 'a': is an image of more than two levels; give one grey",
-    ),
-    "an empty image": ("x.jsonl", b'{"a": [[]]}\n', "x.jsonl: line 1, column 'a': is an empty"),
-    "images written as text that do not parse": (
-        "x.csv",
-        b'y,a\n1,"[[1, 2]"\n2,"[[1, 2]]"\n',
-        "x.csv: line 2, column 'a': holds lists that are not all numbers; write [[0, 1], ",
-    ),
     "a NUL in JSON": (
         "x.jsonl",
         b'{"a": "x\\u0000y"}\n',
@@ -207,11 +162,6 @@ BAD = {
         parquet(a=[1.0, np.inf]),
         "x.parquet: row 2, column 'a': is infinite",
     ),
-    "Parquet with bytes that are no text": (
-        "x.parquet",
-        parquet(a=[b"\xff\xfe"]),
-        "x.parquet: row 1, column 'a': holds binary that is not text; write it as UTF-8",
-    ),
 }
 
 
@@ -224,6 +174,71 @@ def test_bad_input_gets_one_sentence(case: str, tmp_path: Path) -> None:
     assert sentence in str(caught.value)
     assert caught.value.name == name
     assert "\n" not in str(caught.value)
+
+
+NO_IMAGES = {
+    "a list of objects": (
+        "x.jsonl",
+        b'{"a": [{"b": 1}]}\n',
+        "x.jsonl: line 1, key 'a' holds a list that is not all numbers; write an",
+    ),
+    "a list of numbers and words": (
+        "x.jsonl",
+        b'{"a": [1, 2]}\n{"a": [1, "x"]}\n',
+        "x.jsonl: line 2, key 'a' holds a list that is not all numbers",
+    ),
+    "images of two sizes": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2]]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size; give every image the same size",
+    ),
+    "an image with a ragged edge": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], [3]]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size",
+    ),
+    "a missing image": (
+        "x.jsonl",
+        b'{"a": [[1, 2]]}\n{"a": null}\n',
+        "x.jsonl: line 2, column 'a': is missing; remove the row",
+    ),
+    "an image with a missing row": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, 2], null]}\n',
+        "x.jsonl: line 2, column 'a': is an image of another size",
+    ),
+    "an image with a missing pixel": (
+        "x.jsonl",
+        b'{"a": [[1, 2], [3, 4]]}\n{"a": [[1, null], [3, 4]]}\n',
+        "x.jsonl: line 2, column 'a': has a pixel that is no number",
+    ),
+    "an image in colour": (
+        "x.jsonl",
+        b'{"a": [[[1, 2, 3], [4, 5, 6]]]}\n',
+        "x.jsonl: line 1, column 'a': is an image of more than two levels; give one grey",
+    ),
+    "an empty image": ("x.jsonl", b'{"a": [[]]}\n', "x.jsonl: line 1, column 'a': is an empty"),
+    "images written as text that do not parse": (
+        "x.csv",
+        b'y,a\n1,"[[1, 2]"\n2,"[[1, 2]]"\n',
+        "x.csv: line 2, column 'a': holds lists that are not all numbers; write [[0, 1], ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_IMAGES)
+def test_lists_that_are_no_images_are_ignored_and_refused_as_images(
+    case: str, tmp_path: Path
+) -> None:
+    name, content, sentence = NO_IMAGES[case]
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert [c.kind for c in inspect(str(path)).columns if c.name == "a"] == ["ignored"]
+    read_everything(path)
+    chosen = Schema((Column("a", "image"),), None, None, (), "")
+    with pytest.raises(BadSource) as caught:
+        list(read_batches(str(path), schema=chosen))
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +263,35 @@ def test_a_column_that_vanished_is_named(
     with pytest.raises(BadSource, match="restore the column") as caught:
         list(read_batches(str(tmp_path / name), schema=declared))
     assert where in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_all_columns_that_vanished_are_named_with_those_of_nearly_the_same_name(
+    ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"x.{ending}"
+    contents = {
+        "csv": b"a,beschreibung\n1,2\n",
+        "jsonl": b'{"a": 1, "beschreibung": 2}\n',
+        "parquet": parquet(a=[1], beschreibung=[2]),
+    }
+    path.write_bytes(contents[ending])
+    columns = tuple(Column(name, "text") for name in ("Beschreibung ", "a", "c"))
+    with pytest.raises(BadSource) as caught:
+        list(read_batches(str(path), schema=Schema(columns, None, None, (), "")))
+    assert str(caught.value) == (
+        f"x.{ending}: the columns 'Beschreibung ', 'c' are not there (found: a, beschreibung); "
+        "did you mean 'beschreibung'? If not, restore them or choose another file"
+    )
+
+
+def test_of_very_many_columns_that_vanished_some_are_named(tmp_path: Path) -> None:
+    columns = tuple(Column(f"c{n}", "text") for n in range(50))
+    schema = Schema(columns, None, None, (), "")
+    with pytest.raises(
+        BadSource, match=r"the columns 'c0', .* 'c11', … are not there \(found: a\)"
+    ):
+        list(read_batches(pa.table({"a": [1]}), schema=schema))
 
 
 @pytest.mark.parametrize(
@@ -275,6 +319,7 @@ def test_a_value_that_does_not_fit_its_column_is_shown(
     [
         ([[1, 2]], "text", "holds a nested value; write it as text"),
         ([timedelta(1)], "numeric", "holds duration[us], not numbers; choose another kind"),
+        ([b"\xff\xfe"], "text", "holds binary that is not text; write it as UTF-8"),
         ([1.5], "image", "holds double, not an image; write each image as rows of numbers"),
     ],
 )

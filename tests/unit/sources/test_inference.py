@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from mlvajra_al.records import ColumnKind
-from mlvajra_al.sources.catalogue import inspect
+from mlvajra_al.records import Column, ColumnKind, Schema
+from mlvajra_al.sources.catalogue import inspect, read_batches
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,6 +76,115 @@ def test_digits_are_images(tmp_path: Path) -> None:
 )
 def test_columns_are_recognised(values: Any, kind: ColumnKind) -> None:
     assert kinds(pa.table({"value": values}))["value"] == kind
+
+
+@pytest.mark.parametrize("written", [int, str, "{:04}".format, "{:09}".format])
+def test_running_numbers_name_samples_and_are_no_input(written: Any) -> None:
+    values = [written(1_000 + n) for n in range(25)]
+    columns = {"text": [f"some words {n}" for n in range(25)], "Ticket": values, "n": values}
+    schema = inspect(pa.table(columns))
+    assert [column.kind for column in schema.columns] == ["text", "ignored", "ignored"]
+    assert schema.key == "Ticket"
+    assert inspect(pa.table({"text": columns["text"], "n": values})).key == "n"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        list(range(19)),
+        [*range(24), 25],
+        [*range(24), None],
+        list(range(25, 0, -1)),
+        list(range(0, 50, 2)),
+        [float(n) for n in range(25)],
+        [f"{n}.0" for n in range(25)],
+    ],
+)
+def test_numbers_that_do_not_run_stay_numbers(values: Any) -> None:
+    schema = inspect(pa.table({"n": values}))
+    assert (schema.columns[0].kind, schema.key) == ("numeric", None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Vorgangs-Nr", "Vorgangs-Nr.", "Kundennummer", "Nummer", "BestellNr", "ticket_no", "No.",
+        "orderNo", "order number", "case.number", "Número", "numéro", "Código", "codigo", "N°",
+        "item_num", "itemNumber", "Ticket", "support-ticket",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("values", [[417, 93, 512], ["417", "93", "512"], ["A-7", "B-1", "A-3"]])
+def test_unique_numbers_under_the_name_of_one_name_samples(name: str, values: Any) -> None:
+    schema = inspect(pa.table({"size": [1.5, 2.5, 4.0], name: values}))
+    assert (schema.columns[1].kind, schema.key) == ("ignored", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("no_of_rooms", [3, 5, 4], "numeric"),
+        ("number of rooms", [3, 5, 4], "numeric"),
+        ("Nr. of rooms", [3, 5, 4], "numeric"),
+        ("Código postal", [3, 5, 4], "numeric"),
+        ("rooms_no", [3, 5, 3], "numeric"),
+        ("casino", [3, 5, 4], "numeric"),
+        ("datum", [3, 5, 4], "numeric"),
+        ("numbers", [3, 5, 4], "numeric"),
+        ("number", [0.5, 1.5, 2.5], "numeric"),
+        ("number", ["0.5", "1.5", "2.5"], "numeric"),
+        ("number", ["0,5", "1,5", "2,5"], "numeric"),
+        ("number", ["2024-01-02", "2024-01-03", "2024-01-04"], "date"),
+        ("ticket", ["my printer burns", "the 2nd one too", "and a 3rd"], "text"),
+        ("say_no", ["never", "maybe", "later"], "text"),
+    ],
+)
+def test_a_name_that_counts_or_a_value_that_is_no_number_of_a_thing_names_no_samples(
+    name: str, values: Any, kind: ColumnKind
+) -> None:
+    schema = inspect(pa.table({name: values}))
+    assert (schema.columns[0].kind, schema.key) == (kind, None)
+
+
+BEYOND = 2**53 + 1
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([BEYOND, 1, None], "ignored"),
+        ([-BEYOND, 1], "ignored"),
+        ([2**53, -(2**53)], "numeric"),
+        (pa.array([2**64 - 1], pa.uint64()), "ignored"),
+        (pa.array([Decimal(10**30 + 1)]), "ignored"),
+        (pa.array([Decimal("1.5")]), "numeric"),
+        ([1e300, 2.0**60], "numeric"),
+        ([str(BEYOND), "7", ""], "ignored"),
+        ([f"-{BEYOND}", "7"], "ignored"),
+        (["1" + "0" * 5_000, "7"], "ignored"),
+        ([str(2**53), "7"], "numeric"),
+        ([str(BEYOND), "0.5"], "numeric"),
+    ],
+)
+def test_integers_that_a_float_would_alter_are_no_input(values: Any, kind: ColumnKind) -> None:
+    assert kinds(pa.table({"value": values}))["value"] == kind
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_integers_that_a_float_would_alter_are_kept_to_the_digit(
+    ending: str, tmp_path: Path
+) -> None:
+    path, said = tmp_path / f"x.{ending}", [BEYOND, 2**63 + 1, BEYOND]
+    if ending == "csv":
+        path.write_text("a,b\n" + "".join(f"{n},x\n" for n in said))
+    elif ending == "jsonl":
+        path.write_text("".join(f'{{"a": {n}, "b": "x"}}\n' for n in said))
+    else:
+        pq.write_table(pa.table({"a": pa.array(said, pa.uint64()), "b": ["x"] * 3}), path)
+    found = pa.Table.from_batches(read_batches(str(path)))
+    assert found["a"].to_pylist() == [str(n) for n in said]
+    chosen = Schema((Column("a", "numeric"),), None, None, (), "")
+    found = pa.Table.from_batches(read_batches(str(path), schema=chosen))
+    assert found["a"].to_pylist() == [float(n) for n in said]
 
 
 @pytest.mark.parametrize(
