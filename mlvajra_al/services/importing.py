@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -51,14 +51,20 @@ class FoundLabels:
 
 
 def inspect_upload(uri: str | Path, *, preview: int = 20) -> Schema:
-    """Say what a file holds, from its first rows; nothing is imported.
+    """Say what a file holds, from its first rows as they are written; nothing is imported.
 
     Raises
     ------
     BadSource
         If it cannot be read as it is.
     """
-    return catalogue.inspect(str(uri), preview=preview)
+    schema = catalogue.inspect(str(uri), preview=0)
+    if preview < 1:
+        return schema
+    columns = tuple(c if c.kind == "image" else Column(c.name, "ignored") for c in schema.columns)
+    written = replace(schema, columns=columns)
+    rows = next(catalogue.read_batches(str(uri), schema=written, batch_rows=preview))
+    return replace(schema, preview=tuple(rows.slice(0, preview).to_pylist()))
 
 
 def labels_in(uri: str | Path, column: str, *, multilabel: bool) -> FoundLabels:

@@ -194,6 +194,12 @@ def create(store: Store, person: Person, project: Project) -> Project:
     return store.write(operation)
 
 
+def came_to_nothing(store: Store, person: Person | None, name: str) -> bool:
+    """Tell whether a project's imports failed and nothing is in it: `create` may make it anew."""
+    with store.read() as connection:
+        return projects.came_to_nothing(connection, access.project(connection, person, name).id)
+
+
 def check_recipe(project: Project) -> None:
     """Refuse a recipe without input, of an unknown estimator, or one that would see the answer.
 
