@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import PurePosixPath
 
 import pandas as pd
 import streamlit as st
@@ -15,8 +14,15 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.upload.new_project import inspected, new_project, pick, start
-from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
+from mlvajra_al.web.upload.new_project import (
+    inspected,
+    left_by,
+    new_project,
+    pick,
+    set_up_anew,
+    start,
+)
+from mlvajra_al.web.upload.upload import clear_upload, upload_field
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.label_editor import labels_view
 from mlvajra_al.web.views.predictions import predictions
@@ -38,6 +44,7 @@ from mlvajra_al.web.widgets import (
 )
 
 person = require_role("admin")
+ANEW = "Set it up anew"
 
 
 def import_more(person: Person, project: Project, last: Job | None) -> None:
@@ -46,14 +53,11 @@ def import_more(person: Person, project: Project, last: Job | None) -> None:
         f"Adds samples to {plain(project.name)}. What is there already is not added again, and "
         "nothing is added unless the whole file is good."
     )
-    failed = last is not None and last.state == "failed"
-    left = overview.uploaded_for(store(), last) if last is not None and failed else None
-    upload = upload_field(
-        f"more:{project.id}", first=Uploaded(left, PurePosixPath(left).name) if left else None
-    )
+    left = left_by(last) if last is not None and last.state == "failed" else None
+    upload = upload_field(f"more:{project.id}", first=left)
     if upload is None:
         return
-    if upload.id == left:
+    if upload == left:
         st.caption(
             f"{plain(upload.name)} is still here. Import it again once the cause is gone, or "
             "choose the corrected file."
@@ -89,13 +93,19 @@ def imports_view(person: Person, project: Project | None) -> None:
     )
     if job is None and last is not None and last.state == "failed":
         st.error(f"The last import failed: {plain(job_words(last))}", icon=":material/error:")
+    empty_handed = last is not None and projects.came_to_nothing(store(), person, project.name)
+    ways = ["This project", *([ANEW] if empty_handed else []), "A new project"]
     where = st.segmented_control(
-        "Into", ["This project", "A new project"], default="This project", required=True,
-        label_visibility="collapsed", key=f"into:{project.id}",
+        "Into", ways, default="This project", required=True,
+        label_visibility="collapsed", key=f"into:{project.id}:{empty_handed}",
     )  # fmt: skip
     if where == "This project":
+        if empty_handed:
+            st.caption(f"Were columns, kinds or labels chosen wrongly? Choose *{ANEW}* above.")
         import_more(person, project, last)
         shards_table(person, project)
+    elif where == ANEW and last is not None:
+        set_up_anew(person, project, last)
     else:
         new_project(person)
 

@@ -96,6 +96,17 @@ def _said(parts: Iterable[str]) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in parts if part.strip()) or None
 
 
+def alike(name: str) -> str:
+    """Return what labels have in common that differ in capitals and blanks only.
+
+    Examples
+    --------
+    >>> alike(" Feature  REQUEST")
+    'feature request'
+    """
+    return " ".join(name.lower().split())
+
+
 def containing(name: str) -> tuple[str, str]:
     """Return how texts begin, or what they contain, that name this label.
 

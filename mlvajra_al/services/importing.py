@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
 from uuid import uuid4
 
+import pyarrow.compute as pc
+
 from mlvajra_al.errors import BadSource, Invalid, TooLarge
-from mlvajra_al.records import ACTIVE, Job, JobKind, Person, Project, Schema
-from mlvajra_al.records.label_sets import parse
+from mlvajra_al.records import ACTIVE, Column, Job, JobKind, Person, Project, Schema
+from mlvajra_al.records.label_sets import alike
 from mlvajra_al.services import access
+from mlvajra_al.services.label_cells import Cells
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
+from mlvajra_al.sources.values import MISSING
 from mlvajra_al.store import audit, jobs, projects
 from mlvajra_al.store.database import Connection, Store
 
@@ -35,16 +40,20 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class FoundLabels:
-    """The labels that a column of a file names, by name; `more` where there were too many."""
+    """The labels that a column of a file names, by name; `more` where there were too many.
+
+    `missing` are values that are read as empty.
+    """
 
     names: tuple[str, ...]
+    missing: tuple[str, ...] = ()
     more: bool = False
 
 
 def inspect_upload(
     uri: str | Path, *, preview: int = 20, used: Collection[str | None] | None = None
 ) -> Schema:
-    """Say what a file holds, from its first rows; nothing is imported.
+    """Say what a file holds, from its first rows as they are written; nothing is imported.
 
     Nested objects are refused in the columns that will be `used`, by default in all.
 
@@ -53,23 +62,49 @@ def inspect_upload(
     BadSource
         If it cannot be read as it is.
     """
-    return catalogue.inspect(str(uri), preview=preview, used=used)
+    schema = catalogue.inspect(str(uri), preview=0, used=used)
+    if preview < 1:
+        return schema
+    columns = tuple(c if c.kind == "image" else Column(c.name, "ignored") for c in schema.columns)
+    written = replace(schema, columns=columns)
+    rows = next(catalogue.read_batches(str(uri), schema=written, batch_rows=preview))
+    return replace(schema, preview=tuple(rows.slice(0, preview).to_pylist()))
 
 
 def labels_in(uri: str | Path, column: str, *, multilabel: bool) -> FoundLabels:
     """Return the labels that a column names, from the first row to the last.
+
+    Of spellings that differ in capitals and blanks only, the commonest stands for all.
 
     Raises
     ------
     BadSource
         If the file cannot be read to its end.
     """
-    names: set[str] = set()
-    for value in catalogue.distinct(str(uri), column):
-        names.update((parse(value, ()) or ()) if multilabel else (value,))
-        if len(names) > MOST_NAMES:
-            return FoundLabels(tuple(sorted(names)[:MOST_NAMES]), more=True)
-    return FoundLabels(tuple(sorted(names)))
+    cells = Cells.of((), multilabel=multilabel)
+    spelt: dict[str, Counter[str]] = {}
+    missing: set[str] = set()
+    for value, rows in _counted(uri, column):
+        said = cells.read(value)
+        if said is None and value in MISSING:
+            missing.add(value)
+        for name in said or ():
+            spelt.setdefault(alike(name), Counter())[" ".join(name.split())] += rows
+        if len(spelt) > MOST_NAMES:
+            break
+    names = sorted(many.most_common(1)[0][0] for many in spelt.values())
+    return FoundLabels(
+        tuple(names[:MOST_NAMES]), tuple(sorted(missing)), more=len(names) > MOST_NAMES
+    )
+
+
+def _counted(uri: str | Path, column: str) -> Iterator[tuple[str, int]]:
+    """Yield what the rows of a column say and how many do, batch by batch; blanks say nothing."""
+    wanted = Schema((Column(column, "ignored"),), key=None, rows=None, preview=(), format="")
+    for batch in catalogue.read_batches(str(uri), schema=wanted):
+        for found in pc.value_counts(pc.utf8_trim_whitespace(batch.column(column))).to_pylist():
+            if found["values"]:
+                yield found["values"], found["counts"]
 
 
 def require_labels(uri: str | Path, column: str, *, names: Sequence[str], multilabel: bool) -> None:
@@ -80,10 +115,10 @@ def require_labels(uri: str | Path, column: str, *, names: Sequence[str], multil
     BadSource
         Names the values.
     """
+    cells = Cells.of(names, multilabel=multilabel)
     unknown: dict[str, None] = {}
     for value in catalogue.distinct(str(uri), column):
-        said = (parse(value, names) or ()) if multilabel else (value,)
-        unknown |= dict.fromkeys(name for name in said if name not in names)
+        unknown |= dict.fromkeys(name for name in cells.read(value) or () if name not in names)
         if len(unknown) > MOST_NAMES:
             break
     if unknown:

@@ -43,7 +43,7 @@ ALIKE = {
 
 
 def make_labels(names: Sequence[str]) -> tuple[Label, ...]:
-    """Give each name a key and a colour, in order.
+    """Give each name a key and a colour.
 
     Raises
     ------
@@ -54,11 +54,27 @@ def make_labels(names: Sequence[str]) -> tuple[Label, ...]:
     if len(cleaned) < 2:
         raise Invalid(f"a project needs at least two labels but got {len(cleaned)}; name them")
     labels = tuple(
-        Label(name, name, KEYS[place % MAX_LABELS], PALETTE[place % len(PALETTE)])
-        for place, name in enumerate(cleaned)
+        Label(name, name, key, PALETTE[place % len(PALETTE)])
+        for place, (name, key) in enumerate(zip(cleaned, keys_for(cleaned), strict=True))
     )
     check_labels(labels)
     return labels
+
+
+def keys_for(names: Sequence[str], *, taken: Sequence[str] = ()) -> list[str]:
+    """Return a key for each name: itself if it can be one, else the next that is free.
+
+    A name gets "" where no key is left.
+
+    Examples
+    --------
+    >>> keys_for(["0", "1", "unclear", "N"])
+    ['0', '1', '2', 'n']
+    """
+    wanted = {name: name.lower() for name in names if len(name) == 1}
+    own = {name: key for name, key in wanted.items() if key in KEYS and key not in taken}
+    free = (key for key in KEYS if key not in taken and key not in own.values())
+    return [own.get(name) or next(free, "") for name in names]
 
 
 def check_labels(labels: Sequence[Label]) -> None:
@@ -176,6 +192,12 @@ def create(store: Store, person: Person, project: Project) -> Project:
         return created
 
     return store.write(operation)
+
+
+def came_to_nothing(store: Store, person: Person | None, name: str) -> bool:
+    """Tell whether a project's imports failed and nothing is in it: `create` may make it anew."""
+    with store.read() as connection:
+        return projects.came_to_nothing(connection, access.project(connection, person, name).id)
 
 
 def check_recipe(project: Project) -> None:

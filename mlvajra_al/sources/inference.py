@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 from itertools import chain
 
@@ -36,6 +37,7 @@ FEWEST_RUNNING = 20
 """Of fewer rows it may be chance that each number is one more than the one before."""
 ID_VALUE = r"^[A-Za-z0-9][A-Za-z0-9_\-.:/@#]*$"
 DATE = r"^\d{4}[-/]\d\d[-/]\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:?\d\d)?)?$"
+ACCENT = re.compile("[\u0300-\u036f]")
 LEADING_ZERO = r"^[+-]?0\d"
 WHOLE = r"^[+-]?\d+$"
 MOST_EXACT = 2**53
@@ -43,10 +45,12 @@ MOST_EXACT = 2**53
 PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
 PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
 ANSWERS = (
-    "label", "target", "class", "verdict", "sentiment", "intent", "category", "kind", "topic",
-    "outcome", "answer", "truth",
+    "label", "etikett", "etiquette", "etiqueta", "etichetta", "etichette", "rotulo", "target",
+    "class", "klasse", "classe", "classi", "clase", "verdict", "sentiment", "stimmung",
+    "sentimiento", "sentimento", "intent", "category", "kategorie", "categorie", "categoria",
+    "kind", "topic", "thema", "themen", "theme", "tema", "outcome", "answer", "truth",
 )  # fmt: skip
-"""Names of columns that hold answers, the surest first."""
+"""Names of columns that hold answers in several languages, without accents, the surest first."""
 TITLES = ("title", "subject", "headline")
 MOST_ANSWERS = 31
 MOST_CATEGORIES = 50
@@ -128,8 +132,12 @@ def suggest_title(kinds: dict[str, ColumnKind]) -> str | None:
 
 def _ends_in(name: str, word: str) -> bool:
     """Tell whether a name is this word, alone or behind others: label, trueLabel, Ticket kinds."""
-    pattern = rf"(?:(?:^|[\W_])(?i:{word})|[a-z]{word.title()})(?i:s|es)?$"
-    return re.search(pattern, name) is not None
+    pattern = rf"(?:(?:^|[\W_])(?i:{word})|[a-z]{word.title()})(?i:s|es|n|en)?$"
+    return re.search(pattern, _without_accents(name)) is not None
+
+
+def _without_accents(name: str) -> str:
+    return ACCENT.sub("", unicodedata.normalize("NFKD", name))
 
 
 def _repeats(values: pa.Array) -> bool:

@@ -137,7 +137,7 @@ def create(connection: Connection, draft: Project) -> Project:
     taken = Conflict(f"there is a project {draft.name!r} already; choose another name")
     named = select(project.c.id).where(project.c.name == draft.name).with_for_update()
     before = connection.scalar(named)
-    if before is not None and not _came_to_nothing(connection, before):
+    if before is not None and not came_to_nothing(connection, before):
         raise taken
     values = {
         "name": draft.name,
@@ -166,7 +166,7 @@ def create(connection: Connection, draft: Project) -> Project:
     return get(connection, project_id)
 
 
-def _came_to_nothing(connection: Connection, project_id: int) -> bool:
+def came_to_nothing(connection: Connection, project_id: int) -> bool:
     """Say whether imports into a project have failed, and nothing else ever happened to it."""
     jobs = select(job.c.id).where(job.c.project_id == project_id)
     imports = jobs.where(job.c.kind == "ingest")

@@ -6,20 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlvajra_al.records import Label
-from mlvajra_al.services.projects import KEYS, PALETTE
+from mlvajra_al.services.projects import PALETTE, keys_for
 
 
 def to_labels(rows: Sequence[Mapping[Any, Any]]) -> tuple[Label, ...]:
     """Return edited rows as labels; missing keys and colours are filled in, empty rows left out."""
     cleaned = [{name: _text(value) for name, value in row.items()} for row in rows]
     named = [row for row in cleaned if row["Stored as"]]
-    keys = _unused(KEYS, [row["Key"].lower() for row in named])
-    colors = _unused(PALETTE, [row["Colour"].lower() for row in named])
+    keys = iter(
+        keys_for(
+            [row["Stored as"] for row in named if not row["Key"]],
+            taken=[row["Key"].lower() for row in named],
+        )
+    )
+    used = [row["Colour"].lower() for row in named]
+    colors = [color for color in PALETTE if color not in used]
     return tuple(
         Label(
             name=row["Stored as"],
             display=row["Shown as"] or row["Stored as"],
-            key=row["Key"].lower() or (keys.pop(0) if keys else ""),
+            key=row["Key"].lower() or next(keys),
             color=row["Colour"] or (colors.pop(0) if colors else PALETTE[place % len(PALETTE)]),
             definition=row["Definition"],
         )
@@ -30,7 +36,3 @@ def to_labels(rows: Sequence[Mapping[Any, Any]]) -> tuple[Label, ...]:
 def _text(value: Any) -> str:
     """Return a cell as text; an empty one may be None or one of the kinds of nothing of pandas."""
     return value.strip() if isinstance(value, str) else ""
-
-
-def _unused(every: Sequence[str], used: Sequence[str]) -> list[str]:
-    return [item for item in every if item not in used]

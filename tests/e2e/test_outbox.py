@@ -170,7 +170,7 @@ def test_a_refused_answer_is_shown_with_the_reason_and_takes_no_other_with_it(
         "project_id = (SELECT id FROM project WHERE name = 'shrinking')",
     )
     context.set_offline(True)
-    met = desk.press("1", "2", "3")
+    met = desk.press("a", "b", "1")
     context.set_offline(False)
     refused = desk.notices.filter(has_text="Not accepted")
     expect(refused).to_contain_text("'b' is not a label of this project")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -476,6 +477,55 @@ def test_the_labels_of_a_file_are_those_of_all_its_rows(tmp_path: Path) -> None:
     with pytest.raises(BadSource, match="a.parquet: column 'label' holds 'billing', which is no"):
         importing.require_labels(path, "label", names=["ham", "spam"], multilabel=False)
     importing.require_labels(path, "label", names=found.names, multilabel=False)
+
+
+def test_of_spellings_of_a_label_the_commonest_is_found_and_all_are_that_label(
+    tmp_path: Path,
+) -> None:
+    kinds = ["BUG", "Bug", "bug ", "Bug", "how  to", "How to", "how to", "Praise\nor thanks"]
+    path = mails(tmp_path / "a.parquet", range(len(kinds)), label=kinds)
+    found = importing.labels_in(path, "label", multilabel=False)
+    assert found.names == ("Bug", "Praise or thanks", "how to")
+    importing.require_labels(path, "label", names=found.names, multilabel=False)
+    several = [f"{one}; {other}" for one, other in itertools.pairwise(kinds)]
+    path = mails(tmp_path / "b.parquet", range(len(several)), label=several)
+    found = importing.labels_in(path, "label", multilabel=True)
+    assert found.names == ("Bug", "Praise or thanks", "how to")
+    importing.require_labels(path, "label", names=found.names, multilabel=True)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_markers_of_missing_values_are_found_to_be_no_labels(
+    tmp_path: Path, multilabel: bool
+) -> None:
+    kinds = ["ham", "spam", "n/a", "?", "-", "NA", "null", "None", " nan "]
+    path = mails(tmp_path / "a.parquet", range(len(kinds)), label=kinds)
+    found = importing.labels_in(path, "label", multilabel=multilabel)
+    assert found.names == ("ham", "spam")
+    assert found.missing == ("-", "?", "NA", "None", "n/a", "nan", "null")
+    importing.require_labels(path, "label", names=["ham", "spam"], multilabel=multilabel)
+
+
+def test_spellings_are_read_as_the_label_and_missing_values_as_none(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    project = a_project(store, key_column="id")
+    kinds = ["Ham", "SPAM", " spam", "n/a", "?", "NA"] * 3
+    result = run(store, admin, mails(tmp_path / "a.parquet", range(18), label=kinds), "label")
+    assert (result["added"], result["labels_added"]) == (18, 9)
+    with store.read() as connection:
+        assert said(store, connection, project) == {("answer", "ham"): 3, ("answer", "spam"): 6}
+
+
+def test_a_label_that_looks_like_a_missing_value_counts_where_the_set_has_it(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    names = (Label("favor", "Favor", "1", "#000"), Label("none", "None", "2", "#fff"))
+    project = a_project(store, labels=names)
+    path = mails(tmp_path / "a.parquet", range(4), label=["favor", "none", "None", "n/a"])
+    assert run(store, admin, path, "label")["labels_added"] == 3
+    with store.read() as connection:
+        assert said(store, connection, project) == {("answer", "favor"): 1, ("answer", "none"): 2}
 
 
 def test_labels_of_samples_with_several_are_counted_one_by_one(tmp_path: Path) -> None:

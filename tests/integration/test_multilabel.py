@@ -251,7 +251,7 @@ def test_a_label_that_is_removed_while_it_is_imported_is_not_stored(
 
 def test_cells_that_say_nothing_are_no_answers(store: Store, tmp_path: Path) -> None:
     source = tmp_path / "pool.csv"
-    cells = ("art", ";", '"art,"', '","', "[null]", "[]", '"[""sport"", null]"')
+    cells = ("art", ";", '"art,"', '","', "[null]", "[]", '"[""sport"", null]"', "n/a", "ART; ?")
     source.write_text(
         "id,body,topics\n" + "".join(f"a{n},text {n},{cell}\n" for n, cell in enumerate(cells))
     )
@@ -263,7 +263,7 @@ def test_cells_that_say_nothing_are_no_answers(store: Store, tmp_path: Path) -> 
     loop.work()
     lines = [json.loads(line) for line in read_export(loop, "labels", "jsonl").splitlines()]
     assert {line["key"]: line["label"] for line in lines} == {
-        "a0": ["art"], "a2": ["art"], "a5": [], "a6": ["sport"],
+        "a0": ["art"], "a2": ["art"], "a5": [], "a6": ["sport"], "a8": ["art"],
     }  # fmt: skip
 
 

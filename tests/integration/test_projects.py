@@ -155,6 +155,25 @@ def test_labels_must_be_told_apart(change: dict[str, str], words: str) -> None:
         services.check_labels((ham, replace(spam, **change)))
 
 
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        ([*"0123456789"], [*"0123456789"]),
+        (["ham", "spam", "eggs"], ["1", "2", "3"]),
+        (["0", "1", "unclear"], ["0", "1", "2"]),
+        (["unclear", "2", "1"], ["3", "2", "1"]),
+        (["Y", "N", "s", "é"], ["y", "n", "1", "2"]),
+    ],
+)
+def test_a_label_that_can_be_a_key_is_its_own(names: list[str], keys: list[str]) -> None:
+    assert [label.key for label in services.make_labels(names)] == keys
+
+
+def test_too_many_labels_are_counted_not_given_keys_that_are_taken() -> None:
+    with pytest.raises(Invalid, match="2 to 32 labels but got 40"):
+        services.make_labels([f"label {n}" for n in range(40)])
+
+
 def test_one_label_is_no_question() -> None:
     with pytest.raises(Invalid, match="at least two"):
         services.make_labels(["ham", " "])

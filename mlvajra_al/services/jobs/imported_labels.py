@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
-from mlvajra_al.records.label_sets import parse, to_text
 from mlvajra_al.services.importing import unknown_labels
+from mlvajra_al.services.label_cells import Cells
 from mlvajra_al.services.labelling import IMPORT_EVENT
 from mlvajra_al.services.people import IMPORTED, NAME_MAX
 from mlvajra_al.store import annotations as events
@@ -72,44 +71,27 @@ def collect(
     BadSource
         If a value is no label of the set: lists the unknown values.
     """
-    read = partial(_as_set, names=names) if multilabel else _as_label
+    cells = Cells.of(names, multilabel=multilabel)
     keys, labels, unknown = [], [], dict[str, None]()
     first = 0
     for batch in batches:
-        values = pc.utf8_trim_whitespace(batch.column(column))
-        there = pc.not_equal(values, "").fill_null(False)
-        said, given = _read_each(values.filter(there), read)
+        said, given = _read_each(batch.column(column), cells)
         told = said.is_valid()
-        keys.append(keys_of(batch, plan, first=first, place=place).filter(there).filter(told))
+        keys.append(keys_of(batch, plan, first=first, place=place).filter(told))
         labels.append(said.filter(told))
-        unknown |= dict.fromkeys(name for one in given for name in one if name not in names)
+        unknown |= dict.fromkeys(name for name in given if name not in names)
         first += batch.num_rows
     if unknown:
         raise unknown_labels(plan.source, column, list(unknown), names=names)
     return Imported(plan.source, column, pa.concat_arrays(keys), pa.concat_arrays(labels))
 
 
-Said = tuple[str | None, tuple[str, ...]]
-"""What is stored of a value, and the labels it names."""
-
-
-def _as_label(value: str) -> Said:
-    return value, (value,)
-
-
-def _as_set(value: str, names: Sequence[str]) -> Said:
-    given = parse(value, names)
-    return (None, ()) if given is None else (to_text(given), given)
-
-
-def _read_each(
-    values: pa.Array, read: Callable[[str], Said]
-) -> tuple[pa.Array, list[tuple[str, ...]]]:
-    """Return what each value says, and the labels of all that differ; read once each."""
-    encoded = values.dictionary_encode()
-    found = [read(value) for value in encoded.dictionary.to_pylist()]
-    texts = pa.array([text for text, _ in found], pa.large_string())
-    return texts.take(encoded.indices), [given for _, given in found]
+def _read_each(values: pa.Array, cells: Cells) -> tuple[pa.Array, list[str]]:
+    """Return what is stored of each value, and the labels that all of them name."""
+    encoded = pc.utf8_trim_whitespace(values).dictionary_encode()
+    read = [cells.read(value) for value in encoded.dictionary.to_pylist()]
+    texts = pa.array([cells.stored(said) for said in read], pa.large_string())
+    return texts.take(encoded.indices), [name for said in read for name in said or ()]
 
 
 def pending(connection: Connection, project: Project, labels: Imported, job: Job) -> Pending:

@@ -1,109 +1,146 @@
-"""From a file to a project in two steps: take it, then say what it holds."""
+"""From a file to a project in three steps: take it, say what it holds, say what is asked."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.errors import MlvajraError
-from mlvajra_al.records import Column, Person, Project, Recipe, Schema
+from mlvajra_al.records import Column, Job, Person, Project, Recipe, Schema
 from mlvajra_al.services import importing, overview, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.sentences import sentence
+from mlvajra_al.web.upload.beginning import Beginning, Special, as_before, guessed
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.watching import await_job
 from mlvajra_al.web.widgets import FORMATS, act, errors_shown, go_to_project, plain, plural, shorten
 
 NONE = "(none)"
-PREVIEW = 500
+SHOWN_ROWS = 5
 
 
 def inspected(upload: Uploaded) -> tuple[Path, Schema] | None:
     """Return what an uploaded file holds, or say in a sentence why it cannot be read."""
     try:
         path = overview.uploaded(store(), upload.id)
-        return path, importing.inspect_upload(path, preview=PREVIEW)
+        return path, importing.inspect_upload(path, preview=SHOWN_ROWS)
     except MlvajraError as error:
         st.error(plain(sentence(error)), icon=":material/error:")
         return None
 
 
 def new_project(person: Person) -> None:
-    """Draw the two steps to a new project: a file, then what it holds."""
+    """Draw the steps to a new project: a file, what it holds, what is asked."""
     st.markdown("**1. The data** :gray[a row per sample]")
     upload = upload_field("new")
-    if upload is None:
-        return
-    found = inspected(upload)
-    if found is None:
+    found = None if upload is None else inspected(upload)
+    if upload is None or found is None:
         return
     path, schema = found
-    rows = f"{schema.rows:,} rows, " if schema.rows is not None else ""
-    st.caption(f"{rows}{len(schema.columns)} columns, {FORMATS.get(schema.format, schema.format)}")
+    stem = PurePosixPath(upload.name).name.split(".")[0]
+    draft_form(person, File("new", upload, path, schema), guessed(schema, stem))
+
+
+def set_up_anew(person: Person, project: Project, last: Job) -> None:
+    """Draw the same steps for a project of which nothing came: its file and choices once more."""
+    st.markdown("**1. The data** :gray[nothing of it was imported, so all can be chosen anew]")
+    place = f"anew:{project.id}"
+    upload = upload_field(place, first=left_by(last))
+    found = None if upload is None else inspected(upload)
+    if upload is None or found is None:
+        return
+    path, schema = found
+    draft_form(person, File(place, upload, path, schema), as_before(schema, project, last))
+
+
+def left_by(last: Job) -> Uploaded | None:
+    """Return the file that an import was to read, while it is kept."""
+    left = overview.uploaded_for(store(), last)
+    return Uploaded(left, PurePosixPath(left).name) if left else None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a field took: where it is and what it holds."""
+
+    field: str
+    upload: Uploaded
+    path: Path
+    schema: Schema
+
+
+def first_rows(schema: Schema) -> None:
+    """Draw how much there is and the first rows as they are written."""
+    rows = f"{plural(schema.rows, 'row')}, " if schema.rows is not None else ""
+    columns = plural(len(schema.columns), "column")
+    st.caption(f"{rows}{columns}, {FORMATS.get(schema.format, schema.format)}")
     st.dataframe(
-        pd.DataFrame([_shown(row) for row in schema.preview[:5]]),
+        pd.DataFrame([{n: _shown(v, 120) for n, v in row.items()} for row in schema.preview]),
         hide_index=True,
         alt="The first rows of the file",
     )
-    st.markdown("**2. What it holds** :gray[correct what was guessed wrongly]")
-    columns = columns_editor(schema, upload)
-    draft_form(person, schema, columns, (upload, path))
 
 
-def _shown(row: dict[str, Any]) -> dict[str, str]:
-    return {name: shorten(value, 120) if value is not None else "" for name, value in row.items()}
+def _shown(value: object, limit: int) -> str:
+    return "" if value is None else shorten(value, limit)
 
 
-def columns_editor(schema: Schema, upload: Uploaded) -> tuple[Column, ...]:
-    """Draw the columns with their guessed kinds, to be corrected."""
-    first = schema.preview[0] if schema.preview else {}
+def columns_editor(schema: Schema, *, place: str, uses: Mapping[str, str]) -> tuple[Column, ...]:
+    """Draw the columns with what they hold, to be corrected, and what `uses` they have instead."""
+    first = next(iter(schema.preview), {})
+    shown = [Column(c.name, "ignored") if c.name in uses else c for c in schema.columns]
     frame = pd.DataFrame(
         {
-            "Column": [column.name for column in schema.columns],
-            "Holds": [held_words(column) for column in schema.columns],
-            "For example": [shorten(first.get(column.name, ""), 70) for column in schema.columns],
+            "Column": [column.name for column in shown],
+            "Used as": [uses.get(column.name, "") for column in shown],
+            "Holds": [held_words(column) for column in shown],
+            "For example": [_shown(first.get(column.name), 70) for column in shown],
         }
     )
     edited = st.data_editor(
         frame,
-        disabled=["Column", "For example"],
+        disabled=["Column", "Used as", "For example"],
         hide_index=True,
         column_config={"Holds": held_choice()},
-        key=f"columns:{upload.id}",
+        key=f"columns:{place}",
         alt="Columns and what they hold",
     )
     return tuple(column_of(row["Column"], row["Holds"]) for row in edited.to_dict("records"))
 
 
-def draft_form(
-    person: Person, schema: Schema, columns: tuple[Column, ...], file: tuple[Uploaded, Path]
-) -> None:
-    """Draw the rest of what a project needs, and the button that makes it."""
-    upload, path = file
-    stem = PurePosixPath(upload.name).name.split(".")[0]
+def draft_form(person: Person, file: File, begin: Beginning) -> None:
+    """Draw what a project needs besides its file, and the button that makes it."""
+    first_rows(file.schema)
+    st.markdown("**2. What it holds** :gray[correct what was guessed wrongly]")
+    special = special_columns(file.schema, begin.special)
+    held = replace(file.schema, columns=begin.columns)
+    columns = columns_editor(held, place=file.upload.id, uses=special.uses)
+    inputs = inputs_of(columns, special)
+    st.markdown("**3. What is asked** :gray[the answers, and how the model is measured]")
     left, right = st.columns(2)
     with left:
-        name = st.text_input("Name of the project", stem, max_chars=64, key=f"name:{upload.id}")
-    special = special_columns(schema, left, right)
+        name = st.text_input(
+            "Name of the project", begin.name, max_chars=64, key=f"name:{file.upload.id}"
+        )
     with right:
         share = st.slider(
-            "Share of the pool held out", 0.0, 0.5, 0.2, 0.05, key=f"share:{upload.id}",
+            "Share of the pool held out", 0.0, 0.5, begin.share, 0.05,
+            key=f"share:{file.upload.id}",
             help="Drawn at random, never trained on: what the model is measured by. Fixed from "
             "now on; at most 20,000 samples.",
         )  # fmt: skip
     several = st.checkbox(
-        "A sample may have several labels, or none of them", key=f"several:{upload.id}"
-    )
-    labels = labels_area(upload, path, special.source, several=several)
-    inputs = inputs_of(columns, (special.key, special.source, special.group))
+        "A sample may have several labels, or none of them", begin.several,
+        key=f"several:{file.upload.id}",
+    )  # fmt: skip
+    labels = labels_area(file, special.source, begin, several=several)
 
     def create() -> None:
         made = projects.make_labels(labels.splitlines())
@@ -115,45 +152,36 @@ def draft_form(
             seed=secrets.randbelow(projects.SEEDS),
         )
         wanted = replace(described(drafted, special, float(share)), multilabel=several)
-        check_labels(path, special.source, [label.name for label in made], several=several)
+        check_labels(file.path, special.source, [label.name for label in made], several=several)
         created = projects.create(store(), person, wanted)
-        start(person, created.name, path, special.source)
+        start(person, created.name, file.path, special.source)
 
     if st.button("Create and import", type="primary", icon=":material/upload_file:") and act(
         "The project is made", create
     ):
-        clear_upload("new")
+        clear_upload(file.field)
         go_to_project(name.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class Special:
-    """The columns that are more than input, each by name or none."""
-
-    key: str | None
-    title: str | None
-    source: str | None
-    group: str | None
-
-
-def special_columns(schema: Schema, left: DeltaGenerator, right: DeltaGenerator) -> Special:
+def special_columns(schema: Schema, begin: Special) -> Special:
     """Draw the choice of key, title, existing labels and groups."""
     names = [column.name for column in schema.columns]
+    left, right = st.columns(2)
     with left:
-        key = pick("Column that names samples", names, schema.key, "Without one, content does")
-        title = pick("Column shown as the title", names, schema.title, "For example the subject")
+        key = pick("Column that names samples", names, begin.key, "Without one, content does")
+        title = pick("Column shown as the title", names, begin.title, "For example the subject")
     with right:
+        group = pick(
+            "Column of groups", names, begin.group, "Equal values stay on one side of the holdout"
+        )
         source = pick(
-            "Column with labels that exist already", names, schema.answer, "Become answers"
+            "Column with labels that exist already", names, begin.source, "Become answers"
         )
         if source is not None and source == schema.answer:
             st.caption(
                 f"{plain(source)} looks like the answer, so the model does not see it. If it is "
                 f"none, choose {plain(NONE)}."
             )
-        group = pick(
-            "Column of groups", names, None, "Equal values stay on one side of the holdout"
-        )
     return Special(key, title, source, group)
 
 
@@ -168,10 +196,10 @@ def described(drafted: Project, special: Special, share: float) -> Project:
     )
 
 
-def inputs_of(columns: tuple[Column, ...], taken: tuple[str | None, ...]) -> tuple[Column, ...]:
+def inputs_of(columns: tuple[Column, ...], special: Special) -> tuple[Column, ...]:
     """Return what the model sees, and say it."""
     inputs = tuple(
-        column for column in columns if column.kind != "ignored" and column.name not in taken
+        column for column in columns if column.kind != "ignored" and column.name not in special.uses
     )
     words = ", ".join(plain(shorten(column.name, 30)) for column in inputs[:12])
     st.caption(
@@ -191,12 +219,12 @@ def pick(label: str, names: list[str], first: str | None, words: str) -> str | N
     return None if chosen == NONE else chosen
 
 
-def labels_area(upload: Uploaded, path: Path, column: str | None, *, several: bool) -> str:
+def labels_area(file: File, column: str | None, begin: Beginning, *, several: bool) -> str:
     """Draw the label set to edit, which begins with the labels the whole file holds."""
     found = importing.FoundLabels(())
     if column is not None:
         with errors_shown(), st.spinner("Reading the labels in the file"):
-            found = labels_in(path, column, several=several)
+            found = labels_in(file.path, column, several=several)
     fit = not found.more and len(found.names) <= projects.MAX_LABELS
     if not fit:
         st.warning(
@@ -205,13 +233,19 @@ def labels_area(upload: Uploaded, path: Path, column: str | None, *, several: bo
             f"another column with labels, or {plain(NONE)}.",
             icon=":material/warning:",
         )
-    return st.text_area(
+    before = begin.labels if (column, several) == (begin.special.source, begin.several) else ()
+    labels = st.text_area(
         "Labels, one per line",
-        "\n".join(found.names) if fit else "",
-        key=f"labels:{upload.id}:{column}:{several}",
+        "\n".join(before or (found.names if fit else ())),
+        key=f"labels:{file.upload.id}:{column}:{several}",
         placeholder="ham\nspam",
         height=120,
     )
+    if found.missing:
+        st.caption(
+            f"Read as empty: {', '.join(map(plain, found.missing))}. Where one is a label, add it."
+        )
+    return labels
 
 
 @lru_cache(maxsize=32)

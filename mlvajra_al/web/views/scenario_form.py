@@ -113,8 +113,9 @@ def of_file(_person: Person, project: Project) -> Source | None:
     if upload is None or found is None:
         return None
     _, schema = found
-    edited = columns_editor(schema, upload)
-    label = pick_label([column.name for column in edited], None, place=upload.id)
+    label = pick_label([column.name for column in schema.columns], None, place=upload.id)
+    uses = {label: "labels"} if label else {}
+    edited = columns_editor(schema, place=upload.id, uses=uses)
     columns = tuple(c for c in edited if c.kind != "ignored" and c.name != label)
     return Source("file", seen(columns), label, upload.id)
 

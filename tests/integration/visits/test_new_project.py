@@ -118,6 +118,43 @@ def test_a_label_of_the_file_that_is_left_out_is_named_before_anything_is_made(
     assert projects.listed(store, None) == ()
 
 
+def test_spellings_are_one_label_and_missing_values_none_and_it_is_said(
+    store: Store, admin: Visitor
+) -> None:
+    kinds = ["Bug", "BUG", "Bug", "praise", "n/a", "?"] * 20
+    page = new_project(admin, uploaded(store, tickets(kinds)))
+    assert page.text_area[0].value == "Bug\npraise"
+    assert "Read as empty: ?, n/a. Where one is a label, add it." in words(page)
+    press(page, "Create and import")
+    work(store)
+    page.run()
+    assert "120 samples added, 80 labels imported" in words(page)
+
+
+def test_first_rows_are_shown_as_they_are_written(store: Store, admin: Visitor) -> None:
+    rows = 'id,year,price,text\n2024000,2024,"1.234,50",one\n2024001,,"7,00",two\n'
+    page = new_project(admin, uploaded(store, rows))
+    first, columns = page.main.dataframe
+    assert first.value.to_dict("records") == [
+        {"id": "2024000", "year": "2024", "price": "1.234,50", "text": "one"},
+        {"id": "2024001", "year": "", "price": "7,00", "text": "two"},
+    ]
+    assert list(columns.value["For example"]) == ["2024000", "2024", "1.234,50", "one"]
+    assert "2 rows, 4 columns, CSV" in words(page)
+
+
+def test_what_is_no_input_is_said_in_the_table_of_columns(store: Store, admin: Visitor) -> None:
+    page = new_project(admin, uploaded(store))
+    choose(page, "Column of groups", "site")
+    columns = page.main.dataframe[1].value.set_index("Column")
+    assert columns["Used as"].to_dict() == {
+        "id": "key", "title": "", "text": "", "site": "groups", "verdict": "labels",
+    }  # fmt: skip
+    assert columns["Holds"].to_dict() == {
+        "id": "ignored", "title": "text", "text": "text", "site": "ignored", "verdict": "ignored",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("values", "said"), [(40, "40 different values"), (400, "more than 300 different values")]
 )
@@ -158,6 +195,74 @@ def test_an_import_that_failed_can_be_done_again_without_choosing_anew(
     again, _ = training.jobs_of(store, None, "spam")
     assert (again.state, again.payload["labels_from"]) == ("queued", "verdict")
     assert again.payload["uri"] == str(store.home / "uploads" / upload.id)
+
+
+def failed_import(store: Store, admin: Visitor) -> Uploaded:
+    """Make the project reviews of a file whose last row is broken."""
+    rows = [f"r{n},words {n},{n},s{n % 4},{('bad', 'good')[n % 2]}" for n in range(10_001)]
+    content = "\n".join(["id,text,stars,site,verdict", *rows, "r,more,many,s1,bad"])
+    upload = uploaded(store, content)
+    page = new_project(admin, upload)
+    choose(page, "Column of groups", "site")
+    page.slider[0].set_value(0.3)
+    page.text_area[0].set_value("bad\ngood\nodd")
+    press(page, "Create and import")
+    work(store)
+    return upload
+
+
+def test_a_project_of_which_nothing_came_is_set_up_anew_from_what_was_chosen(
+    store: Store, admin: Visitor
+) -> None:
+    upload = failed_import(store, admin)
+    before = projects.get(store, None, "reviews")
+    page = admin.opens("data")
+    assert "The last import failed: reviews.csv: line 10,003, column 'stars': 'many'" in words(page)
+    page.segmented_control[0].set_value("Set it up anew").run()
+    assert page.text_input[0].value == "reviews"
+    assert (page.slider[0].value, page.text_area[0].value) == (0.3, "bad\ngood\nodd")
+    assert chosen(page, "Column of groups") == "site"
+    assert "The model sees 2 columns: text, stars" in words(page)
+    choose(page, "Column of groups", "stars")
+    choose(page, "Column that names samples", "(none)")
+    press(page, "Create and import")
+    work(store)
+    page.run()
+    assert "Imported: 10,002 samples added" in words(page)
+    assert "Set it up anew" not in page.segmented_control[0].options
+    made = projects.get(store, None, "reviews")
+    assert (made.id, made.key_column, made.group_column) == (before.id, None, "stars")
+    assert [label.name for label in made.labels] == ["bad", "good", "odd"]
+    again, first = training.jobs_of(store, None, "reviews", kinds=("ingest",))
+    assert again.payload == first.payload
+    assert again.payload["uri"] == str(store.home / "uploads" / upload.id)
+
+
+def test_a_project_is_set_up_anew_from_another_file(store: Store, admin: Visitor) -> None:
+    failed_import(store, admin)
+    folder = store.home / "uploads" / ID[::-1]
+    folder.mkdir()
+    (folder / "other.csv").write_text("words,kind\n" + "some words,a\nothers,b\n" * 4)
+    other = Uploaded(f"{ID[::-1]}/other.csv", "other.csv")
+    place = f"uploaded:anew:{projects.get(store, None, 'reviews').id}"
+    page = admin.opens("data", **{place: other})  # type: ignore[arg-type]
+    page.segmented_control[0].set_value("Set it up anew").run()
+    assert page.text_input[0].value == "reviews"
+    assert page.text_area[0].value == "a\nb"
+    assert "The model sees 1 column: words" in words(page)
+
+
+def test_a_project_with_samples_is_not_set_up_anew(store: Store, admin: Visitor) -> None:
+    project = a_project(store)
+    upload = uploaded(store, "body\none\n", "more.csv")
+    for content in ("body\none\n", "verdict\none\n"):
+        (store.home / "uploads" / upload.id).write_text(content)
+        page = admin.opens("data", **{f"uploaded:more:{project.id}": upload})  # type: ignore[arg-type]
+        press(page, "Import")
+        work(store)
+    page = admin.opens("data")
+    assert "The last import failed" in words(page)
+    assert page.segmented_control[0].options == ["This project", "A new project"]
 
 
 def test_a_failed_file_that_is_gone_is_not_offered_again(store: Store, admin: Visitor) -> None:

@@ -244,6 +244,22 @@ def test_a_column_of_few_values_that_is_named_like_an_answer_is_suggested_as_one
     assert inspect(pa.table(columns)).answer == answer
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Kategorie", "KLASSEN", "themen", "Etikett", "Catégorie", "cate\u0301gories", "étiquette"]
+    + ["categoría", "Clase", "ticket_etiqueta", "rótulos", "classe", "etichette", "categorieën"],
+)
+def test_an_answer_may_be_named_in_another_language(name: str) -> None:
+    columns = {"text": [f"words {n}" for n in range(8)], name: ["x", "y"] * 4}
+    assert inspect(pa.table(columns)).answer == name
+
+
+@pytest.mark.parametrize("name", ["Art", "Typ", "sujet", "Altersklasse", "Bezeichnung"])
+def test_words_that_are_ordinary_properties_are_no_answers(name: str) -> None:
+    columns = {"text": [f"words {n}" for n in range(8)], name: ["x", "y"] * 4}
+    assert inspect(pa.table(columns)).answer is None
+
+
 def test_the_answer_is_looked_for_in_the_file_as_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "tickets.csv"
     rows = "".join(f"{n},subject {n},body of {n},{('bug', 'praise')[n % 2]}\n" for n in range(9))

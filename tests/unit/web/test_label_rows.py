@@ -26,6 +26,12 @@ def test_a_new_row_gets_a_key_and_a_colour_that_nobody_has() -> None:
     check_labels([ham, spam])
 
 
+def test_a_new_row_of_one_character_gets_it_as_its_key_unless_another_label_has_it() -> None:
+    ham, zero, one, other = to_labels([HAM, a_row("0"), a_row("1"), a_row("other")])
+    assert [label.key for label in (ham, zero, one, other)] == ["1", "0", "2", "3"]
+    check_labels([ham, zero, one, other])
+
+
 def test_empty_rows_are_left_out_whatever_they_are_made_of() -> None:
     rows = [HAM, a_row(None), a_row(math.nan), a_row("  ")]
     assert [label.name for label in to_labels(rows)] == ["ham"]
