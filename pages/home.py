@@ -16,7 +16,6 @@ from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import (
     compare_button,
     headline,
-    looks_better,
     newer,
     standing,
 )
@@ -149,15 +148,14 @@ def review_link(person: Person, project: Project) -> None:
 def version_link(
     person: Person, project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]
 ) -> None:
-    """Draw the way to comparing the newest version with the champion."""
+    """Draw the one way to comparing the newest version with the champion."""
     if not rows or state.champion is None or state.version == state.champion:
         return
     verdict = versions.last_verdict(
         store(), person, project.name, champion=state.champion, challenger=rows[-1].version.number
     )
     if verdict is None:
-        words = f"Compare version {state.version} with {state.champion}"
-        page_link("versions", words, icon=":material/compare_arrows:")
+        compare_button(f"Compare version {state.version} with {state.champion}", key="compare")
     elif verdict.better:
         words = f"Version {state.version} is better: promote it"
         page_link("versions", words, icon=":material/workspace_premium:")
@@ -208,8 +206,6 @@ def champion_card(rows: tuple[versions.VersionRow, ...]) -> None:
             with right:
                 standing(newest, "Newest")
         if person.role == "admin":
-            if looks_better(rows):
-                compare_button("Compare and promote", key="compare-newest")
             page_link("versions", "Report", icon=":material/arrow_forward:")
 
 

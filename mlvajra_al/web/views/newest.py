@@ -24,17 +24,6 @@ def newer(rows: Sequence[VersionRow]) -> VersionRow | None:
     return rows[-1] if older else None
 
 
-def looks_better(rows: Sequence[VersionRow]) -> bool:
-    """Tell whether the newest version's number is above the champion's; it proves nothing yet."""
-    newest, champion = newer(rows), next((row for row in rows if row.is_champion), None)
-    if newest is None or champion is None:
-        return False
-    found, known = headline(newest), headline(champion)
-    if found is None or known is None or found.value is None or known.value is None:
-        return False
-    return found.name == known.name and found.value > known.value
-
-
 def compare_button(words: str, *, key: str) -> None:
     """Draw the way to the comparison of the champion with the newest version."""
     if st.button(words, icon=":material/compare_arrows:", key=key):

@@ -100,23 +100,27 @@ def metrics(page: AppTest) -> list[tuple[str, str]]:
     return [(item.label.replace("\\", ""), item.value) for item in page.metric]
 
 
-def test_a_newer_version_that_looks_better_stands_beside_the_champion_with_a_way_to_promote_it(
+def test_a_newer_version_stands_beside_the_champion_with_one_way_to_compare_them(
     store: Store, admin: Visitor, project: Project
 ) -> None:
     page = weighed(store, project, admin, 0.0, 0.941)
     assert metrics(page) == [("F1 (spam)", "0.000"), ("F1 (spam)", "0.941")]
     assert "**Champion**\n**Newest**" in words(page)
-    page = press(page, "Compare and promote")
+    assert [way for way in ways(page) if "compare" in way.lower()] == ["Compare version 2 with 1"]
+    page = press(page, "Compare version 2 with 1")
     assert [box.value for box in page.main.selectbox] == [1, 2], "champion and challenger"
 
 
+def ways(page: AppTest) -> list[str]:
+    """Return what the links and buttons of a page say."""
+    return [*links(page), *(button.label for button in page.button)]
+
+
 @pytest.mark.parametrize(("newest", "shown"), [(0.7, 2), (None, 1)])
-def test_a_newer_version_that_does_not_look_better_is_not_offered(
+def test_a_newer_version_is_shown_beside_the_champion_once_it_is_measured(
     store: Store, admin: Visitor, project: Project, newest: float | None, shown: int
 ) -> None:
-    page = weighed(store, project, admin, 0.8, newest)
-    assert len(metrics(page)) == shown
-    assert "Compare and promote" not in words(page)
+    assert len(metrics(weighed(store, project, admin, 0.8, newest))) == shown
 
 
 def test_who_may_not_promote_is_not_sent_there(
@@ -124,7 +128,7 @@ def test_who_may_not_promote_is_not_sent_there(
 ) -> None:
     weighed(store, project, admin, 0.0, 0.941)
     page = visitor("annotator").opens("home")
-    assert len(metrics(page)) == 2 and "Compare and promote" not in words(page)
+    assert len(metrics(page)) == 2 and "Compare" not in words(page)
 
 
 def test_home_counts_what_the_review_shows_and_nothing_that_is_settled(
