@@ -276,3 +276,11 @@ def test_a_narrow_window_keeps_labels_in_reach(sit: Sit) -> None:
     desk.card.locator('.label[data-label="spam"]').click()
     desk.wait_until_saved()
     assert len(desk.stored()) == 1
+
+
+def test_columns_are_called_on_the_card_as_they_are_in_the_file(server: Any, sit: Sit) -> None:
+    samples = [{"Straße": f"Am Markt {place}", "Ort": "Köln"} for place in range(3)]
+    a_project(server, "addresses", samples)
+    desk = sit("addresses")
+    names = desk.card.locator(".block-name")
+    assert names.evaluate_all("all => all.map(one => one.innerText)") == ["Straße", "Ort"]
