@@ -25,6 +25,7 @@ from mlvajra_al.web.widgets import (
     empty,
     errors_shown,
     plain,
+    plural,
     side_by_side,
 )
 
@@ -67,7 +68,7 @@ def version_view(person: Person, project: Project, number: int) -> None:
     names = list(explanation.importances)
     label = choose_label(labels, names, key="global-label", first=names[-1])
     st.caption(
-        f"From {explanation.n} samples of the pool. A weight above zero speaks for "
+        f"From {plural(explanation.n, 'sample')} of the pool. A weight above zero speaks for "
         f"**{plain(display(labels, label))}**, one below against it."
     )
     feature_importance(explanation, label)

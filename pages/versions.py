@@ -22,6 +22,7 @@ from mlvajra_al.web.widgets import (
     current_project,
     empty,
     flashed,
+    plural,
 )
 
 person = require_role("admin")
@@ -34,7 +35,7 @@ def named(rows: Rows, number: int) -> str:
     """Return a version as the entry of a list."""
     row = next(row for row in rows if row.version.number == number)
     mark = " ★ champion" if row.is_champion else ""
-    return f"Version {number}{mark}, {row.version.n_labels} labels"
+    return f"Version {number}{mark}, {plural(row.version.n_labels, 'label')}"
 
 
 def report_view(person: Person, project: Project, row: VersionRow) -> None:

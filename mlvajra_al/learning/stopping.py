@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlvajra_al.records import Advice, Course, Forecast, Measure, Stability
+from mlvajra_al.words import plural
 
 ALIKE = 0.99
 """Mean kappa of successive versions from which on their answers are stable."""
@@ -204,5 +205,5 @@ def _changing(signs: Signs) -> str:
 
 def _examples(signs: Signs, rare: Sequence[str]) -> str:
     counts = [f"{signs.label_counts[name] or 'no'} of {name}" for name in rare[:3]]
-    more = f" and {len(rare) - 3} more labels" if len(rare) > 3 else ""
+    more = f" and {plural(len(rare) - 3, 'more label')}" if len(rare) > 3 else ""
     return "examples: " + ", ".join(counts) + more

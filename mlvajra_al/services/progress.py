@@ -11,6 +11,7 @@ from mlvajra_al.services.counting import tally
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import jobs, processes, projects, versions
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.words import plural
 
 LOOP: tuple[JobKind, ...] = ("retrain", "prepare", "ingest")
 
@@ -70,8 +71,7 @@ def _idle(connection: Connection, project: Project, until: int) -> tuple[str, st
         return "failed", f"The last retrain failed: {last.error}"
     if last is not None and (needs := labels_needed(last)):
         return "needs_labels", f"The model {needs}"
-    words = "1 answer" if until == 1 else f"{until} answers"
-    return "waiting", f"{words} until the next retrain."
+    return "waiting", f"{plural(until, 'answer')} until the next retrain."
 
 
 def labels_needed(job: Job) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Advice
-from mlvajra_al.web.widgets import interval_of, plain, value_of
+from mlvajra_al.web.widgets import interval_of, plain, plural, value_of
 
 LOOK = {
     "too_early": (":material/hourglass_empty:", "gray"),
@@ -68,14 +68,15 @@ def estimated(advice: Advice) -> None:
         return
     st.markdown(f"**{value_of(measure)}**")
     st.caption(
-        f"{interval_of(measure)}, from the model's own probabilities of {measure.n:,} samples"
+        f"{interval_of(measure)}, from the model's own probabilities of "
+        f"{plural(measure.n, 'sample')}"
     )
 
 
 def outlook(advice: Advice) -> None:
     """Draw what the next labels would bring."""
     ahead = advice.forecast
-    st.caption(f"The next {ahead.labels} labels" if ahead else "The next labels")
+    st.caption(f"The next {plural(ahead.labels, 'label')}" if ahead else "The next labels")
     if ahead is None:
         st.markdown("**Cannot be said yet**")
         st.caption(plain(advice.missing))

@@ -55,13 +55,14 @@ def drift_words(drift: Drift) -> str:
     """Say how far continuing would have led away from a full fit."""
     if not drift.differing:
         return (
-            f"Continuing from the version before would have answered {drift.samples:,} samples "
-            f"alike; probabilities differ by {drift.mean:.3f} on average."
+            "Continuing from the version before would have answered "
+            f"{plural(drift.samples, 'sample')} alike; probabilities differ by {drift.mean:.3f} "
+            "on average."
         )
     return (
         f"Continuing from the version before would have answered {drift.differing:.1%} of "
-        f"{drift.samples:,} samples differently; probabilities differ by {drift.mean:.3f} on "
-        "average."
+        f"{plural(drift.samples, 'sample')} differently; probabilities differ by {drift.mean:.3f} "
+        "on average."
     )
 
 
