@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlvajra_al.records import Advice, Course, Forecast, Measure, Stability
+from mlvajra_al.records import NOTHING_LEFT, Advice, Course, Forecast, Measure, Stability
 from mlvajra_al.words import plural
 
 ALIKE = 0.99
@@ -139,9 +139,12 @@ def _judgement(
     signs: Signs, found: Sequence[float | None], mean: float | None
 ) -> tuple[Course, str]:
     if not signs.left:
-        return "stop", "Every sample has the answers it needs: nothing is left to ask."
+        return "stop", NOTHING_LEFT
     if len(found) < WINDOW:
         more = WINDOW - len(found)
+        if more * STEP > signs.left:
+            last = "sample" if signs.left == 1 else f"{signs.left} samples"
+            return "too_early", f"Too little is left to say when to stop: label the last {last}."
         count = f"{more} more versions, each" if more > 1 else "one more version,"
         return "too_early", (
             f"Too early to say when to stop: that takes {count} with at least {STEP} more labels."
