@@ -9,6 +9,7 @@ import streamlit as st
 
 from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import overview, predicting, versions
+from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
@@ -16,7 +17,7 @@ from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.importance import feature_importance, image_importance
 from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
-from mlvajra_al.web.views.newest import looking_at
+from mlvajra_al.web.views.newest import first_version, looking_at
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
@@ -194,7 +195,7 @@ def draw(person: Person, project: Project) -> None:
     if not rows:
         empty(
             "No version to explain yet",
-            f"The first one comes {project.policy.retrain_every} answers in.",
+            first_version(progress(store(), person, project.name, now=now())),
             icon=":material/psychology:",
         )
         return
