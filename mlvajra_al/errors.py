@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mlvajra_al.words import plural
+
 MOST_NAMED = 4
 """More labels than these are not told one by one."""
 
@@ -160,7 +162,7 @@ class Throttled(MlvajraError):
     status = 429
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"too many attempts; wait {seconds} seconds and try again")
+        super().__init__(f"too many attempts; wait {plural(seconds, 'second')} and try again")
         self.seconds = seconds
 
 
@@ -171,7 +173,7 @@ class PoolExhausted(MlvajraError):
 
     def __init__(self, available: int, requested: int) -> None:
         super().__init__(
-            f"asked for {requested} samples but {available} are left in the pool; "
+            f"asked for {plural(requested, 'sample')} but the pool has {available:,} left; "
             "ask for fewer or import more data"
         )
         self.available, self.requested = available, requested

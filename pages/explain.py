@@ -9,6 +9,7 @@ import streamlit as st
 
 from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import overview, predicting, versions
+from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
@@ -16,7 +17,7 @@ from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.importance import feature_importance, image_importance
 from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
-from mlvajra_al.web.views.newest import looking_at
+from mlvajra_al.web.views.newest import first_version, looking_at
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
@@ -25,6 +26,7 @@ from mlvajra_al.web.widgets import (
     empty,
     errors_shown,
     plain,
+    plural,
     side_by_side,
 )
 
@@ -67,7 +69,7 @@ def version_view(person: Person, project: Project, number: int) -> None:
     names = list(explanation.importances)
     label = choose_label(labels, names, key="global-label", first=names[-1])
     st.caption(
-        f"From {explanation.n} samples of the pool. A weight above zero speaks for "
+        f"From {plural(explanation.n, 'sample')} of the pool. A weight above zero speaks for "
         f"**{plain(display(labels, label))}**, one below against it."
     )
     feature_importance(explanation, label)
@@ -193,7 +195,7 @@ def draw(person: Person, project: Project) -> None:
     if not rows:
         empty(
             "No version to explain yet",
-            f"The first one comes {project.policy.retrain_every} answers in.",
+            first_version(progress(store(), person, project.name, now=now())),
             icon=":material/psychology:",
         )
         return

@@ -11,15 +11,16 @@ from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_line
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import (
     compare_button,
     headline,
-    looks_better,
     newer,
     standing,
 )
+from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
@@ -121,6 +122,8 @@ def nothing_left(person: Person, project: Project, state: Progress) -> None:
         st.caption("The samples are being read.")
     elif overview.imports(store(), person, project.name):
         st.caption("Every sample has an answer.")
+        if person.role == "admin":
+            page_link("data", "Import more", icon=":material/upload_file:")
     elif person.role == "admin":
         st.caption("There are no samples yet.")
         page_link("data", "Import data", icon=":material/upload_file:")
@@ -149,15 +152,14 @@ def review_link(person: Person, project: Project) -> None:
 def version_link(
     person: Person, project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]
 ) -> None:
-    """Draw the way to comparing the newest version with the champion."""
+    """Draw the one way to comparing the newest version with the champion."""
     if not rows or state.champion is None or state.version == state.champion:
         return
     verdict = versions.last_verdict(
         store(), person, project.name, champion=state.champion, challenger=rows[-1].version.number
     )
     if verdict is None:
-        words = f"Compare version {state.version} with {state.champion}"
-        page_link("versions", words, icon=":material/compare_arrows:")
+        compare_button(f"Compare version {state.version} with {state.champion}", key="compare")
     elif verdict.better:
         words = f"Version {state.version} is better: promote it"
         page_link("versions", words, icon=":material/workspace_premium:")
@@ -171,13 +173,14 @@ def loop_card(person: Person, project: Project) -> None:
     """Draw what the loop is doing, and whether the worker is alive."""
     state = progress(store(), person, project.name, now=now())
     word, color = LOOP.get(state.loop_state, (state.loop_state, "gray"))
-    every = project.policy.retrain_every
     alive, seen, doing = overview.worker_seen(store(), person, now=now())
     st.markdown("**Learning**")
     st.badge(word, color=color)  # type: ignore[arg-type]
     st.markdown(plain(state.loop_message))
-    done = max(0, every - state.until_retrain)
-    st.progress(min(1.0, done / every), text=f":small[{done} of {every} answers]")
+    if state.until_retrain:
+        every = state.retrain_every
+        done = every - state.until_retrain
+        st.progress(done / every, text=f":small[{done} of {plural(every, 'answer')}]")
     if alive:
         pulse = f":green[●] Worker running{', ' + plain(doing) if doing else ''}"
     else:
@@ -189,7 +192,7 @@ def loop_card(person: Person, project: Project) -> None:
         st.rerun(scope="app")
 
 
-def champion_card(rows: tuple[versions.VersionRow, ...]) -> None:
+def champion_card(rows: tuple[versions.VersionRow, ...], never: OutOfReach | None) -> None:
     """Draw the champion's headline measure with its interval, and the newest version's beside."""
     row = next((row for row in rows if row.is_champion), None)
     title = "Champion" if person.role == "admin" else "Model in use"
@@ -200,16 +203,14 @@ def champion_card(rows: tuple[versions.VersionRow, ...]) -> None:
             return
         newest = newer(rows)
         if newest is None or (measure := headline(newest)) is None or measure.value is None:
-            standing(row, title)
+            standing(row, title, never)
         else:
             left, right = side_by_side(2, at_least=110)
             with left:
-                standing(row, title)
+                standing(row, title, never)
             with right:
-                standing(newest, "Newest")
+                standing(newest, "Newest", never)
         if person.role == "admin":
-            if looks_better(rows):
-                compare_button("Compare and promote", key="compare-newest")
             page_link("versions", "Report", icon=":material/arrow_forward:")
 
 
@@ -236,7 +237,11 @@ def warnings(person: Person, project: Project, state: Progress) -> None:
 
 
 def figures(
-    person: Person, project: Project, state: Progress, rows: tuple[versions.VersionRow, ...]
+    person: Person,
+    project: Project,
+    state: Progress,
+    rows: tuple[versions.VersionRow, ...],
+    never: OutOfReach | None,
 ) -> None:
     """Draw the answers per label and per hour, and the learning curve."""
     left, middle, right = side_by_side(3, at_least=230)
@@ -261,7 +266,8 @@ def figures(
         st.markdown("**Learning curve**")
         points = measured(rows)
         if len(points) < 2:
-            st.caption("Appears with the second version that can be measured.")
+            later = "Appears with the second version that can be measured."
+            st.caption(sentence(never.words) if never else later)
         else:
             look.show(
                 counts.learning_curve(points, champion=state.champion, height=190),
@@ -275,6 +281,7 @@ def draw(person: Person, project: Project) -> None:
     heading("Home", project)
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), person, project.name)
+    never = out_of_reach(versions.held_out(store(), person, project.name))
     damaged(person, project)
     warnings(person, project, state)
     left, middle, right = side_by_side(3, at_least=230)
@@ -283,9 +290,9 @@ def draw(person: Person, project: Project) -> None:
     with middle, st.container(border=True, height="stretch"):
         loop_card(project)
     with right:
-        champion_card(rows)
+        champion_card(rows, never)
     if state.answered:
-        figures(person, project, state, rows)
+        figures(person, project, state, rows, never)
     else:
         start_here(listed(store(), person), person)
 

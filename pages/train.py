@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ACTIVE, Advice, Person, Project
+from mlvajra_al.records import ACTIVE, Advice, Person, Progress, Project
 from mlvajra_al.services import advice, overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import live, require_role
@@ -16,6 +16,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_box
 from mlvajra_al.web.views.heading import heading
+from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.report import drift_words, measured
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
@@ -35,6 +36,10 @@ from mlvajra_al.web.widgets import (
 person = require_role("admin")
 project = current_project(person)
 
+CURVE_WAITS = (
+    "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
+    "label. They come by themselves while you label."
+)
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
 
 
@@ -67,10 +72,16 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
             )
         if words := last_drift(rows):
             st.caption(words)
-        answers = plural(state.until_retrain, "more answer")
-        st.caption(f"Without this, it happens after {answers}.")
+        st.caption(plain(by_itself(state)))
         if rows and rows[-1].version.asks:
             st.caption(f"Version {rows[-1].version.number} ranks the pool. {rows[-1].version.asks}")
+
+
+def by_itself(state: Progress) -> str:
+    """Say when a retrain happens without being asked for, or why it does not."""
+    if not state.until_retrain:
+        return state.loop_message
+    return f"Without this, it happens after {plural(state.until_retrain, 'more answer')}."
 
 
 def last_drift(rows: tuple[versions.VersionRow, ...]) -> str:
@@ -124,15 +135,19 @@ def running(person: Person, project_name: str) -> None:
         st.rerun(scope="app")
 
 
-def curve(project: Project, rows: tuple[versions.VersionRow, ...], given: Advice | None) -> None:
+def curve(
+    project: Project,
+    rows: tuple[versions.VersionRow, ...],
+    given: Advice | None,
+    never: OutOfReach | None,
+) -> None:
     """Draw the learning curve, and onwards where that can be estimated."""
     points = measured(rows)
     st.subheader("Learning curve")
     if not points:
         empty(
             "Nothing measured yet",
-            "The curve starts with the first version that has at least 20 holdout answers, and "
-            "5 of each label. They come by themselves while you label.",
+            sentence(never.words) if never else CURVE_WAITS,
             icon=":material/show_chart:",
         )
         return
@@ -198,9 +213,10 @@ def draw(person: Person, project: Project) -> None:
         with right, st.container(border=True, height="stretch"):
             running(project.name)
         given = advice.newest(store(), person, project.name)
+        never = out_of_reach(versions.held_out(store(), person, project.name))
         if rows:
-            advice_box(given)
-        curve(project, rows, given)
+            advice_box(given, never)
+        curve(project, rows, given, never)
         jobs_table(person, project)
     with settings:
         st.caption(f"Settings of {plain(project.name)}. Changes are in the audit trail.")

@@ -6,12 +6,15 @@ import streamlit as st
 
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import versions
-from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.services.progress import progress
+from mlvajra_al.services.versions import HoldOut, VersionRow
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.heading import heading
-from mlvajra_al.web.views.newest import COMPARE_TAB
+from mlvajra_al.web.views.newest import COMPARE_TAB, first_version
+from mlvajra_al.web.views.reach import out_of_reach
 from mlvajra_al.web.views.report import evidence, figures, measures, per_label
 from mlvajra_al.web.views.verdict import verdict_view
 from mlvajra_al.web.views.version_table import version_table
@@ -22,6 +25,7 @@ from mlvajra_al.web.widgets import (
     current_project,
     empty,
     flashed,
+    plural,
 )
 
 person = require_role("admin")
@@ -34,10 +38,10 @@ def named(rows: Rows, number: int) -> str:
     """Return a version as the entry of a list."""
     row = next(row for row in rows if row.version.number == number)
     mark = " ★ champion" if row.is_champion else ""
-    return f"Version {number}{mark}, {row.version.n_labels} labels"
+    return f"Version {number}{mark}, {plural(row.version.n_labels, 'label')}"
 
 
-def report_view(person: Person, project: Project, row: VersionRow) -> None:
+def report_view(person: Person, project: Project, row: VersionRow, held: HoldOut) -> None:
     """Draw the newest report of a version."""
     number = row.version.number
     place = f"evaluate:{project.id}:{number}"
@@ -46,18 +50,26 @@ def report_view(person: Person, project: Project, row: VersionRow) -> None:
         if st.button("Measure again", key=place, help="On the holdout answers of today"):
             evaluate(person, project, (number,), place)
     watched(place, done=f"Version {number} is measured")
+    never = out_of_reach(held)
     if row.report is None:
         empty(
             "Not measured yet",
-            "Answers about randomly drawn holdout samples measure it; about one question in "
-            f"{max(1, round(1 / max(0.01, project.policy.holdout_rate)))} is one of them.",
+            sentence(never.words) if never else what_measures(project),
             icon=":material/query_stats:",
         )
         return
     evidence(row)
-    measures(row.report)
-    per_label(project, row.report)
+    measures(row.report, never)
+    per_label(project, row.report, never)
     figures(project, row.report)
+
+
+def what_measures(project: Project) -> str:
+    """Say which answers measure a version."""
+    return (
+        "Answers about randomly drawn holdout samples measure it; about one question in "
+        f"{max(1, round(1 / max(0.01, project.policy.holdout_rate)))} is one of them."
+    )
 
 
 def evaluate(person: Person, project: Project, numbers: tuple[int, ...], place: str) -> None:
@@ -115,13 +127,12 @@ def draw(person: Person, project: Project) -> None:
     if not rows:
         empty(
             "No version yet",
-            f"The first one comes {project.policy.retrain_every} answers in, once two labels have "
-            "been seen. Train starts one by hand.",
+            first_version(progress(store(), person, project.name, now=now())),
             icon=":material/deployed_code:",
         )
         return
-    held_out = versions.held_out(store(), person, project.name)
-    chosen = version_table(project, rows, held_out=held_out)
+    held = versions.held_out(store(), person, project.name)
+    chosen = version_table(project, rows, held=held)
     row = next(row for row in rows if row.version.number == chosen)
     actions(person, project, row)
     report, compare, moves = st.tabs(
@@ -134,7 +145,7 @@ def draw(person: Person, project: Project) -> None:
         key="versions-tab",
     )
     with report:
-        report_view(person, project, row)
+        report_view(person, project, row, held)
     with compare:
         comparison(person, project, rows)
     with moves:

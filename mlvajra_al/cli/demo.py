@@ -12,6 +12,7 @@ import typer
 from mlvajra_al.cli.waiting import POLL_SECONDS, Helper, helper
 from mlvajra_al.cli.workspace import now, opened, operator, progress
 from mlvajra_al.errors import Setup
+from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
     from mlvajra_al.store.database import Store
@@ -85,7 +86,7 @@ def annotate(
             bar.update(task, completed=done)
             if wait:
                 _settle(worker, project)
-    sys.stderr.write(f"{person} gave {labels:,} answers in {project}\n")
+    sys.stderr.write(f"{person} gave {plural(labels, 'answer')} in {project}\n")
 
 
 def _settle(worker: Helper, project: str) -> None:

@@ -14,6 +14,7 @@ import typer
 from mlvajra_al.cli.waiting import finished
 from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
+from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
     from mlvajra_al.records import Project, Report
@@ -317,7 +318,7 @@ def predict(
         done = finished(store, job)
         shutil.copyfile(predicting.result_path(store, done), out)
     left = done.result or {}
-    sys.stderr.write(f"{out}: {left['rows']:,} answers of version {left['version']}\n")
+    sys.stderr.write(f"{out}: {plural(left['rows'], 'answer')} of version {left['version']}\n")
 
 
 def _uploaded(store: Store, source: Path) -> str:

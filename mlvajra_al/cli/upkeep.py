@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlvajra_al.cli.workspace import now, opened, operator, progress, put
+from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
     from mlvajra_al.services.backup import Backup, Lacking
@@ -66,9 +67,10 @@ def _say_what_it_holds(made: Backup) -> None:
     held = made.manifest
     there, room = held.files - held.new_files, held.bytes - held.new_bytes
     sys.stderr.write(
-        f"{made.folder} holds {held.annotations:,} annotations in {held.files:,} files "
-        f"({_size(held.bytes)}), every checksum verified: {held.new_files:,} new "
-        f"({_size(held.new_bytes)}), {there:,} shared with earlier backups ({_size(room)})\n"
+        f"{made.folder} holds {plural(held.annotations, 'annotation')} in "
+        f"{plural(held.files, 'file')} ({_size(held.bytes)}), every checksum verified: "
+        f"{held.new_files:,} new ({_size(held.new_bytes)}), "
+        f"{there:,} shared with earlier backups ({_size(room)})\n"
     )
 
 
@@ -146,7 +148,7 @@ def restore(
         return
     held = done.backup.manifest
     sys.stderr.write(
-        f"{done.home} holds {held.annotations:,} annotations as of "
+        f"{done.home} holds {plural(held.annotations, 'annotation')} as of "
         f"{held.created_at:%Y-%m-%d %H:%M} UTC\n{done.ended} have ended: sign in again, make new "
         "tokens and links; accounts, roles and passwords are those of the backup, so disable again "
         "who has left since\n"

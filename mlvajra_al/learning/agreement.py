@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.learning.intervals import unknown
 from mlvajra_al.records import Agreement, Measure, PairAgreement
+from mlvajra_al.words import plural
 
 Floats = NDArray[np.float64]
 Said = tuple[str, int, str]
@@ -131,7 +132,9 @@ def _alpha(shared: Sequence[list[tuple[str, str]]], *, rng: np.random.Generator)
     name, n = "Krippendorff's alpha", len(shared)
     if n < FEWEST_SHARED:
         missing = FEWEST_SHARED - n
-        return unknown(name, n, f"too few to say: {missing} more samples with two answers needed")
+        return unknown(
+            name, n, f"too few to say: {plural(missing, 'more sample')} with two answers needed"
+        )
     labels = sorted({label for answers in shared for _, label in answers})
     if len(labels) < 2:
         return unknown(name, n, f"everybody only ever said {labels[0]}")

@@ -29,6 +29,7 @@ from mlvajra_al.learning.intervals import (
 )
 from mlvajra_al.learning.metrics import f1, macro_f1, rarer
 from mlvajra_al.records import Measure, Verdict
+from mlvajra_al.words import plural
 
 COMPARISONS, ERROR = 50, 0.05
 SPENT = (
@@ -101,8 +102,8 @@ def compare(
         values=values,
         p_value=p_value,
         alpha=alpha,
-        words=f"version {challenger} is right on {wins} samples where version {champion} is "
-        f"wrong, and wrong on {losses} where it is right",
+        words=f"version {challenger} is right on {plural(wins, 'sample')} where version {champion} "
+        f"is wrong, and wrong on {losses} where it is right",
     )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Measure
+from mlvajra_al.words import plural
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +95,7 @@ def too_few(
     missing = [text for i, text in zip(of, missing, strict=True) if support[i] < FEWEST_OF_A_LABEL]
     samples = int(support.sum()) if n is None else n
     if samples < FEWEST:
-        missing.insert(0, f"{FEWEST - samples} more samples")
+        missing.insert(0, plural(FEWEST - samples, "more sample"))
         missing = missing[:1]
     return f"too few to say: {', '.join(missing)} needed" if missing else ""
 

@@ -37,6 +37,7 @@ from mlvajra_al.learning.intervals import (
 from mlvajra_al.learning.metrics import f1, mean_average_precision
 from mlvajra_al.learning.multilabel import SURE, indicators
 from mlvajra_al.records import Evaluation, Measure, Verdict
+from mlvajra_al.words import plural
 
 HEADLINE = "micro F1"
 PRIOR = 0.5
@@ -256,6 +257,6 @@ def compare(
         values=values,
         p_value=float(binom.sf(wins - 1, wins + losses, 0.5)) if not note else None,
         alpha=alpha,
-        words=f"it has fewer labels wrong on {wins} samples, and more on {losses}",
+        words=f"it has fewer labels wrong on {plural(wins, 'sample')}, and more on {losses}",
         nearer=True,
     )

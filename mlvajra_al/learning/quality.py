@@ -24,6 +24,7 @@ from mlvajra_al.learning.evaluation import aligned
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.training import train
 from mlvajra_al.records import EstimatorName
+from mlvajra_al.words import plural
 
 Floats = NDArray[np.float64]
 
@@ -63,13 +64,14 @@ def unready(labels: ArrayLike) -> str:
     'examples of a second label are needed'
     """
     names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
-    if counts.sum() < FEWEST:
-        return f"{FEWEST - counts.sum()} more labels are needed"
+    if (missing := FEWEST - int(counts.sum())) > 0:
+        return f"{plural(missing, 'more label is', 'more labels are')} needed"
     if len(names) < 2:
         return "examples of a second label are needed"
     second, name = sorted(zip(counts.tolist(), names.tolist(), strict=True))[-2]
-    if second < FEWEST_OF_A_LABEL:
-        return f"{FEWEST_OF_A_LABEL - second} more examples of {name} are needed"
+    if (missing := FEWEST_OF_A_LABEL - second) > 0:
+        of = f"of {name}"
+        return f"{plural(missing, f'more example {of} is', f'more examples {of} are')} needed"
     return ""
 
 

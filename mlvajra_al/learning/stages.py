@@ -15,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.learning.rarity import ENOUGH, scarce
 from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
+from mlvajra_al.words import plural
 
+NOTHING_LEFT = "Nothing is left to ask."
 DOUBTFUL = 0.5
 """A margin from which the model hesitates: its two likeliest labels are at most 0.5 apart."""
 
@@ -50,6 +52,8 @@ def choose(
     >>> print(*choose(np.zeros(300), batch_size=2))
     focused_margin Exploitation: the model hesitates about only 0 of 300 samples, so each batch
     comes from the 20 it doubts most.
+    >>> print(*choose(np.zeros(1), batch_size=2))
+    focused_margin The last of the pool: 1 sample is left.
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["ham"] * 30 + ["spam"]))
     rare_label Rare label: 1 of 31 labels so far is 'spam', so half of each batch is what most
     likely is another one, until there are 10.
@@ -59,6 +63,8 @@ def choose(
             "Cold start: there is no model yet, so varied samples that stand for many others "
             "come first."
         )
+    if not len(margins):
+        return "focused_margin", NOTHING_LEFT
     wanted = scarce(labels)
     if wanted:
         found, all_ = np.count_nonzero(np.asarray(labels) == wanted[0]), len(np.asarray(labels))
@@ -107,6 +113,11 @@ def _by_doubts(
     """Choose between the few that are left to doubt, and spreading over the many."""
     n, doubtful = len(doubts), int(np.count_nonzero(doubts >= DOUBTFUL))
     focused, diversified = names
+    if not n:
+        return focused, NOTHING_LEFT
+    if n <= batch_size:
+        left = plural(n, "sample is left", "samples are left, those the model doubts most first")
+        return focused, f"The last of the pool: {left}."
     if doubtful < FOCUS * batch_size:
         return focused, (
             f"Exploitation: {words} only {doubtful:,} of {n:,} samples, "

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlvajra_al.records import Advice, Course, Forecast, Measure, Stability
+from mlvajra_al.records import NOTHING_LEFT, Advice, Course, Forecast, Measure, Stability
+from mlvajra_al.words import plural
 
 ALIKE = 0.99
 """Mean kappa of successive versions from which on their answers are stable."""
@@ -138,9 +139,12 @@ def _judgement(
     signs: Signs, found: Sequence[float | None], mean: float | None
 ) -> tuple[Course, str]:
     if not signs.left:
-        return "stop", "Every sample has the answers it needs: nothing is left to ask."
+        return "stop", NOTHING_LEFT
     if len(found) < WINDOW:
         more = WINDOW - len(found)
+        if more * STEP > signs.left:
+            last = "sample" if signs.left == 1 else f"{signs.left} samples"
+            return "too_early", f"Too little is left to say when to stop: label the last {last}."
         count = f"{more} more versions, each" if more > 1 else "one more version,"
         return "too_early", (
             f"Too early to say when to stop: that takes {count} with at least {STEP} more labels."
@@ -204,5 +208,5 @@ def _changing(signs: Signs) -> str:
 
 def _examples(signs: Signs, rare: Sequence[str]) -> str:
     counts = [f"{signs.label_counts[name] or 'no'} of {name}" for name in rare[:3]]
-    more = f" and {len(rare) - 3} more labels" if len(rare) > 3 else ""
+    more = f" and {plural(len(rare) - 3, 'more label')}" if len(rare) > 3 else ""
     return "examples: " + ", ".join(counts) + more

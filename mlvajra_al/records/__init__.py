@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlvajra_al.records.advice import (
+    NOTHING_LEFT,
     Advice,
     Agreement,
     Course,
@@ -60,6 +61,7 @@ __all__ = [
     "ACTIVE",
     "ENDED",
     "Action",
+    "NOTHING_LEFT",
     "Advice",
     "Agreement",
     "Annotation",

@@ -8,6 +8,7 @@ from typing import Literal
 from mlvajra_al.records.measures import Measure
 
 Course = Literal["too_early", "go_on", "stop"]
+NOTHING_LEFT = "Every sample has the answers it needs: nothing is left to ask."
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Progress:
     left: int
     version: int | None
     champion: int | None
+    retrain_every: int
+    """Answers from one retrain to the next; fewer where the pool cannot give as many any more."""
     until_retrain: int
     loop_state: str
     """One of "waiting", "queued", "training", "needs_labels", "no_worker", "failed", "done"."""

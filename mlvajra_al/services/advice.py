@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from mlvajra_al.records import Advice, Doubt, Examination, Person
+from dataclasses import replace
+
+from mlvajra_al.records import NOTHING_LEFT, Advice, Doubt, Examination, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
-from mlvajra_al.store import advice, doubts, versions
+from mlvajra_al.store import advice, doubts, projects, versions
 from mlvajra_al.store.database import Store
 
 
 def newest(store: Store, person: Person | None, project_name: str) -> Advice | None:
-    """Return the advice given with the newest version that has some; None before the first."""
+    """Return the advice given with the newest version that has some; None before the first.
+
+    Where nothing is left to ask it says so, whatever was advised before.
+    """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return advice.latest(connection, project.id)
+        found = advice.latest(connection, project.id)
+        if found is None or projects.outlook(connection, project.id).wanted:
+            return found
+        return replace(found, action="stop", words=NOTHING_LEFT)
 
 
 def of_version(

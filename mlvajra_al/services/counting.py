@@ -43,6 +43,11 @@ class Tally:
         """Return how many samples as many people as are wanted have answered or flagged."""
         return int(np.count_nonzero(self._settled >= overlap))
 
+    def wanting(self, samples: int, overlap: int) -> int:
+        """Return how many more answers a pool of so many samples can give."""
+        settled = np.minimum(self._settled[:samples], overlap)
+        return max(0, samples * overlap - int(settled.sum()))
+
     def _count(self, project: Project, answer: str | None, *, by: int) -> None:
         for name in () if answer is None else project.names_in(answer):
             self.labels[name] += by

@@ -111,8 +111,8 @@ TUMOUR_COLUMNS = (
     *(f"worst {name}" for name in MEASURED),
 )
 DIGIT_COLORS = (
-    ("#475569", "#2563eb", "#d97706", "#059669", "#db2777")
-    + ("#7c3aed", "#0891b2", "#dc2626", "#65a30d", "#9333ea")
+    ("#64748b", "#2563eb", "#d97706", "#059669", "#db2777")
+    + ("#7c3aed", "#0891b2", "#dc2626", "#65a30d", "#905800")
 )  # fmt: skip
 
 SPAM = Demo(

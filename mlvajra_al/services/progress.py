@@ -11,6 +11,7 @@ from mlvajra_al.services.counting import tally
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import jobs, processes, projects, versions
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.words import plural
 
 LOOP: tuple[JobKind, ...] = ("retrain", "prepare", "ingest")
 
@@ -23,12 +24,14 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         newest = versions.latest(connection, project.id)
         since, wanted = projects.outlook(connection, project.id)
         until = max(0, project.policy.retrain_every - since)
-        state, message = loop_state(connection, project, until=until, now=now)
         pool = project_pool(store, connection, project)
-        if state == "waiting" and len(pool) and not wanted:
-            state = "done"
-            message = "Every sample has the answers it needs: nothing is left to ask."
         closed = counted.closed(project.policy.overlap)
+        if len(pool):
+            until = min(until, counted.wanting(len(pool), project.policy.overlap) if wanted else 0)
+        state, message = loop_state(connection, project, until=until, now=now)
+        if len(pool) and not wanted:
+            finished = _finished(len(pool), left=len(pool) - closed, flags=counted.said["flag"])
+            state, message = _at_the_end(connection, project, finished, state, message)
         return Progress(
             counts={label.name: counted.labels[label.name] for label in project.labels},
             answered=counted.said["answer"],
@@ -38,10 +41,34 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
             left=max(0, len(pool) - closed),
             version=newest.number if newest else None,
             champion=project.champion,
+            retrain_every=max(1, since + until) if len(pool) else project.policy.retrain_every,
             until_retrain=until,
             loop_state=state,
             loop_message=message,
         )
+
+
+def _finished(samples: int, *, left: int, flags: int) -> str:
+    """Say that nothing is left to ask about."""
+    if left > 0:
+        return "Nothing is left to ask"
+    settled = "answered or flagged" if flags else "answered"
+    return f"All {samples:,} samples are {settled}" if samples > 1 else f"The sample is {settled}"
+
+
+def _at_the_end(
+    connection: Connection, project: Project, finished: str, state: str, message: str
+) -> tuple[str, str]:
+    """Say how it goes on where nothing is left to ask and nothing is under way."""
+    if state == "waiting":
+        return "done", f"{finished}: import more to go on."
+    if state == "needs_labels":
+        last = _last_retrain(connection, project)
+        agreed = bool(last and (last.result or {}).get("seen_labels"))
+        else_ = "change an answer" if agreed else "decide what waits for review"
+        needs = labels_needed(last)
+        return state, f"{finished}, but the model {needs}. Import more samples, or {else_}."
+    return state, message
 
 
 def loop_state(
@@ -65,17 +92,20 @@ def loop_state(
 
 
 def _idle(connection: Connection, project: Project, until: int) -> tuple[str, str]:
-    last = next(iter(jobs.listed(connection, project.id, kinds=("retrain",), limit=1)), None)
+    last = _last_retrain(connection, project)
     if last is not None and last.state == "failed":
         return "failed", f"The last retrain failed: {last.error}"
-    if last is not None and (needs := labels_needed(last)):
+    if needs := labels_needed(last):
         return "needs_labels", f"The model {needs}"
-    words = "1 answer" if until == 1 else f"{until} answers"
-    return "waiting", f"{words} until the next retrain."
+    return "waiting", f"{plural(until, 'answer')} until the next retrain."
 
 
-def labels_needed(job: Job) -> str:
+def _last_retrain(connection: Connection, project: Project) -> Job | None:
+    return next(iter(jobs.listed(connection, project.id, kinds=("retrain",), limit=1)), None)
+
+
+def labels_needed(job: Job | None) -> str:
     """Say which labels a finished retrain had to wait for; nothing where it made a version."""
-    result = job.result or {}
+    result = (job.result if job else None) or {}
     missing = result.get("missing_labels", [])
     return examples_needed(result.get("seen_labels", ()), missing) if missing else ""

@@ -19,17 +19,12 @@ NAME = re.compile(r"\w[\w .-]{0,63}")
 KEYS = "1234567890qwertyiopadghjklzxvbnm"
 """Keys for labels in the order they are handed out; u, s, f and c have other meanings."""
 PALETTE = (
-    "#2563eb",
-    "#d97706",
-    "#059669",
-    "#db2777",
-    "#7c3aed",
-    "#0891b2",
-    "#dc2626",
-    "#65a30d",
-    "#9333ea",
-    "#475569",
-)
+    "#2563eb", "#d97706", "#059669", "#db2777", "#7c3aed", "#0891b2", "#dc2626", "#65a30d",
+    "#64748b", "#b878d8", "#905800", "#b800c0", "#287000", "#984868", "#a09080", "#6890f8",
+    "#e07088", "#7050a8", "#f850c0", "#988000", "#c048f8", "#007068", "#0068a8", "#f800f8",
+)  # fmt: skip
+"""Colours of labels in the order they are handed out: each seen on light and on dark, and apart
+from all others."""
 MAX_LABELS = len(KEYS)
 LONGEST_COLUMN = 200
 SEEDS = 2**31

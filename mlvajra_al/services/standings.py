@@ -24,7 +24,7 @@ MANY_SEEDS = 30
 class Needed:
     """Labels to a level: their mean over seeds with its standard error, and seeds that failed.
 
-    `mean` is of the seeds that reached it, None where none did; `error` needs two of them.
+    `mean` is None where any failed: of the others alone it would be too good; `error` needs two.
     """
 
     mean: float | None
@@ -36,10 +36,9 @@ class Needed:
     def words(self) -> str:
         """The number as a person reads it."""
         if self.mean is None:
-            return "not reached"
-        band = "" if self.error is None else f" ± {self.error:.1f}"
-        missed = f" ({self.missed} of {self.seeds} not reached)" if self.missed else ""
-        return f"{self.mean:.1f}{band}{missed}"
+            some = 0 < self.missed < self.seeds
+            return f"not reached by {self.missed} of {self.seeds}" if some else "not reached"
+        return f"{self.mean:.1f}" if self.error is None else f"{self.mean:.1f} ± {self.error:.1f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,11 @@ def needed(games: Sequence[Game], strategy: str, *, level: float) -> Needed:
     """Return how many labels a strategy needed to a share of what all labels reach."""
     mine = [_reached(game, level) for game in games if game.strategy == strategy]
     known = [labels for labels in mine if labels is not None]
+    missed = len(mine) - len(known)
     return Needed(
-        mean=fmean(known) if known else None,
-        error=stdev(known) / len(known) ** 0.5 if len(known) > 1 else None,
-        missed=len(mine) - len(known),
+        mean=fmean(known) if known and not missed else None,
+        error=stdev(known) / len(known) ** 0.5 if len(known) > 1 and not missed else None,
+        missed=missed,
         seeds=len(mine),
     )
 
@@ -162,27 +162,40 @@ def advice(games: Sequence[Game]) -> str:
     'Choose margin: 21 ± 1 labels to 95%, 42 ± 1 fewer than random (mean of 3 seeds).'
     """
     seeds = sorted({game.seed for game in games})
-    found: dict[str, dict[int, int]] = {}
-    for game in games:
-        if game.labels_to_95 is not None:
-            found.setdefault(game.strategy, {})[game.seed] = game.labels_to_95
-    whole = {name: by_seed for name, by_seed in found.items() if len(by_seed) == len(seeds)}
+    cost = _at_least(games)
+    reached = Counter(game.strategy for game in games if game.labels_to_95 is not None)
+    whole = [name for name in cost if reached[name] == len(seeds)]
     if not whole:
         return "No strategy reached 95% with every seed; allow more labels."
-    ranked = sorted(whole, key=lambda name: (fmean(whole[name].values()), name))
-    best = ranked[0]
-    said = f"{best}: {_mean(list(whole[best].values()))} labels to 95%"
+    best, *others = sorted(whole, key=lambda name: (fmean(cost[name].values()), name))
+    said = f"{best}: {_mean(list(cost[best].values()))} labels to 95%"
     over = f"(mean of {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'})"
-    others = {game.strategy for game in games} - {best}
+    if len(cost) < 2:
+        return f"{_begin(said)} {over}. Play another strategy to compare."
+    ahead = {name: [n - cost[best][seed] for seed, n in cost[name].items()] for name in cost}
+    rivals = [*others, *(name for name in cost if name not in whole)]
+    level = [name for name in rivals if not _clear(ahead[name])]
+    if level:
+        return f"{_begin(said)} {over}. {_not_behind(level, len(seeds))}"
     if not others:
-        return f"{said[0].upper()}{said[1:]} {over}. Play another strategy to compare."
-    if len(ranked) < 2:
         return f"Choose {said} {over}; the others did not reach it with every seed."
-    ahead = {name: [whole[name][s] - whole[best][s] for s in seeds] for name in ranked[1:]}
-    level = [name for name in ranked[1:] if not _clear(ahead[name])]
-    if not level:
-        return f"Choose {said}, {_mean(ahead[ranked[1]])} fewer than {ranked[1]} {over}."
-    return f"{said[0].upper()}{said[1:]} {over}. {_not_behind(level, len(seeds))}"
+    return f"Choose {said}, {_mean(ahead[others[0]])} fewer than {others[0]} {over}."
+
+
+def _at_least(games: Sequence[Game]) -> dict[str, dict[int, int]]:
+    """Return the labels to 95% by strategy and seed; where it was not reached, all that were given.
+
+    It needed more than these, so that number stands for the least.
+    """
+    cost: dict[str, dict[int, int]] = {}
+    for game in games:
+        labels = game.labels[-1] if game.labels_to_95 is None else game.labels_to_95
+        cost.setdefault(game.strategy, {})[game.seed] = labels
+    return cost
+
+
+def _begin(sentence: str) -> str:
+    return f"{sentence[0].upper()}{sentence[1:]}"
 
 
 def _not_behind(names: Sequence[str], seeds: int) -> str:

@@ -54,11 +54,23 @@ def listed(store: Store, person: Person | None, project_name: str) -> tuple[Vers
         )
 
 
-def held_out(store: Store, person: Person | None, project_name: str) -> int:
-    """Return how many holdout samples are answered, so that a version can be measured on them."""
+@dataclass(frozen=True, slots=True)
+class HoldOut:
+    """What versions can be measured on: held out samples, and what has become of them."""
+
+    size: int
+    asked: int
+    answered: int
+
+
+def held_out(store: Store, person: Person | None, project_name: str) -> HoldOut:
+    """Return how many samples are held out, and how many of them are answered."""
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return events.holdout_tally(connection, project.id)[1]
+        pool = project_pool(store, connection, project)
+        asked, answered, _ = events.holdout_tally(connection, project.id)
+        size = int(pool.holdout(project.holdout_threshold).sum()) if len(pool) else 0
+    return HoldOut(size, asked, answered)
 
 
 def report(store: Store, person: Person | None, project_name: str, number: int) -> Report | None:

@@ -98,7 +98,8 @@ def _simulated(_job: Job, result: dict[str, Any]) -> str:
 def _examined(_job: Job, result: dict[str, Any]) -> str:
     if not result.get("checked"):
         return "Too few labels to check yet."
-    words = f"Checked {plural(result['checked'], 'label')}: {result['doubted']:,} look wrong"
+    wrong = plural(result["doubted"], "looks wrong", "look wrong")
+    words = f"Checked {plural(result['checked'], 'label')}: {wrong}"
     return words + (f", {result['asked']:,} asked again." if result["asked"] else ".")
 
 

@@ -19,6 +19,7 @@ from mlvajra_al.records import Measure, Person, Project
 from mlvajra_al.services import projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
+from mlvajra_al.words import plural as plural
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
@@ -183,11 +184,6 @@ def flashed() -> None:
     """Say what was done in the run before this one."""
     if words := st.session_state.pop("flash", ""):
         st.success(plain(words), icon=":material/check:")
-
-
-def plural(count: int, word: str, words: str = "") -> str:
-    """Return a count with its word."""
-    return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
 def ago(at: datetime | None) -> str:

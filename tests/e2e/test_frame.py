@@ -218,3 +218,24 @@ def test_where_nothing_hovers_no_keys_are_shown_and_no_table_covers_its_tabs(
     page.get_by_role("tab", name="Audit trail").tap()
     expect(page.get_by_role("tab", name="Audit trail")).to_have_attribute("aria-selected", "true")
     context.close()
+
+
+def test_where_nothing_hovers_a_table_stands_under_its_heading_and_a_tap_brings_its_buttons(
+    server: Any, browser: Any, sign_in: Callable[..., None]
+) -> None:
+    context = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    sign_in(page, server)
+    page.goto(f"{server.url}/train?project=spam")
+    table = page.locator("[data-testid=stDataFrame]:visible")
+    heading = page.get_by_role("heading", name="Jobs")
+    buttons = table.get_by_test_id("stElementToolbar")
+    expect(buttons).to_have_css("opacity", "0")
+    above, below = heading.bounding_box(), table.bounding_box()
+    assert above is not None and below is not None
+    assert below["y"] - (above["y"] + above["height"]) <= 20
+    table.tap(position={"x": 60, "y": 50})
+    expect(buttons).to_have_css("opacity", "1")
+    heading.tap()
+    expect(buttons).to_have_css("opacity", "0")
+    context.close()

@@ -276,3 +276,27 @@ def test_a_narrow_window_keeps_labels_in_reach(sit: Sit) -> None:
     desk.card.locator('.label[data-label="spam"]').click()
     desk.wait_until_saved()
     assert len(desk.stored()) == 1
+
+
+def test_columns_are_called_on_the_card_as_they_are_in_the_file(server: Any, sit: Sit) -> None:
+    samples = [{"Straße": f"Am Markt {place}", "Ort": "Köln"} for place in range(3)]
+    a_project(server, "addresses", samples)
+    desk = sit("addresses")
+    names = desk.card.locator(".block-name")
+    assert names.evaluate_all("all => all.map(one => one.innerText)") == ["Straße", "Ort"]
+
+
+def test_a_finished_pool_of_one_label_says_on_card_and_rail_what_the_model_lacks(
+    server: Any, sit: Sit
+) -> None:
+    samples = [{"text": f"praise number {place}"} for place in range(3)]
+    policy = Policy(holdout_share=0.0, holdout_rate=0.0)
+    a_project(server, "praise", samples, policy=policy)
+    desk = sit("praise")
+    desk.press("1", "1", "1")
+    said = (
+        "All 3 samples are answered, but the model needs an example of: bad. "
+        "Import more samples, or change an answer."
+    )
+    expect(desk.card.locator(".end p")).to_have_text(said)
+    expect(desk.card.locator(".loop")).to_have_text(said)

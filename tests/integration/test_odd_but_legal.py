@@ -14,7 +14,7 @@ import pytest
 
 from mlvajra_al import worker
 from mlvajra_al.learning.agreement import agreement
-from mlvajra_al.records import Answer, Column, Person, Policy, Recipe
+from mlvajra_al.records import NOTHING_LEFT, Answer, Column, Person, Policy, Progress, Recipe
 from mlvajra_al.services import advice, claiming, importing, labelling, reviewing, training
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining, ingesting, warm
@@ -183,9 +183,81 @@ def test_the_last_answers_of_a_pool_are_learned_and_the_rail_says_so(
     assert loop.versions()[-1].trigger == "the last answers"
     state = progress(store, loop.admin, "texts", now=worker.utc_now())
     assert (state.left, state.loop_state) == (0, "done")
-    assert state.loop_message == "Every sample has the answers it needs: nothing is left to ask."
+    assert state.loop_message == "All 15 samples are answered: import more to go on."
     told = advice.newest(store, loop.admin, "texts")
     assert told is not None and told.action == "stop"
+
+
+def test_a_pool_smaller_than_a_retrain_takes_promises_no_more_answers_than_it_has(
+    store: Store, tmp_path: Path
+) -> None:
+    loop = begin(store, tmp_path, rows(8), replace(ALONE, retrain_every=20))
+
+    def rail() -> Progress:
+        return progress(store, loop.admin, "texts", now=worker.utc_now())
+
+    assert (rail().until_retrain, rail().retrain_every) == (8, 8)
+    for place in range(7):
+        say(loop, loop.admin, place, "ham" if place % 2 else "spam")
+    assert (rail().until_retrain, rail().retrain_every) == (1, 8)
+    assert rail().loop_message == "1 answer until the next retrain."
+    say(loop, loop.admin, 7, "ham")
+    loop.work()
+    assert rail().until_retrain == 0
+    assert rail().loop_message == "All 8 samples are answered: import more to go on."
+    assert loop.versions()[-1].asks == "Nothing is left to ask."
+
+
+def test_a_finished_pool_of_one_label_says_how_a_model_becomes_possible(
+    store: Store, tmp_path: Path
+) -> None:
+    loop = begin(store, tmp_path, rows(3), ALONE)
+    for place in range(3):
+        say(loop, loop.admin, place, "ham")
+    loop.work()
+    state = progress(store, loop.admin, "texts", now=worker.utc_now())
+    assert (state.loop_state, state.until_retrain) == ("needs_labels", 0)
+    assert state.loop_message == (
+        "All 3 samples are answered, but the model needs an example of: spam. "
+        "Import more samples, or change an answer."
+    )
+    say(loop, loop.admin, 0, "spam")
+    loop.work()
+    assert len(loop.versions()) == 1, "an answer that is changed is a way on"
+
+
+def test_a_finished_pool_in_which_nobody_agrees_sends_to_the_review(
+    store: Store, tmp_path: Path
+) -> None:
+    loop = begin(store, tmp_path, rows(2), replace(ALONE, overlap=2))
+    other = a_person(store, "Bob")
+    for place in range(2):
+        say(loop, loop.admin, place, "ham")
+        say(loop, other, place, "spam")
+    loop.work()
+    state = progress(store, loop.admin, "texts", now=worker.utc_now())
+    assert state.loop_message == (
+        "All 2 samples are answered, but the model needs examples of at least two labels. "
+        "Import more samples, or decide what waits for review."
+    )
+
+
+def test_advice_to_go_on_ends_with_the_pool(store: Store, tmp_path: Path) -> None:
+    loop = begin(store, tmp_path, rows(12), replace(ALONE, retrain_every=6))
+    for place in range(6):
+        say(loop, loop.admin, place, "ham" if place % 2 else "spam")
+    loop.work()
+    told = advice.newest(store, loop.admin, "texts")
+    assert told is not None
+    assert told.words == "Too little is left to say when to stop: label the last 6 samples."
+    for place in range(6, 12):
+        last = Answer(str(uuid4()), f"k{place}", "flag", comment="?")
+        labelling.record(
+            store, loop.admin, "texts", answers=[last], now=worker.utc_now(), lease=LEASE
+        )
+    told = advice.newest(store, loop.admin, "texts")
+    assert told is not None and (told.version, told.action) == (1, "stop")
+    assert told.words == NOTHING_LEFT
 
 
 def test_a_skip_may_be_the_last_of_a_pool(store: Store, tmp_path: Path) -> None:

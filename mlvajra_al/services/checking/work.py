@@ -8,6 +8,7 @@ from datetime import timedelta
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
 from mlvajra_al.store import leases, processes
+from mlvajra_al.words import plural
 
 AHEAD = timedelta(minutes=1)
 ABANDONED = timedelta(minutes=5)
@@ -74,7 +75,7 @@ def jobs(visit: Visit) -> Iterator[Finding]:
 
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3:,} more jobs"
+    return shown if len(names) <= 3 else f"{shown} and {plural(len(names) - 3, 'more job')}"
 
 
 def silent(visit: Visit) -> Iterator[Finding]:

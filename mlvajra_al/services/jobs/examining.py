@@ -28,6 +28,7 @@ from mlvajra_al.services.resolving import resolve
 from mlvajra_al.store import doubts, projects, ranking, turns, versions
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
+from mlvajra_al.words import plural
 
 MOST_CHECKED = 20_000
 """Of more labels a random part is checked."""
@@ -160,7 +161,7 @@ def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tel
     estimator, names = seen.project.recipe.estimator, scoring.label_names(seen.project)
 
     def tick(done: float) -> None:
-        tell(0.1 + 0.7 * done, f"Checking {len(gold):,} labels")
+        tell(0.1 + 0.7 * done, f"Checking {plural(len(gold), 'label')}")
         with store.read() as connection:
             if turns.held_up(connection, job_id, now=tell.clock()):
                 raise Later

@@ -31,6 +31,7 @@ from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, sha256_of
+from mlvajra_al.words import plural
 
 BATCH_ROWS = 5_000
 KEPT = 20
@@ -142,7 +143,7 @@ Batch = tuple[list[str], pa.Table]
 
 def _of_pool(pool: Pool, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
     for first in range(0, len(pool), BATCH_ROWS):
-        tell(first / len(pool), f"Predicted {first:,} of {len(pool):,} samples")
+        tell(first / len(pool), f"Predicted {first:,} of {plural(len(pool), 'sample')}")
         positions = np.arange(first, min(first + BATCH_ROWS, len(pool)))
         yield pool.keys(positions), pool.take(positions, ready.columns)
 
@@ -164,7 +165,7 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
     done = 0
     schema = replace(found, columns=tuple(wanted), key=key)
     for batch in catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS):
-        tell(done / found.rows if found.rows else 0.0, f"Predicted {done:,} rows")
+        tell(done / found.rows if found.rows else 0.0, f"Predicted {plural(done, 'row')}")
         names = (
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
         )

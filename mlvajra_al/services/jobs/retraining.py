@@ -46,6 +46,7 @@ from mlvajra_al.services.resolving import fingerprint, require_two
 from mlvajra_al.services.versions import explanation_name
 from mlvajra_al.store import advice, artefacts, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.words import plural
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Resu
 def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: Tell) -> Thought:
     """Fit, evaluate and rank; nothing is written but the estimator's blob."""
     anew = f" anew: {fit.because}" if fit.because and seen.past.versions else ""
-    tell(0.3, f"Learning from {len(seen.gold):,} labels{anew}")
+    tell(0.3, f"Learning from {plural(len(seen.gold), 'label')}{anew}")
     seed = fitting.seed_of(seen.project, seen.seq)
     trained = fitting.train(store, seen, prepared, fit=fit, seed=seed)
     blob = artefacts.put(store.home, persistence.dumps(trained.model))

@@ -20,6 +20,7 @@ from mlvajra_al.store import artefacts, versions
 from mlvajra_al.store import features as stored
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
+from mlvajra_al.words import plural
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,10 @@ def ready(
         digest, samples = revision.preprocessing, revision.samples
     else:
         revision = None
-        tell(0.05, f"Reading {len(free):,} samples" + (f": {because}" if because != FIRST else ""))
+        tell(
+            0.05,
+            f"Reading {plural(len(free), 'sample')}" + (f": {because}" if because != FIRST else ""),
+        )
         digest, samples = _fit(store, project, pool, free), len(free)
     return Prepared(
         recipe=project.recipe,
@@ -115,7 +119,8 @@ def outdated(
     """
     seen, unseen = free[: revision.samples], free[revision.samples :]
     if len(unseen) > STALE * len(free):
-        return f"{len(unseen):,} of {len(free):,} samples are new"
+        are = "is" if len(unseen) == 1 else "are"
+        return f"{len(unseen):,} of {plural(len(free), 'sample')} {are} new"
     if not len(unseen) or not len(seen):
         return ""
     fitted = warm.preprocessing(store.home, revision.preprocessing)
@@ -187,7 +192,7 @@ def _batches(
     fitted = warm.preprocessing(store.home, digest)
     columns = _columns(project, pool)
     for first in range(start, len(pool), BATCH_ROWS):
-        tell(0.1 + 0.8 * first / len(pool), f"Read {first:,} of {len(pool):,} samples")
+        tell(0.1 + 0.8 * first / len(pool), f"Read {first:,} of {plural(len(pool), 'sample')}")
         rows = np.arange(first, min(first + BATCH_ROWS, len(pool)))
         frame = frames.to_frame(pool.take(rows, columns), project.recipe)
         yield pipeline.transform(fitted, frame)

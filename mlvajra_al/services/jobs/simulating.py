@@ -12,6 +12,7 @@ from mlvajra_al.services.jobs.telling import Later, Result, Tell
 from mlvajra_al.services.standings import advice
 from mlvajra_al.store import runs, turns
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.words import plural
 
 LOOK_S = 1.0
 """Seconds between two looks whether somebody waits for this worker."""
@@ -92,7 +93,7 @@ class Referee:
     def say(self) -> None:
         """Say how many games are over."""
         over, of = len(self._games), len(self._run.scenario.plan.games)
-        self._tell(over / of, f"{over} of {of} games played")
+        self._tell(over / of, f"{over} of {plural(of, 'game')} played")
 
     def look(self) -> None:
         """Notice within a second that the job was cancelled, or that a worker is wanted."""

@@ -166,11 +166,7 @@ def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Respo
     claiming.renew(store(), caller, project, given=ids, until=at + lease())
     mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
     rail = shown(progress(store(), caller, project, now=at), frozenset())
-    policy = projects.get(store(), caller, project).policy
-    return Json(
-        rail
-        | {"retrain_every": policy.retrain_every, "held": [item for item in ids if item in mine]}
-    )
+    return Json(rail | {"held": [item for item in ids if item in mine]})
 
 
 @router.get("/progress", response_model=ShownProgress)

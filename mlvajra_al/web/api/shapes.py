@@ -99,7 +99,6 @@ class Released(BaseModel):
 class Beat(ShownProgress):  # type: ignore[misc, valid-type]
     """What the rail shows, and which of the claims are still held."""
 
-    retrain_every: int
     held: list[str]
 
 

@@ -48,10 +48,11 @@ Object.assign(LabellingCard.prototype, {
   },
 
   ending() {
-    const { left, loop_state: loop, loop_message: message, mine } = this.counted;
+    const { left, loop_state: loop, loop_message: message, mine, until_retrain: until } = this.counted;
     if (!this.known) return null;
     if (loop === "preparing") return ["The data is being read", message];
-    if (left > 0) return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is" : "are"} with other people, or want another person's answer. New ones appear here by themselves.`];
+    if (loop === "needs_labels" && until === 0) return ["The pool is finished", message];
+    if (left > 0 && loop !== "done") return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is" : "are"} with other people, or want another person's answer. New ones appear here by themselves.`];
     if (mine === 0 && !Object.values(this.counted.counts).some(Boolean)) return ["Nothing to label yet", "There are no samples yet. Once data is imported, they appear here by themselves."];
     return ["The pool is finished", "Every sample has an answer. Thank you!"];
   },

@@ -66,7 +66,7 @@ class Rail {
       setShare(bar, n / most);
     }
     const busy = ["training", "queued", "preparing"].includes(state.loop_state);
-    const every = state.retrain_every;
+    const every = Math.max(1, state.retrain_every);
     const done = Math.max(0, every - state.until_retrain);
     this.meter.classList.toggle("busy", busy);
     setShare(this.fill, busy ? 1 : done / every);

@@ -23,6 +23,8 @@ GRID = "rgba(128, 128, 128, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
 SHADES = [[0.0, "rgba(99, 102, 241, 0.04)"], [1.0, "rgba(99, 102, 241, 0.65)"]]
 CONFIG: dict[str, Any] = {"displaylogo": False, "displayModeBar": False, "scrollZoom": False}
+DASHES = ("solid", "dash", "dot", "dashdot")
+"""What tells lines apart besides their colours."""
 ROW = 26
 NAME_LENGTH = 30
 

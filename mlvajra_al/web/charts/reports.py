@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from mlvajra_al.records import Curve, Label, Measure, Report
-from mlvajra_al.web.charts.look import ACCENT, MAIN, QUIET, SHADES, TEXT, figure, safe
+from mlvajra_al.web.charts.look import ACCENT, DASHES, MAIN, QUIET, SHADES, TEXT, figure, safe
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")
+ALIKE = 8
+"""So many labels are told apart by their colours alone; the next ones have other dashes too."""
 
 
 def confusion(report: Report, names: dict[str, str]) -> go.Figure:
@@ -53,14 +58,23 @@ def _lines(
             y=curve.y,
             name=safe(labels[curve.label].display if curve.label in labels else curve.label, 24),
             mode=mode,
-            line={"width": 2, "color": labels[curve.label].color}
-            if curve.label in labels
-            else {"width": 2},
             customdata=curve.counts or [0] * len(curve.x),
             hovertemplate=hover,
+            **_told_apart(curve.label, labels),
         )
         for curve in curves
     ]
+
+
+def _told_apart(name: str, labels: dict[str, Label]) -> dict[str, Any]:
+    """Return how a label's line looks: its colour, and by its place in the set dashes and dots."""
+    if name not in labels:
+        return {"line": {"width": 2}}
+    turn = list(labels).index(name) // ALIKE
+    return {
+        "line": {"width": 2, "color": labels[name].color, "dash": DASHES[turn % len(DASHES)]},
+        "marker": {"symbol": SYMBOLS[turn % len(SYMBOLS)]},
+    }
 
 
 def precision_recall(curves: Sequence[Curve], labels: dict[str, Label]) -> go.Figure:

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mlvajra_al.services.standings import LEVELS, Point
-from mlvajra_al.web.charts.look import QUIET, TEXT, figure, safe
+from mlvajra_al.web.charts.look import DASHES, QUIET, TEXT, figure, safe
 
 COLORS = (
     "99, 102, 241", "16, 163, 127", "229, 72, 77", "217, 119, 6", "8, 145, 178", "168, 85, 247",
@@ -22,7 +22,6 @@ NAMED: dict[float, dict[str, Any]] = {
     for share, words, side in ((1.0, "all labels", "bottom"), (LEVELS[0], "95%", "top"))
 }
 """What stands beside the highest and the lowest line across; one between has no room."""
-DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def _mean(line: Line) -> Any:
         line={
             "color": _color(line, 1),
             "width": 2,
-            "dash": DASHES[line.dash % len(DASHES)],
+            "dash": DASHES[(line.dash + (line.color or 0) // len(COLORS)) % len(DASHES)],
         },
         hovertemplate="<b>%{y:.3f}</b> (%{customdata[0]:.3f} to %{customdata[1]:.3f})",
     )

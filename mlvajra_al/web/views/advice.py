@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import Advice
-from mlvajra_al.web.widgets import interval_of, plain, value_of
+from mlvajra_al.records import NOTHING_LEFT, Advice
+from mlvajra_al.web.views.reach import OutOfReach
+from mlvajra_al.web.widgets import interval_of, plain, plural, value_of
 
 LOOK = {
     "too_early": (":material/hourglass_empty:", "gray"),
@@ -24,10 +25,11 @@ def advice_line(advice: Advice | None) -> None:
         return
     icon, color = LOOK[advice.action]
     st.markdown(f":{color}[{icon}] {plain(advice.words)}")
-    st.caption(f"An estimate, made with version {advice.version}.")
+    if advice.words != NOTHING_LEFT:
+        st.caption(f"An estimate, made with version {advice.version}.")
 
 
-def advice_box(advice: Advice | None) -> None:
+def advice_box(advice: Advice | None, never: OutOfReach | None) -> None:
     """Draw the advice with the three signs it rests on."""
     with st.container(border=True):
         st.markdown("**When to stop**")
@@ -41,7 +43,7 @@ def advice_box(advice: Advice | None) -> None:
             with st.container(gap=None):
                 estimated(advice)
             with st.container(gap=None):
-                outlook(advice)
+                outlook(advice, never)
 
 
 def stability(advice: Advice) -> None:
@@ -68,17 +70,23 @@ def estimated(advice: Advice) -> None:
         return
     st.markdown(f"**{value_of(measure)}**")
     st.caption(
-        f"{interval_of(measure)}, from the model's own probabilities of {measure.n:,} samples"
+        f"{interval_of(measure)}, from the model's own probabilities of "
+        f"{plural(measure.n, 'sample')}"
     )
 
 
-def outlook(advice: Advice) -> None:
+def outlook(advice: Advice, never: OutOfReach | None) -> None:
     """Draw what the next labels would bring."""
+    if advice.words == NOTHING_LEFT:
+        st.caption("The next labels")
+        st.markdown("**None**")
+        st.caption("nothing is left to ask")
+        return
     ahead = advice.forecast
-    st.caption(f"The next {ahead.labels} labels" if ahead else "The next labels")
+    st.caption(f"The next {plural(ahead.labels, 'label')}" if ahead else "The next labels")
     if ahead is None:
-        st.markdown("**Cannot be said yet**")
-        st.caption(plain(advice.missing))
+        st.markdown("**Cannot be said**" if never else "**Cannot be said yet**")
+        st.caption(plain(never.words if never else advice.missing))
         return
     st.markdown(f"**+{ahead.gain:.3f} ± {ahead.margin:.3f}**")
     st.caption(f"{plain(ahead.metric)}, read off the learning curve")

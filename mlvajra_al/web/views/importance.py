@@ -8,7 +8,7 @@ import streamlit as st
 from mlvajra_al.records import GlobalExplanation
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.views.names import Labels, display
-from mlvajra_al.web.widgets import plain
+from mlvajra_al.web.widgets import plain, plural
 
 SHOWN = 15
 
@@ -28,7 +28,7 @@ def feature_importance(explanation: GlobalExplanation, label: str) -> None:
         with st.container(border=True, height="stretch"):
             st.markdown("**How it matters** :gray[a dot per sample]")
             look.show(explanations.beeswarm(features), key="beeswarm", alt="Beeswarm of weights")
-    with st.expander(f"All {len(explanation.importances[label])} features as a table"):
+    with st.expander(f"{plural(len(explanation.importances[label]), 'feature')} as a table"):
         st.dataframe(
             pd.DataFrame(
                 {
@@ -47,7 +47,7 @@ def image_importance(explanation: GlobalExplanation, labels: Labels) -> None:
     """Draw which pixels matter for each label."""
     st.caption(
         f"How much each pixel matters for each label: its mean absolute weight over "
-        f"{explanation.n} samples of the pool."
+        f"{plural(explanation.n, 'sample')} of the pool."
     )
     with st.grid("auto", min_column_width=170):
         for place, (name, weights) in enumerate(explanation.image.items()):

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mlvajra_al.records import Measure
+from mlvajra_al.records import Measure, Progress
 from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.sentences import sentence
+from mlvajra_al.web.views.reach import OutOfReach, lacking
 from mlvajra_al.web.widgets import PAGES, interval_of, plain, plural, value_of
 
 COMPARE_TAB = ":material/compare_arrows: Compare"
@@ -24,15 +26,14 @@ def newer(rows: Sequence[VersionRow]) -> VersionRow | None:
     return rows[-1] if older else None
 
 
-def looks_better(rows: Sequence[VersionRow]) -> bool:
-    """Tell whether the newest version's number is above the champion's; it proves nothing yet."""
-    newest, champion = newer(rows), next((row for row in rows if row.is_champion), None)
-    if newest is None or champion is None:
-        return False
-    found, known = headline(newest), headline(champion)
-    if found is None or known is None or found.value is None or known.value is None:
-        return False
-    return found.name == known.name and found.value > known.value
+def first_version(state: Progress) -> str:
+    """Say when the first version comes, or why it does not."""
+    if not state.until_retrain:
+        return plain(state.loop_message)
+    return (
+        f"The first one comes {plural(state.retrain_every, 'answer')} in, once two labels have "
+        "been seen. Train starts one by hand."
+    )
 
 
 def compare_button(words: str, *, key: str) -> None:
@@ -55,17 +56,18 @@ def looking_at(rows: Sequence[VersionRow], number: int) -> str:
     )
 
 
-def standing(row: VersionRow, title: str) -> None:
-    """Draw a version's headline measure with what it rests on."""
+def standing(row: VersionRow, title: str, never: OutOfReach | None) -> None:
+    """Draw a version's headline measure with what it rests on, or why there is `never` one."""
     measure = headline(row)
     labels = f"Version {row.version.number}, learnt from {plural(row.version.n_labels, 'label')}"
     st.markdown(f"**{title}**")
     if measure is None:
-        st.caption("Not measured yet: there are no holdout answers.")
+        why = never.words if never else "there are no holdout answers"
+        st.caption(f"Not measured yet: {why}.")
     elif measure.value is None:
         st.caption(plain(measure.name))
         st.markdown("**Too few to say**")
-        st.caption(plain(measure.note.removeprefix("too few to say: ")))
+        st.caption(plain(sentence(lacking(measure, never))))
     else:
         st.metric(plain(measure.name), value_of(measure))
         st.caption(f"95% interval {interval_of(measure)}, {plural(measure.n, 'holdout answer')}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -11,28 +13,42 @@ from mlvajra_al.records import Drift, Label, Measure, Project, Report
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.views.heading import figure
+from mlvajra_al.web.views.reach import OutOfReach, lacking
 from mlvajra_al.web.widgets import (
     ago,
     interval_of,
     measure_words,
     plain,
     plural,
-    shorten,
     value_of,
 )
 
 FEW_LABELS = 4
+WIDEST = 28
+"""Letters that a cell has room for."""
+ALL_ROWS = 15
+"""So many rows of a table are shown at once; of more it scrolls."""
 
 
-def brief_interval(measure: Measure) -> str:
+def brief_interval(measure: Measure, never: OutOfReach | None = None) -> str:
     """Return an interval, or what is missing for one, for the cell of a table."""
+    if measure.value is None and never and never.brief:
+        return never.brief
     words = interval_of(measure).replace("too few to say: ", "too few: ").removesuffix(" needed")
-    return shorten(words, 28)
+    return words if len(words) <= WIDEST else "too few of some labels"
 
 
-def brief(measure: Measure) -> str:
-    """Return a measure with its interval for the cell of a table."""
-    return brief_interval(measure) if measure.value is None else measure_words(measure)
+def brief(measure: Measure, never: OutOfReach | None = None, *, label: str = "") -> str:
+    """Return a measure with its interval for the cell of a table, in a row of this `label`."""
+    if measure.value is not None:
+        return measure_words(measure)
+    own = replace(measure, note=measure.note.replace(f" more of {label} ", " more "))
+    return brief_interval(own if label else measure, never)
+
+
+def height_of(rows: int) -> Literal["content", "auto"]:
+    """Return how high a table is: as high as its rows, where they are few."""
+    return "content" if rows <= ALL_ROWS else "auto"
 
 
 def evidence(row: VersionRow) -> None:
@@ -55,17 +71,18 @@ def drift_words(drift: Drift) -> str:
     """Say how far continuing would have led away from a full fit."""
     if not drift.differing:
         return (
-            f"Continuing from the version before would have answered {drift.samples:,} samples "
-            f"alike; probabilities differ by {drift.mean:.3f} on average."
+            "Continuing from the version before would have answered "
+            f"{plural(drift.samples, 'sample')} alike; probabilities differ by {drift.mean:.3f} "
+            "on average."
         )
     return (
         f"Continuing from the version before would have answered {drift.differing:.1%} of "
-        f"{drift.samples:,} samples differently; probabilities differ by {drift.mean:.3f} on "
-        "average."
+        f"{plural(drift.samples, 'sample')} differently; probabilities differ by {drift.mean:.3f} "
+        "on average."
     )
 
 
-def measures(report: Report) -> None:
+def measures(report: Report, never: OutOfReach | None) -> None:
     """Draw the measures, each with its interval or with what is missing."""
     with st.grid(3, min_column_width=170):
         for item in report.evaluation.ordered:
@@ -73,7 +90,7 @@ def measures(report: Report) -> None:
                 st.caption(plain(item.name))
                 if item.value is None:
                     st.markdown("**too few to say**")
-                    st.caption(plain(item.note.removeprefix("too few to say: ")))
+                    st.caption(plain(lacking(item, never)))
                 else:
                     figure(value_of(item))
                     st.caption(plain(interval_of(item)))
@@ -88,7 +105,7 @@ def measured(rows: Sequence[VersionRow]) -> list[tuple[int, int, Measure]]:
     ]
 
 
-def per_label(project: Project, report: Report) -> None:
+def per_label(project: Project, report: Report, never: OutOfReach | None) -> None:
     """Draw precision, recall and F1 of each label with intervals and support."""
     names = {label.name: label.display for label in project.labels}
     frame = pd.DataFrame(
@@ -96,9 +113,9 @@ def per_label(project: Project, report: Report) -> None:
             {
                 "Label": names.get(item.label, item.label),
                 "Support": item.support,
-                "Precision": brief(item.precision),
-                "Recall": brief(item.recall),
-                "F1": brief(item.f1),
+                "Precision": brief(item.precision, never, label=item.label),
+                "Recall": brief(item.recall, never, label=item.label),
+                "F1": brief(item.f1, never, label=item.label),
             }
             for item in report.evaluation.per_label
         ]
@@ -106,6 +123,7 @@ def per_label(project: Project, report: Report) -> None:
     st.markdown("**Per label** :gray[with 95% intervals]")
     st.dataframe(
         frame,
+        height=height_of(len(frame)),
         hide_index=True,
         alt="Precision, recall and F1 of each label with 95% intervals",
     )

@@ -114,7 +114,7 @@ def figures(runs: Sequence[Run]) -> None:
     st.caption(
         "Lines are means over seeds, bands the 95% interval of the mean; the lines across are the "
         "F1 of all labels, 98% and 95% of it. A game that reached 98% counts on with its last F1. "
-        "Numbers are means ± standard error."
+        "Numbers are means ± standard error, of all seeds or none."
     )
 
 

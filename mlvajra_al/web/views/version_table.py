@@ -9,23 +9,21 @@ import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import Project
-from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.services.versions import HoldOut, VersionRow
 from mlvajra_al.web.views.newest import headline
+from mlvajra_al.web.views.reach import out_of_reach
 from mlvajra_al.web.views.report import brief_interval
 from mlvajra_al.web.widgets import duration, local, plural, value_of
 
 MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
 
 
-def version_table(project: Project, rows: Sequence[VersionRow], *, held_out: int) -> int:
-    """Draw all versions, newest first, and return the number of the chosen one.
-
-    `held_out` is how many holdout samples are answered today.
-    """
+def version_table(project: Project, rows: Sequence[VersionRow], *, held: HoldOut) -> int:
+    """Draw all versions, newest first, and return the number of the chosen one."""
     shown = rows[::-1]
     measure = next((m for row in shown if (m := headline(row))), None)
     picked = st.dataframe(
-        pd.DataFrame([_cells(row, held_out) for row in shown]),
+        pd.DataFrame([_cells(row, held) for row in shown]),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row-required",
@@ -35,19 +33,19 @@ def version_table(project: Project, rows: Sequence[VersionRow], *, held_out: int
         alt="Versions, newest first; choose a row to see its report",
     )
     st.caption(
-        f"{plural(held_out, 'holdout sample')} answered until now. A number measured with fewer is "
-        "of those only; *Measure again* takes them all."
+        f"{plural(held.answered, 'holdout sample')} answered until now. A number measured with "
+        "fewer is of those only; *Measure again* takes them all."
     )
     chosen = picked.selection.rows
     return shown[chosen[0] if chosen else 0].version.number
 
 
-def _cells(row: VersionRow, held_out: int) -> dict[str, Any]:
+def _cells(row: VersionRow, held: HoldOut) -> dict[str, Any]:
     version, measure = row.version, headline(row)
     return {
         "Version": f"{version.number} ★" if row.is_champion else f"{version.number}",
         "measure": value_of(measure) if measure else "none yet",
-        "95% interval": _interval(row, held_out),
+        "95% interval": _interval(row, held),
         "Held out": row.report.evaluation.n if row.report else 0,
         "Labels": version.n_labels,
         "Mode": MODES[version.mode],
@@ -57,14 +55,16 @@ def _cells(row: VersionRow, held_out: int) -> dict[str, Any]:
     }
 
 
-def _interval(row: VersionRow, held_out: int) -> str:
+def _interval(row: VersionRow, held: HoldOut) -> str:
     """Return the interval of a version's measure, or what is missing for one today."""
     measure = headline(row)
     if measure is None or row.report is None:
         return "not measured yet"
-    if measure.value is None and row.report.answered < held_out:
+    never = out_of_reach(held)
+    fixed = never is not None and never.brief
+    if measure.value is None and row.report.answered < held.answered and not fixed:
         return "too few then; measure again"
-    return brief_interval(measure)
+    return brief_interval(measure, never)
 
 
 def _columns(measure: str) -> dict[str, Any]:

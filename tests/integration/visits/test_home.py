@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from mlvajra_al.records import Policy, Project, Role
 from mlvajra_al.store import damage, jobs, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_person, a_project, a_report, a_version, rank
+from tests.factories import LEASE, a_person, a_project, a_report, a_version, rank
 from tests.integration.visits.visiting import Visitor, links, press, say, words
 
 
@@ -47,7 +48,29 @@ def test_a_pool_that_is_answered_says_so(store: Store, admin: Visitor) -> None:
     rank(store, a_project(store, policy=Policy(holdout_rate=0.0)), 2)
     say(store, admin.person, "p0", "ham")
     say(store, admin.person, "p1", "spam")
-    assert "Every sample has an answer." in words(admin.opens("home"))
+    page = admin.opens("home")
+    assert "Every sample has an answer." in words(page) and "Import more" in links(page)
+
+
+def test_a_small_pool_that_is_answered_is_promised_nothing(store: Store, admin: Visitor) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0))
+    rank(store, project, 8)
+    for place in range(8):
+        say(store, admin.person, f"p{place}", "ham" if place % 2 else "spam")
+    a_version(store, project)
+    a_report(store, project, value=None, n=1)
+    with store.begin() as connection:
+        move = {"expected": None, "to": 1, "person_id": None, "reason": "provisional"}
+        versions.move_champion(connection, project.id, **move, now=now())
+        job = jobs.claim(connection, worker="w", now=now(), lease=LEASE)
+        assert job is not None
+        jobs.finish(connection, job.id, state="done", now=now(), result={"version": 1})
+    said = {name: words(admin.opens(name)) for name in ("home", "train", "versions")}
+    assert "All 8 samples are answered: import more to go on." in said["home"]
+    assert "All 8 samples are answered: import more to go on." in said["train"]
+    for text in said.values():
+        assert "The pool is too small to measure" in text or "the pool is too small" in text
+        assert not re.search(r"20 (more )?answers|more samples needed|by themselves", text)
 
 
 def test_an_import_under_way_is_said_where_one_would_label(store: Store, admin: Visitor) -> None:
@@ -100,23 +123,27 @@ def metrics(page: AppTest) -> list[tuple[str, str]]:
     return [(item.label.replace("\\", ""), item.value) for item in page.metric]
 
 
-def test_a_newer_version_that_looks_better_stands_beside_the_champion_with_a_way_to_promote_it(
+def test_a_newer_version_stands_beside_the_champion_with_one_way_to_compare_them(
     store: Store, admin: Visitor, project: Project
 ) -> None:
     page = weighed(store, project, admin, 0.0, 0.941)
     assert metrics(page) == [("F1 (spam)", "0.000"), ("F1 (spam)", "0.941")]
     assert "**Champion**\n**Newest**" in words(page)
-    page = press(page, "Compare and promote")
+    assert [way for way in ways(page) if "compare" in way.lower()] == ["Compare version 2 with 1"]
+    page = press(page, "Compare version 2 with 1")
     assert [box.value for box in page.main.selectbox] == [1, 2], "champion and challenger"
 
 
+def ways(page: AppTest) -> list[str]:
+    """Return what the links and buttons of a page say."""
+    return [*links(page), *(button.label for button in page.button)]
+
+
 @pytest.mark.parametrize(("newest", "shown"), [(0.7, 2), (None, 1)])
-def test_a_newer_version_that_does_not_look_better_is_not_offered(
+def test_a_newer_version_is_shown_beside_the_champion_once_it_is_measured(
     store: Store, admin: Visitor, project: Project, newest: float | None, shown: int
 ) -> None:
-    page = weighed(store, project, admin, 0.8, newest)
-    assert len(metrics(page)) == shown
-    assert "Compare and promote" not in words(page)
+    assert len(metrics(weighed(store, project, admin, 0.8, newest))) == shown
 
 
 def test_who_may_not_promote_is_not_sent_there(
@@ -124,7 +151,7 @@ def test_who_may_not_promote_is_not_sent_there(
 ) -> None:
     weighed(store, project, admin, 0.0, 0.941)
     page = visitor("annotator").opens("home")
-    assert len(metrics(page)) == 2 and "Compare and promote" not in words(page)
+    assert len(metrics(page)) == 2 and "Compare" not in words(page)
 
 
 def test_home_counts_what_the_review_shows_and_nothing_that_is_settled(

@@ -6,10 +6,10 @@ from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Project, Ranked, Why
 from mlvajra_al.services import training, versions
-from mlvajra_al.store import ranking
+from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import a_person, a_report, a_version
+from tests.factories import a_person, a_project, a_report, a_version, rank
 from tests.integration.visits.visiting import Visitor, press, say, words
 
 
@@ -39,8 +39,12 @@ def buttons(page: AppTest) -> list[tuple[str, bool]]:
 
 
 def test_versions_are_listed_with_how_many_holdout_labels_each_was_measured_with(
-    store: Store, admin: Visitor, project: Project
+    store: Store, admin: Visitor
 ) -> None:
+    project = a_project(store)
+    rank(store, project, 200)
+    with store.begin() as connection:
+        projects.set_holdout_threshold(connection, project.id, 0.5)
     for number in (1, 2, 3, 4):
         a_version(store, project, number)
     a_report(store, project, 1, value=None, n=9)

@@ -60,7 +60,7 @@ def test_more_samples_make_a_narrower_interval() -> None:
     ("support", "of", "said"),
     [
         ([0, 0, 0], [0, 1, 2], "too few to say: 20 more samples needed"),
-        ([19, 0, 0], [0], "too few to say: 1 more samples needed"),
+        ([19, 0, 0], [0], "too few to say: 1 more sample needed"),
         ([20, 0, 0], [0], ""),
         ([20, 0, 0], [], ""),
         ([20, 4, 5], [1], "too few to say: 1 more of spam needed"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlvajra_al.learning.stages import choose
+from mlvajra_al.learning.stages import NOTHING_LEFT, choose, choose_of_several
 from mlvajra_al.learning.strategies import STRATEGIES
 
 
@@ -22,8 +22,12 @@ def pool(doubtful: int, n: int = 2_000) -> np.ndarray:
          "samples, so each batch comes from the 100 it doubts most."),
         (100, 2_000, "diversified_margin", "Diversified margin: the model hesitates about 100 of "
          "2,000 samples, so each batch is spread over the 500 it doubts most."),
-        (0, 5, "focused_margin", "Exploitation: the model hesitates about only 0 of 5 samples, "
-         "so each batch comes from the 5 it doubts most."),
+        (0, 11, "focused_margin", "Exploitation: the model hesitates about only 0 of 11 samples, "
+         "so each batch comes from the 11 it doubts most."),
+        (0, 5, "focused_margin", "The last of the pool: 5 samples are left, those the model "
+         "doubts most first."),
+        (0, 1, "focused_margin", "The last of the pool: 1 sample is left."),
+        (0, 0, "focused_margin", "Nothing is left to ask."),
         (200, 200, "diversified_margin", "Diversified margin: the model hesitates about 200 of "
          "200 samples, so each batch is spread over the 200 it doubts most."),
     ],
@@ -33,6 +37,12 @@ def test_the_stage_follows_the_doubts_and_says_so(
 ) -> None:
     assert choose(pool(doubtful, n), batch_size=10) == (strategy, sentence)
     assert strategy in STRATEGIES
+
+
+def test_where_nothing_is_left_no_rare_label_is_looked_for() -> None:
+    labels = ["ham"] * 30 + ["spam"]
+    assert choose(np.empty(0), batch_size=10, labels=labels)[1] == NOTHING_LEFT
+    assert choose_of_several(np.empty(0), batch_size=10)[1] == NOTHING_LEFT
 
 
 def test_without_a_model_it_is_a_cold_start() -> None:

@@ -10,7 +10,7 @@ from mlvajra_al.services import standings
 
 
 def a_game(strategy: str, seed: int, to_95: int | None, *, full: float = 0.9) -> Game:
-    return Game(strategy, seed, full, (10, 20), (0.5, 0.9), to_95, None)
+    return Game(strategy, seed, full, (10, to_95 or 90), (0.5, 0.9), to_95, None)
 
 
 def games(needed: dict[str, list[int | None]]) -> list[Game]:
@@ -39,9 +39,19 @@ def games(needed: dict[str, list[int | None]]) -> list[Game]:
             "play more seeds to tell them apart.",
         ),
         (
-            {"margin": [20, 30], "random": [70, None]},
-            "Choose margin: 25 ± 5 labels to 95% (mean of 2 seeds); "
+            {"margin": [20, 30, 25], "random": [70, None, None]},
+            "Choose margin: 25 ± 3 labels to 95% (mean of 3 seeds); "
             "the others did not reach it with every seed.",
+        ),
+        (
+            {"margin": [40, 60], "random": [40, None]},
+            "Margin: 50 ± 10 labels to 95% (mean of 2 seeds). random is not clearly behind; "
+            "play more seeds to tell them apart.",
+        ),
+        (
+            {"margin": [80, 80, 80], "auto": [20, 20, None], "random": [90, 90, 90]},
+            "Margin: 80 ± 0 labels to 95% (mean of 3 seeds). auto is not clearly behind; "
+            "play more seeds to tell them apart.",
         ),
         (
             {"margin": [20, None], "random": [None, None]},
@@ -72,6 +82,16 @@ def test_the_advice_says_how_sure_it_is(needed: dict[str, list[int | None]], sai
     assert standings.advice(games(needed)) == said
 
 
+def test_a_strategy_that_was_cancelled_before_its_last_seed_is_compared_over_those_it_played() -> (
+    None
+):
+    played = games({"margin": [20, 30, 25, 25], "random": [70, 60, 68]})
+    assert standings.advice(played) == (
+        "Choose margin: 25 ± 2 labels to 95% (mean of 4 seeds); "
+        "the others did not reach it with every seed."
+    )
+
+
 def test_with_many_seeds_no_more_are_asked_for() -> None:
     level = games({"margin": list(range(20, 50)), "random": list(range(49, 19, -1))})
     assert standings.advice(level).endswith("random is not clearly behind.")
@@ -81,8 +101,8 @@ def test_with_many_seeds_no_more_are_asked_for() -> None:
     ("reached", "words"),
     [
         ([20, 30, 40], "30.0 ± 5.8"),
-        ([20, 30, None], "25.0 ± 5.0 (1 of 3 not reached)"),
-        ([20, None], "20.0 (1 of 2 not reached)"),
+        ([20, 30, None], "not reached by 1 of 3"),
+        ([20, None], "not reached by 1 of 2"),
         ([20], "20.0"),
         ([None, None], "not reached"),
         ([], "not reached"),

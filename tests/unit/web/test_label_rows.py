@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import pytest
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.services.projects import PALETTE, check_labels
+from mlvajra_al.services.projects import MAX_LABELS, PALETTE, check_labels
 from mlvajra_al.web.label_rows import to_labels
+from mlvajra_al.web.options import OPTIONS
+from tests.contrast import ENOUGH, SEEN, colour, contrast, oklab
+
+TOLD_APART = 0.09
+"""Distance of colours; twice that of the two violets that were taken for each other."""
 
 
 def a_row(name: object, **cells: object) -> dict[str, object]:
@@ -58,6 +64,23 @@ def test_two_labels_that_are_alike_are_refused_in_one_sentence(
 
 
 def test_many_new_labels_have_keys_of_their_own_and_share_colours_when_they_run_out() -> None:
-    labels = to_labels([a_row(f"label {place}") for place in range(20)])
-    assert len({label.key for label in labels}) == 20
+    labels = to_labels([a_row(f"label {place}") for place in range(MAX_LABELS)])
+    assert len({label.key for label in labels}) == MAX_LABELS
+    assert len({label.color for label in labels}) == len(PALETTE) < MAX_LABELS
     check_labels(labels)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_colour_of_a_label_is_seen_on_light_and_on_dark(theme: str) -> None:
+    below = colour(OPTIONS[f"theme.{theme}.backgroundColor"])
+    assert min(contrast(colour(one), below) for one in PALETTE) >= SEEN
+
+
+@pytest.mark.parametrize("below", PALETTE)
+def test_a_key_can_be_read_on_the_colour_of_its_label(below: str) -> None:
+    assert max(contrast(colour(ink), colour(below)) for ink in ("#ffffff", "#111111")) >= ENOUGH
+
+
+def test_at_least_twenty_labels_have_colours_that_nobody_takes_for_each_other() -> None:
+    apart = [math.dist(oklab(one), oklab(other)) for one, other in combinations(PALETTE, 2)]
+    assert len(PALETTE) >= 20 and min(apart) >= TOLD_APART

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mlvajra_al.records import Curve, Evaluation, Label, Measure, Report
+from mlvajra_al.services.projects import MAX_LABELS, make_labels
 from mlvajra_al.web.charts import reports
 
 LABELS = (
@@ -54,6 +55,15 @@ def test_curves_have_the_colours_of_their_labels(draw: object) -> None:
     traces = draw(curves, BY_NAME).data[-2:]  # type: ignore[operator]
     assert traces[0].line.color == "#d97706"
     assert traces[1].name == "gone"
+
+
+@pytest.mark.parametrize("draw", [reports.precision_recall, reports.calibration])
+def test_no_two_curves_of_a_large_label_set_look_alike(draw: object) -> None:
+    labels = {label.name: label for label in make_labels([f"label {n}" for n in range(MAX_LABELS)])}
+    curves = [Curve(name, (0.0, 1.0), (1.0, 0.5)) for name in labels]
+    lines = draw(curves, labels).data[-len(labels) :]  # type: ignore[operator]
+    assert len({(line.line.color, line.line.dash) for line in lines}) == MAX_LABELS
+    assert len({(line.line.color, line.marker.symbol) for line in lines}) == MAX_LABELS
 
 
 def test_a_difference_is_centred_on_zero_and_coloured_by_its_interval() -> None:

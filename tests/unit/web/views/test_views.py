@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mlvajra_al.learning import intervals
 from mlvajra_al.records import (
     Attribution,
     Curve,
@@ -23,7 +24,9 @@ from mlvajra_al.records import (
     SampleExplanation,
     Verdict,
 )
+from mlvajra_al.services.versions import HoldOut
 from mlvajra_al.web.views import importance, names, reasons, report, verdict
+from mlvajra_al.web.views.reach import FEWEST, lacking, out_of_reach
 from tests.factories import NOW, a_draft
 from tests.integration.visits.visiting import words
 
@@ -102,8 +105,46 @@ def test_a_cell_says_a_measure_or_what_is_missing(
     assert report.brief(measure) == cell
 
 
+SOME = replace(FEW, note="too few to say: 1 more of Klasse 4, 2 more of Klasse 8 needed")
+
+
+def test_what_has_no_room_in_a_cell_is_shortened_to_words_and_not_cut() -> None:
+    assert report.brief(SOME) == "too few of some labels"
+    own = replace(FEW, note="too few to say: 2 more of a label of many words needed")
+    assert report.brief(own, label="a label of many words") == "too few: 2 more"
+
+
+@pytest.mark.parametrize(
+    ("held", "cell", "words"),
+    [
+        (HoldOut(19, 3, 3), "pool too small",
+         "the pool is too small to measure: 19 samples are held out, and it takes 20"),
+        (HoldOut(1, 1, 1), "pool too small",
+         "the pool is too small to measure: 1 sample is held out, and it takes 20"),
+        (HoldOut(0, 0, 0), "pool too small",
+         "the pool is too small to measure: no sample is held out, and it takes 20"),
+        (HoldOut(25, 25, 24), "too few of some labels",
+         "1 more of Klasse 4, 2 more of Klasse 8 needed, but all 25 held out samples are asked "
+         "about: import more to go on"),
+        (HoldOut(25, 24, 24), "too few of some labels",
+         "1 more of Klasse 4, 2 more of Klasse 8 needed"),
+    ],
+)  # fmt: skip
+def test_what_a_pool_cannot_give_is_not_asked_for(held: HoldOut, cell: str, words: str) -> None:
+    never = out_of_reach(held)
+    assert (report.brief(SOME, never), lacking(SOME, never)) == (cell, words)
+
+
+def test_so_many_held_out_samples_are_said_to_be_needed_as_are() -> None:
+    assert FEWEST == intervals.FEWEST
+
+
+def test_up_to_fifteen_labels_are_all_in_sight() -> None:
+    assert [report.height_of(labels) for labels in (2, 15, 16)] == ["content", "content", "auto"]
+
+
 def test_measures_come_headline_first_and_once() -> None:
-    app = draw(report.measures, a_report())
+    app = draw(report.measures, a_report(), None)
     assert [caption.value for caption in app.caption][::2] == ["F1 \\(spam\\)", "accuracy"]
     assert ">0.900<" in figures(app)
     assert "#" not in words(app), "numbers are no headings"
@@ -112,7 +153,7 @@ def test_measures_come_headline_first_and_once() -> None:
 
 def test_each_label_has_a_row_under_the_name_it_is_shown_as() -> None:
     shown = (Label(HAM, "Wanted", "1", "#2563eb"), Label(SPAM, "Junk", "2", "#d97706"))
-    app = draw(report.per_label, replace(PROJECT, labels=shown), a_report())
+    app = draw(report.per_label, replace(PROJECT, labels=shown), a_report(), None)
     few = "too few: 12 more samples"
     assert table(app) == [
         ["Wanted", 4, "0.900 (0.850 to 0.940)", few, "0.900 (0.850 to 0.940)"],
@@ -282,7 +323,7 @@ def test_features_are_drawn_strongest_first_with_all_of_them_in_a_table() -> Non
     whole = GlobalExplanation(1, 100, (SPAM,), {SPAM: features}, {})
     app = draw(importance.feature_importance, whole, SPAM)
     assert len(app.get("plotly_chart")) == 2
-    assert app.expander[0].label == "All 20 features as a table"
+    assert app.expander[0].label == "20 features as a table"
     assert table(app)[0] == ["f0", 1.0]
     assert len(table(app)) == 20
 

@@ -1,0 +1,44 @@
+"""What a pool can never show, however much of it is labelled: said instead of what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlvajra_al.records import Measure
+from mlvajra_al.services.versions import HoldOut
+from mlvajra_al.web.widgets import plural
+
+FEWEST = 20
+"""Held out samples below which nothing is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfReach:
+    """Why what is too little measured stays so."""
+
+    words: str
+    brief: str = ""
+    """The same for the cell of a table; empty where how much more it takes still says something."""
+
+
+def out_of_reach(held: HoldOut) -> OutOfReach | None:
+    """Say why no more can be measured; None while answers may still come that it takes."""
+    if held.size < FEWEST:
+        has = plural(held.size, "sample is", "samples are") if held.size else "no sample is"
+        return OutOfReach(
+            f"the pool is too small to measure: {has} held out, and it takes {FEWEST}",
+            "pool too small",
+        )
+    if held.asked >= held.size:
+        return OutOfReach(
+            f"all {held.size:,} held out samples are asked about: import more to go on"
+        )
+    return None
+
+
+def lacking(measure: Measure, never: OutOfReach | None) -> str:
+    """Say what a measure lacks: how much more it takes, or why that cannot come."""
+    more = measure.note.removeprefix("too few to say: ")
+    if never is None:
+        return more
+    return never.words if never.brief else f"{more}, but {never.words}"
