@@ -199,7 +199,7 @@ def test_an_import_that_failed_can_be_done_again_without_choosing_anew(
 
 def failed_import(store: Store, admin: Visitor) -> Uploaded:
     """Make the project reviews of a file whose last row is broken."""
-    rows = [f"r{n},words {n},{n},s{n % 4},{('bad', 'good')[n % 2]}" for n in range(10_001)]
+    rows = [f"r{n},words {n},{n % 5},s{n % 4},{('bad', 'good')[n % 2]}" for n in range(10_001)]
     content = "\n".join(["id,text,stars,site,verdict", *rows, "r,more,many,s1,bad"])
     upload = uploaded(store, content)
     page = new_project(admin, upload)
