@@ -51,7 +51,10 @@ ANSWERS = (
     "kind", "topic", "thema", "themen", "theme", "tema", "outcome", "answer", "truth",
 )  # fmt: skip
 """Names of columns that hold answers in several languages, without accents, the surest first."""
-TITLES = ("title", "subject", "headline")
+TITLES = (
+    "title", "titel", "titre", "titulo", "titolo", "subject", "betreff", "objet", "asunto",
+    "assunto", "oggetto", "headline",
+)  # fmt: skip
 MOST_ANSWERS = 31
 MOST_CATEGORIES = 50
 LONGEST_CATEGORY = 60

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,8 @@ SPECIAL = re.compile(
     r"|(?<=<)(?=-)|(?<=-)(?=[->])|(?<=[<>~])(?==)",  # arrows
     re.IGNORECASE,
 )
+ALL_ROWS = 15
+"""So many rows of a table are shown at once; of more it scrolls."""
 IMAGE = re.compile(r"!+\[")
 WORD_JOINER = "\u2060"
 """Invisible; keeps Streamlit from making links, icons and arrows of what is somebody's data."""
@@ -259,3 +261,8 @@ def empty(title: str, words: str, *, icon: str) -> None:
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(f"{icon} **{title}**", text_alignment="center")
         st.caption(words, text_alignment="center")
+
+
+def height_of(rows: int) -> Literal["content", "auto"]:
+    """Return how high a table is: as high as its rows, where they are few."""
+    return "content" if rows <= ALL_ROWS else "auto"

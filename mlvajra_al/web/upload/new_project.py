@@ -20,7 +20,16 @@ from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.upload.beginning import Beginning, Special, as_before, guessed
 from mlvajra_al.web.upload.upload import Uploaded, clear_upload, upload_field
 from mlvajra_al.web.watching import await_job
-from mlvajra_al.web.widgets import FORMATS, act, errors_shown, go_to_project, plain, plural, shorten
+from mlvajra_al.web.widgets import (
+    FORMATS,
+    act,
+    errors_shown,
+    go_to_project,
+    height_of,
+    plain,
+    plural,
+    shorten,
+)
 
 NONE = "(none)"
 SHOWN_ROWS = 5
@@ -108,6 +117,7 @@ def columns_editor(schema: Schema, *, place: str, uses: Mapping[str, str]) -> tu
         frame,
         disabled=["Column", "Used as", "For example"],
         hide_index=True,
+        height=height_of(len(frame)),
         column_config={"Holds": held_choice()},
         key=f"columns:{place}",
         alt="Columns and what they hold",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +15,7 @@ from mlvajra_al.web.views.heading import figure
 from mlvajra_al.web.views.reach import OutOfReach, lacking
 from mlvajra_al.web.widgets import (
     ago,
+    height_of,
     interval_of,
     measure_words,
     plain,
@@ -26,8 +26,6 @@ from mlvajra_al.web.widgets import (
 FEW_LABELS = 4
 WIDEST = 28
 """Letters that a cell has room for."""
-ALL_ROWS = 15
-"""So many rows of a table are shown at once; of more it scrolls."""
 
 
 def brief_interval(measure: Measure, never: OutOfReach | None = None) -> str:
@@ -44,11 +42,6 @@ def brief(measure: Measure, never: OutOfReach | None = None, *, label: str = "")
         return measure_words(measure)
     own = replace(measure, note=measure.note.replace(f" more of {label} ", " more "))
     return brief_interval(own if label else measure, never)
-
-
-def height_of(rows: int) -> Literal["content", "auto"]:
-    """Return how high a table is: as high as its rows, where they are few."""
-    return "content" if rows <= ALL_ROWS else "auto"
 
 
 def evidence(row: VersionRow) -> None:

@@ -27,6 +27,7 @@ from mlvajra_al.records import (
 from mlvajra_al.services.versions import HoldOut
 from mlvajra_al.web.views import importance, names, reasons, report, verdict
 from mlvajra_al.web.views.reach import FEWEST, lacking, out_of_reach
+from mlvajra_al.web.widgets import height_of
 from tests.factories import NOW, a_draft
 from tests.integration.visits.visiting import words
 
@@ -140,7 +141,7 @@ def test_so_many_held_out_samples_are_said_to_be_needed_as_are() -> None:
 
 
 def test_up_to_fifteen_labels_are_all_in_sight() -> None:
-    assert [report.height_of(labels) for labels in (2, 15, 16)] == ["content", "content", "auto"]
+    assert [height_of(labels) for labels in (2, 15, 16)] == ["content", "content", "auto"]
 
 
 def test_measures_come_headline_first_and_once() -> None:
