@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from mlvajra_al.errors import Invalid, MlvajraError
+from mlvajra_al.records import Job
 
 log = logging.getLogger("mlvajra")
 
@@ -50,6 +51,19 @@ def _sendable(value: object) -> object:
 
 def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | tuple | list)
+
+
+def failed_job(job: Job) -> Response:
+    """Return why a job failed that was waited for, as if its error had been raised here."""
+    of = job.result or {}
+    body = {
+        "error": {
+            "type": of.get("type", "Internal"),
+            "message": _whole(job.error or "it failed without a word"),
+            "detail": {"job": job.id},
+        }
+    }
+    return Json(body, status_code=of.get("status", 500))
 
 
 def http_error(status: int, message: str, *, headers: dict[str, str] | None = None) -> Response:
