@@ -90,8 +90,13 @@ class NotSignedIn(MlvajraError):
 
     status = 401
 
-    def __init__(self) -> None:
-        super().__init__("you are not signed in, or your session has ended; sign in again")
+    def __init__(self, *, by_token: bool = False) -> None:
+        super().__init__(
+            "the token is wrong, has expired or was revoked; make one with "
+            "'mlvajra token create --user NAME' and send it as 'Authorization: Bearer TOKEN'"
+            if by_token
+            else "you are not signed in, or your session has ended; sign in again"
+        )
 
 
 class WrongPerson(MlvajraError):

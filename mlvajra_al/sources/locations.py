@@ -120,6 +120,25 @@ def detect(location: Location) -> str:
     return declared
 
 
+def require_ending(name: str) -> None:
+    """Refuse a file that is named as something we do not read.
+
+    One without an ending is told by its first bytes.
+
+    Raises
+    ------
+    BadSource
+    """
+    ending = _ending(name)
+    if ending and ending not in ENDINGS:
+        endings = ", ".join(f".{known}" for known in ENDINGS)
+        raise BadSource(
+            name,
+            f"a file that ends in .{ending} is not read",
+            f"send one of {endings} (or with .gz)",
+        )
+
+
 def _ending(name: str) -> str:
     lowered = name.lower().removesuffix(".gz")
     return lowered.rpartition(".")[2] if "." in lowered else ""
