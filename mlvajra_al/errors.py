@@ -17,7 +17,7 @@
     ├── Throttled                too many attempts; says how long to wait
     ├── PoolExhausted            more samples asked for than are left
     ├── NotEnoughLabels          a fit needs examples of at least two labels
-    ├── Damaged                  a file whose checksum does not match
+    ├── Damaged                  a file that is missing or whose checksum does not match
     ├── DiskFull                 no room left where something was to be written
     ├── Unavailable              the database does not answer just now
     │   └── Contended            two processes waited for each other, and this one gave way
@@ -221,12 +221,13 @@ def examples_needed(seen: Sequence[str], missing: Sequence[str]) -> str:
 
 
 class Damaged(MlvajraError):
-    """A stored file does not match its checksum."""
+    """A stored file does not match its checksum, or is missing."""
 
-    def __init__(self, path: str, remedy: str = "restore it from a backup") -> None:
-        super().__init__(
-            f"{path} is damaged: its SHA-256 does not match the one recorded; {remedy}"
-        )
+    def __init__(
+        self, path: str, remedy: str = "restore it from a backup", *, missing: bool = False
+    ) -> None:
+        what = "damaged: its SHA-256 does not match the one recorded"
+        super().__init__(f"{path} is {'missing' if missing else what}; {remedy}")
         self.path, self.remedy = path, remedy
 
 

@@ -83,7 +83,8 @@ class Location:
                 raise BadSource(self.name, "is a folder", "name one file in it")
             return cast(BinaryIO, system.open(path, "rb"))
         except FileNotFoundError as error:
-            raise BadSource(self.name, "there is no such file", "check the path") from error
+            given = self.name if "://" in self.uri else self.uri  # a URI may hold a password
+            raise BadSource(given, "there is no such file", "check the path") from error
         except PermissionError as error:
             raise BadSource(
                 self.name, "may not be read by this program", "change its permissions"

@@ -47,7 +47,7 @@ def get(home: Path, digest: str) -> bytes:
     try:
         blob = path.read_bytes()
     except FileNotFoundError:
-        raise Damaged(str(path.relative_to(home))) from None
+        raise Damaged(str(path.relative_to(home)), missing=True) from None
     if hashlib.sha256(blob).hexdigest() != digest:
         raise Damaged(str(path.relative_to(home)))
     return blob

@@ -144,8 +144,11 @@ class Pool:
             At the first file that is gone or differs.
         """
         for shard in self.shards:
-            if not self.path(shard).exists() or sha256_of(self.path(shard)) != shard.sha256:
-                raise Damaged(str(self.path(shard)))
+            path = self.path(shard)
+            if not path.exists():
+                raise Damaged(str(path), missing=True)
+            if sha256_of(path) != shard.sha256:
+                raise Damaged(str(path))
 
     def content_hashes(self, positions: Positions) -> Hashes:
         """Return the hashes of what samples contain."""
@@ -224,7 +227,7 @@ def _map(path: Path) -> pa.RecordBatch:
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     except (OSError, pa.ArrowInvalid) as error:
-        raise Damaged(str(path)) from error
+        raise Damaged(str(path), missing=not path.exists()) from error
 
 
 def _numpy(batch: pa.RecordBatch, name: str) -> Hashes:

@@ -429,7 +429,7 @@ def test_a_worker_that_ended_without_a_word_is_forgotten(store: Store, project: 
     late = NOW + timedelta(minutes=1)
     (finding,) = examined(store, now=late)
     assert (finding.wrong, finding.fixed) == (False, False)
-    assert "1 workers ended without a word, for instance host:17" in finding.what
+    assert "1 worker ended without a word, for instance host:17" in finding.what
     (finding,) = examined(store, now=late, fix=True)
     assert finding.fixed
     assert examined(store, now=late) == []

@@ -76,6 +76,9 @@ def http_error(status: int, message: str, *, headers: dict[str, str] | None = No
 def bad_request(errors: list[dict[str, Any]]) -> Response:
     """Return what is wrong with a body or a parameter: the first problem as a sentence."""
     first = errors[0]
+    if first["type"] == "json_invalid":
+        error = Invalid("the body is no JSON; send what /api/docs shows for this route")
+        return error_response(error, detail=[_plainly(item) for item in errors[:20]])
     place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     error = Invalid(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}; correct it")
     return error_response(error, detail=[_plainly(item) for item in errors[:20]])
