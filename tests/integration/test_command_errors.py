@@ -125,10 +125,11 @@ def test_what_cannot_be_used_is_named(said: Callable[..., str], line: str, sente
 
 
 def test_an_export_into_a_folder_that_is_not_there_names_the_file_as_given(
-    said: Callable[..., str],
+    said: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["project", "create", "there", "--labels", "a,b", "--text", "body", "--source",
                 "good.csv"]) == 0  # fmt: skip
+    capsys.readouterr()
     words = said("export", "there", "--out", "/nonexist/x.csv")
     assert words.startswith("/nonexist/x.csv: there is no folder /nonexist")
     assert "partial" not in words

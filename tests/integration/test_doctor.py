@@ -399,6 +399,13 @@ def test_a_clock_that_was_set_back_is_noticed(store: Store, project: Project) ->
     assert "the clock was set back, or two machines disagree" in found[0].remedy
 
 
+def test_one_job_that_nobody_does_waits(store: Store, project: Project) -> None:
+    with store.begin() as connection:
+        jobs.enqueue(connection, project.id, "simulate", payload={}, now=NOW)
+    (finding,) = examined(store, now=NOW + timedelta(hours=2))
+    assert finding.what == "simulate 1 waits and no worker is running"
+
+
 def test_jobs_that_nobody_does_are_told(store: Store, project: Project) -> None:
     with store.begin() as connection:
         for kind in ("retrain", "predict", "explain", "evaluate"):
@@ -408,7 +415,7 @@ def test_jobs_that_nobody_does_are_told(store: Store, project: Project) -> None:
     (finding,) = examined(store, now=late)
     assert not finding.wrong
     assert finding.what == (
-        "retrain 1, predict 2, explain 3 and 1 more jobs wait and no worker is running"
+        "retrain 1, predict 2, explain 3 and 1 more job wait and no worker is running"
     )
     assert finding.remedy == "start 'mlvajra run' or 'mlvajra worker'"
     with store.begin() as connection:

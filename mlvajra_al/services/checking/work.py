@@ -75,7 +75,10 @@ def jobs(visit: Visit) -> Iterator[Finding]:
 
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3:,} more jobs"
+    more = len(names) - 3
+    if more <= 0:
+        return shown
+    return f"{shown} and {more:,} more {'job' if more == 1 else 'jobs'}"
 
 
 def silent(visit: Visit) -> Iterator[Finding]:
