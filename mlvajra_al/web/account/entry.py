@@ -81,9 +81,9 @@ def _login_page(target: str, *, error: MlvajraError | None = None, name: str = "
 
 async def setup(request: Request) -> Response:
     """Make the first admin with the one-time link."""
-    if not await run_in_threadpool(people.needs_setup, store()):
+    if request.method != "POST" and not await run_in_threadpool(people.needs_setup, store()):
         body = html.paragraph(SET_UP_ALREADY) + html.link(LOGIN, "Sign in")
-        return html.page("The first admin exists already", body, status=410)
+        return html.page("This link does not work", body, status=410)
     make = links.create_first_admin
     return await _take_up(request, "setup", "Set up mlvajra", SETUP_WORDS, make)
 
