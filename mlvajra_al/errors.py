@@ -17,7 +17,7 @@
     ├── Throttled                too many attempts; says how long to wait
     ├── PoolExhausted            more samples asked for than are left
     ├── NotEnoughLabels          a fit needs examples of at least two labels
-    ├── Damaged                  a file whose checksum does not match
+    ├── Damaged                  a file that is missing or whose checksum does not match
     ├── DiskFull                 no room left where something was to be written
     ├── Unavailable              the database does not answer just now
     │   └── Contended            two processes waited for each other, and this one gave way
@@ -92,8 +92,13 @@ class NotSignedIn(MlvajraError):
 
     status = 401
 
-    def __init__(self) -> None:
-        super().__init__("you are not signed in, or your session has ended; sign in again")
+    def __init__(self, *, by_token: bool = False) -> None:
+        super().__init__(
+            "the token is wrong, has expired or was revoked; make one with "
+            "'mlvajra token create --user NAME' and send it as 'Authorization: Bearer TOKEN'"
+            if by_token
+            else "you are not signed in, or your session has ended; sign in again"
+        )
 
 
 class WrongPerson(MlvajraError):
@@ -217,6 +222,7 @@ def examples_needed(seen: Sequence[str], missing: Sequence[str]) -> str:
     return which + ", ".join(missing)
 
 
+MISSING = "is missing"
 UNLIKE = "is damaged: its SHA-256 does not match the one recorded"
 FROM_A_BACKUP = "restore it from a backup"
 

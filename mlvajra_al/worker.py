@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from mlvajra_al.config import settings
-from mlvajra_al.errors import MlvajraError, Setup
+from mlvajra_al.errors import MlvajraError, Setup, Unavailable
 from mlvajra_al.services.jobs.performing import LEASE, TROUBLE_S, Stop, every, run_once, utc_now
 from mlvajra_al.services.jobs.registry import MODULES, handler_of
 from mlvajra_al.services.jobs.telling import Clock
@@ -31,6 +31,9 @@ from mlvajra_al.store.database import Store
 
 REPORT_S = 5.0
 POLL_S = 0.25
+AGAIN_S = 0.05
+END_S = 4.0
+"""So long the interpreter may take to end once the last job is given back."""
 STANDBY = timedelta(seconds=0.5)
 """So long a job waits for a worker that has loaded already what the job needs."""
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -62,6 +65,25 @@ class Steadiness:
         return now - self._jumped_at >= LEASE.total_seconds()
 
 
+class Trouble:
+    """Says once that the database is away, and once that it is back."""
+
+    def __init__(self) -> None:
+        self._lasts = False
+
+    def begins(self, error: MlvajraError) -> None:
+        """Say what is waited for, unless that has been said."""
+        if not self._lasts:
+            log.warning("waiting: %s", error)
+        self._lasts = True
+
+    def is_over(self) -> None:
+        """Say that the wait is over, if there was one."""
+        if self._lasts:
+            log.warning("going on: the database answers again")
+        self._lasts = False
+
+
 class Worker:
     """A process that does jobs until it is told to stop."""
 
@@ -73,6 +95,7 @@ class Worker:
         self.stopping = threading.Event()
         self.started_at = clock()
         self.steadiness = Steadiness(clock)
+        self._trouble = Trouble()
         self._interruptible = False
         self._thread: int | None = None
 
@@ -83,12 +106,20 @@ class Worker:
             self._interruptible = False
             raise Stop
 
+    def stop_again(self, lost: sys.UnraisableHookArgs) -> None:
+        """Raise `Stop` anew that came in a callback of the garbage collector, which drops it."""
+        if lost.exc_type is not Stop:
+            sys.__unraisablehook__(lost)
+            return
+        self._interruptible = True
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+
     def run_forever(self) -> None:
         """Do jobs as they come."""
         self._thread = threading.get_ident()
         if not self._after:
             warm_up()
-        with every(REPORT_S, self.report):
+        with every(REPORT_S, self._report_or_wait):
             self._turn(self.report)
             while not self.stopping.is_set():
                 if not self._turn(self.work):
@@ -110,11 +141,13 @@ class Worker:
         """Do something; a database that is away comes back."""
         self._interruptible = True
         try:
-            return bool(act())
+            done = bool(act())
+            self._trouble.is_over()
+            return done
         except Stop:
             return False
         except MlvajraError as error:
-            log.warning("waiting: %s", error)
+            self._trouble.begins(error)
         except Exception:  # the edge
             log.exception("could not look for jobs")
         finally:
@@ -136,6 +169,12 @@ class Worker:
             )
             processes.forget_silent(connection, before=now - timedelta(days=1))
 
+    def _report_or_wait(self) -> None:
+        try:
+            self.report()
+        except Unavailable as error:
+            self._trouble.begins(error)
+
     def _leave(self) -> None:
         with self.store.begin() as connection:
             processes.forget(connection, self.name)
@@ -144,9 +183,18 @@ class Worker:
 def run_forever(store: Store, *, standby: bool = False) -> None:
     """Do the jobs of a workspace until SIGTERM or SIGINT."""
     worker = Worker(store, f"{socket.gethostname()}:{os.getpid()}"[-80:], standby=standby)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, worker.stop)
+    sys.unraisablehook = worker.stop_again
     worker.run_forever()
+    _end_soon()
+
+
+def _end_soon() -> None:
+    """See that this process ends, whatever threads a library has left behind in it."""
+    timer = threading.Timer(END_S, os._exit, [0])
+    timer.daemon = True
+    timer.start()
 
 
 def warm_up() -> None:

@@ -81,10 +81,12 @@ def write_file(pieces: Iterator[bytes], path: Path) -> None:
     Raises
     ------
     Invalid
-        If there is a folder of that name.
+        If there is a folder of that name, or none to write it in.
     """
     if path.is_dir():
         raise Invalid(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise Invalid(f"{path}: there is no folder {path.parent}; make it, or name another file")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -80,6 +80,7 @@ def annotate(
     with opened() as store, helper(store) as worker, progress(unit="answers") as bar:
         task = bar.add_task("answering", total=labels)
         who = demo.annotator(store, person, now=now())
+        demo.require_access(store, who, project)
         if wait:
             _settle(worker, project)
         for done in demo.annotate(store, who, project, plan=plan, rng=rng, clock=now):

@@ -58,6 +58,8 @@ def train(
             raise NotEnoughLabels(tuple(left["seen_labels"]), tuple(left["missing_labels"]))
         rows = {row.version.number: row for row in service.listed(store, None, project)}
         row = rows[int(left["version"])]
+    if left.get("nothing_new"):
+        sys.stderr.write(f"nothing was trained: no answer is new since version {left['version']}\n")
     if as_json:
         put(_version(row))
     else:
@@ -305,6 +307,8 @@ def predict(
     """Write label, probability and version for every row of the pool or of a file."""
     from mlvajra_al.services import predicting
 
+    if out.suffix not in (".csv", ".parquet"):
+        raise Invalid(f"{out} cannot be written; name a file that ends in .csv or .parquet")
     if pool == (source is not None):
         raise Invalid("predict either the pool (--pool) or a file (--source FILE)")
     with opened() as store:

@@ -40,6 +40,8 @@ def tenancy(home: Path) -> Iterator[Tenancy]:
     Setup
         If it cannot be written, is being restored, or another one holds it.
     """
+    if home.exists() and not home.is_dir():
+        raise Setup(f"the workspace {home} is a file; set MLVAJRA_HOME to a folder")
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = (home / NAME).open("a+", encoding="utf-8")

@@ -72,5 +72,5 @@ def revoke(
     from mlvajra_al.services import sessions
 
     with opened() as store:
-        ended = sessions.revoke(store, operator(store), token_id, now=now())
+        ended = sessions.revoke(store, operator(store), token_id, now=now(), kind="token")
     sys.stderr.write(f"ended {ended.person}'s {ended.name or ended.agent or 'session'}\n")

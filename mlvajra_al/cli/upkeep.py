@@ -193,7 +193,9 @@ def doctor(
 
 
 def _row(item: Backup) -> dict[str, Any]:
-    return {"folder": str(item.folder)} | asdict(item.manifest)
+    return {"folder": str(item.folder)} | (
+        asdict(item.manifest) | {"created_at": item.manifest.created_at.isoformat()}
+    )
 
 
 def _named(lacking: Sequence[Lacking]) -> str:

@@ -55,7 +55,7 @@ from mlvajra_al.records.projects import (
 )
 from mlvajra_al.records.runs import Facts, Game, Plan, Run, Scenario, Truth
 from mlvajra_al.records.upkeep import Finding
-from mlvajra_al.records.work import ACTIVE, ENDED, Job, JobKind, JobState, Progress
+from mlvajra_al.records.work import ACTIVE, ENDED, Failure, Job, JobKind, JobState, Progress
 
 __all__ = [
     "ACTIVE",
@@ -80,6 +80,7 @@ __all__ = [
     "Evaluation",
     "Examination",
     "Facts",
+    "Failure",
     "FeatureImportance",
     "Finding",
     "Forecast",

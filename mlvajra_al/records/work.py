@@ -35,6 +35,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """The kind of error that a job ended with; the result of one that failed."""
+
+    type: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What the rail shows: counts, the next retrain, and why nothing happens."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from mlvajra_al.errors import Conflict, Invalid, NotFound, PoolExhausted
 from mlvajra_al.records import ACTIVE, Answer, Claim, Job, JobKind, Person, Project
 from mlvajra_al.records.label_sets import parse, to_text
-from mlvajra_al.services import claiming, importing, labelling, people, projects
+from mlvajra_al.services import access, claiming, importing, labelling, people, projects
 from mlvajra_al.services.demo_projects import DEMOS
 from mlvajra_al.store import jobs
 from mlvajra_al.store import projects as stored
@@ -65,6 +65,27 @@ def annotator(store: Store, name: str, *, now: datetime) -> Person:
         return people.get(store, name)
     except NotFound:
         return people.add(store, None, name=name, role="annotator", password=None, now=now)
+
+
+def require_access(store: Store, person: Person, project_name: str) -> None:
+    """Refuse somebody who is no member of a restricted project, and say how to add them.
+
+    For the operator, from whom no project is hidden.
+
+    Raises
+    ------
+    NotFound
+        If there is no such project.
+    Conflict
+        If the person may not see it.
+    """
+    with store.read() as connection:
+        project = access.project(connection, None, project_name)
+        if not access.sees(connection, person, project):
+            raise Conflict(
+                f"{person.name} is no member of {project_name!r}, which is restricted; add them: "
+                f"mlvajra project members {project_name} --add {person.name}"
+            )
 
 
 def busy(store: Store, project_name: str) -> str:

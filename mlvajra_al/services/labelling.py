@@ -61,6 +61,8 @@ def record(
         If an answer names no label of the set, or retracts what was never said.
     NotFound
         If the project or a sample does not exist.
+    Conflict
+        If an event of that id is stored which says something else.
     """
     operation = recording(store, person, project_name, answers=answers, at=(now, lease))
     return store.write(operation)
@@ -209,9 +211,7 @@ def _record_one(
         person_id=person.id,
     )
     if known is not None:
-        if known.person_id != person.id or known.project_id != project.id:
-            raise Conflict(f"the event {answer.event_id} was sent before by someone else")
-        return Recorded(known.event_id, known.sample_key, known.seq, repeat=True, late=known.late)
+        return _repeated(known, project, answer=answer, person=person)
     check(project, answer)
     if answer.action == "retract" and (before is None or before.action == "retract"):
         raise Invalid("there is no answer of yours to take back for this sample")
@@ -244,6 +244,23 @@ def _record_one(
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
     return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
+
+
+def _repeated(known: Annotation, project: Project, *, answer: Answer, person: Person) -> Recorded:
+    """Return what became of an event that is sent again; what differs is another event."""
+    if known.person_id != person.id or known.project_id != project.id:
+        raise Conflict(f"the event {answer.event_id} was sent before by someone else")
+    if _says(known) != _says(answer):
+        raise Conflict(
+            f"the event {answer.event_id} is stored with another sample, action or label "
+            f"({', '.join(repr(part) for part in _says(known) if part is not None)}); "
+            "send what is new with an event_id of its own"
+        )
+    return Recorded(known.event_id, known.sample_key, known.seq, repeat=True, late=known.late)
+
+
+def _says(event: Annotation | Answer) -> tuple[str, str, str | None]:
+    return event.sample_key, event.action, event.label
 
 
 def _ask_again(

@@ -187,8 +187,12 @@ def everybodys(store: Store, person: Person, *, now: datetime) -> tuple[Session,
         return sessions.live(connection, kind="browser", person_id=None, now=now)
 
 
-def revoke(store: Store, person: Person | None, session_id: int, *, now: datetime) -> Session:
+def revoke(
+    store: Store, person: Person | None, session_id: int, *, now: datetime, kind: str = "session"
+) -> Session:
     """End one session or API token: one's own, or anybody's for an admin.
+
+    Errors call it what `kind` says.
 
     Raises
     ------
@@ -199,17 +203,24 @@ def revoke(store: Store, person: Person | None, session_id: int, *, now: datetim
     """
 
     def operation(connection: Connection) -> Session:
-        found = sessions.get(connection, session_id)
+        found = _found(connection, session_id, kind=kind)
         if person is not None and found.person_id != person.id and not may(person, "admin"):
-            raise NotFound("session", session_id)
+            raise NotFound(kind, session_id)
         if not sessions.revoke(connection, session_id, now=now):
-            raise Conflict(f"session {session_id} has ended already; there is nothing to do")
+            raise Conflict(f"{kind} {session_id} has ended already; there is nothing to do")
         what = "API token revoked" if found.kind == "token" else "session ended"
         detail = ": ".join(filter(None, (found.person, found.name or found.agent)))
         note(connection, person, what, detail=detail, now=now)
         return found
 
     return store.write(operation)
+
+
+def _found(connection: Connection, session_id: int, *, kind: str) -> Session:
+    try:
+        return sessions.get(connection, session_id)
+    except NotFound as error:
+        raise NotFound(kind, session_id) from error
 
 
 def revoke_others(store: Store, person: Person, *, keep: str | None, now: datetime) -> int:

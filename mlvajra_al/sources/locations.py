@@ -83,7 +83,8 @@ class Location:
                 raise BadSource(self.name, "is a folder", "name one file in it")
             return cast(BinaryIO, system.open(path, "rb"))
         except FileNotFoundError as error:
-            raise BadSource(self.name, "there is no such file", "check the path") from error
+            given = self.name if "://" in self.uri else self.uri  # a URI may hold a password
+            raise BadSource(given, "there is no such file", "check the path") from error
         except PermissionError as error:
             raise BadSource(
                 self.name, "may not be read by this program", "change its permissions"
@@ -118,6 +119,25 @@ def detect(location: Location) -> str:
             f"rename it so that it ends in .{found}, or choose the right file",
         )
     return declared
+
+
+def require_ending(name: str) -> None:
+    """Refuse a file that is named as something we do not read.
+
+    One without an ending is told by its first bytes.
+
+    Raises
+    ------
+    BadSource
+    """
+    ending = _ending(name)
+    if ending and ending not in ENDINGS:
+        endings = ", ".join(f".{known}" for known in ENDINGS)
+        raise BadSource(
+            name,
+            f"a file that ends in .{ending} is not read",
+            f"send one of {endings} (or with .gz)",
+        )
 
 
 def _ending(name: str) -> str:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from mlvajra_al.errors import Damaged
+from mlvajra_al.errors import MISSING, Damaged
 
 
 def _path(home: Path, digest: str) -> Path:
@@ -47,7 +47,7 @@ def get(home: Path, digest: str) -> bytes:
     try:
         blob = path.read_bytes()
     except FileNotFoundError:
-        raise Damaged(str(path.relative_to(home))) from None
+        raise Damaged(str(path.relative_to(home)), what=MISSING) from None
     if hashlib.sha256(blob).hexdigest() != digest:
         raise Damaged(str(path.relative_to(home)))
     return blob

@@ -152,6 +152,8 @@ class Store:
                 f"MLVAJRA_DATABASE_URL names {parsed.get_backend_name()!r}, but only sqlite and "
                 "postgresql are supported; correct it"
             )
+        if home.exists() and not home.is_dir():
+            raise Setup(f"the workspace {home} is a file; set MLVAJRA_HOME to a folder")
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
             presence = join(home)

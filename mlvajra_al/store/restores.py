@@ -48,10 +48,13 @@ class Ended:
 
     def __str__(self) -> str:
         """Return the numbers in words."""
-        return (
-            f"{self.sessions:,} sessions, {self.tokens:,} API tokens and "
-            f"{self.invitations:,} invitations"
+        counts = (self.sessions, self.tokens, self.invitations)
+        nouns = ("session", "API token", "invitation")
+        first, second, third = (
+            f"{count:,} {noun}" + "s" * (count != 1)
+            for count, noun in zip(counts, nouns, strict=True)
         )
+        return f"{first}, {second} and {third}"
 
 
 @dataclass(frozen=True, slots=True)

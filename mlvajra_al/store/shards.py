@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlvajra_al.errors import UNLIKE, Damaged
+from mlvajra_al.errors import MISSING, UNLIKE, Damaged
 from mlvajra_al.records import Column, ColumnKind, Shard
 from mlvajra_al.records.notations import Notation
 from mlvajra_al.store.hashing import Hashes, hash_keys
@@ -144,8 +144,11 @@ class Pool:
             At the first file that is gone or differs.
         """
         for shard in self.shards:
-            if not self.path(shard).exists() or sha256_of(self.path(shard)) != shard.sha256:
-                raise Damaged(str(self.path(shard)))
+            path = self.path(shard)
+            if not path.exists():
+                raise Damaged(str(path), what=MISSING)
+            if sha256_of(path) != shard.sha256:
+                raise Damaged(str(path))
 
     def content_hashes(self, positions: Positions) -> Hashes:
         """Return the hashes of what samples contain."""
@@ -224,7 +227,7 @@ def _map(path: Path) -> pa.RecordBatch:
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     except (OSError, pa.ArrowInvalid) as error:
-        raise Damaged(str(path)) from error
+        raise Damaged(str(path), what=UNLIKE if path.exists() else MISSING) from error
 
 
 def _numpy(batch: pa.RecordBatch, name: str) -> Hashes:

@@ -142,7 +142,7 @@ def _refusal(scope: Scope, headers: Headers, signed: SignedIn | None) -> Respons
     if path in PUBLIC:
         return None
     if method not in ("GET", "HEAD") or path.startswith((*FOR_PROGRAMS, *MACHINERY)):
-        return _refused(path, NotSignedIn())
+        return _refused(path, NotSignedIn(by_token=_by_bearer(path, headers)))
     query = scope.get("query_string", b"").decode("latin-1")
     target = quote(path + ("?" + query if query else ""), safe="")
     return RedirectResponse(f"{LOGIN}?next={target}", status_code=303)

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup
 from mlvajra_al.services import links, people
+from mlvajra_al.services.listening import free_port
 from mlvajra_al.web import context, probes
 from mlvajra_al.web.account import routing as account
 from mlvajra_al.web.api import application
@@ -129,13 +130,14 @@ def serve(app: ASGIApp) -> None:
     """Run the app at the address and port of the settings until it is stopped."""
     try:
         current = settings()
+        port = free_port(current.host, current.port)
         if sys.stdout.isatty():  # under the supervisor, that says where to go
             _open()
-            sys.stdout.write(f"Open http://{current.host}:{current.port}{_first_path()}\n")
+            sys.stdout.write(f"Open http://{current.host}:{port}{_first_path()}\n")
         uvicorn.run(
             app,
             host=current.host,
-            port=current.port,
+            port=port,
             log_level="warning",
             timeout_graceful_shutdown=5,
             **SERVER,

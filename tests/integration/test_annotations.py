@@ -60,6 +60,43 @@ def test_the_same_event_sent_twice_is_stored_once(store: Store) -> None:
     assert len(log(store, project)) == 1
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"label": "spam"}, {"action": "skip", "label": None}, {"sample_key": "p1"}],
+    ids=["label", "action", "sample"],
+)
+def test_an_event_sent_again_with_something_else_is_refused_and_not_lost_in_silence(
+    store: Store, other: dict[str, str | None]
+) -> None:
+    project, ada = a_project(store), a_person(store)
+    key, _ = rank(store, project, 2)
+    answer = an_answer(key, "ham")
+    record(store, ada, answer)
+    with pytest.raises(Conflict, match=rf"{answer.event_id}.*'answer', 'ham'.*event_id of its own"):
+        record(store, ada, replace(answer, **other))
+    assert [event.label for event in log(store, project)] == ["ham"]
+
+
+def test_a_repeat_may_have_another_comment_and_another_time(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    answer = an_answer(key)
+    record(store, ada, answer)
+    (again,) = record(store, ada, replace(answer, comment="late", elapsed_ms=5, client_time=NOW))
+    assert again.repeat
+
+
+def test_an_answer_taken_back_is_still_known_when_it_is_sent_again(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    answer = an_answer(key)
+    record(store, ada, answer)
+    record(store, ada, an_answer(key, action="retract"))
+    (again,) = record(store, ada, answer)
+    assert again.repeat
+    assert gold(store, project) == {}
+
+
 def test_another_person_cannot_replay_an_event(store: Store) -> None:
     project = a_project(store)
     ada, bob = a_person(store), a_person(store, "Bob")

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -410,6 +410,7 @@ def test_commands_make_and_list_backups(
     assert run(["backup", str(place), "--json"]) == 0
     second = json.loads(capsys.readouterr().out)
     assert (second["files"], second["new_files"]) == (2, 1)
+    assert "T" in second["created_at"] and datetime.fromisoformat(second["created_at"]).tzinfo
     assert run(["backups", str(place), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[1] == second
     (place / ".2026.partial").mkdir()

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from mlvajra_al import worker
 from mlvajra_al.cli.application import app
 from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
-from mlvajra_al.services import versions
+from mlvajra_al.services import training, versions
 from tests.integration.test_loop import begin
 from tests.integration.test_rebuild import a_chain, opened
 from tests.rehearsal import Rehearsal
@@ -89,6 +89,13 @@ def test_a_full_retrain_waits_for_its_version(loop: Rehearsal) -> None:
     assert "full" in said("train", "texts", "--full")
 
 
+def test_a_retrain_with_nothing_new_says_that_nothing_was_trained(loop: Rehearsal) -> None:
+    done = run("train", "texts")
+    assert done.exit_code == 0, done.output
+    assert "nothing was trained: no answer is new since version 2" in done.stderr
+    assert len(document("versions", "texts")) == 2
+
+
 def test_a_retrain_with_one_label_seen_names_the_other(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +164,8 @@ def test_a_file_is_predicted(loop: Rehearsal, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "2 answers of version 1" in done.stderr
     assert [line.split(",")[0] for line in out.read_text().splitlines()[1:]] == ['"k1"', '"k2"']
+    job = training.jobs_of(loop.store, None, "texts", kinds=("predict",))[0]
+    assert (job.state, job.message) == ("done", "Predicted 2 rows")
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,9 @@ CREATE = "project create made --labels a,b --text body --id id --source"
         (f"{CREATE} good.csv --overlap 99", "overlap must be between"),
         (f"{CREATE} good.csv --holdout-share 2", "holdout"),
         (f"{CREATE} good.csv --labels a", "label"),
+        (f"{CREATE} /no/such/none.csv", "/no/such/none.csv: there is no such file"),
+        ("predict x --pool --out x.txt", "x.txt cannot be written; name a file that ends in .csv"),
+        ("token revoke 99", "there is no token 99; check"),
         ("predict x --out x.csv", "predict either the pool (--pool) or a file (--source FILE)"),
         ("restore none", "none"),
         ("backups good.csv", "good.csv"),
@@ -119,6 +122,25 @@ CREATE = "project create made --labels a,b --text body --id id --source"
 )
 def test_what_cannot_be_used_is_named(said: Callable[..., str], line: str, sentence: str) -> None:
     assert sentence in said(*line.split())
+
+
+def test_an_export_into_a_folder_that_is_not_there_names_the_file_as_given(
+    said: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["project", "create", "there", "--labels", "a,b", "--text", "body", "--source",
+                "good.csv"]) == 0  # fmt: skip
+    capsys.readouterr()
+    words = said("export", "there", "--out", "/nonexist/x.csv")
+    assert words.startswith("/nonexist/x.csv: there is no folder /nonexist")
+    assert "partial" not in words
+
+
+@pytest.mark.parametrize("command", [["project", "list"], ["run"]])
+def test_a_workspace_that_is_a_file_is_called_one(
+    said: Callable[..., str], shared: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("MLVAJRA_HOME", str(shared / "good.csv"))
+    assert "good.csv is a file; set MLVAJRA_HOME to a folder" in said(*command)
 
 
 @pytest.mark.parametrize(

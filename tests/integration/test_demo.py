@@ -12,7 +12,7 @@ import pytest
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound, PoolExhausted
 from mlvajra_al.records import Person
-from mlvajra_al.services import demo, projects
+from mlvajra_al.services import demo, members, projects
 from mlvajra_al.services.demo import Plan
 from mlvajra_al.services.demo_projects import DEMOS, SPAM, TUMOUR_COLUMNS
 from mlvajra_al.services.jobs import demo_files
@@ -127,6 +127,17 @@ def test_the_simulated_annotator_cannot_sign_in_and_is_made_once(store: Store) -
     first = demo.annotator(store, "demo-annotator", now=NOW)
     assert first.role == "annotator"
     assert demo.annotator(store, "demo-annotator", now=NOW) == first
+
+
+def test_an_annotator_who_is_no_member_is_told_how_to_become_one(store: Store) -> None:
+    a_project(store, "secret")
+    root = a_person(store, "Root", role="admin")
+    members.set_restricted(store, root, "secret", restricted=True, now=NOW)
+    who = demo.annotator(store, "demo-annotator", now=NOW)
+    with pytest.raises(Conflict, match="secret --add demo-annotator"):
+        demo.require_access(store, who, "secret")
+    members.add(store, root, "secret", name="demo-annotator", now=NOW)
+    demo.require_access(store, who, "secret")
 
 
 def test_a_project_without_gold_cannot_be_simulated(store: Store) -> None:

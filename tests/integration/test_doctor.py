@@ -414,6 +414,13 @@ def test_a_clock_that_was_set_back_is_noticed(store: Store, project: Project) ->
     assert "the clock was set back, or two machines disagree" in found[0].remedy
 
 
+def test_one_job_that_nobody_does_waits(store: Store, project: Project) -> None:
+    with store.begin() as connection:
+        jobs.enqueue(connection, project.id, "simulate", payload={}, now=NOW)
+    (finding,) = examined(store, now=NOW + timedelta(hours=2))
+    assert finding.what == "simulate 1 waits and no worker is running"
+
+
 def test_jobs_that_nobody_does_are_told(store: Store, project: Project) -> None:
     with store.begin() as connection:
         for kind in ("retrain", "predict", "explain", "evaluate"):
@@ -423,7 +430,7 @@ def test_jobs_that_nobody_does_are_told(store: Store, project: Project) -> None:
     (finding,) = examined(store, now=late)
     assert not finding.wrong
     assert finding.what == (
-        "retrain 1, predict 2, explain 3 and 1 more jobs wait and no worker is running"
+        "retrain 1, predict 2, explain 3 and 1 more job wait and no worker is running"
     )
     assert finding.remedy == "start 'mlvajra run' or 'mlvajra worker'"
     with store.begin() as connection:
@@ -444,7 +451,7 @@ def test_a_worker_that_ended_without_a_word_is_forgotten(store: Store, project: 
     late = NOW + timedelta(minutes=1)
     (finding,) = examined(store, now=late)
     assert (finding.wrong, finding.fixed) == (False, False)
-    assert "1 workers ended without a word, for instance host:17" in finding.what
+    assert "1 worker ended without a word, for instance host:17" in finding.what
     (finding,) = examined(store, now=late, fix=True)
     assert finding.fixed
     assert examined(store, now=late) == []

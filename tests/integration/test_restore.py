@@ -179,7 +179,7 @@ def test_a_restore_ends_every_way_in_that_the_backup_holds(
     assert links.link_role(restored, link, purpose="invite", now=NOW) is None
     with restored.read() as connection:
         (entry, *_) = audit.listed(connection, audit.Filter(), limit=1)
-    assert entry.detail.endswith("; 1 sessions, 1 API tokens and 1 invitations ended")
+    assert entry.detail.endswith("; 1 session, 1 API token and 1 invitation ended")
     again = sessions.sign_in(restored, "Grace", password=PASSWORD, now=LATER, life=month)
     assert sessions.by_session(restored, digest(again), kind="browser", now=LATER)
     restored.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from mlvajra_al import worker
+from mlvajra_al.cli.supervisor import STOP_SECONDS
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import (
     Column,
@@ -33,7 +37,7 @@ from mlvajra_al.store import jobs, projects, runs, turns
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 from tests.forks import Forks
-from tests.workers import url_of
+from tests.workers import url_of, wait_until
 
 RECIPE = Recipe((Column("width", "numeric"), Column("height", "numeric")))
 PLAN = Plan(("margin", "random"), batch_size=5, seeds=2, most=20)
@@ -144,6 +148,31 @@ def test_games_of_a_killed_worker_are_kept_and_not_played_again(
     assert (done.state, done.attempts) == ("done", 2)
     assert begun == [("margin", 1), ("random", 1)]
     assert len(simulating.get(store, admin, "spam", run.id).games) == 4
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_that_has_simulated_ends_soon_and_leaves_nothing_behind(
+    store: Store, admin: Person, project: Project, boxes: Path, told: signal.Signals
+) -> None:
+    run = asked(store, admin)
+    env = {"MLVAJRA_HOME": str(store.home), "MLVAJRA_DATABASE_URL": url_of(store)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "mlvajra_al.worker"],
+        env=os.environ | env | {"MLVAJRA_PROCESSES": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(lambda: simulating.get(store, admin, "spam", run.id).state == "done")
+            process.send_signal(told)
+            process.wait(timeout=STOP_SECONDS)
+        finally:
+            process.kill()
+            # All that inherited the pipe, the trackers of resources too, have ended by then.
+            said = process.communicate()[1]
+    assert process.returncode == (0 if told == signal.SIGTERM else -signal.SIGKILL)
+    assert "leaked" not in said, said
 
 
 def after_the_lease() -> datetime:

@@ -50,6 +50,17 @@ def test_the_setup_link_works_once(web: Web) -> None:
     assert [person.name for person in people.listed(web.store)] == ["Grace"]
 
 
+def test_the_setup_link_says_that_an_admin_was_made_meanwhile(web: Web) -> None:
+    path = _setup_path(web)
+    web.person("Ada", "admin")
+
+    answer = web.browser().get(path)
+
+    assert answer.status_code == 410
+    assert "The first admin exists already" in answer.text
+    assert "you will be an admin" not in answer.text
+
+
 def test_a_newer_setup_link_withdraws_the_older(web: Web) -> None:
     older, newer = _setup_path(web), _setup_path(web)
 

@@ -12,8 +12,11 @@ import pytest
 
 from mlvajra_al import worker
 from mlvajra_al.services import people
+from mlvajra_al.services.jobs import warm
 from mlvajra_al.web import context
+from mlvajra_al.web.api import models, shapes
 from tests.integration.conftest import Web
+from tests.workers import a_worker
 
 LINES = "\n".join(
     json.dumps({"id": f"m{n}", "body": f"message {n} about {'money' if n % 2 else 'lunch'}"})
@@ -436,6 +439,94 @@ def test_a_version_answers_for_rows_files_and_the_pool(
     assert waiting.status_code == 404
     assert annotator.get(f"/api/v1/jobs/{ids[1]}/file").status_code == 403
     assert admin.post(f"{P}/predict", json={}).status_code == 422
+
+
+def test_rows_that_cannot_be_predicted_are_refused_in_the_usual_shape(
+    web: Web, admin: httpx.Client, annotator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "PATIENCE_S", 60.0)
+    _retrain(web, admin, annotator)
+    with a_worker(web.store):
+        refused = admin.post(f"{P}/predict", json={"rows": [{"subject": "money"}]})
+        answered = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]})
+
+    assert (refused.status_code, answered.status_code) == (422, 200)
+    shapes.PredictedJob.model_validate(answered.json())
+    error = refused.json()["error"]
+    assert error["type"] == "Invalid"
+    assert "row 1 has no 'body'" in error["message"]
+    job = admin.get(f"/api/v1/jobs/{error['detail']['job']}").json()
+    assert (job["state"], job["error"]) == ("failed", error["message"])
+    assert job["result"] == {"type": "Invalid", "status": 422}
+
+
+def test_a_prediction_that_fails_for_a_reason_of_ours_is_no_fault_of_the_rows(
+    web: Web, admin: httpx.Client, annotator: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "PATIENCE_S", 60.0)
+    _retrain(web, admin, annotator)
+    for blob in (web.store.home / "artefacts").glob("*/*"):
+        blob.chmod(0o600)
+        blob.write_bytes(b"scribbled over")
+    warm.preprocessing.cache_clear()
+    warm.estimator.cache_clear()
+    with a_worker(web.store):
+        answer = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]})
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["type"] == "Damaged"
+
+
+@pytest.mark.parametrize("name", ["virus.exe", "paper.pdf", "book.xlsx", "a.csv.zip"])
+@pytest.mark.parametrize("path", ["/api/v1/uploads", f"{P}/import", f"{P}/predict/file"])
+def test_a_file_that_is_named_as_something_else_is_refused_before_it_is_kept(
+    web: Web, admin: httpx.Client, annotator: httpx.Client, path: str, name: str
+) -> None:
+    before = list((web.store.home / "uploads").iterdir())
+    answer = admin.post(path, params={"name": name}, content=b"body\nhi\n")
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["type"] == "BadSource"
+    assert ".csv, .tsv" in answer.json()["error"]["message"]
+    assert list((web.store.home / "uploads").iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["mails", "MAILS.CSV", "mails.tsv.gz", "mails.pq", "mails.gz"])
+def test_a_file_with_an_ending_that_is_read_or_with_none_is_kept(
+    admin: httpx.Client, name: str
+) -> None:
+    answer = admin.post("/api/v1/uploads", params={"name": name}, content=b"body\nhi\n")
+    assert answer.status_code == 201, answer.text
+
+
+def test_the_description_says_how_to_sign_in_and_what_files_and_predictions_look_like(
+    admin: httpx.Client,
+) -> None:
+    told = admin.get("/api/openapi.json").json()
+    assert told["components"]["securitySchemes"]["token"] | {"description": ""} == {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "",
+    }
+    operations = [one for path in told["paths"].values() for one in path.values()]
+    assert all(one["security"] == [{"token": []}] for one in operations)
+    for path in ("/uploads", "/projects/{project}/import", "/projects/{project}/predict/file"):
+        body = told["paths"][path]["post"]["requestBody"]["content"]
+        assert body["application/octet-stream"]["schema"]["format"] == "binary"
+    answer = told["paths"]["/projects/{project}/predict"]["post"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/PredictedJob")
+    fields = told["components"]["schemas"]["Prediction"]["properties"]
+    assert {*fields} == {"label", "probability", "probabilities", "explanation"}
+
+
+def test_a_wrong_token_is_called_one_and_a_missing_session_is_not(web: Web) -> None:
+    stranger = web.browser()
+    wrong = stranger.get("/api/v1/projects", headers={"Authorization": "Bearer nonsense"})
+    none = stranger.get("/api/v1/projects")
+
+    assert (wrong.status_code, none.status_code) == (401, 401)
+    assert wrong.json()["error"]["message"].startswith("the token is wrong, has expired")
+    assert none.json()["error"]["message"].startswith("you are not signed in")
 
 
 def test_a_version_explains_itself_once_a_job_has_done_it(

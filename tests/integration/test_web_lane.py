@@ -104,6 +104,13 @@ def test_what_is_amiss_is_said_in_one_sentence(
     assert words.lower() in error["message"].lower()
 
 
+@pytest.mark.parametrize("path", ["claims", "annotations"])
+def test_a_body_that_is_no_json_is_called_that(grace: httpx.Client, path: str) -> None:
+    answer = grace.post(f"{P}/{path}", content=b"nonsense", headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"].startswith("the body is no JSON; send")
+
+
 def test_an_answer_is_stored_once_whichever_way_it_is_sent(grace: httpx.Client) -> None:
     event = an_event()
     short = grace.post(f"{P}/annotations", json=[event])

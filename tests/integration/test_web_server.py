@@ -140,6 +140,24 @@ def test_streamlit_run_is_refused_elsewhere_than_the_settings_say(
     assert "python app.py" in ended.stderr
 
 
+def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            WAYS["python"],
+            cwd=tmp_path,
+            env=os.environ
+            | {"MLVAJRA_HOME": str(tmp_path / "workspace"), "MLVAJRA_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert f"port {port} on 127.0.0.1 is taken by another program" in ended.stderr
+    assert "Errno" not in ended.stderr
+
+
 def test_without_uvloop_the_server_says_how_to_start_it(tmp_path: Path) -> None:
     ended = subprocess.run(
         [*WAYS["uvicorn"][:-1], "0", "--loop", "asyncio"],

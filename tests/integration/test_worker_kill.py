@@ -123,6 +123,45 @@ def test_a_worker_told_to_end_gives_its_job_back_at_once(
     assert done is not None and (done.id, done.state, done.attempts) == (job.id, "done", 1)
 
 
+DEAF = """
+import time, weakref
+from pathlib import Path
+from sklearn.ensemble import _forest
+from mlvajra_al import worker
+from mlvajra_al.store.database import Store
+
+url, home, marker = arguments
+
+class Garbage:
+    pass
+
+def collected(_reference):
+    Path(marker).touch()
+    time.sleep(600)
+
+def hesitate(*args, **kwargs):
+    garbage = Garbage()
+    reference = weakref.ref(garbage, collected)
+    del garbage
+    time.sleep(600)
+
+_forest._parallel_build_trees = hesitate
+worker.run_forever(Store.open(url, Path(home)))
+"""
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_told_to_end_while_garbage_is_collected_hears_it_all_the_same(
+    loop: Rehearsal, forks: Forks, tmp_path: Path
+) -> None:
+    collecting = tmp_path / "collecting"
+    process = forks.start(DEAF, url_of(loop.store), loop.store.home, collecting)
+    wait_until(collecting.exists)
+    os.kill(process, signal.SIGTERM)
+    assert forks.ended() == 0
+    assert the_retrain(loop).state == "queued"
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_job_whose_workers_keep_dying_is_given_up_with_a_sentence(loop: Rehearsal) -> None:
     for death in range(jobs.MAX_ATTEMPTS):

@@ -102,6 +102,10 @@ def test_an_idle_worker_outlives_its_database(
             wait_until(lambda: ended(store, newest(store, "retrain")))
         assert newest(store, "retrain").state == "done"
     assert "Traceback" not in caplog.text
+    said = [record.getMessage() for record in caplog.records]
+    assert sum(one.startswith("waiting: ") for one in said) == 1
+    assert said.count("going on: the database answers again") == 1
+    assert "could not say that this worker is alive" not in caplog.text
 
 
 STARVED = """

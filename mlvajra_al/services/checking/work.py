@@ -56,6 +56,7 @@ def jobs(visit: Visit) -> Iterator[Finding]:
         alive = processes.living(connection, "worker", now=visit.now)
         abandoned = leases.abandoned(connection, now=visit.now, since=ABANDONED)
         waiting = leases.waiting(connection, now=visit.now, since=WAITING)
+    late = (*abandoned, *waiting)
     if abandoned and alive:
         yield Finding(
             "jobs",
@@ -63,10 +64,10 @@ def jobs(visit: Visit) -> Iterator[Finding]:
             "workers have not taken them over",
             "see the workers' output, and stop and start them",
         )
-    elif abandoned or waiting:
+    elif late:
         yield Finding(
             "jobs",
-            f"{_some((*abandoned, *waiting))} wait"
+            f"{_some(late)} {'waits' if len(late) == 1 else 'wait'}"
             + ("" if alive else " and no worker is running"),
             "they are done in turn" if alive else "start 'mlvajra run' or 'mlvajra worker'",
             wrong=False,
@@ -87,9 +88,10 @@ def silent(visit: Visit) -> Iterator[Finding]:
         return
     if visit.fix:
         visit.store.write(lambda connection: processes.forget_silent(connection, before=before))
+    who = "1 worker" if len(gone) == 1 else f"{len(gone):,} workers"
     yield Finding(
         "workers",
-        f"{len(gone):,} workers ended without a word, for instance {gone[0]}",
+        f"{who} ended without a word, for instance {gone[0]}",
         "nothing to do: what they did is taken over by another one",
         wrong=False,
         fixed=visit.fix,

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import DiskFull, MlvajraError, Unavailable
-from mlvajra_al.records import Job, JobKind
+from mlvajra_al.records import Failure, Job, JobKind
 from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Clock, Later, Result, Tell
 from mlvajra_al.store import jobs
@@ -29,6 +30,8 @@ BEAT_S = 3.0
 TROUBLE_S = 2.0
 PATIENT: tuple[JobKind, ...] = ("prepare", "retrain")
 """Jobs of the loop: where there is no room they wait for it, since nobody would ask again."""
+
+UNEXPECTED = Failure("Internal", 500)
 
 Ending = Callable[[Connection], None]
 
@@ -108,7 +111,7 @@ def _ending(store: Store, job: Job, tell: Tell) -> Ending:
         )
     except MlvajraError as error:
         log.warning("%s %d: %s", job.kind, job.id, error)
-        return _failure(job, tell, str(error))
+        return _failure(job, tell, str(error), kind=Failure(type(error).__name__, error.status))
     except Exception as error:  # the edge: whatever it was, the loop goes on
         log.exception("%s %d failed", job.kind, job.id)
         return _failure(job, tell, _calm(job, error))
@@ -158,10 +161,14 @@ def _calm(job: Job, error: Exception) -> str:
     )
 
 
-def _failure(job: Job, tell: Tell, why: str) -> Ending:
+def _failure(job: Job, tell: Tell, why: str, *, kind: Failure = UNEXPECTED) -> Ending:
+    """End a job that failed; what kind of error it was is for who asks over HTTP."""
+
     def ending(connection: Connection) -> None:
         if jobs.is_mine(connection, job.id, tell.worker):
-            jobs.finish(connection, job.id, state="failed", now=tell.clock(), error=why)
+            jobs.finish(
+                connection, job.id, state="failed", now=tell.clock(), error=why, result=asdict(kind)
+            )
 
     return ending
 

@@ -15,6 +15,7 @@ from tempfile import NamedTemporaryFile
 
 import joblib
 import numpy as np
+from joblib.executor import MemmappingExecutor
 from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
@@ -106,9 +107,7 @@ class _Match:
             try:
                 engine.beside(partial(self.together, at_once, leash), pulse=self.look)
             finally:
-                get_reusable_executor(reuse=True, kill_workers=True).shutdown(
-                    wait=True, kill_workers=True
-                )
+                _end_players()
 
     def together(self, at_once: int | None = None, leash: Leash | None = None) -> None:
         """Play in other processes, on the machines that joblib is set to."""
@@ -119,6 +118,14 @@ class _Match:
         )
         for result in seats(tasks):
             self.results.put(result)
+
+
+def _end_players() -> None:
+    """End the processes that play, and let go of the locks and the folder shared with them."""
+    pool = get_reusable_executor(reuse=True, kill_workers=True)
+    if isinstance(pool, MemmappingExecutor):
+        pool.terminate(kill_workers=True)
+    pool.shutdown(wait=True, kill_workers=True)
 
 
 @dataclass(frozen=True, slots=True)

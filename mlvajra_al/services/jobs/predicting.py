@@ -66,6 +66,7 @@ def predict(store: Store, job: Job, tell: Tell) -> Result:
     answered = (_answered(keys, ready_scorer, table, number) for keys, table in batches)
     path = asking.result_folder(store) / name
     written = write_file(path, answered, SEVERAL if ready_scorer.multilabel else SCHEMA)
+    tell(1.0, f"Predicted {written:,} {'row' if written == 1 else 'rows'}")
     result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
     def operation(connection: Connection) -> list[str]:

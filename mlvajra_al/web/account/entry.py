@@ -40,6 +40,7 @@ SETUP_FIRST = (
 DEAD_LINK = "It was used, withdrawn, or has expired. Ask an admin for a new one, or sign in."
 CHANGED = "Other browsers where you were signed in have to sign in again, and your tokens ended."
 SETUP_WORDS = "You are the first here. Choose your name and a password; you will be an admin."
+SET_UP_ALREADY = "The first admin exists already; ask them for an invitation."
 JOIN_WORDS = "Somebody invited you. Choose your name and a password."
 
 
@@ -80,6 +81,9 @@ def _login_page(target: str, *, error: MlvajraError | None = None, name: str = "
 
 async def setup(request: Request) -> Response:
     """Make the first admin with the one-time link."""
+    if request.method != "POST" and not await run_in_threadpool(people.needs_setup, store()):
+        body = html.paragraph(SET_UP_ALREADY) + html.link(LOGIN, "Sign in")
+        return html.page("This link does not work", body, status=410)
     make = links.create_first_admin
     return await _take_up(request, "setup", "Set up mlvajra", SETUP_WORDS, make)
 

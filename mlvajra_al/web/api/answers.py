@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from mlvajra_al.errors import Invalid, MlvajraError
+from mlvajra_al.records import Job
 
 log = logging.getLogger("mlvajra")
 
@@ -52,6 +53,19 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | tuple | list)
 
 
+def failed_job(job: Job) -> Response:
+    """Return why a job failed that was waited for, as if its error had been raised here."""
+    of = job.result or {}
+    body = {
+        "error": {
+            "type": of.get("type", "Internal"),
+            "message": _whole(job.error or "it failed without a word"),
+            "detail": {"job": job.id},
+        }
+    }
+    return Json(body, status_code=of.get("status", 500))
+
+
 def http_error(status: int, message: str, *, headers: dict[str, str] | None = None) -> Response:
     """Return an error of the protocol: no such route, a method it does not take."""
     name = {404: "NotFound", 405: "MethodNotAllowed"}.get(status, "HttpError")
@@ -62,6 +76,9 @@ def http_error(status: int, message: str, *, headers: dict[str, str] | None = No
 def bad_request(errors: list[dict[str, Any]]) -> Response:
     """Return what is wrong with a body or a parameter: the first problem as a sentence."""
     first = errors[0]
+    if first["type"] == "json_invalid":
+        error = Invalid("the body is no JSON; send what /api/docs shows for this route")
+        return error_response(error, detail=[_plainly(item) for item in errors[:20]])
     place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     error = Invalid(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}; correct it")
     return error_response(error, detail=[_plainly(item) for item in errors[:20]])

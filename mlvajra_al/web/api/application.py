@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -30,6 +31,12 @@ DESCRIPTION = """Everything the pages do, for programs.
 Sign in with `Authorization: Bearer TOKEN`; `mlvajra token create --user NAME` prints a token.
 A browser's session works too. Errors are `{"error": {"type", "message", "detail"}}`.
 """
+BEARER = HTTPBearer(
+    scheme_name="token",
+    description="`mlvajra token create --user NAME` prints one",
+    auto_error=False,
+)
+"""For the description only: the gate has looked at the token before."""
 
 
 def routes() -> list[BaseRoute]:
@@ -61,6 +68,7 @@ def build() -> FastAPI:
         servers=[{"url": "/api/v1"}],
         responses=shapes.ERRORS,
         redirect_slashes=False,
+        dependencies=[Depends(BEARER)],
     )
     # The services of labelling look who asks by themselves, in the transaction they need anyway.
     api.include_router(labelling.router)

@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
-from mlvajra_al.web.api.shapes import Uploaded
+from mlvajra_al.web.api.shapes import FILE, Uploaded
 from mlvajra_al.web.api.uploads import saved
 
 router = APIRouter(tags=["projects"])
 
 
-@router.post("/uploads", status_code=201, response_model=Uploaded)
+@router.post("/uploads", status_code=201, response_model=Uploaded, openapi_extra=FILE)
 async def upload(request: Request, caller: Caller, name: str = "") -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body and keep it for a day."""
     path = await saved(request, caller, name=name)

@@ -23,13 +23,15 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services import advice, people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
-from mlvajra_al.web.api.answers import Json
+from mlvajra_al.web.api.answers import Json, failed_job
 from mlvajra_al.web.api.caller import Caller
 from mlvajra_al.web.api.shapes import (
     DOWNLOAD,
+    FILE,
     HIDDEN_OF_JOB,
     QUEUED,
     Champion,
+    PredictedJob,
     ShownExplanation,
     ShownJob,
     VersionLine,
@@ -141,7 +143,7 @@ def _answer(job: Job) -> Response:
     return Json(public_job(job), status_code=200 if job.state in ENDED else 202)
 
 
-@router.post("/projects/{project}/predict", response_model=ShownJob, responses=QUEUED)
+@router.post("/projects/{project}/predict", response_model=PredictedJob, responses=QUEUED)
 def predict(project: str, caller: Caller, body: Rows) -> Response:
     """Ask the champion, or the named version; 202 and a job to ask for if it takes longer."""
     question = predicting.Question(
@@ -149,10 +151,16 @@ def predict(project: str, caller: Caller, body: Rows) -> Response:
     )
     job = predicting.request(store(), caller, project, question=question, now=now())
     seconds = PATIENCE_S if body.rows is not None else 0.0
-    return _answer(predicting.wait(store(), job.id, seconds=seconds))
+    found = predicting.wait(store(), job.id, seconds=seconds)
+    return failed_job(found) if found.state == "failed" else _answer(found)
 
 
-@router.post("/projects/{project}/predict/file", status_code=202, response_model=ShownJob)
+@router.post(
+    "/projects/{project}/predict/file",
+    status_code=202,
+    response_model=ShownJob,
+    openapi_extra=FILE,
+)
 async def predict_file(
     project: str,
     request: Request,

@@ -29,6 +29,7 @@ from mlvajra_al.web.api.caller import Caller
 from mlvajra_al.web.api.models import public_job
 from mlvajra_al.web.api.shapes import (
     DOWNLOAD,
+    FILE,
     HIDDEN_OF_PROJECT,
     ShownJob,
     ShownProject,
@@ -145,7 +146,9 @@ def public(project: Project) -> dict[str, Any]:
     return shown(project, HIDDEN_OF_PROJECT)
 
 
-@router.post("/projects/{project}/import", status_code=202, response_model=ShownJob)
+@router.post(
+    "/projects/{project}/import", status_code=202, response_model=ShownJob, openapi_extra=FILE
+)
 async def import_file(
     project: str,
     request: Request,

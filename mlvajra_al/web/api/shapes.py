@@ -108,6 +108,28 @@ class Champion(BaseModel):
     champion: int
 
 
+class Prediction(BaseModel):
+    """What a version answers for a row, and why; lists where there may be several labels."""
+
+    label: str | list[str]
+    probability: float | list[float]
+    probabilities: dict[str, float]
+    explanation: ShownExplanation  # type: ignore[valid-type]
+
+
+class Predictions(BaseModel):
+    """What a version answers for rows, in their order."""
+
+    version: int
+    predictions: list[Prediction]
+
+
+class PredictedJob(ShownJob):  # type: ignore[misc, valid-type]
+    """A prediction that has ended, with what the version answers."""
+
+    result: Predictions | None
+
+
 class Uploaded(BaseModel):
     """A file that is kept for a day: its id, and its name."""
 
@@ -148,6 +170,15 @@ ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Failed}, "5XX": {"mo
 QUEUED: dict[int | str, dict[str, Any]] = {202: {"model": ShownJob}}
 """Where a route answers with a job that takes longer than it waits."""
 
+
+FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A CSV, JSON Lines or Parquet file as it is, packed with gzip or not",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""How routes describe a file that is the body: they read it piece by piece, not FastAPI."""
 
 DOWNLOAD: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {"schema": {}} for kind in MEDIA_TYPES.values()}}

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, TooLarge
 from mlvajra_al.records import Person
-from mlvajra_al.services import importing
+from mlvajra_al.services import endings, importing
 from mlvajra_al.web.context import store
 
 MB = 2**20
@@ -32,11 +32,12 @@ async def saved(request: Request, caller: Person, *, name: str) -> Path:
     TooLarge
         Before anything is read if the request says so itself, else as soon as it is.
     Invalid
-        If there is no file, or nothing says what it is called.
+        If there is no file, nothing says what it is called, or it is of no format we read.
     """
     importing.require_importer(caller)
     limit = settings().max_upload_mb
     async with _received(request, name=name, limit_mb=limit) as (file_name, chunks):
+        endings.require_readable(file_name)
         return await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
 
 

@@ -44,5 +44,5 @@ def test_storing_a_damaged_file_again_mends_it(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Damaged, match=f"artefacts/00/{'0' * 64} is damaged"):
+    with pytest.raises(Damaged, match=f"artefacts/00/{'0' * 64} is missing;"):
         artefacts.get(tmp_path, "0" * 64)
