@@ -84,15 +84,24 @@ def _agreement(person: Person, project: Project) -> None:
 
 def _chosen(found: tuple[Case, ...]) -> Case:
     """Return the case on the screen; one that is settled makes room for the next."""
-    keys = [case.sample_key for case in found]
-    at = keys.index(known) if (known := st.session_state.get("case")) in keys else 0
+    waiting = [case.sample_key for case in found]
+    at = waiting.index(known) if (known := st.session_state.get("case")) in waiting else 0
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        if st.button("Previous", icon=":material/chevron_left:", disabled=at == 0):
-            at -= 1
-        if st.button("Next", icon=":material/chevron_right:", disabled=at == len(found) - 1):
-            at += 1
-    st.session_state["case"] = keys[at]
+        for words, icon, to in (("Previous", "left", at - 1), ("Next", "right", at + 1)):
+            there = 0 <= to < len(waiting)
+            st.button(
+                words,
+                icon=f":material/chevron_{icon}:",
+                disabled=not there,
+                on_click=_go_to,
+                args=(waiting[to] if there else waiting[at],),
+            )
+    st.session_state["case"] = waiting[at]
     return found[at]
+
+
+def _go_to(key: str) -> None:
+    st.session_state["case"] = key
 
 
 def _said(project: Project, case: Case) -> None:

@@ -51,7 +51,8 @@ function pressed(event) {
   if (!found) return say(`Nothing has the key ${name} just now.`);
   if (found.matches("input, textarea")) return found.focus();
   if (busy !== null) return dropped(event.key);
-  if (!found.disabled) found.click();
+  const box = found.querySelector("input") ?? found; // a click on what names a box is not one on the box
+  if (!box.disabled) box.click();
 }
 
 // Out of a box to write in, back to the keys; Streamlit takes what was written when it is left.
@@ -70,7 +71,7 @@ function clicked(event) {
 
 function dropped(key) {
   const what = key ? `“${key}”` : "That";
-  say(`${what} was not taken: the page was still busy. Wait for the next sample.`);
+  say(`${what} was not taken: the next sample was not there yet.`);
 }
 
 // Streamlit calls this whenever the script has run.
