@@ -27,8 +27,8 @@ OWN_KEYS = {
     "u": ".st-key-undo button",
     "left": ".st-key-steps > :nth-child(1) button",
     "right": ".st-key-steps > :nth-child(2) button",
-    "enter": ".st-key-save button",
 }
+SAVE = {"enter": ".st-key-save button"}
 DECIDES = ".st-key-act button, .st-key-save button, .st-key-undo button, .st-key-steps button"
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     found = reviewing.cases(store(), person, project.name, limit=LOADED)
     total = reviewing.waiting(store(), person, project.name)
     decisions = last_decisions(person, project)
-    keys.style(OWN_KEYS)
+    keys.style(OWN_KEYS | SAVE)
     with slim_heading("Review", project):
         st.caption(f"{widgets.plural(total, 'sample')} to review", width="content")
         st.space("stretch")
@@ -191,7 +191,7 @@ def _keys(project: Project, case: Case) -> None:
     """Let keys press what is on the page; labels never have these letters."""
     decided = st.session_state.get("decided")
     keys.keys(
-        label_keys(project) | OWN_KEYS,
+        label_keys(project) | OWN_KEYS | (SAVE if project.multilabel else {}),
         about=f"{case.sample_key}:{decided}",
         decides=DECIDES if project.multilabel else f"{DECIDES}, .st-key-give button",
     )
