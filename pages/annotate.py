@@ -104,7 +104,7 @@ def _none(*, sought: bool) -> None:
     widgets.empty(
         "No answer matches",
         "What you said is still there: search for other words, or show everything.",
-        icon=":material/search_off:",
+        icon=":material/filter_alt_off:",
     )
     with st.container(horizontal_alignment="center"):
         st.button("Clear", icon=":material/close:", on_click=_clear)

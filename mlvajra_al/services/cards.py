@@ -119,9 +119,11 @@ def passage(project: Project, row: Row, words: str) -> tuple[str, str, str] | No
     for value in (row.get(name) for name in columns if name is not None):
         text = "" if isinstance(value, list) else " ".join(_text(value).split())
         if hit := sought.search(text):
-            start, end = max(0, hit.start() - AROUND), hit.end() + AROUND
-            before = text[start : hit.start()] if not start else "…" + text[start : hit.start()]
-            after = text[hit.end() : end] + ("…" if end < len(text) else "")
+            before, after = text[: hit.start()], text[hit.end() :]
+            if len(before) > AROUND:
+                before = "… " + before[-AROUND:].partition(" ")[2]
+            if len(after) > AROUND:
+                after = after[:AROUND].rpartition(" ")[0] + " …"
             return before, hit[0], after
     return None
 

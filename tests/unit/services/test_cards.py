@@ -253,11 +253,11 @@ def test_images_are_given_apart_so_that_the_beginning_need_not_name_them() -> No
 
 
 def test_a_passage_shows_what_was_sought_as_it_stands_in_the_sample() -> None:
-    row = a_row(body="a " * 50 + "Cheap\n Pills " + "b " * 50)
+    row = a_row(body="bombarded " * 9 + "Cheap\n Pills" + " pitches" * 9)
     before, hit, after = cards.passage(a_mixed_project(), row, " cheap  pills") or ("", "", "")
     assert hit == "Cheap Pills"
-    assert before == "…" + "a " * 30
-    assert after == " b" * 30 + "…"
+    assert before == "… " + "bombarded " * 5
+    assert after == " pitches" * 7 + " …"
     assert cards.passage(a_mixed_project(), row, "hello") == ("", "Hello", "")
     for absent in ("spam", "hidden", "0, 8", "[a]"):
         assert cards.passage(a_mixed_project(), row, absent) is None
