@@ -11,7 +11,7 @@ from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import store
 from mlvajra_al.web.views.heading import slim_heading
-from mlvajra_al.web.views.own_word import change, own_word
+from mlvajra_al.web.views.own_word import change, last_change, own_word
 
 PER_PAGE = 10
 SAID = {"skip": "skipped", "flag": "flagged"}
@@ -66,7 +66,10 @@ def my_answers(person: Person, project: Project) -> None:
     }
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Search", key="mine_text", icon=":material/search:", placeholder="Words of the sample"
+            "Search",
+            key="mine_text",
+            icon=":material/search:",
+            placeholder="Words of the sample, or of your comment",
         )
         action, label = st.selectbox(
             "Show",
@@ -81,15 +84,36 @@ def my_answers(person: Person, project: Project) -> None:
         before=_cursor((project.name, text, action, label))[-1],
     )
     found = answers.mine(store(), person, project.name, wanted=wanted, limit=PER_PAGE + 1)
+    last_change(project, "Newest first" if found else "")
     if not found:
+        _none(sought=bool(text.strip() or action))
+    for said in found[:PER_PAGE]:
+        own_word(project, person, said, about=_about(said), back=_take_back)
+    _paging(found)
+
+
+def _none(*, sought: bool) -> None:
+    """Say that nothing was said, or nothing like what is looked for."""
+    if not sought:
         widgets.empty(
             "Nothing here",
             "What you say about a sample appears here, to be changed or taken back.",
             icon=":material/history:",
         )
-    for said in found[:PER_PAGE]:
-        own_word(project, person, said, about=_about(said), back=_take_back)
-    _paging(found)
+        return
+    widgets.empty(
+        "No answer matches",
+        "What you said is still there: search for other words, or show everything.",
+        icon=":material/filter_alt_off:",
+    )
+    with st.container(horizontal_alignment="center"):
+        st.button("Clear", icon=":material/close:", on_click=_clear)
+
+
+def _clear() -> None:
+    st.session_state["mine_text"] = ""
+    for key in [key for key in st.session_state if str(key).startswith("mine_kind:")]:
+        del st.session_state[key]
 
 
 def _about(said: answers.Said) -> tuple[str, ...]:

@@ -12,13 +12,24 @@ from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.agreement import agreement_box, doubt_line
 from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
 from mlvajra_al.web.views.heading import slim_heading
-from mlvajra_al.web.views.label_choice import label_buttons, label_choice
+from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
+OWN_KEYS = {
+    "s": ".st-key-act > :nth-child(1) button",
+    "f": ".st-key-act > :nth-child(2) button",
+    "c": ".st-key-comment input",
+    "u": ".st-key-undo button",
+    "left": ".st-key-steps > :nth-child(1) button",
+    "right": ".st-key-steps > :nth-child(2) button",
+}
+SAVE = {"enter": ".st-key-save button"}
+DECIDES = ".st-key-act button, .st-key-save button, .st-key-undo button, .st-key-steps button"
 
 
 def main() -> None:
@@ -28,6 +39,7 @@ def main() -> None:
     found = reviewing.cases(store(), person, project.name, limit=LOADED)
     total = reviewing.waiting(store(), person, project.name)
     decisions = last_decisions(person, project)
+    keys.style(OWN_KEYS | SAVE)
     with slim_heading("Review", project):
         st.caption(f"{widgets.plural(total, 'sample')} to review", width="content")
         st.space("stretch")
@@ -39,6 +51,9 @@ def main() -> None:
             "when a label looks wrong beside all the others.",
             icon=":material/task_alt:",
         )
+        keys.keys(
+            {"u": OWN_KEYS["u"]}, about=f":{st.session_state.get('decided')}", decides=DECIDES
+        )
         decisions_box(person, project, decisions)
         _agreement(person, project)
         return
@@ -47,6 +62,7 @@ def main() -> None:
     with left:
         sample_card(case.card, key=f"case_{case.sample_key}")
     with right:
+        _decide(project, person, case)
         if case.doubt is not None:
             doubt_line(
                 case.doubt,
@@ -54,7 +70,6 @@ def main() -> None:
                 likely=_display(project, case.doubt.likely),
             )
         _said(project, case)
-        _decide(project, person, case)
     decisions_box(person, project, decisions)
     _agreement(person, project)
 
@@ -69,15 +84,24 @@ def _agreement(person: Person, project: Project) -> None:
 
 def _chosen(found: tuple[Case, ...]) -> Case:
     """Return the case on the screen; one that is settled makes room for the next."""
-    keys = [case.sample_key for case in found]
-    at = keys.index(known) if (known := st.session_state.get("case")) in keys else 0
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Previous", icon=":material/chevron_left:", disabled=at == 0):
-            at -= 1
-        if st.button("Next", icon=":material/chevron_right:", disabled=at == len(found) - 1):
-            at += 1
-    st.session_state["case"] = keys[at]
+    waiting = [case.sample_key for case in found]
+    at = waiting.index(known) if (known := st.session_state.get("case")) in waiting else 0
+    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
+        for words, icon, to in (("Previous", "left", at - 1), ("Next", "right", at + 1)):
+            there = 0 <= to < len(waiting)
+            st.button(
+                words,
+                icon=f":material/chevron_{icon}:",
+                disabled=not there,
+                on_click=_go_to,
+                args=(waiting[to] if there else waiting[at],),
+            )
+    st.session_state["case"] = waiting[at]
     return found[at]
+
+
+def _go_to(key: str) -> None:
+    st.session_state["case"] = key
 
 
 def _said(project: Project, case: Case) -> None:
@@ -105,24 +129,34 @@ def _display(project: Project, label: str | None) -> str:
 
 def _decide(project: Project, person: Person, case: Case) -> None:
     # Buttons belong to their case: a second click, still on the old page, decides nothing else.
-    st.markdown("**Your decision**")
-    comment = st.text_input(
-        "Comment", placeholder="Why (may stay empty)", key=f"why_{case.sample_key}", max_chars=2_000
-    )
-    chosen = (_several if project.multilabel else _one)(project, case)
+    with st.container(key="pad"):
+        st.markdown("**Your decision**")
+        chosen = (_several if project.multilabel else _one)(project, case)
+        with st.container(horizontal=True, key="act"):
+            asked = st.button(
+                "Ask somebody else",
+                key=f"ask_{case.sample_key}",
+                help="Whoever has not said anything about it yet",
+            )
+            stays = _display(project, case.label)
+            leave = f"Leave it as {stays}" if stays else "Leave it without a label"
+            left = st.button(leave, key=f"leave_{case.sample_key}")
+        told = st.container()
+    with st.container(key="comment"):
+        comment = st.text_input(
+            "Comment",
+            placeholder="Why (may stay empty); Enter leads back to the keys",
+            key=f"why_{case.sample_key}",
+            max_chars=2_000,
+        )
     if chosen is not None:
         _settle(project, person, Decision(case.sample_key, "label", chosen, comment))
-    stays = _display(project, case.label)
-    with st.container(horizontal=True):
-        if st.button(
-            "Ask somebody else",
-            key=f"ask_{case.sample_key}",
-            help="Whoever has not said anything about it yet",
-        ):
-            _settle(project, person, Decision(case.sample_key, "ask_again", comment=comment))
-        leave = f"Leave it as {stays}" if stays else "Leave it without a label"
-        if st.button(leave, key=f"leave_{case.sample_key}"):
-            _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
+    elif asked:
+        _settle(project, person, Decision(case.sample_key, "ask_again", comment=comment))
+    elif left:
+        _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
+    with told:
+        _keys(project, case)
 
 
 def _one(project: Project, case: Case) -> str | None:
@@ -130,15 +164,37 @@ def _one(project: Project, case: Case) -> str | None:
 
 
 def _several(project: Project, case: Case) -> str | None:
-    """Draw the labels to choose from, those first that most people gave; return what is decided."""
-    names = [label.name for label in project.labels]
-    answers = [project.names_in(one.label) for one in case.said if one.label is not None]
-    given = [name for name in names if 2 * sum(name in one for one in answers) > len(answers)]
-    chosen = label_choice(project, given, key=f"give_{case.sample_key}")
-    words = f"Give it {widgets.plural(len(chosen), 'label')}" if chosen else "None of these"
-    if st.button(words, key=f"decide_{case.sample_key}", type="primary"):
-        return to_text(chosen)
+    """Draw the labels to choose from, those first that at least half gave; return what is decided.
+
+    Where two people differ that is all they gave: what one of them has missed is there, and what
+    one has added is a key away.
+    """
+    said = [
+        (event.person, project.names_in(event.label))
+        for event in case.said
+        if event.label is not None
+    ]
+    by = {
+        label.name: [person for person, given in said if label.name in given]
+        for label in project.labels
+    }
+    ticked = [name for name, people in by.items() if people and 2 * len(people) >= len(said)]
+    chosen = label_boxes(project, ticked, by=by, key=f"give_{case.sample_key}")
+    words = f"Save {widgets.plural(len(chosen), 'label')}" if chosen else "None of these"
+    with st.container(key="save"):
+        if st.button(words, key=f"decide_{case.sample_key}", type="primary", width="stretch"):
+            return to_text(chosen)
     return None
+
+
+def _keys(project: Project, case: Case) -> None:
+    """Let keys press what is on the page; labels never have these letters."""
+    decided = st.session_state.get("decided")
+    keys.keys(
+        label_keys(project) | OWN_KEYS | (SAVE if project.multilabel else {}),
+        about=f"{case.sample_key}:{decided}",
+        decides=DECIDES if project.multilabel else f"{DECIDES}, .st-key-give button",
+    )
 
 
 def _settle(project: Project, person: Person, decision: Decision) -> None:
@@ -148,8 +204,9 @@ def _settle(project: Project, person: Person, decision: Decision) -> None:
         )
         st.session_state["decided"] = recorded.event_id
 
-    if widgets.act("Decided.", decide):
+    if widgets.act("", decide):
         st.rerun()
+    keys.refused()
 
 
 main()

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import uuid4
 
 from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
 from mlvajra_al.services import access, cards, labelling
 from mlvajra_al.services.people import may
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import ranking
+from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Connection, Store
 
 PAGE = 200
@@ -32,10 +33,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person last said about a sample, and how the sample begins."""
+    """What a person last said about a sample, how the sample begins, and its images.
+
+    `passage` has the words that were searched for, with what stands before and behind them, where
+    the beginning does not show them.
+    """
 
     annotation: Annotation
     beginning: str
+    images: tuple[cards.Pixels, ...] = ()
+    passage: tuple[str, str, str] | None = None
 
 
 def mine(
@@ -49,6 +56,14 @@ def mine(
         project = access.project(connection, person, project_name)
         found = _search(store, connection, project, person=person, wanted=wanted)
         return tuple(islice(found, limit))
+
+
+def card(store: Store, person: Person, project_name: str, said: Annotation) -> dict[str, Any]:
+    """Return the whole card of a sample about which something was said."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        (drawn,) = cards.cards_at(store, connection, project, positions=[said.position])
+        return drawn
 
 
 def may_see_opinion(
@@ -74,6 +89,7 @@ def _search(
     store: Store, connection: Connection, project: Project, *, person: Person, wanted: Wanted
 ) -> Iterator[Said]:
     needle = wanted.text.strip().casefold()
+    statistics = projects.statistics(connection, project.id) if _has_images(project) else {}
     query = events.Filter(
         person_id=person.id,
         action=wanted.action,
@@ -87,10 +103,22 @@ def _search(
         positions = [event.position for event in said]
         rows = cards.rows_at(store, connection, project, positions=positions)
         for event, row in zip(said, rows, strict=True):
-            hay = (event.sample_key, event.comment, *map(str, row.values()))
+            words = [str(value) for value in row.values() if not isinstance(value, list)]
+            hay = (event.sample_key, event.comment, *words)
             if not needle or any(needle in text.casefold() for text in hay):
-                yield Said(event, cards.beginning(project, row))
+                start = cards.beginning(project, row, images=False)
+                hidden = needle and needle not in start.casefold()
+                yield Said(
+                    event,
+                    start,
+                    cards.images(project, row, statistics),
+                    cards.passage(project, row, wanted.text) if hidden else None,
+                )
         query = replace(query, after_seq=page[-1].seq)
+
+
+def _has_images(project: Project) -> bool:
+    return any(column.kind == "image" for column in project.recipe.columns)
 
 
 def change(

@@ -19,11 +19,15 @@ from mlvajra_al.store.shards import FEW, Pool
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
 VALUE_LIMIT = 500
+AROUND = 60
+"""So many characters are shown on both sides of what was searched for."""
 UNREADABLE = re.compile("\ufffd[\ufffd ]*\ufffd")
 """Bytes that were no text in their file: in a list one mark tells of all of them."""
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
+Pixels = list[list[float]]
+"""Rows of grey values from 0 to 1."""
 
 
 def drawn(handed: Handed) -> tuple[Json, ...]:
@@ -80,8 +84,8 @@ def card(project: Project, row: Row, statistics: Mapping[str, Any]) -> Json:
     return {"title": title, "blocks": blocks}
 
 
-def beginning(project: Project, row: Row, *, limit: int = 200) -> str:
-    """Return the first words of a sample, for lists."""
+def beginning(project: Project, row: Row, *, limit: int = 200, images: bool = True) -> str:
+    """Return the first words of a sample, for lists; `images` says where there is one."""
     parts = [_text(row.get(project.title_column)) if project.title_column else ""]
     for column in _shown(project):
         value = row.get(column.name)
@@ -90,12 +94,38 @@ def beginning(project: Project, row: Row, *, limit: int = 200) -> str:
         if column.kind == "text":
             parts.append(str(value)[: limit * 2])
         elif column.kind == "image":
-            parts.append("(image)")
+            parts.append("(image)" if images else "")
         elif sum(map(len, parts)) < limit:
             parts.append(f"{column.name}: {_value(value)}")
     words = " ".join(" · ".join(part for part in parts if part).split())
     words = UNREADABLE.sub("\ufffd", words)
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
+
+
+def images(project: Project, row: Row, statistics: Mapping[str, Any]) -> tuple[Pixels, ...]:
+    """Return the images of a sample as a card draws them, for lists."""
+    columns = [column.name for column in _shown(project) if column.kind == "image"]
+    drawn = (_image_block(name, row.get(name), statistics)["pixels"] for name in columns)
+    return tuple(pixels for pixels in drawn if any(pixels))
+
+
+def passage(project: Project, row: Row, words: str) -> tuple[str, str, str] | None:
+    """Return what stands before some words in a sample, the words, and what stands behind them.
+
+    None where they are not found as they are written here, capitals or not.
+    """
+    sought = re.compile(re.escape(" ".join(words.split())), re.IGNORECASE)
+    columns = [project.title_column, *(column.name for column in _shown(project))]
+    for value in (row.get(name) for name in columns if name is not None):
+        text = "" if isinstance(value, list) else " ".join(_text(value).split())
+        if hit := sought.search(text):
+            before, after = text[: hit.start()], text[hit.end() :]
+            if len(before) > AROUND:
+                before = "… " + before[-AROUND:].partition(" ")[2]
+            if len(after) > AROUND:
+                after = after[:AROUND].rpartition(" ")[0] + " …"
+            return before, hit[0], after
+    return None
 
 
 def _shown(project: Project) -> list[Column]:
@@ -125,7 +155,7 @@ def _image_block(name: str, value: Any, statistics: Mapping[str, Any]) -> Json:
     return {"kind": "image", "name": name, "pixels": scaled}
 
 
-def _square(value: Any) -> list[list[float]]:
+def _square(value: Any) -> Pixels:
     """Return pixels as rows: nested lists as they are, a flat list as a square."""
     if not value:
         return []

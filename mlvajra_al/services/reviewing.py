@@ -171,12 +171,14 @@ def undo(
 ) -> None:
     """Take back an own decision: the sample waits again, and what one had answered before stands.
 
-    `at` is the present moment and the lease of a sample that is to be asked again.
+    `at` is the present moment and the lease of a sample that is to be asked again. Who asked
+    somebody else gets the place that was made for them.
 
     Raises
     ------
     Conflict
-        If it is no decision that stands, of this person, or somebody else is asked for it.
+        If it is no decision that stands, of this person, or somebody else who was asked has the
+        sample in hand or has spoken.
     """
     require(person, "reviewer", "decide")
 
@@ -190,7 +192,7 @@ def undo(
         if head is None or head.event_id != decision.event_id or not head.adjudicates:
             raise Conflict("this decision was changed or taken back meanwhile; look again")
         if head.action == ACTIONS["ask_again"]:
-            raise Conflict("somebody else is asked already; decide once they have answered")
+            _call_off(connection, project, said, decision=head, now=at[0])
         retract = Answer(event_id=str(uuid4()), sample_key=key, action="retract")
         answers, before = [retract], mine.get(head.event_id)
         while before is not None and before.adjudicates:
@@ -209,6 +211,27 @@ def undo(
         append(store, connection, project, answers=answers, manner=Manner(person, *at))
 
     store.write(operation)
+
+
+def _call_off(
+    connection: Connection,
+    project: Project,
+    said: Sequence[Annotation],
+    *,
+    decision: Annotation,
+    now: datetime,
+) -> None:
+    """Refuse to take back that somebody else is asked, where somebody was."""
+    if any(event.seq > decision.seq and event.person_id != decision.person_id for event in said):
+        raise Conflict("somebody else has spoken since; it waits again if that settles nothing")
+    if claims.in_other_hands(
+        connection,
+        project.id,
+        sample_key=decision.sample_key,
+        person_id=decision.person_id,
+        now=now,
+    ):
+        raise Conflict("somebody else has it on the screen; decide once they have answered")
 
 
 def _reopen(store: Store, connection: Connection, project: Project, sample_key: str) -> None:

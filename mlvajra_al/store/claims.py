@@ -256,6 +256,20 @@ def held_count(connection: Connection, project_id: int, *, person_id: int, now: 
     return int(row.held)
 
 
+def in_other_hands(
+    connection: Connection, project_id: int, *, sample_key: str, person_id: int, now: datetime
+) -> bool:
+    """Say whether somebody else than this person holds a sample."""
+    query = select(slot.c.id).where(
+        slot.c.project_id == project_id,
+        slot.c.sample_key == sample_key,
+        slot.c.annotator_id != person_id,
+        slot.c.lease_until >= now,
+        WAITING,
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
 def renew(
     connection: Connection,
     project_id: int,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.sync_api import Locator, Page, expect
 
 DRAWN = ".stApp[data-test-script-state=notRunning]"
@@ -18,8 +16,8 @@ def settled(page: Page) -> None:
 
 
 def label_button(page: Page, label: str) -> Locator:
-    """Return the reviewer's button of a label, which names its key too."""
-    return page.get_by_role("button", name=re.compile(rf"^{re.escape(label)}\s*Shortcut"))
+    """Return the reviewer's button of a label."""
+    return page.locator(".st-key-give").get_by_role("button", name=label, exact=True)
 
 
 def choose(page: Page, box: Locator, option: str) -> None:

@@ -223,18 +223,18 @@ def test_my_answers_are_found_changed_and_taken_back(sit: Sit) -> None:
     expect(row.first).to_be_visible()
     for sample in (first, second):  # two, or the list of one could still be the one before
         search("nothing like it")
-        expect(page.get_by_text("Nothing here")).to_be_visible()
+        expect(page.get_by_text("No answer matches")).to_be_visible()
         search(sample)
         expect(row).to_have_count(1)
     row.click()
-    expect(page.get_by_text("Nothing here")).to_be_visible()
+    expect(page.get_by_text("No answer matches")).to_be_visible()
     events = desk.stored()
     assert (events[-1]["sample_key"], events[-1]["action"]) == (second, "retract")
     assert events[-1]["supersedes"] == events[1]["event_id"]
     search(first)
     expect(row).to_have_count(1)
     choose(page, page.get_by_role("combobox", name="Label"), "Spam")
-    expect(page.get_by_text("Changed.")).to_be_visible()
+    expect(page.get_by_text("Changed to Spam")).to_be_visible()
     assert (desk.stored()[-1]["sample_key"], desk.stored()[-1]["label"]) == (first, "spam")
 
 

@@ -119,6 +119,7 @@ def test_my_answers_are_changed_all_labels_at_once(sit: Sit, news: str) -> None:
     desk.page.get_by_test_id("stPopoverBody").get_by_text("money").click()
     desk.page.get_by_role("button", name="Save", exact=True).click()
     expect(desk.page.get_by_role("button", name="art, money, sport")).to_be_visible()
-    query = "SELECT labels FROM annotation WHERE sample_key = :sample ORDER BY seq DESC"
-    newest = rows(desk.server, query, sample=sample)[0]
+    query = """SELECT labels FROM annotation JOIN project ON project.id = project_id
+        WHERE project.name = :project AND sample_key = :sample ORDER BY seq DESC"""
+    newest = rows(desk.server, query, project=news, sample=sample)[0]
     assert json.loads(newest["labels"]) == ["art", "money", "sport"]

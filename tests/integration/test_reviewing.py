@@ -318,12 +318,50 @@ def undo(store: Store, reviewer: Person) -> None:
     reviewing.undo(store, reviewer, "spam", decision=newest, at=(NOW + timedelta(minutes=2), LEASE))
 
 
-def test_who_was_asked_for_another_opinion_is_not_called_off(
+def claimed_by(store: Store, person: Person) -> list[str]:
+    rng, at = np.random.default_rng(0), NOW + timedelta(minutes=1)
+    found = claiming.claim(store, person, "spam", n=6, now=at, lease=LEASE, rng=rng)
+    return [claim.sample_key for claim in found]
+
+
+def test_asking_somebody_else_is_taken_back_while_nobody_has_the_sample(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", "ham")
+    say(store, bob, "p2", "spam")
+    decide(store, rita, Decision("p2", "ask_again"))
+    assert waiting(store, rita) == []
+    undo(store, rita)
+    assert waiting(store, rita) == ["p2"]
+    assert decisions(store, rita) == []
+    cleo = a_person(store, "Cleo")
+    assert "p2" not in claimed_by(store, cleo), "nobody is asked any more"
+    decide(store, rita, Decision("p2", "label", "spam"))
+    with store.read() as connection:
+        open_slots = select(slot.c.id).where(slot.c.sample_key == "p2", slot.c.done == false())
+        assert connection.scalars(open_slots).all() == []
+    assert gold(store, project)["p2"] == "spam"
+
+
+def test_asking_somebody_else_about_a_flag_is_taken_back(
     store: Store, ada: Person, rita: Person
 ) -> None:
     say(store, ada, "p2", None, action="flag")
     decide(store, rita, Decision("p2", "ask_again"))
-    with pytest.raises(Conflict, match="somebody else is asked already"):
+    undo(store, rita)
+    assert waiting(store, rita) == ["p2"]
+
+
+def test_who_has_the_sample_on_the_screen_is_not_called_off(
+    store: Store, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, ada, "p2", None, action="flag")
+    decide(store, rita, Decision("p2", "ask_again"))
+    assert "p2" in claimed_by(store, bob)
+    with pytest.raises(Conflict, match="on the screen"):
+        undo(store, rita)
+    say(store, bob, "p2", "ham")
+    with pytest.raises(Conflict, match="has spoken since"):
         undo(store, rita)
 
 

@@ -9,10 +9,12 @@ from mlvajra_al.services import answers, reviewing
 from mlvajra_al.services.answers import Said, Wanted
 from mlvajra_al.web import widgets
 from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.names import answer_words
-from mlvajra_al.web.views.own_word import own_word
+from mlvajra_al.web.views.own_word import last_change, own_word
 
 LAST = 5
+UNDONE = "undone"
 OUTCOMES = {"skip": "somebody else is asked", "flag": "left as it is"}
 
 
@@ -24,15 +26,17 @@ def last_decisions(person: Person, project: Project) -> tuple[Said, ...]:
 
 def just_decided(person: Person, project: Project, decisions: tuple[Said, ...]) -> None:
     """Say what was decided in this visit, and offer to undo it."""
+    if st.session_state.pop(UNDONE, False):
+        st.caption("Taken back, to be decided anew", width="content")
     known = st.session_state.get("decided")
     said = next((one for one in decisions if one.annotation.event_id == known), None)
     if said is None:
         return
     words = widgets.shorten(outcome(project, said.annotation), 40)
     st.caption(f"Decided: {widgets.plain(words)}", width="content")
-    if said.annotation.action != "skip" and st.button(
-        "Undo", icon=":material/undo:", key=f"undo_{known}", shortcut="U"
-    ):
+    with st.container(width="content", key="undo"):
+        undone = st.button("Undo", icon=":material/undo:", key=f"undo_{known}")
+    if undone:
         _undo(person, project, said)
 
 
@@ -41,6 +45,7 @@ def decisions_box(person: Person, project: Project, decisions: tuple[Said, ...])
     if not decisions:
         return
     with st.expander("Your last decisions", icon=":material/history:"):
+        last_change(project, f"The last {LAST}, newest first")
         for said in decisions:
             words = (outcome(project, said.annotation), said.annotation.comment)
             own_word(project, person, said, about=words, back=_undo)
@@ -54,11 +59,12 @@ def outcome(project: Project, event: Annotation) -> str:
 def _undo(person: Person, project: Project, said: Said) -> None:
     """Take a decision back, and go to its sample, which waits again."""
     done = widgets.act(
-        "Your decision is taken back.",
+        "",
         lambda: reviewing.undo(
             store(), person, project.name, decision=said.annotation, at=(now(), lease())
         ),
     )
     if done:
-        st.session_state["case"] = said.annotation.sample_key
+        st.session_state["case"], st.session_state[UNDONE] = said.annotation.sample_key, True
         st.rerun()
+    keys.refused()

@@ -1,8 +1,9 @@
-"""One thing a person said about a sample, to be changed or taken back."""
+"""One thing a person said about a sample, to be read again, changed or taken back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -10,9 +11,14 @@ from mlvajra_al.records import Annotation, Person, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import answers
 from mlvajra_al.web import widgets
+from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
+from mlvajra_al.web.thumbnails import thumbnails
 from mlvajra_al.web.views.label_choice import label_choice
 from mlvajra_al.web.views.names import answer_words
+
+OPENED = "opened_word"
+DONE = "changed_word"
 
 
 def own_word(
@@ -23,26 +29,50 @@ def own_word(
     about: tuple[str, ...] = (),
     back: Callable[[Person, Project, answers.Said], None],
 ) -> None:
-    """Draw the sample's beginning, what is to be said `about` it, and both ways to correct it."""
+    """Draw the sample's beginning, what is to be said `about` it, and both ways to correct it.
+
+    All of the sample is drawn below, once it is opened.
+    """
     event = said.annotation
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        with st.container(gap=None):
-            st.markdown(widgets.plain(said.beginning) or "*(empty)*")
-            words = (widgets.ago(event.created_at), *about)
-            st.caption(widgets.plain(" · ".join(filter(None, words))))
-        with st.container(width=320, horizontal=True, vertical_alignment="center"):
-            chosen = (_several if project.multilabel else _one)(project, event)
-            taken_back = st.button("Take back", key=f"back_{event.event_id}")
+    opened = st.session_state.get(OPENED) == event.event_id
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if said.images:
+                st.html(thumbnails(said.images), width="content")
+            with st.container(gap=None):
+                _beginning(said)
+                words = (widgets.ago(event.created_at), *about)
+                st.caption(widgets.plain(" · ".join(filter(None, words))))
+            with st.container(width=420, horizontal=True, vertical_alignment="center"):
+                chosen = (_several if project.multilabel else _one)(project, event)
+                taken_back = st.button("Take back", key=f"back_{event.event_id}")
+                st.button(
+                    "Close" if opened else "Open",
+                    key=f"open_{event.event_id}",
+                    type="tertiary",
+                    icon=":material/unfold_less:" if opened else ":material/unfold_more:",
+                    help=None if opened else "Read all of the sample",
+                    on_click=partial(_open, None if opened else event.event_id),
+                )
+        if opened:
+            card = answers.card(store(), person, project.name, event)
+            sample_card(card, key=f"said_{event.event_id}")
     if taken_back:
         back(person, project, said)
     elif chosen is not None and chosen != event.label:
         change(person, project, said, chosen)
 
 
+def last_change(project: Project, otherwise: str) -> None:
+    """Say in one line what was changed last, or what is to be said otherwise."""
+    about, words = st.session_state.get(DONE, (project.id, otherwise))
+    st.caption(widgets.plain(words if about == project.id else otherwise))
+
+
 def change(person: Person, project: Project, said: answers.Said, label: str | None) -> None:
     """Replace what was said by a label, or take it back where that is None."""
     done = widgets.act(
-        "Taken back." if label is None else "Changed.",
+        "",
         lambda: answers.change(
             store(),
             person,
@@ -53,7 +83,25 @@ def change(person: Person, project: Project, said: answers.Said, label: str | No
         ),
     )
     if done:
+        about = f": {widgets.shorten(said.beginning, 60)}" if said.beginning else ""
+        what = "Taken back" if label is None else f"Changed to {answer_words(project, label)}"
+        st.session_state[DONE] = (project.id, what + about)
         st.rerun()
+
+
+def _open(event_id: str | None) -> None:
+    st.session_state[OPENED] = event_id
+
+
+def _beginning(said: answers.Said) -> None:
+    """Draw how a sample begins, and the place in it that was searched for."""
+    if said.beginning or not said.images:
+        st.markdown(widgets.plain(said.beginning) or "*(empty)*")
+    if said.passage is not None:
+        before, hit, after = said.passage
+        gaps = " " if before.endswith(" ") else "", " " if after.startswith(" ") else ""
+        shown = f":orange-background[{widgets.plain(hit)}]"
+        st.caption(widgets.plain(before) + gaps[0] + shown + gaps[1] + widgets.plain(after))
 
 
 def _one(project: Project, event: Annotation) -> str | None:

@@ -7,15 +7,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Claim, Person, Project
+from mlvajra_al.records import Claim, Column, Person, Project, Recipe
 from mlvajra_al.services import claiming, labelling, projects
 from mlvajra_al.store import annotations as events
+from mlvajra_al.store import projects as pool_of
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.naming import Plan
+from mlvajra_al.store.shards import Pool, pool_folder
+from mlvajra_al.store.staging import commit, stage
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_draft, a_person, an_answer, rank
-from tests.integration.visits.visiting import Visitor, current, press, say, words
+from tests.integration.visits.visiting import Visitor, current, handed, press, say, words
 
 MINE = {"annotate_view": "My answers"}
 
@@ -64,6 +69,92 @@ def test_an_answer_is_changed_and_taken_back_from_the_list(
     press(page, "Take back")
     assert current(store, project) == [("p0", "retract", None)]
     assert "Nothing here" in words(page)
+
+
+def test_what_was_changed_is_said_in_a_line_and_no_toast_lies_over_the_rows(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    event = say(store, admin.person, "p0", "ham")
+    say(store, admin.person, "p1", "ham")
+    page = admin.opens("annotate", **MINE)
+    assert "Newest first" in words(page)
+    page.selectbox(f"change_{event}").set_value("spam").run()
+    assert "Changed to spam: text number 0" in words(page)
+    page.button(f"back_{newest(store, project)}").click().run()
+    assert "Taken back: text number 0" in words(page)
+    assert not page.toast
+
+
+def newest(store: Store, project: Project) -> str:
+    with store.read() as connection:
+        wanted = events.Filter(current=True)
+        [event] = events.listed(connection, project.id, wanted, limit=1, newest_first=True)
+    return event.event_id
+
+
+def test_a_row_is_opened_to_all_of_the_sample_and_closed_again(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    say(store, admin.person, "p0", "ham")
+    say(store, admin.person, "p1", "spam")
+    page = admin.opens("annotate", **MINE)
+    assert shown(page) == []
+    page.button[-1].click().run()  # the older of the two
+    assert shown(page) == ["text number 0"]
+    press(page, "Close")
+    assert shown(page) == []
+
+
+def shown(page: AppTest) -> list[str]:
+    """Return the texts of the cards that are drawn to be read."""
+    return [one["show"]["blocks"][0]["text"] for one in handed(page) if "show" in one]
+
+
+def test_a_search_that_finds_nothing_says_so_and_is_cleared(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    say(store, admin.person, "p0", "ham")
+    page = admin.opens("annotate", **MINE)
+    page.text_input("mine_text").set_value("zzzqqq").run()
+    assert "No answer matches" in words(page)
+    assert "Nothing here" not in words(page)
+    press(page, "Clear")
+    assert listed(page) == 1
+    show(page, ("skip", None))
+    assert "No answer matches" in words(page)
+    press(page, "Clear")
+    assert listed(page) == 1
+
+
+def test_images_are_seen_in_the_list_and_not_told_as_words(store: Store, admin: Visitor) -> None:
+    recipe = Recipe((Column("picture", "image"),))
+    made = projects.create(store, admin.person, replace(a_draft("spam"), recipe=recipe))
+    pictures(store, made, {"p0": [[0.0, 16.0], [16.0, 0.0]]})
+    say(store, admin.person, "p0", "ham")
+    page = admin.opens("annotate", **MINE)
+    assert "(image)" not in words(page)
+    drawn = "".join(element.proto.body for element in page.get("html"))
+    assert 'src="data:image/png;base64,' in drawn
+    assert "2 by 2 pixels" in drawn
+
+
+def pictures(store: Store, project: Project, found: dict[str, list[list[float]]]) -> None:
+    """Give a project a pool of images."""
+    grey = pa.list_(pa.list_(pa.float32(), 2), 2)
+    schema = pa.schema(
+        [
+            pa.field("id", pa.large_string(), metadata={"kind": "ignored"}),
+            pa.field("picture", grey, metadata={"kind": "image"}),
+        ]
+    )
+    rows = [{"id": key, "picture": pixels} for key, pixels in found.items()]
+    plan = Plan(project.id, "pictures", project.seed, ("picture",), key_column="id")
+    folder = pool_folder(store.home, project.id)
+    batches = pa.Table.from_pylist(rows, schema=schema).to_batches()
+    empty = Pool(folder, ())
+    staged = stage(folder, batches, existing=empty, plan=plan, at=now(), place="row {}".format)
+    with store.begin() as connection:
+        pool_of.add_shards(connection, commit(staged, folder))
 
 
 def test_many_answers_are_paged_newest_first(
@@ -176,12 +267,62 @@ def test_a_reviewer_changes_one_of_the_last_decisions(
     assert "**Bob** answered spam" in words(page)
 
 
+def bound(page: AppTest) -> dict[str, str]:
+    """Return what keys press on a page."""
+    [keys] = [one["keys"] for one in handed(page) if "keys" in one]
+    return dict(keys)
+
+
 def test_the_buttons_of_a_review_have_the_keys_and_colours_of_the_card(
     store: Store, visitor: Callable[..., Visitor], project: Project
 ) -> None:
     differing(store)
     page = visitor("reviewer").opens("review")
-    keys = {button.label: button.proto.shortcut for button in page.button}
-    assert (keys["ham"], keys["spam"]) == ("1", "2")
+    assert [bound(page)[label.key] for label in project.labels] == [
+        f".st-key-give > :nth-child({place}) button" for place in (1, 2)
+    ]
     styles = "".join(element.proto.body for element in page.get("html"))
     assert all(label.color in styles for label in project.labels)
+    assert all(f'content: "{label.key.upper()}"' in styles for label in project.labels)
+
+
+def test_every_key_that_a_label_may_have_is_its_own_in_a_review(
+    store: Store, visitor: Callable[..., Visitor], admin: Visitor
+) -> None:
+    names = [f"label {place}" for place in range(projects.MAX_LABELS)]
+    labels = projects.make_labels(names)
+    made = projects.create(store, admin.person, replace(a_draft("spam"), labels=labels))
+    rank(store, made, 3)
+    say(store, a_person(store, "Ada"), "p0", None, action="flag")
+    pressed = bound(visitor("reviewer").opens("review"))
+    assert len(pressed) == len(set(pressed.values()))
+    assert all(pressed[label.key].startswith(".st-key-give ") for label in labels)
+    assert {*pressed} - {label.key for label in labels} == {*("s", "f", "c", "u", "left", "right")}
+
+
+def test_asking_somebody_else_is_undone_until_somebody_has_the_sample(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    differing(store)
+    reviewer = visitor("reviewer")
+    page = press(reviewer.opens("review"), "Ask somebody else")
+    assert "Decided: somebody else is asked" in words(page)
+    assert not page.toast
+    page = press(page, "Undo")
+    assert "Taken back" in words(page)
+    assert "**Bob** answered spam" in words(page)
+    press(page, "Ask somebody else")
+    claimed(store, a_person(store, "Cleo"), at=now())
+    page = press(page, "Undo")
+    assert "on the screen" in words(page)
+    assert current(store, project).count(("p0", "skip", None)) == 1
+
+
+def test_all_of_a_sample_that_was_decided_can_be_read_again(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    differing(store)
+    page = press(visitor("reviewer").opens("review"), "spam")
+    assert shown(page) == []
+    press(page, "Open")
+    assert shown(page) == ["text number 0"]

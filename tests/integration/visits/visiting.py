@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -77,6 +79,12 @@ def press(app: AppTest, label: str) -> AppTest:
 def links(app: AppTest) -> list[str]:
     """Return what the links to other pages say."""
     return [link.proto.label for link in app.get("page_link")]
+
+
+def handed(app: AppTest) -> list[dict[str, Any]]:
+    """Return what a page gives to its parts that run in the browser."""
+    found = [part.proto for part in app.get("bidi_component")]
+    return [json.loads(one.json) for one in found if one.json]
 
 
 def work(store: Store) -> None:

@@ -240,3 +240,24 @@ def test_with_many_labels_the_margin_is_told_without_names(utility: float, words
     project = replace(a_draft(), labels=make_labels(["a", "b", "c"]))
     why = Why("margin", utility, 1, 1, None, holdout=False)
     assert cards.in_words(project, why) == words
+
+
+def test_images_are_given_apart_so_that_the_beginning_need_not_name_them() -> None:
+    project, row = a_mixed_project(), a_row()
+    assert "(image)" in cards.beginning(project, row)
+    assert "(image)" not in cards.beginning(project, row, images=False)
+    (logo,) = cards.images(project, row, STATISTICS)
+    assert logo == [[0.0, 0.5], [1.0, 0.25]]
+    assert cards.images(project, a_row(logo=None), STATISTICS) == ()
+    assert cards.images(project, a_row(logo=[[]]), STATISTICS) == ()
+
+
+def test_a_passage_shows_what_was_sought_as_it_stands_in_the_sample() -> None:
+    row = a_row(body="bombarded " * 9 + "Cheap\n Pills" + " pitches" * 9)
+    before, hit, after = cards.passage(a_mixed_project(), row, " cheap  pills") or ("", "", "")
+    assert hit == "Cheap Pills"
+    assert before == "… " + "bombarded " * 5
+    assert after == " pitches" * 7 + " …"
+    assert cards.passage(a_mixed_project(), row, "hello") == ("", "Hello", "")
+    for absent in ("spam", "hidden", "0, 8", "[a]"):
+        assert cards.passage(a_mixed_project(), row, absent) is None
