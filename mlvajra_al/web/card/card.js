@@ -11,6 +11,15 @@ const PACE_OVER = 20;
 const PAUSE_MS = 60000;
 const FLASH_MS = 120;
 const LONG_LABEL = 16; // longer ones may be cut on their button
+const NARROWEST = 84; // px of a label's button
+const GAP = 12; // between the parts of the card
+const MARGIN = 22; // above and below them
+const LEAST = 160; // of the sample's height: what is longer scrolls
+
+const VIEWS = ".st-key-annotate_view [role=radio]"; // Label, My answers: of the page round the card
+const GUIDELINES = ".st-key-slim [data-testid=stPopoverButton]";
+const SCROLLS = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300, " ": 300 };
+const PRESSES = ["pointerdown", "pointerup", "mousedown", "mouseup", "click", "keydown"];
 
 class LabellingCard {
   constructor(root, data) {
@@ -33,7 +42,7 @@ class LabellingCard {
     this.link = "ok"; // ok | offline | signed_out | wrong_person
     this.end = null; // [title, words] when there is no card to show
     this.dead = false;
-    this.build();
+    this.build(data.admin);
     this.listen();
     this.outbox.onChange = () => this.changed();
     this.outbox.onSaved = (item, recorded) => this.saved(item, recorded);
@@ -43,7 +52,7 @@ class LabellingCard {
     this.beat();
   }
 
-  build() {
+  build(admin) {
     this.head = el("header", { class: "head" });
     this.why = el("p", { class: "why", hidden: true });
     this.said = el("p", { class: "said", hidden: true });
@@ -62,15 +71,11 @@ class LabellingCard {
     this.last = el("span", { class: "last" });
     this.flag = this.flagForm();
     this.overlay = this.shortcuts();
-    this.rail = new Rail(this.labels);
-    const longest = Math.max(...this.labels.map((label) => label.display.length));
-    const many = this.labels.length > 10;
-    const width = `${many ? Math.min(9, 3 + 0.4 * longest) : Math.min(13, Math.max(5, 3.6 + 0.55 * longest))}rem`;
-    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(many), "data-count": String(this.labels.length), "--width": width }, ...this.buttons.values());
-    this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
+    this.rail = new Rail(this.labels, admin);
+    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(this.labels.length > 10) }, ...this.buttons.values());
+    this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton(window.matchMedia("(hover: none)").matches ? "Help" : "Shortcuts", "?", () => this.openShortcuts()));
     const top = el("div", { class: "top" }, this.status, this.signIn);
-    const main = el("div", { class: "main" }, top, this.sheet, this.bar, this.actions, this.flag, this.spoken);
-    this.rail.node.append(this.notices);
+    const main = el("div", { class: "main" }, top, this.sheet, this.notices, this.bar, this.actions, this.flag, this.spoken);
     this.root.replaceChildren(el("div", { class: "frame" }, el("div", { class: "grid" }, main, this.rail.node)), this.overlay);
     this.fit();
     this.show();
@@ -121,6 +126,8 @@ class LabellingCard {
     this.onSight = () => document.visibilityState === "visible" && this.beat({ returned: true });
     this.onLeave = () => this.leave(true);
     this.onResize = () => this.fit();
+    this.sizes = new ResizeObserver(this.onResize);
+    for (const part of [this.notices, this.bar, this.actions]) this.sizes.observe(part);
     this.onReturn = (event) => event.persisted && this.fetchClaims();
     window.addEventListener("keydown", this.onKey, true);
     document.addEventListener("visibilitychange", this.onSight);
@@ -432,11 +439,34 @@ class LabellingCard {
     this.overlay.close();
   }
 
-  // The whole card on one screen, whatever stands above and below it.
+  // As many columns as make the buttons lowest with every name whole: names are read, so they come
+  // first, and the sample gets the room that is left. Where nothing fits, most are whole.
+  arrange() {
+    const width = this.bar.clientWidth;
+    if (!width || width === this.arranged) return;
+    this.arranged = width;
+    const most = Math.min(this.labels.length, Math.max(1, Math.floor(width / NARROWEST)));
+    let best = null;
+    this.bar.dataset.trying = ""; // a word that is too long for its column is not broken yet
+    for (let columns = most; columns; columns -= 1) {
+      this.bar.style.setProperty("--columns", columns);
+      const cut = [...this.buttons.values()].filter((button) => isCut(button.lastChild)).length;
+      const height = this.bar.offsetHeight;
+      if (!best || cut < best.cut || (cut === best.cut && height <= best.height)) best = { columns, cut, height };
+      else if (!best.cut && height > 2 * best.height) break;
+    }
+    this.bar.style.setProperty("--columns", best.columns);
+    delete this.bar.dataset.trying;
+  }
+
+  // The whole card on one screen, whatever stands above and below it. What is said between the
+  // sample and the buttons takes its room from the sample: the buttons stay where they are.
   fit() {
+    this.arrange();
+    this.rail.fit();
     const above = this.sheet.getBoundingClientRect().top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
-    const below = this.bar.offsetHeight + this.actions.offsetHeight + 3 * 12 + 10;
+    const below = [this.notices, this.bar, this.actions].reduce((sum, { offsetHeight: height }) => sum + (height && height + GAP), MARGIN);
     const room = Math.round(window.innerHeight - above - below);
-    this.sheet.style.height = `${Math.min(760, Math.max(280, room))}px`;
+    this.sheet.style.height = `${Math.min(760, Math.max(LEAST, room))}px`;
   }
 }

@@ -16,6 +16,11 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// Is there more in it than it shows?
+function isCut(node) {
+  return node.scrollHeight > node.clientHeight + 1 || node.scrollWidth > node.clientWidth + 1;
+}
+
 function paintText(block, alone) {
   const parts = [el("p", { class: "text", dir: "auto" }, block.text || "(empty)")];
   if (!alone) parts.unshift(el("h3", { class: "block-name" }, block.name));

@@ -24,6 +24,8 @@ function statusOf(outbox, link) {
   return ["good", "All saved"];
 }
 
+const LEAST_COUNTS = 150; // px: some are seen in any window
+
 function setShare(bar, share) {
   const value = share.toFixed(3);
   if (bar.style.getPropertyValue("--w") !== value) bar.style.setProperty("--w", value);
@@ -32,11 +34,12 @@ function setShare(bar, share) {
 class Rail {
   constructor(labels) {
     this.bars = new Map();
-    const list = el("ul", { class: "counts" });
+    this.list = el("ul", { class: "counts" });
     for (const label of labels) {
       const number = el("b", {}, "0");
       const bar = el("i", { "--c": label.color });
-      list.append(el("li", {}, el("span", { class: "name", title: label.definition || label.display }, label.display), number, el("span", { class: "bar" }, bar)));
+      const tip = [label.display, label.definition].filter(Boolean).join(": ");
+      this.list.append(el("li", {}, el("span", { class: "name", title: tip, dir: "auto" }, label.display), number, el("span", { class: "bar" }, bar)));
       this.bars.set(label.name, { number, bar });
     }
     this.fill = el("i");
@@ -48,7 +51,7 @@ class Rail {
     this.left = el("b", {}, "–");
     this.speed = el("b", {}, "–");
     this.node = el("aside", { class: "rail", "aria-label": "Progress" },
-      el("section", {}, el("h3", {}, "Answers"), list),
+      el("section", {}, el("h3", {}, "Answers"), this.list),
       el("section", {}, el("h3", {}, "Next model"), this.meter, this.loop),
       el("section", { class: "facts" },
         el("div", {}, el("span", {}, "Current version"), this.version),
@@ -56,6 +59,19 @@ class Rail {
         el("div", {}, el("span", {}, "Your answers"), this.mine),
         el("div", {}, el("span", {}, "Left in the pool"), this.left),
         el("div", {}, el("span", {}, "Your pace"), this.speed)));
+  }
+
+  // As many counts as the window has room for; names in one line before any is out of sight.
+  fit() {
+    const { list, node } = this;
+    list.style.maxHeight = "none";
+    list.classList.remove("tight");
+    const { top, left, height } = node.getBoundingClientRect();
+    const above = top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
+    const room = Math.max(LEAST_COUNTS, window.innerHeight - above - (height - list.offsetHeight) - MARGIN);
+    if (left <= node.parentNode.getBoundingClientRect().left) return; // below the card, not beside it
+    list.classList.toggle("tight", list.offsetHeight > room);
+    list.style.maxHeight = `${room}px`;
   }
 
   draw(state, pace) {
