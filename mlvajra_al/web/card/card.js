@@ -212,8 +212,8 @@ class LabellingCard {
   // A label was pressed: that is the answer, or of several a part of it.
   give(name) {
     if (!this.several) return this.answer("answer", name);
-    if (!this.buffer[0] || this.painted !== this.buffer[0]) return;
-    if (!this.chosen.delete(name)) this.chosen.add(name);
+    if (!this.buffer[0] || this.painted !== this.buffer[0] || this.recalling) return;
+    if (!this.chosen.delete(name)) this.chosen.add(name); // of this card, and kept with it
     this.drawChosen();
     const { display } = this.labels.find((one) => one.name === name);
     this.say(`${display} ${this.chosen.has(name) ? "chosen" : "not chosen"}`);
@@ -265,7 +265,7 @@ class LabellingCard {
     if (!last) return this.notice("Nothing to take back here; earlier answers are under My answers.");
     const { claim, answer } = last;
     const refused = this.outbox.rejected.find((item) => item.answer.event_id === answer.event_id);
-    const before = { action: answer.action, label: answer.label, event_id: null };
+    const before = { action: answer.action, label: answer.label, comment: answer.comment, event_id: null };
     if (refused) {
       this.outbox.forget(refused);
     } else {
@@ -274,8 +274,7 @@ class LabellingCard {
       this.outbox.add(retract, { change: changeOf("retract", null, answer), title: beginning(claim.card) });
     }
     this.moments.pop();
-    this.flag.hidden = true;
-    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before });
+    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before, draft: answer.comment || claim.draft });
     this.show();
     this.say(`Undone: ${this.worded(answer)}`);
     setText(this.last, "Taken back. Answer again, or skip.");
@@ -323,25 +322,26 @@ class LabellingCard {
     this.root.dataset.sample = claim?.sample_key ?? "";
     this.root.dataset.state = claim ? "card" : this.end ? "end" : this.known || this.slow === null ? "waiting" : "start";
     for (const button of [...this.buttons.values(), this.skipButton, this.flagButton, this.saveButton]) button?.setAttribute("aria-disabled", String(!claim));
-    this.chosen = new Set(namesIn(claim?.before?.label));
+    this.chosen = claim ? (claim.chosen ??= new Set(namesIn(claim.before?.label))) : new Set();
     this.drawChosen();
     this.said.hidden = !claim?.before;
     this.why.hidden = !claim?.why?.words;
     setText(this.why, claim?.why?.words ?? "");
+    if (!this.flag.hidden && claim !== this.flagging) this.closeFlag();
     if (!claim) return this.showNothing();
-    if (claim.before) setText(this.said, `You had said: ${this.worded(claim.before)}. Answer again.`);
+    if (claim.before) setText(this.said, `You had said: ${this.worded(claim.before)}${claim.before.comment && `, “${claim.before.comment}”`}. Answer again.`);
     paintCard(this.head, this.body, claim.card);
     this.since = performance.now();
     requestAnimationFrame(() => {
       if (this.buffer[0] !== claim) return;
       this.painted = claim;
+      claim.seen = true;
       this.root.dataset.painted = claim.sample_key;
     });
   }
 
   showNothing() {
     this.head.hidden = true;
-    if (!this.flag.hidden) this.closeFlag();
     if (this.end) {
       const [title, words] = this.end;
       this.body.replaceChildren(el("div", { class: "end" }, el("h2", {}, title), el("p", {}, words)));
@@ -420,11 +420,14 @@ class LabellingCard {
     if (!this.painted || this.painted !== this.buffer[0]) return;
     this.before = this.root.getRootNode().activeElement;
     this.flag.hidden = false;
-    this.comment.value = "";
+    this.flagging = this.painted;
+    this.comment.value = this.flagging.draft ?? "";
     this.comment.focus();
   }
 
+  // What was written stays with its card until it is sent.
   closeFlag() {
+    if (!this.flag.hidden) this.flagging.draft = this.comment.value;
     this.flag.hidden = true;
     if (this.before?.isConnected) this.before.focus({ preventScroll: true });
     else this.comment.blur();
