@@ -9,6 +9,7 @@ const DOUBLE_CLICK_MS = 350;
 const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
 const PACE_OVER = 20;
 const PAUSE_MS = 60000;
+const RECALL_MS = 3000;
 const FLASH_MS = 120;
 const LONG_LABEL = 16; // longer ones may be cut on their button
 const NARROWEST = 84; // px of a label's button
@@ -232,7 +233,7 @@ class LabellingCard {
 
   answer(action, label, comment = "") {
     const claim = this.buffer[0];
-    if (!claim || this.painted !== claim) return; // nothing on the screen to answer
+    if (!claim || this.painted !== claim || this.recalling) return; // nothing on the screen to answer
     const event_id = uuid();
     const answer = {
       event_id, claim_id: claim.claim_id, sample_key: claim.sample_key, action, label,
@@ -261,9 +262,9 @@ class LabellingCard {
   }
 
   undo() {
-    const last = this.history.pop();
-    if (!last) return this.notice("Nothing to take back here; earlier answers are under My answers.");
-    const { claim, answer } = last;
+    if (this.recalling) return;
+    if (!this.history.length) return this.recall();
+    const { claim, answer } = this.history.pop();
     const refused = this.outbox.rejected.find((item) => item.answer.event_id === answer.event_id);
     const before = { action: answer.action, label: answer.label, comment: answer.comment, event_id: null };
     if (refused) {
@@ -279,6 +280,30 @@ class LabellingCard {
     this.say(`Undone: ${this.worded(answer)}`);
     setText(this.last, "Taken back. Answer again, or skip.");
     this.send();
+  }
+
+  // What was said before this page was opened: the server knows it, once it has all that was said.
+  // Keys wait, because the next one is meant for the card that comes back.
+  async recall() {
+    this.recalling = true;
+    setText(this.last, "Looking for your last answer");
+    const words = await this.remember();
+    this.recalling = false;
+    if (this.dead) return;
+    setText(this.last, "");
+    if (words) this.notice(words);
+    else this.undo();
+  }
+
+  async remember() {
+    for (let waited = 0; this.outbox.items.length && waited < RECALL_MS; waited += 100) await pause(100);
+    if (this.outbox.items.length) return "Earlier answers can be taken back once the waiting ones are saved.";
+    const path = `annotations/newest?person=${encodeURIComponent(this.person)}`;
+    const { status, data } = await call("GET", projectUrl(this.project, path), null, { patience: RECALL_MS });
+    if (status !== 200) return "Earlier answers are with the server, which cannot be asked now. Try again.";
+    if (!data.length) return "Nothing to take back here; earlier answers are under My answers.";
+    this.history = data.toReversed().map(({ card, ...answer }) => ({ claim: { claim_id: null, sample_key: answer.sample_key, card, why: null }, answer }));
+    return "";
   }
 
   worded({ action, label }) {
@@ -417,7 +442,7 @@ class LabellingCard {
 
   // ---- dialogs ----------------------------------------------------------------------------
   openFlag() {
-    if (!this.painted || this.painted !== this.buffer[0]) return;
+    if (!this.painted || this.painted !== this.buffer[0] || this.recalling) return;
     this.before = this.root.getRootNode().activeElement;
     this.flag.hidden = false;
     this.flagging = this.painted;

@@ -88,6 +88,10 @@ function afterPaint(run) {
   setTimeout(once, 100);
 }
 
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 // The first words of a card, for notices and for those who hear instead of see.
 function beginning(card, limit = 60) {
   const first = card.blocks.find((block) => block.kind === "text");
