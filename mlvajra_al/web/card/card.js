@@ -7,6 +7,7 @@ const SOON_MS = 800;
 const NOTICE_MS = 9000;
 const DOUBLE_CLICK_MS = 350;
 const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
+const PLACES = 5; // other projects to ask about
 const PACE_OVER = 20;
 const PAUSE_MS = 60000;
 const RECALL_MS = 3000;
@@ -41,7 +42,8 @@ class LabellingCard {
     this.saves = 0;
     this.returned = false; // to a card that nobody looked at for a while
     this.link = "ok"; // ok | offline | signed_out | wrong_person
-    this.end = null; // [title, words] when there is no card to show
+    this.end = null; // [title, words, are there ways on] when there is no card to show
+    this.elsewhere = []; // other projects with samples left, once looked for
     this.dead = false;
     this.build(data.admin);
     this.listen();
@@ -368,8 +370,8 @@ class LabellingCard {
   showNothing() {
     this.head.hidden = true;
     if (this.end) {
-      const [title, words] = this.end;
-      this.body.replaceChildren(el("div", { class: "end" }, el("h2", {}, title), el("p", {}, words)));
+      const [title, words, ways] = this.end;
+      this.body.replaceChildren(el("div", { class: "end" }, el("h2", {}, title), el("p", {}, words), ways ? this.ways() : null));
     } else if (this.root.dataset.state === "waiting") {
       this.body.replaceChildren(el("div", { class: "skeleton", role: "status", "aria-label": "Fetching the next sample" }, el("i"), el("i"), el("i"), el("i")));
     }
