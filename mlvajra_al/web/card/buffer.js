@@ -5,10 +5,15 @@ Object.assign(LabellingCard.prototype, {
     return call(options?.method ?? "POST", projectUrl(this.project, path), { ...body, person: this.person }, options);
   },
 
+  refill() {
+    if (this.buffer.length <= this.ahead() - 2) this.fetchClaims();
+  },
+
   async fetchClaims() {
-    if (this.fetching || this.dead || this.buffer.length >= BUFFER) return;
+    const n = this.ahead() - this.buffer.length;
+    if (this.fetching || this.dead || n <= 0) return;
     this.fetching = true;
-    const result = await this.post("claims", { n: BUFFER - this.buffer.length });
+    const result = await this.post("claims", { n });
     this.fetching = false;
     clearTimeout(this.slow);
     this.slow = null;
@@ -148,7 +153,7 @@ Object.assign(LabellingCard.prototype, {
       this.end = this.ending();
       if (JSON.stringify(this.end) !== before) this.show();
     }
-    if (this.buffer.length <= ENOUGH) this.fetchClaims();
+    this.refill();
     this.changed();
   },
 

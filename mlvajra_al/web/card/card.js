@@ -1,7 +1,8 @@
 // The labelling card: owns its buffer, so that a key always answers what is on the screen.
 
-const BUFFER = 6;
-const ENOUGH = 4;
+const BUFFER = 6; // cards fetched ahead: few, so that a new ranking is felt soon
+const AHEAD = 12; // for who is fast: more time without the server
+const FAST_MS = 3000; // a card
 const HEARTBEAT_MS = 5000;
 const SOON_MS = 800;
 const NOTICE_MS = 9000;
@@ -132,6 +133,8 @@ class LabellingCard {
     this.sizes = new ResizeObserver(this.onResize);
     for (const part of [this.notices, this.bar, this.actions]) this.sizes.observe(part);
     this.onReturn = (event) => event.persisted && this.fetchClaims();
+    this.onLook = (event) => this.lookUp(event);
+    for (const kind of PRESSES) window.addEventListener(kind, this.onLook, true);
     window.addEventListener("keydown", this.onKey, true);
     document.addEventListener("visibilitychange", this.onSight);
     window.addEventListener("pagehide", this.onLeave);
@@ -145,6 +148,8 @@ class LabellingCard {
     this.dead = true;
     clearTimeout(this.timer);
     clearTimeout(this.slow);
+    this.sizes.disconnect();
+    for (const kind of PRESSES) window.removeEventListener(kind, this.onLook, true);
     window.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener("visibilitychange", this.onSight);
     window.removeEventListener("pagehide", this.onLeave);
@@ -258,7 +263,7 @@ class LabellingCard {
     this.drawStatus();
     afterPaint(() => {
       this.outbox.pump();
-      if (this.buffer.length <= ENOUGH) this.fetchClaims();
+      this.refill();
       this.changed();
     });
   }
@@ -335,6 +340,13 @@ class LabellingCard {
     if (this.moments.length > PACE_OVER) this.moments.shift();
   }
 
+  // How many cards to have: more for who is fast, while there are enough for everybody.
+  ahead() {
+    const recent = this.moments.slice(-6);
+    const fast = recent.length > 4 && (recent.at(-1) - recent[0]) / (recent.length - 1) < FAST_MS;
+    return fast && this.counted.left > 10 * AHEAD ? AHEAD : BUFFER;
+  }
+
   pace() {
     const steps = this.moments.slice(1).map((at, i) => at - this.moments[i]).filter((step) => step < PAUSE_MS);
     if (steps.length < 4) return null;
@@ -399,7 +411,7 @@ class LabellingCard {
   }
 
   drawStatus() {
-    const [kind, words] = statusOf(this.outbox, this.link);
+    const [kind, words] = statusOf(this.outbox, this.link, this.buffer.length);
     if (this.status.dataset.kind !== kind) this.status.dataset.kind = kind;
     setText(this.status, words);
     this.signIn.hidden = ![this.link, this.outbox.state].some((word) => word === "signed_out" || word === "wrong_person");

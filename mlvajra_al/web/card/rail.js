@@ -4,8 +4,8 @@ function count(n, word) {
   return `${n.toLocaleString("en")} ${n === 1 ? word : `${word}s`}`;
 }
 
-// The truth about every answer given here, in one line: [kind, text].
-function statusOf(outbox, link) {
+// The truth about every answer given here, in one line: [kind, text]. `cards` can still be answered.
+function statusOf(outbox, link, cards) {
   const waiting = outbox.items.length;
   const kept = outbox.stored ? "kept in this browser" : "kept in this tab only: leave it open";
   if (outbox.state === "wrong_person") return ["bad", outbox.reason || `Somebody else is signed in. Your ${count(waiting, "answer")} are ${kept}.`];
@@ -15,7 +15,8 @@ function statusOf(outbox, link) {
     return ["bad", `Signed out${words}.`];
   }
   if (outbox.state === "offline" || (link === "offline" && !waiting)) {
-    return ["warn", waiting ? `Offline (${waiting} waiting, ${kept})` : "Offline: trying again"];
+    const words = waiting ? `Offline (${waiting} waiting, ${kept})` : "Offline: trying again";
+    return ["warn", `${words}. ${cards ? count(cards, "card") : "No card"} left here.`];
   }
   if (outbox.state === "trouble") return ["warn", `The server has trouble${outbox.reason ? `: ${outbox.reason}` : ""} (${waiting} waiting, ${kept})`];
   if (waiting) return ["busy", `Saving (${waiting})`];
