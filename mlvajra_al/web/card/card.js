@@ -116,13 +116,28 @@ class LabellingCard {
     return form;
   }
 
+  // Keys and what they do; where there is no keyboard, buttons and what they do.
   shortcuts() {
-    const rows = [...(this.several ? [["Enter", "Save the chosen labels; without any: none of these"]] : []), ["u", "Undo: bring the last card back (also Backspace)"], ["s", "Skip: let somebody else decide"], ["f", "Flag: tell a reviewer"], ["↑ ↓ Space", "Scroll the card"], ["?", "Show or hide this"]];
-    const line = (key, words) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, words));
+    const keys = !window.matchMedia("(hover: none)").matches;
+    const title = keys ? "Shortcuts" : "What the buttons do";
+    const line = (mark, ...words) => el("div", {}, el("dt", {}, mark), el("dd", {}, ...words));
+    const row = (key, name, does, also = "") => line(keys ? el("kbd", {}, key) : el("b", {}, name), keys ? `${name}: ${does}${also}` : does);
+    const labels = this.labels.map((label) => line(
+      keys ? el("kbd", {}, label.key.toUpperCase()) : el("b", { dir: "auto" }, label.display),
+      keys ? [label.display, label.definition].filter(Boolean).join(": ") : label.definition || "This label fits"));
+    this.guideRow = row("g", "Guidelines", "what the labels mean", "; again to close them");
+    const others = [
+      this.several ? row("Enter", "Save", "store the chosen labels; without any: none of these") : null,
+      row("u", "Undo", "bring the last card back", " (also Backspace)"),
+      row("s", "Skip", "let somebody else decide"),
+      row("f", "Flag", "tell a reviewer"),
+      this.guideRow,
+      keys ? line(el("kbd", {}, "↑ ↓ Space"), "Scroll the card") : null,
+      keys ? line(el("kbd", {}, "?"), "Show or hide this") : null,
+    ].filter(Boolean);
     const close = el("button", { type: "button", class: "action", onclick: () => this.closeShortcuts() }, el("span", {}, "Close"), el("kbd", {}, "Esc"));
-    const meanings = this.labels.map((label) => line(label.key.toUpperCase(), label.definition ? `${label.display}: ${label.definition}` : label.display));
-    const box = el("div", { class: "box" }, el("h2", {}, "Shortcuts"), el("dl", {}, ...meanings, ...rows.map(([key, words]) => line(key, words))), close);
-    return el("dialog", { class: "overlay", "aria-label": "Shortcuts", onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
+    const box = el("div", { class: "box" }, el("h2", {}, title), el("dl", { class: keys ? "" : "buttons" }, ...labels, ...others), close);
+    return el("dialog", { class: "overlay", "aria-label": title, onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
   }
 
   listen() {

@@ -33,7 +33,8 @@ function setShare(bar, share) {
 }
 
 class Rail {
-  constructor(labels) {
+  // An annotator's word for the champion is that of the home page.
+  constructor(labels, admin) {
     this.bars = new Map();
     this.list = el("ul", { class: "counts" });
     for (const label of labels) {
@@ -55,8 +56,8 @@ class Rail {
       el("section", {}, el("h3", {}, "Answers"), this.list),
       el("section", {}, el("h3", {}, "Next model"), this.meter, this.loop),
       el("section", { class: "facts" },
-        el("div", {}, el("span", {}, "Current version"), this.version),
-        el("div", {}, el("span", {}, "Champion"), this.champion),
+        el("div", {}, el("span", {}, "Newest version"), this.version),
+        el("div", {}, el("span", {}, admin ? "Champion" : "Model in use"), this.champion),
         el("div", {}, el("span", {}, "Your answers"), this.mine),
         el("div", {}, el("span", {}, "Left in the pool"), this.left),
         el("div", {}, el("span", {}, "Your pace"), this.speed)));
