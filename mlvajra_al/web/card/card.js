@@ -198,11 +198,13 @@ class LabellingCard {
       if (key === "Escape" || key === "?") return { run: () => this.closeShortcuts() };
       return ["Enter", " ", "Tab"].includes(key) ? null : { run: () => {} };
     }
+    const guide = document.querySelector(GUIDELINES);
+    if (guide?.getAttribute("aria-expanded") === "true") return this.reading(guide, key, at);
     if (key === "?") return { run: () => this.openShortcuts() };
     const button = at instanceof Element && at.matches("button, a, summary, [role=button], [role=tab]");
     if (this.several && key === "Enter" && (!button || at.matches(".label"))) return { run: () => this.save() };
     if (button && (key === "Enter" || key === " ")) return event.repeat ? { run: () => {} } : null;
-    const scrolls = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300, " ": 300 }[key];
+    const scrolls = SCROLLS[key];
     if (scrolls && !button) return { repeats: true, run: () => this.body.scrollBy({ top: scrolls }) };
     if (event.shiftKey && /^\p{L}$/u.test(key)) return null;
     const letter = /^[\x21-\x7e]$/.test(key) ? key.toLowerCase() : null;
@@ -213,8 +215,20 @@ class LabellingCard {
       if (name === "u") return { run: () => this.undo() };
       if (name === "s") return { run: () => this.answer("skip", null) };
       if (name === "f") return { run: () => this.openFlag() };
+      if (name === "g" && guide) return { run: () => guide.click() };
     }
     return key === "Backspace" ? { run: () => this.undo() } : null;
+  }
+
+  // While the guidelines lie over the card, no key answers what is beneath them.
+  reading(guide, key, at) {
+    const away = key === "g" && !this.labels.some((label) => label.key === "g");
+    if (key === "Escape" || away) return { run: () => guide.click() };
+    if (key === "Tab" || (at instanceof Element && at.matches("button, a") && (key === "Enter" || key === " "))) return null;
+    const scrolls = SCROLLS[key];
+    if (scrolls) return { repeats: true, run: () => document.querySelector("[data-testid=stPopoverBody]")?.scrollBy({ top: scrolls }) };
+    const meant = key === "Enter" || key === "Backspace" || /^[\p{L}\p{N}]$/u.test(key);
+    return meant ? { run: () => this.notice("Close the guidelines first (Esc): keys answer the card that they cover.", "guidelines") } : null;
   }
 
   // A letter or number that means nothing here was probably meant for a label.
@@ -488,6 +502,7 @@ class LabellingCard {
   }
 
   openShortcuts() {
+    this.guideRow.hidden = !document.querySelector(GUIDELINES) || this.labels.some((label) => label.key === "g");
     this.overlay.showModal();
     this.overlay.scrollTop = 0; // the focus has moved to the button at its end
   }
