@@ -33,6 +33,7 @@ function held(event) {
 
 // Streamlit calls this whenever the script has run.
 export default function () {
+  document.querySelector("[data-testid=stMain]")?.setAttribute("aria-label", "The page");
   if (listening) return;
   listening = true;
   if (SMALL.matches) close();
