@@ -15,8 +15,7 @@ const RECALL_MS = 3000;
 const FLASH_MS = 120;
 const LONG_LABEL = 16; // longer ones may be cut on their button
 const NARROWEST = 84; // px of a label's button
-const GAP = 12; // between the parts of the card
-const MARGIN = 22; // above and below them
+const MARGIN = 22; // px below the buttons
 const LEAST = 160; // of the sample's height: what is longer scrolls
 
 const VIEWS = ".st-key-annotate_view [role=radio]"; // Label, My answers: of the page round the card
@@ -537,8 +536,9 @@ class LabellingCard {
     this.arrange();
     this.rail.fit();
     const above = this.sheet.getBoundingClientRect().top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
-    const below = [this.notices, this.bar, this.actions].reduce((sum, { offsetHeight: height }) => sum + (height && height + GAP), MARGIN);
-    const room = Math.round(window.innerHeight - above - below);
+    const gap = parseFloat(getComputedStyle(this.sheet.parentNode).rowGap) || 0;
+    const heights = [this.notices, this.bar, this.actions].map((part) => part.getBoundingClientRect().height);
+    const room = window.innerHeight - above - heights.reduce((sum, height) => sum + (height && height + gap), MARGIN);
     this.sheet.style.height = `${Math.min(760, Math.max(LEAST, room))}px`;
   }
 }
