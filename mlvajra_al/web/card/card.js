@@ -310,7 +310,8 @@ class LabellingCard {
       this.outbox.add(retract, { change: changeOf("retract", null, answer), title: beginning(claim.card) });
     }
     this.moments.pop();
-    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before, draft: answer.comment || claim.draft });
+    const chosen = answer.action === "answer" ? new Set(namesIn(answer.label)) : claim.chosen;
+    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before, chosen, draft: answer.comment || claim.draft });
     this.show();
     this.say(`Undone: ${this.worded(answer)}`);
     setText(this.last, "Taken back. Answer again, or skip.");
