@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
 from mlvajra_al.services import access, cards, labelling
 from mlvajra_al.services.people import may
@@ -17,6 +18,9 @@ from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Connection, Store
 
 PAGE = 200
+NEWEST_MAX = 20
+WORKING_DAY = timedelta(hours=12)
+"""How long undo reaches back; what is older is looked up and corrected in a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,33 @@ def card(store: Store, person: Person, project_name: str, said: Annotation) -> d
         project = access.project(connection, person, project_name)
         (drawn,) = cards.cards_at(store, connection, project, positions=[said.position])
         return drawn
+
+
+def newest(
+    store: Store, person: Person, project_name: str, *, limit: int, now: datetime
+) -> tuple[tuple[Annotation, cards.Json], ...]:
+    """Return what a person said last today on the card, newest first, each with its card.
+
+    Without what was retracted and what was decided as a reviewer; without a word on why it was
+    asked.
+
+    Raises
+    ------
+    Invalid
+        If `limit` is out of range.
+    """
+    if not 1 <= limit <= NEWEST_MAX:
+        raise Invalid(f"asked for {limit} answers at once; ask for 1 to {NEWEST_MAX}")
+    query = events.Filter(person_id=person.id, current=True, said_here=True, adjudicates=False)
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        page = events.listed(connection, project.id, query, limit=PAGE, newest_first=True)
+        said = [event for event in page if event.action != "retract"]
+        found = [event for event in said if now - event.created_at < WORKING_DAY][:limit]
+        drawn = cards.cards_at(
+            store, connection, project, positions=[event.position for event in found]
+        )
+    return tuple(zip(found, drawn, strict=True))
 
 
 def may_see_opinion(

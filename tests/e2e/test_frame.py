@@ -239,3 +239,23 @@ def test_where_nothing_hovers_a_table_stands_under_its_heading_and_a_tap_brings_
     heading.tap()
     expect(buttons).to_have_css("opacity", "0")
     context.close()
+
+
+def test_the_page_shows_that_it_has_the_focus_when_keys_have_brought_it_there(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit("home", "spam")
+    main = page.get_by_role("main", name="The page")
+    outline = "node => getComputedStyle(node).outlineStyle"
+    page.get_by_role("button", name="Sign out").focus()
+    page.keyboard.press("Tab")
+    expect(main).to_be_focused()
+    assert main.evaluate(outline) == "solid"
+    page.get_by_role("button", name="Sign out").focus()
+    box = main.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] - 20, box["y"] + box["height"] - 4)
+    page.keyboard.press("Shift")
+    page.keyboard.press("7")
+    expect(main).to_be_focused()
+    assert main.evaluate(outline) == "none"

@@ -91,6 +91,24 @@ def test_undo_shows_what_was_chosen_to_be_changed(sit: Sit, news: str) -> None:
     ]
 
 
+def test_ticks_stay_with_their_card_while_undo_shows_another(sit: Sit, news: str) -> None:
+    desk = sit(news)
+    (first, *_), (second, *_) = desk.press("1", "Enter"), desk.press("2", "3")
+    desk.page.keyboard.press("u")
+    desk.shows(first)
+    assert desk.press("Enter") == [first]
+    desk.shows(second)
+    pressed = desk.card.locator('.label[aria-pressed="true"]')
+    expect(pressed).to_have_count(2)
+    assert desk.press("Enter") == [second]
+    assert said(desk) == [
+        (first, "answer", ["art"]),
+        (first, "retract", None),
+        (first, "answer", ["art"]),
+        (second, "answer", ["money", "sport"]),
+    ]
+
+
 def test_the_mouse_chooses_too_and_enter_saves_from_a_label_that_has_the_focus(
     sit: Sit, news: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from mlvajra_al.services.projects import make_labels
-from tests.e2e.beside import a_person, a_project, change, kill_web
+from tests.e2e.beside import a_person, a_project, change, kill_web, until
 from tests.e2e.desk import Desk, outrun
 
 Sit = Callable[..., Desk]
@@ -55,6 +55,27 @@ def test_answers_given_offline_are_said_to_wait_and_arrive_in_order(
     desk.wait_until_saved()
     assert [event["sample_key"] for event in desk.stored()] == met
     assert kept(desk.page) == {}
+
+
+def test_offline_the_card_counts_what_is_left_and_says_what_needs_the_server(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit()
+    desk.burst(6)
+    desk.wait_until_saved()
+    cards = until(lambda: (held := desk.held()) > 10 and held, "more cards for who is fast")
+    context.set_offline(True)
+    met = desk.press(*"121")
+    left = f"Offline (3 waiting, kept in this browser). {cards - 3} cards left here."
+    expect(desk.status).to_have_text(left)
+    desk.page.get_by_role("radio", name="My answers").click()
+    expect(desk.notices.filter(has_text="looked up on the server")).to_be_visible()
+    met += desk.press(*("1" * (cards - 3)))
+    expect(desk.card.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
+    expect(desk.status).to_contain_text("No card left here.")
+    context.set_offline(False)
+    desk.wait_until_saved()
+    assert [event["sample_key"] for event in desk.stored()][-cards:] == met
 
 
 def test_a_tab_closed_with_unsent_answers_is_taken_over_by_the_next_one(

@@ -59,6 +59,7 @@ API: dict[str, Asked] = {
     f"GET {P}/progress": Asked("annotator"),
     f"POST {P}/annotations": Asked("annotator", {"json": [ANSWER]}),
     f"GET {P}/annotations": Asked("annotator"),
+    f"GET {P}/annotations/newest": Asked("annotator"),
     f"POST {P}/jobs": Asked("admin", {"json": {"kind": "retrain"}}),
     f"GET {P}/jobs": Asked("annotator"),
     "GET /api/v1/jobs/{job_id}": Asked("reviewer"),

@@ -143,6 +143,40 @@ def test_skip_flag_correct_and_retract(annotator: httpx.Client) -> None:
     ]
 
 
+def test_what_one_said_last_comes_back_with_its_card_and_without_what_tells_the_holdout(
+    admin: httpx.Client, annotator: httpx.Client
+) -> None:
+    first, second, third = annotator.post(f"{P}/claims", json={"n": 3}).json()
+    [others] = admin.post(f"{P}/claims", json={"n": 1}).json()
+    admin.post(f"{P}/annotations", json=[_answer(others, "ham")])
+    said = [
+        _answer(first, "ham"),
+        _answer(second, None, action="flag", comment="not an e-mail"),
+        _answer(third, "spam"),
+        _answer(third, None, action="retract", claim_id=None),
+    ]
+    annotator.post(f"{P}/annotations", json=said)
+
+    found = annotator.get(f"{P}/annotations/newest?person=Grace").json()
+
+    assert found == [
+        {
+            "event_id": event["event_id"],
+            "sample_key": claim["sample_key"],
+            "action": event["action"],
+            "label": event["label"],
+            "comment": event.get("comment", ""),
+            "card": claim["card"],
+        }
+        for event, claim in ((said[1], second), (said[0], first))
+    ]
+    only = annotator.get(f"{P}/annotations/newest?limit=1").json()
+    assert only == found[:1]
+    assert annotator.get(f"{P}/annotations/newest?limit=0").status_code == 422
+    strange = annotator.get(f"{P}/annotations/newest?person=Ada")
+    assert strange.json()["error"]["type"] == "WrongPerson"
+
+
 def test_annotations_come_in_pages_and_annotators_see_their_own_without_reasons(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:

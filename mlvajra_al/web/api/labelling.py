@@ -11,6 +11,7 @@ from starlette.responses import Response
 from mlvajra_al.errors import WrongPerson
 from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
 from mlvajra_al.records.label_sets import to_text
+from mlvajra_al.services import answers as answered
 from mlvajra_al.services import cards, claiming, history, labelling, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.api.answers import Json
@@ -20,6 +21,7 @@ from mlvajra_al.web.api.shapes import (
     Beat,
     HandedOut,
     Released,
+    Reminder,
     ShownAnnotation,
     ShownProgress,
     many,
@@ -203,6 +205,23 @@ def said(
     found = history.listed(store(), caller, project, after=after, limit=limit, current=current)
     of = projects.get(store(), caller, project)
     return Json([_public(of, event) for event in found])
+
+
+@router.get("/annotations/newest", response_model=list[Reminder])
+def said_newest(
+    project: str, caller: Caller, person: str | None = None, limit: int = 5
+) -> Response:
+    """Return what the caller said last today, newest first, each with its card: to undo it."""
+    Asked(person=person).check(caller)
+    found = answered.newest(store(), caller, project, limit=limit, now=now())
+    of = projects.get(store(), caller, project)
+    told = ("event_id", "sample_key", "action", "label", "comment")
+    return Json(
+        [
+            {name: _public(of, event)[name] for name in told} | {"card": card}
+            for event, card in found
+        ]
+    )
 
 
 def _public(project: Project, event: Annotation) -> dict[str, Any]:

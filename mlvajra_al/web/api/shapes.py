@@ -90,6 +90,17 @@ class HandedOut(BaseModel):
     why: Reason | None
 
 
+class Reminder(BaseModel):
+    """What the caller said about a sample, with its card, to be taken back."""
+
+    event_id: str
+    sample_key: str
+    action: str
+    label: str | list[str] | None
+    comment: str
+    card: Card
+
+
 class Released(BaseModel):
     """How many claims were given back."""
 

@@ -5,10 +5,15 @@ Object.assign(LabellingCard.prototype, {
     return call(options?.method ?? "POST", projectUrl(this.project, path), { ...body, person: this.person }, options);
   },
 
+  refill() {
+    if (this.buffer.length <= this.ahead() - 2) this.fetchClaims();
+  },
+
   async fetchClaims() {
-    if (this.fetching || this.dead || this.buffer.length >= BUFFER) return;
+    const n = this.ahead() - this.buffer.length;
+    if (this.fetching || this.dead || n <= 0) return;
     this.fetching = true;
-    const result = await this.post("claims", { n: BUFFER - this.buffer.length });
+    const result = await this.post("claims", { n });
     this.fetching = false;
     clearTimeout(this.slow);
     this.slow = null;
@@ -51,10 +56,46 @@ Object.assign(LabellingCard.prototype, {
     const { left, loop_state: loop, loop_message: message, mine, until_retrain: until } = this.counted;
     if (!this.known) return null;
     if (loop === "preparing") return ["The data is being read", message];
-    if (loop === "needs_labels" && until === 0) return ["The pool is finished", message];
-    if (left > 0 && loop !== "done") return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is" : "are"} with other people, or want another person's answer. New ones appear here by themselves.`];
+    if (loop === "needs_labels" && until === 0) return ["The pool is finished", message, true];
+    if (left > 0 && loop !== "done") return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is with somebody else, or wants" : "are with other people, or want"} another person's answer. New ones appear here by themselves.`, true];
     if (mine === 0 && !Object.values(this.counted.counts).some(Boolean)) return ["Nothing to label yet", "There are no samples yet. Once data is imported, they appear here by themselves."];
-    return ["The pool is finished", "Every sample has an answer. Thank you!"];
+    return ["The pool is finished", "Every sample has an answer. Thank you!", true];
+  },
+
+  // What one could do next: look over one's answers, or go where samples are left.
+  ways() {
+    this.lookElsewhere();
+    const view = [...document.querySelectorAll(VIEWS)].at(-1);
+    const over = view && this.counted.mine ? el("button", { type: "button", class: "action", onclick: () => view.click() }, "Look over my answers") : null;
+    const links = this.elsewhere.map((name) => el("a", { class: "action", href: `/annotate?project=${encodeURIComponent(name)}` }, `Go on with ${name}`));
+    return el("p", { class: "ways" }, over, ...links);
+  },
+
+  async lookElsewhere() {
+    if (this.looked) return;
+    this.looked = true;
+    const ask = (path) => call("GET", `/api/v1/projects${path}`, null);
+    const names = ((await ask("")).data ?? []).filter((one) => one.name !== this.project && !one.archived_at).map((one) => one.name);
+    for (const name of names.slice(0, PLACES)) {
+      const { data } = await ask(`/${encodeURIComponent(name)}/progress`);
+      if (data?.left) this.elsewhere.push(name);
+    }
+    if (!this.dead && !this.buffer.length && this.end) this.show();
+  },
+
+  offline() {
+    return this.link === "offline" || this.outbox.state === "offline";
+  },
+
+  // What one has said before is looked up by the server: without it the view would stay empty.
+  lookUp(event) {
+    const view = event.target.closest?.(VIEWS);
+    if (!view || view.getAttribute("aria-checked") === "true" || !this.offline()) return;
+    const acts = event.type === "click" || (event.type === "keydown" && /^( |Enter|Arrow.*)$/.test(event.key));
+    if (event.type === "keydown" && !acts) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (acts) this.notice("My answers are looked up on the server, which cannot be reached now. Try again when it is back.", "lookup");
   },
 
   linked(link) {
@@ -113,7 +154,7 @@ Object.assign(LabellingCard.prototype, {
       this.end = this.ending();
       if (JSON.stringify(this.end) !== before) this.show();
     }
-    if (this.buffer.length <= ENOUGH) this.fetchClaims();
+    this.refill();
     this.changed();
   },
 
@@ -132,8 +173,9 @@ Object.assign(LabellingCard.prototype, {
 
   // A new version ranks the pool anew: what nobody has seen yet makes room for better questions.
   async exchange(version) {
-    this.notice(`Version ${version} is ready: it chooses what comes next.`, "version");
-    const stale = this.buffer.slice(1).filter((claim) => claim.claim_id && !claim.before);
+    const more = this.counted.left > this.buffer.length;
+    this.notice(`Version ${version} is ready${more ? ": it chooses what comes next" : ""}.`, "version");
+    const stale = this.buffer.slice(1).filter((claim) => claim.claim_id && !claim.seen);
     if (!stale.length || this.fetching) return;
     this.fetching = true;
     const result = await this.post("claims", { n: stale.length });

@@ -1,16 +1,27 @@
 // The labelling card: owns its buffer, so that a key always answers what is on the screen.
 
-const BUFFER = 6;
-const ENOUGH = 4;
+const BUFFER = 6; // cards fetched ahead: few, so that a new ranking is felt soon
+const AHEAD = 12; // for who is fast: more time without the server
+const FAST_MS = 3000; // a card
 const HEARTBEAT_MS = 5000;
 const SOON_MS = 800;
 const NOTICE_MS = 9000;
 const DOUBLE_CLICK_MS = 350;
 const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
+const PLACES = 5; // other projects to ask about
 const PACE_OVER = 20;
 const PAUSE_MS = 60000;
+const RECALL_MS = 3000;
 const FLASH_MS = 120;
 const LONG_LABEL = 16; // longer ones may be cut on their button
+const NARROWEST = 84; // px of a label's button
+const MARGIN = 22; // px below the buttons
+const LEAST = 160; // of the sample's height: what is longer scrolls
+
+const VIEWS = ".st-key-annotate_view [role=radio]"; // Label, My answers: of the page round the card
+const GUIDELINES = ".st-key-slim [data-testid=stPopoverButton]";
+const SCROLLS = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300, " ": 300 };
+const PRESSES = ["pointerdown", "pointerup", "mousedown", "mouseup", "click", "keydown"];
 
 class LabellingCard {
   constructor(root, data) {
@@ -31,9 +42,10 @@ class LabellingCard {
     this.saves = 0;
     this.returned = false; // to a card that nobody looked at for a while
     this.link = "ok"; // ok | offline | signed_out | wrong_person
-    this.end = null; // [title, words] when there is no card to show
+    this.end = null; // [title, words, are there ways on] when there is no card to show
+    this.elsewhere = []; // other projects with samples left, once looked for
     this.dead = false;
-    this.build();
+    this.build(data.admin);
     this.listen();
     this.outbox.onChange = () => this.changed();
     this.outbox.onSaved = (item, recorded) => this.saved(item, recorded);
@@ -43,7 +55,7 @@ class LabellingCard {
     this.beat();
   }
 
-  build() {
+  build(admin) {
     this.head = el("header", { class: "head" });
     this.why = el("p", { class: "why", hidden: true });
     this.said = el("p", { class: "said", hidden: true });
@@ -62,15 +74,11 @@ class LabellingCard {
     this.last = el("span", { class: "last" });
     this.flag = this.flagForm();
     this.overlay = this.shortcuts();
-    this.rail = new Rail(this.labels);
-    const longest = Math.max(...this.labels.map((label) => label.display.length));
-    const many = this.labels.length > 10;
-    const width = `${many ? Math.min(9, 3 + 0.4 * longest) : Math.min(13, Math.max(5, 3.6 + 0.55 * longest))}rem`;
-    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(many), "data-count": String(this.labels.length), "--width": width }, ...this.buttons.values());
-    this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton("Shortcuts", "?", () => this.openShortcuts()));
+    this.rail = new Rail(this.labels, admin);
+    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(this.labels.length > 10) }, ...this.buttons.values());
+    this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton(window.matchMedia("(hover: none)").matches ? "Help" : "Shortcuts", "?", () => this.openShortcuts()));
     const top = el("div", { class: "top" }, this.status, this.signIn);
-    const main = el("div", { class: "main" }, top, this.sheet, this.bar, this.actions, this.flag, this.spoken);
-    this.rail.node.append(this.notices);
+    const main = el("div", { class: "main" }, top, this.sheet, this.notices, this.bar, this.actions, this.flag, this.spoken);
     this.root.replaceChildren(el("div", { class: "frame" }, el("div", { class: "grid" }, main, this.rail.node)), this.overlay);
     this.fit();
     this.show();
@@ -107,13 +115,28 @@ class LabellingCard {
     return form;
   }
 
+  // Keys and what they do; where there is no keyboard, buttons and what they do.
   shortcuts() {
-    const rows = [...(this.several ? [["Enter", "Save the chosen labels; without any: none of these"]] : []), ["u", "Undo: bring the last card back (also Backspace)"], ["s", "Skip: let somebody else decide"], ["f", "Flag: tell a reviewer"], ["↑ ↓ Space", "Scroll the card"], ["?", "Show or hide this"]];
-    const line = (key, words) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, words));
+    const keys = !window.matchMedia("(hover: none)").matches;
+    const title = keys ? "Shortcuts" : "What the buttons do";
+    const line = (mark, ...words) => el("div", {}, el("dt", {}, mark), el("dd", {}, ...words));
+    const row = (key, name, does, also = "") => line(keys ? el("kbd", {}, key) : el("b", {}, name), keys ? `${name}: ${does}${also}` : does);
+    const labels = this.labels.map((label) => line(
+      keys ? el("kbd", {}, label.key.toUpperCase()) : el("b", { dir: "auto" }, label.display),
+      keys ? [label.display, label.definition].filter(Boolean).join(": ") : label.definition || "This label fits"));
+    this.guideRow = row("g", "Guidelines", "what the labels mean", "; again to close them");
+    const others = [
+      this.several ? row("Enter", "Save", "store the chosen labels; without any: none of these") : null,
+      row("u", "Undo", "bring the last card back", " (also Backspace)"),
+      row("s", "Skip", "let somebody else decide"),
+      row("f", "Flag", "tell a reviewer"),
+      this.guideRow,
+      keys ? line(el("kbd", {}, "↑ ↓ Space"), "Scroll the card") : null,
+      keys ? line(el("kbd", {}, "?"), "Show or hide this") : null,
+    ].filter(Boolean);
     const close = el("button", { type: "button", class: "action", onclick: () => this.closeShortcuts() }, el("span", {}, "Close"), el("kbd", {}, "Esc"));
-    const meanings = this.labels.map((label) => line(label.key.toUpperCase(), label.definition ? `${label.display}: ${label.definition}` : label.display));
-    const box = el("div", { class: "box" }, el("h2", {}, "Shortcuts"), el("dl", {}, ...meanings, ...rows.map(([key, words]) => line(key, words))), close);
-    return el("dialog", { class: "overlay", "aria-label": "Shortcuts", onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
+    const box = el("div", { class: "box" }, el("h2", {}, title), el("dl", { class: keys ? "" : "buttons" }, ...labels, ...others), close);
+    return el("dialog", { class: "overlay", "aria-label": title, onclick: (event) => event.target === this.overlay && this.closeShortcuts() }, box);
   }
 
   listen() {
@@ -121,7 +144,11 @@ class LabellingCard {
     this.onSight = () => document.visibilityState === "visible" && this.beat({ returned: true });
     this.onLeave = () => this.leave(true);
     this.onResize = () => this.fit();
+    this.sizes = new ResizeObserver(this.onResize);
+    for (const part of [this.notices, this.bar, this.actions]) this.sizes.observe(part);
     this.onReturn = (event) => event.persisted && this.fetchClaims();
+    this.onLook = (event) => this.lookUp(event);
+    for (const kind of PRESSES) window.addEventListener(kind, this.onLook, true);
     window.addEventListener("keydown", this.onKey, true);
     document.addEventListener("visibilitychange", this.onSight);
     window.addEventListener("pagehide", this.onLeave);
@@ -135,6 +162,8 @@ class LabellingCard {
     this.dead = true;
     clearTimeout(this.timer);
     clearTimeout(this.slow);
+    this.sizes.disconnect();
+    for (const kind of PRESSES) window.removeEventListener(kind, this.onLook, true);
     window.removeEventListener("keydown", this.onKey, true);
     document.removeEventListener("visibilitychange", this.onSight);
     window.removeEventListener("pagehide", this.onLeave);
@@ -168,11 +197,13 @@ class LabellingCard {
       if (key === "Escape" || key === "?") return { run: () => this.closeShortcuts() };
       return ["Enter", " ", "Tab"].includes(key) ? null : { run: () => {} };
     }
+    const guide = document.querySelector(GUIDELINES);
+    if (guide?.getAttribute("aria-expanded") === "true") return this.reading(guide, key, at);
     if (key === "?") return { run: () => this.openShortcuts() };
     const button = at instanceof Element && at.matches("button, a, summary, [role=button], [role=tab]");
     if (this.several && key === "Enter" && (!button || at.matches(".label"))) return { run: () => this.save() };
     if (button && (key === "Enter" || key === " ")) return event.repeat ? { run: () => {} } : null;
-    const scrolls = { ArrowDown: 60, ArrowUp: -60, PageDown: 300, PageUp: -300, " ": 300 }[key];
+    const scrolls = SCROLLS[key];
     if (scrolls && !button) return { repeats: true, run: () => this.body.scrollBy({ top: scrolls }) };
     if (event.shiftKey && /^\p{L}$/u.test(key)) return null;
     const letter = /^[\x21-\x7e]$/.test(key) ? key.toLowerCase() : null;
@@ -183,8 +214,20 @@ class LabellingCard {
       if (name === "u") return { run: () => this.undo() };
       if (name === "s") return { run: () => this.answer("skip", null) };
       if (name === "f") return { run: () => this.openFlag() };
+      if (name === "g" && guide) return { run: () => guide.click() };
     }
     return key === "Backspace" ? { run: () => this.undo() } : null;
+  }
+
+  // While the guidelines lie over the card, no key answers what is beneath them.
+  reading(guide, key, at) {
+    const away = key === "g" && !this.labels.some((label) => label.key === "g");
+    if (key === "Escape" || away) return { run: () => guide.click() };
+    if (key === "Tab" || (at instanceof Element && at.matches("button, a") && (key === "Enter" || key === " "))) return null;
+    const scrolls = SCROLLS[key];
+    if (scrolls) return { repeats: true, run: () => document.querySelector("[data-testid=stPopoverBody]")?.scrollBy({ top: scrolls }) };
+    const meant = key === "Enter" || key === "Backspace" || /^[\p{L}\p{N}]$/u.test(key);
+    return meant ? { run: () => this.notice("Close the guidelines first (Esc): keys answer the card that they cover.", "guidelines") } : null;
   }
 
   // A letter or number that means nothing here was probably meant for a label.
@@ -205,8 +248,8 @@ class LabellingCard {
   // A label was pressed: that is the answer, or of several a part of it.
   give(name) {
     if (!this.several) return this.answer("answer", name);
-    if (!this.buffer[0] || this.painted !== this.buffer[0]) return;
-    if (!this.chosen.delete(name)) this.chosen.add(name);
+    if (!this.buffer[0] || this.painted !== this.buffer[0] || this.recalling) return;
+    if (!this.chosen.delete(name)) this.chosen.add(name); // of this card, and kept with it
     this.drawChosen();
     const { display } = this.labels.find((one) => one.name === name);
     this.say(`${display} ${this.chosen.has(name) ? "chosen" : "not chosen"}`);
@@ -225,7 +268,7 @@ class LabellingCard {
 
   answer(action, label, comment = "") {
     const claim = this.buffer[0];
-    if (!claim || this.painted !== claim) return; // nothing on the screen to answer
+    if (!claim || this.painted !== claim || this.recalling) return; // nothing on the screen to answer
     const event_id = uuid();
     const answer = {
       event_id, claim_id: claim.claim_id, sample_key: claim.sample_key, action, label,
@@ -248,17 +291,17 @@ class LabellingCard {
     this.drawStatus();
     afterPaint(() => {
       this.outbox.pump();
-      if (this.buffer.length <= ENOUGH) this.fetchClaims();
+      this.refill();
       this.changed();
     });
   }
 
   undo() {
-    const last = this.history.pop();
-    if (!last) return this.notice("Nothing to take back here; earlier answers are under My answers.");
-    const { claim, answer } = last;
+    if (this.recalling) return;
+    if (!this.history.length) return this.recall();
+    const { claim, answer } = this.history.pop();
     const refused = this.outbox.rejected.find((item) => item.answer.event_id === answer.event_id);
-    const before = { action: answer.action, label: answer.label, event_id: null };
+    const before = { action: answer.action, label: answer.label, comment: answer.comment, event_id: null };
     if (refused) {
       this.outbox.forget(refused);
     } else {
@@ -267,12 +310,36 @@ class LabellingCard {
       this.outbox.add(retract, { change: changeOf("retract", null, answer), title: beginning(claim.card) });
     }
     this.moments.pop();
-    this.flag.hidden = true;
-    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before });
+    const chosen = answer.action === "answer" ? new Set(namesIn(answer.label)) : claim.chosen;
+    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before, chosen, draft: answer.comment || claim.draft });
     this.show();
     this.say(`Undone: ${this.worded(answer)}`);
     setText(this.last, "Taken back. Answer again, or skip.");
     this.send();
+  }
+
+  // What was said before this page was opened: the server knows it, once it has all that was said.
+  // Keys wait, because the next one is meant for the card that comes back.
+  async recall() {
+    this.recalling = true;
+    setText(this.last, "Looking for your last answer");
+    const words = await this.remember();
+    this.recalling = false;
+    if (this.dead) return;
+    setText(this.last, "");
+    if (words) this.notice(words);
+    else this.undo();
+  }
+
+  async remember() {
+    for (let waited = 0; this.outbox.items.length && waited < RECALL_MS; waited += 100) await pause(100);
+    if (this.outbox.items.length) return "Earlier answers can be taken back once the waiting ones are saved.";
+    const path = `annotations/newest?person=${encodeURIComponent(this.person)}`;
+    const { status, data } = await call("GET", projectUrl(this.project, path), null, { patience: RECALL_MS });
+    if (status !== 200) return "Earlier answers are with the server, which cannot be asked now. Try again.";
+    if (!data.length) return "Nothing to take back here; earlier answers are under My answers.";
+    this.history = data.toReversed().map(({ card, ...answer }) => ({ claim: { claim_id: null, sample_key: answer.sample_key, card, why: null }, answer }));
+    return "";
   }
 
   worded({ action, label }) {
@@ -302,6 +369,13 @@ class LabellingCard {
     if (this.moments.length > PACE_OVER) this.moments.shift();
   }
 
+  // How many cards to have: more for who is fast, while there are enough for everybody.
+  ahead() {
+    const recent = this.moments.slice(-6);
+    const fast = recent.length > 4 && (recent.at(-1) - recent[0]) / (recent.length - 1) < FAST_MS;
+    return fast && this.counted.left > 10 * AHEAD ? AHEAD : BUFFER;
+  }
+
   pace() {
     const steps = this.moments.slice(1).map((at, i) => at - this.moments[i]).filter((step) => step < PAUSE_MS);
     if (steps.length < 4) return null;
@@ -316,28 +390,29 @@ class LabellingCard {
     this.root.dataset.sample = claim?.sample_key ?? "";
     this.root.dataset.state = claim ? "card" : this.end ? "end" : this.known || this.slow === null ? "waiting" : "start";
     for (const button of [...this.buttons.values(), this.skipButton, this.flagButton, this.saveButton]) button?.setAttribute("aria-disabled", String(!claim));
-    this.chosen = new Set(namesIn(claim?.before?.label));
+    this.chosen = claim ? (claim.chosen ??= new Set(namesIn(claim.before?.label))) : new Set();
     this.drawChosen();
     this.said.hidden = !claim?.before;
     this.why.hidden = !claim?.why?.words;
     setText(this.why, claim?.why?.words ?? "");
+    if (!this.flag.hidden && claim !== this.flagging) this.closeFlag();
     if (!claim) return this.showNothing();
-    if (claim.before) setText(this.said, `You had said: ${this.worded(claim.before)}. Answer again.`);
+    if (claim.before) setText(this.said, `You had said: ${this.worded(claim.before)}${claim.before.comment && `, “${claim.before.comment}”`}. Answer again.`);
     paintCard(this.head, this.body, claim.card);
     this.since = performance.now();
     requestAnimationFrame(() => {
       if (this.buffer[0] !== claim) return;
       this.painted = claim;
+      claim.seen = true;
       this.root.dataset.painted = claim.sample_key;
     });
   }
 
   showNothing() {
     this.head.hidden = true;
-    if (!this.flag.hidden) this.closeFlag();
     if (this.end) {
-      const [title, words] = this.end;
-      this.body.replaceChildren(el("div", { class: "end" }, el("h2", {}, title), el("p", {}, words)));
+      const [title, words, ways] = this.end;
+      this.body.replaceChildren(el("div", { class: "end" }, el("h2", {}, title), el("p", {}, words), ways ? this.ways() : null));
     } else if (this.root.dataset.state === "waiting") {
       this.body.replaceChildren(el("div", { class: "skeleton", role: "status", "aria-label": "Fetching the next sample" }, el("i"), el("i"), el("i"), el("i")));
     }
@@ -365,7 +440,7 @@ class LabellingCard {
   }
 
   drawStatus() {
-    const [kind, words] = statusOf(this.outbox, this.link);
+    const [kind, words] = statusOf(this.outbox, this.link, this.buffer.length);
     if (this.status.dataset.kind !== kind) this.status.dataset.kind = kind;
     setText(this.status, words);
     this.signIn.hidden = ![this.link, this.outbox.state].some((word) => word === "signed_out" || word === "wrong_person");
@@ -410,20 +485,24 @@ class LabellingCard {
 
   // ---- dialogs ----------------------------------------------------------------------------
   openFlag() {
-    if (!this.painted || this.painted !== this.buffer[0]) return;
+    if (!this.painted || this.painted !== this.buffer[0] || this.recalling) return;
     this.before = this.root.getRootNode().activeElement;
     this.flag.hidden = false;
-    this.comment.value = "";
+    this.flagging = this.painted;
+    this.comment.value = this.flagging.draft ?? "";
     this.comment.focus();
   }
 
+  // What was written stays with its card until it is sent.
   closeFlag() {
+    if (!this.flag.hidden) this.flagging.draft = this.comment.value;
     this.flag.hidden = true;
     if (this.before?.isConnected) this.before.focus({ preventScroll: true });
     else this.comment.blur();
   }
 
   openShortcuts() {
+    this.guideRow.hidden = !document.querySelector(GUIDELINES) || this.labels.some((label) => label.key === "g");
     this.overlay.showModal();
     this.overlay.scrollTop = 0; // the focus has moved to the button at its end
   }
@@ -432,11 +511,35 @@ class LabellingCard {
     this.overlay.close();
   }
 
-  // The whole card on one screen, whatever stands above and below it.
+  // As many columns as make the buttons lowest with every name whole: names are read, so they come
+  // first, and the sample gets the room that is left. Where nothing fits, most are whole.
+  arrange() {
+    const width = this.bar.clientWidth;
+    if (!width || width === this.arranged) return;
+    this.arranged = width;
+    const most = Math.min(this.labels.length, Math.max(1, Math.floor(width / NARROWEST)));
+    let best = null;
+    this.bar.dataset.trying = ""; // a word that is too long for its column is not broken yet
+    for (let columns = most; columns; columns -= 1) {
+      this.bar.style.setProperty("--columns", columns);
+      const cut = [...this.buttons.values()].filter((button) => isCut(button.lastChild)).length;
+      const height = this.bar.offsetHeight;
+      if (!best || cut < best.cut || (cut === best.cut && height <= best.height)) best = { columns, cut, height };
+      else if (!best.cut && height > 2 * best.height) break;
+    }
+    this.bar.style.setProperty("--columns", best.columns);
+    delete this.bar.dataset.trying;
+  }
+
+  // The whole card on one screen, whatever stands above and below it. What is said between the
+  // sample and the buttons takes its room from the sample: the buttons stay where they are.
   fit() {
+    this.arrange();
+    this.rail.fit();
     const above = this.sheet.getBoundingClientRect().top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
-    const below = this.bar.offsetHeight + this.actions.offsetHeight + 3 * 12 + 10;
-    const room = Math.round(window.innerHeight - above - below);
-    this.sheet.style.height = `${Math.min(760, Math.max(280, room))}px`;
+    const gap = parseFloat(getComputedStyle(this.sheet.parentNode).rowGap) || 0;
+    const heights = [this.notices, this.bar, this.actions].map((part) => part.getBoundingClientRect().height);
+    const room = window.innerHeight - above - heights.reduce((sum, height) => sum + (height && height + gap), MARGIN);
+    this.sheet.style.height = `${Math.min(760, Math.max(LEAST, room))}px`;
   }
 }

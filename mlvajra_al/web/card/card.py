@@ -46,6 +46,7 @@ def labelling_card(project: Project, person: Person) -> None:
         "person": person.name,
         "labels": labels,
         "multilabel": project.multilabel,
+        "admin": person.role == "admin",
     }
     _component()(key=f"card-{project.name}", data=data)
 

@@ -22,9 +22,9 @@ function projectUrl(project, path) {
 }
 
 // One request; never throws. status 0 = nobody answered, 401 = also a redirect to the sign-in page.
-async function call(method, url, body, { keepalive = false } = {}) {
+async function call(method, url, body, { keepalive = false, patience = TIMEOUT_MS } = {}) {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => abort.abort(), patience);
   try {
     const response = await fetch(url, {
       method,
@@ -33,7 +33,7 @@ async function call(method, url, body, { keepalive = false } = {}) {
       redirect: "manual",
       signal: keepalive ? undefined : abort.signal,
       headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify(body),
+      body: body === null ? undefined : JSON.stringify(body),
     });
     if (response.type === "opaqueredirect") return { status: 401, data: null, type: "NotSignedIn", message: "" };
     const data = response.status === 204 ? null : await response.json().catch(() => undefined);

@@ -16,6 +16,11 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// Is there more in it than it shows?
+function isCut(node) {
+  return node.scrollHeight > node.clientHeight + 1 || node.scrollWidth > node.clientWidth + 1;
+}
+
 function paintText(block, alone) {
   const parts = [el("p", { class: "text", dir: "auto" }, block.text || "(empty)")];
   if (!alone) parts.unshift(el("h3", { class: "block-name" }, block.name));
@@ -81,6 +86,10 @@ function afterPaint(run) {
   port1.onmessage = once;
   requestAnimationFrame(() => port2.postMessage(0));
   setTimeout(once, 100);
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 // The first words of a card, for notices and for those who hear instead of see.

@@ -4,8 +4,8 @@ function count(n, word) {
   return `${n.toLocaleString("en")} ${n === 1 ? word : `${word}s`}`;
 }
 
-// The truth about every answer given here, in one line: [kind, text].
-function statusOf(outbox, link) {
+// The truth about every answer given here, in one line: [kind, text]. `cards` can still be answered.
+function statusOf(outbox, link, cards) {
   const waiting = outbox.items.length;
   const kept = outbox.stored ? "kept in this browser" : "kept in this tab only: leave it open";
   if (outbox.state === "wrong_person") return ["bad", outbox.reason || `Somebody else is signed in. Your ${count(waiting, "answer")} are ${kept}.`];
@@ -15,7 +15,8 @@ function statusOf(outbox, link) {
     return ["bad", `Signed out${words}.`];
   }
   if (outbox.state === "offline" || (link === "offline" && !waiting)) {
-    return ["warn", waiting ? `Offline (${waiting} waiting, ${kept})` : "Offline: trying again"];
+    const words = waiting ? `Offline (${waiting} waiting, ${kept})` : "Offline: trying again";
+    return ["warn", `${words}. ${cards ? count(cards, "card") : "No card"} left here.`];
   }
   if (outbox.state === "trouble") return ["warn", `The server has trouble${outbox.reason ? `: ${outbox.reason}` : ""} (${waiting} waiting, ${kept})`];
   if (waiting) return ["busy", `Saving (${waiting})`];
@@ -24,19 +25,23 @@ function statusOf(outbox, link) {
   return ["good", "All saved"];
 }
 
+const LEAST_COUNTS = 150; // px: some are seen in any window
+
 function setShare(bar, share) {
   const value = share.toFixed(3);
   if (bar.style.getPropertyValue("--w") !== value) bar.style.setProperty("--w", value);
 }
 
 class Rail {
-  constructor(labels) {
+  // An annotator's word for the champion is that of the home page.
+  constructor(labels, admin) {
     this.bars = new Map();
-    const list = el("ul", { class: "counts" });
+    this.list = el("ul", { class: "counts" });
     for (const label of labels) {
       const number = el("b", {}, "0");
       const bar = el("i", { "--c": label.color });
-      list.append(el("li", {}, el("span", { class: "name", title: label.definition || label.display }, label.display), number, el("span", { class: "bar" }, bar)));
+      const tip = [label.display, label.definition].filter(Boolean).join(": ");
+      this.list.append(el("li", {}, el("span", { class: "name", title: tip, dir: "auto" }, label.display), number, el("span", { class: "bar" }, bar)));
       this.bars.set(label.name, { number, bar });
     }
     this.fill = el("i");
@@ -48,14 +53,27 @@ class Rail {
     this.left = el("b", {}, "–");
     this.speed = el("b", {}, "–");
     this.node = el("aside", { class: "rail", "aria-label": "Progress" },
-      el("section", {}, el("h3", {}, "Answers"), list),
+      el("section", {}, el("h3", {}, "Answers"), this.list),
       el("section", {}, el("h3", {}, "Next model"), this.meter, this.loop),
       el("section", { class: "facts" },
-        el("div", {}, el("span", {}, "Current version"), this.version),
-        el("div", {}, el("span", {}, "Champion"), this.champion),
+        el("div", {}, el("span", {}, "Newest version"), this.version),
+        el("div", {}, el("span", {}, admin ? "Champion" : "Model in use"), this.champion),
         el("div", {}, el("span", {}, "Your answers"), this.mine),
         el("div", {}, el("span", {}, "Left in the pool"), this.left),
         el("div", {}, el("span", {}, "Your pace"), this.speed)));
+  }
+
+  // As many counts as the window has room for; names in one line before any is out of sight.
+  fit() {
+    const { list, node } = this;
+    list.style.maxHeight = "none";
+    list.classList.remove("tight");
+    const { top, left, height } = node.getBoundingClientRect();
+    const above = top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
+    const room = Math.max(LEAST_COUNTS, window.innerHeight - above - (height - list.offsetHeight) - MARGIN);
+    if (left <= node.parentNode.getBoundingClientRect().left) return; // below the card, not beside it
+    list.classList.toggle("tight", list.offsetHeight > room);
+    list.style.maxHeight = `${room}px`;
   }
 
   draw(state, pace) {

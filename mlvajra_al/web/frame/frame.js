@@ -5,7 +5,10 @@ const SMALL = window.matchMedia("(max-width: 767.98px)");
 const LINKS = "[data-testid=stSidebar] a[href]";
 const REMEMBERED = "stSidebarCollapsed-";
 
+const MAIN = "[data-testid=stMain]";
+
 let listening = false;
+let byKeys = false;
 
 function close() {
   document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
@@ -31,12 +34,21 @@ function held(event) {
   if (!event.composedPath().some(typing)) event.stopImmediatePropagation();
 }
 
+// The page itself is a stop of the Tab key, to be scrolled. Who has clicked beside everything and
+// then presses keys has it in focus too, and needs no frame round all of it.
+function reached(event) {
+  if (event.type !== "focusin") byKeys = event.key === "Tab";
+  else if (event.target.matches?.(MAIN)) event.target.dataset.reached = byKeys ? "keys" : "pointer";
+}
+
 // Streamlit calls this whenever the script has run.
 export default function () {
+  document.querySelector(MAIN)?.setAttribute("aria-label", "The page");
   if (listening) return;
   listening = true;
   if (SMALL.matches) close();
   document.addEventListener("click", clicked);
   window.addEventListener("keydown", held, true);
+  for (const kind of ["keydown", "pointerdown", "focusin"]) window.addEventListener(kind, reached, true);
   window.addEventListener("pagehide", () => SMALL.matches && forget());
 }

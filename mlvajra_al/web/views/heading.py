@@ -12,10 +12,12 @@ from mlvajra_al.web.widgets import plain
 
 SLIM = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}
+.stMainBlockContainer:has(.st-key-annotate_view) > * {max-width: 81rem}
 .st-key-slim h1 {font-size: 1.15rem; padding: 0.25rem 0}
 .st-key-slim button {min-height: 2rem; padding-top: 0; padding-bottom: 0}
 @media (max-width: 48rem) {
-  .st-key-slim {gap: 0.5rem}
+  .st-key-slim {gap: 0.5rem; flex-wrap: nowrap}
+  .st-key-slim > :nth-child(2) {min-width: 0; flex-shrink: 1}
   .st-key-slim > :nth-child(2) p {
     max-width: 4.5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   }

@@ -1,0 +1,251 @@
+"""The card in its window: what is said is seen, names are whole, undo goes on after a visit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
+
+from mlvajra_al.records import Policy
+from mlvajra_al.services import projects
+from tests.e2e.beside import a_person, a_project, until
+from tests.e2e.controls import settled
+from tests.e2e.desk import Desk
+
+Sit = Callable[..., Desk]
+TOPICS = projects.make_labels(
+    [
+        "Billing: the customer was charged twice",
+        "Delivery address changed after shipping out",
+        "Request for a copy of last year's invoice",
+        "Complaint about the tone of an employee",
+        "Technical fault of the device on arrival",
+        "Cancellation within the fourteen days limit",
+        "Question about compatibility of accessories",
+        "Warranty claim after more than two years",
+        "Praise, thanks and other friendly messages",
+        "Newsletter, advertising and automatic notes",
+        "Account locked or password was forgotten",
+        "Data protection: information or deletion",
+        "Wrong article or wrong quantity delivered",
+        "Something else that fits none of the above",
+    ]
+)
+NO_RETRAIN = Policy(holdout_rate=0.0, retrain_every=1_000)
+IS_CUT = "nodes => nodes.filter(n => n.scrollHeight > n.clientHeight + 1).map(n => n.textContent)"
+
+
+@pytest.fixture(scope="module")
+def tickets(server: Any) -> str:
+    """A project with many labels of many letters, and guidelines."""
+    return a_project(
+        server, "tickets", labels=TOPICS, policy=NO_RETRAIN, guidelines="Read all of it."
+    ).name
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[BrowserContext]:
+    """A phone: a small screen, fingers, no keyboard."""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    yield context
+    context.close()
+
+
+def edges(drawn: Locator) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of something on the screen."""
+    box = drawn.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 640), (1920, 1080)])
+def test_a_notice_is_seen_at_once_and_moves_no_button(
+    sit: Sit, tickets: str, width: int, height: int
+) -> None:
+    desk = sit(tickets)
+    desk.page.set_viewport_size({"width": width, "height": height})
+    button = desk.card.locator(".label").last
+    expect(button).to_be_in_viewport(ratio=1)
+    before = until(lambda: edges(button)[3] < height and edges(button), "the buttons in sight")
+    desk.page.keyboard.press("u")
+    notice = desk.notices.filter(has_text="Nothing to take back")
+    expect(notice).to_be_in_viewport(ratio=1)
+    assert edges(notice)[3] <= edges(desk.card.locator(".labels"))[1]
+    assert edges(button) == before
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 640), (1920, 1080)])
+def test_long_names_of_labels_are_whole_and_within_the_window(
+    sit: Sit, tickets: str, width: int, height: int
+) -> None:
+    desk = sit(tickets)
+    desk.page.set_viewport_size({"width": width, "height": height})
+    names = desk.card.locator(".label span")
+    expect(names).to_have_count(len(TOPICS))
+    until(lambda: names.evaluate_all(IS_CUT) == [], "whole names")
+    until(lambda: edges(desk.card.locator(".actions"))[3] <= height, "all buttons in the window")
+    assert edges(desk.card.locator(".sheet"))[3] <= edges(desk.card.locator(".labels"))[1]
+    first = desk.card.locator(".counts .name").first
+    expect(first).to_have_attribute("title", TOPICS[0].display)
+
+
+def test_the_heading_ends_where_the_card_ends(sit: Sit, tickets: str) -> None:
+    desk = sit(tickets)
+    desk.page.set_viewport_size({"width": 1920, "height": 1080})
+    heading, rail = desk.page.locator(".st-key-slim"), desk.card.locator(".rail")
+    until(lambda: abs(edges(heading)[2] - edges(rail)[2]) <= 1, "one right edge")
+    desk.page.set_viewport_size({"width": 390, "height": 844})
+    row = [desk.page.locator(".st-key-annotate_view"), desk.page.get_by_test_id("stPopover")]
+    until(lambda: abs(edges(row[0])[1] - edges(row[1])[1]) < 8, "one row on a phone")
+
+
+def test_undo_goes_on_after_a_visit_to_another_page_and_a_reload(sit: Sit, tickets: str) -> None:
+    desk = sit(tickets)
+    first, second = desk.press("1", "2")
+    desk.page.get_by_text("My answers", exact=True).click()
+    expect(desk.page.get_by_role("button", name="Take back")).to_have_count(2)
+    desk.page.get_by_role("radio", name="Label").click()
+    desk.wait_for_card()
+    settled(desk.page)
+    desk.page.keyboard.press("u")
+    desk.shows(second)
+    expect(desk.card.locator(".said")).to_contain_text(f"You had said: {TOPICS[1].display}")
+    assert desk.press("3") == [second]
+    desk.wait_until_saved()
+    desk.page.reload()
+    desk.wait_for_card()
+    desk.page.keyboard.press("u")
+    desk.shows(second)
+    desk.page.keyboard.press("u")
+    desk.shows(first)
+    desk.wait_until_saved()
+    events = desk.stored()
+    assert [(e["sample_key"], e["action"]) for e in events[-2:]] == [
+        (second, "retract"),
+        (first, "retract"),
+    ]
+    assert len({e["event_id"] for e in events}) == len(events) == 6
+    desk.page.keyboard.press("u")
+    expect(desk.notices.filter(has_text="Nothing to take back")).to_be_visible()
+
+
+def test_undo_never_brings_back_what_somebody_else_said_in_this_tab(
+    sit: Sit, tickets: str, sign_in: Callable[..., None], context: BrowserContext
+) -> None:
+    desk = sit(tickets)
+    desk.press("1", "2")
+    desk.wait_until_saved()
+    context.clear_cookies()
+    other = a_person(desk.server)
+    sign_in(desk.page, desk.server, other)
+    theirs = Desk(desk.page, desk.server, other, tickets).open()
+    theirs.page.keyboard.press("u")
+    expect(theirs.notices.filter(has_text="Nothing to take back")).to_be_visible()
+    assert theirs.stored() == []
+    assert len(desk.stored()) == 2
+
+
+def test_undo_of_a_flag_keeps_its_comment(sit: Sit, tickets: str) -> None:
+    desk = sit(tickets)
+    (sample,) = desk.press("f")
+    comment = desk.card.get_by_label("Comment for the reviewer")
+    desk.page.keyboard.type("two letters in one")
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("f")
+    expect(comment).to_have_value("two letters in one")
+    desk.page.keyboard.press("Enter")
+    expect(desk.card).not_to_have_attribute("data-painted", sample)
+    desk.press("f")
+    expect(comment).to_have_value("")
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("u")
+    desk.shows(sample)
+    expect(desk.card.locator(".said")).to_contain_text("flagged, “two letters in one”")
+    desk.page.keyboard.press("f")
+    expect(comment).to_have_value("two letters in one")
+
+
+def test_no_key_answers_the_card_that_the_guidelines_cover(sit: Sit, tickets: str) -> None:
+    desk = sit(tickets)
+    sample, guide = desk.sample, desk.page.get_by_test_id("stPopoverBody")
+    desk.page.keyboard.press("?")
+    expect(desk.card.get_by_role("dialog", name="Shortcuts")).to_contain_text("Guidelines")
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("g")
+    expect(guide).to_be_visible()
+    for key in "1su":
+        desk.page.keyboard.press(key)
+    expect(desk.notices.filter(has_text="Close the guidelines first")).to_be_visible()
+    desk.page.keyboard.press("Escape")
+    expect(guide).to_be_hidden()
+    assert desk.stored() == []
+    assert desk.sample == sample
+    desk.page.keyboard.press("g")
+    expect(guide).to_be_visible()
+    desk.page.keyboard.press("g")
+    expect(guide).to_be_hidden()
+    assert desk.press("1") == [sample]
+
+
+def test_a_finished_pool_offers_what_to_do_next(sit: Sit, server: Any) -> None:
+    samples = [{"text": f"{number} of few"} for number in range(3)]
+    a_project(server, "few", samples, policy=Policy(holdout_rate=0.0, retrain_every=3))
+    desk = sit("few")
+    desk.press("1", "2", "1")
+    expect(desk.card.get_by_role("heading", name="The pool is finished")).to_be_visible()
+    expect(desk.notices.filter(has_text="is ready.")).to_be_visible()
+    expect(desk.notices.filter(has_text="what comes next")).to_have_count(0)
+    elsewhere = desk.card.get_by_role("link", name="Go on with")
+    expect(elsewhere.first).to_have_attribute("href", "/annotate?project=spam")
+    desk.card.get_by_role("button", name="Look over my answers").click()
+    expect(desk.page.get_by_role("button", name="Take back")).to_have_count(3)
+
+
+def test_the_last_sample_is_said_in_good_grammar_to_be_with_somebody_else(
+    sit: Sit, server: Any
+) -> None:
+    a_project(server, "one", [{"text": "alone"}, {"text": "with another"}], policy=NO_RETRAIN)
+    desk = sit("one")
+    desk.press("1", "s")
+    expect(desk.card.locator(".end")).to_contain_text(
+        "1 sample is with somebody else, or wants another person's answer."
+    )
+
+
+def test_a_phone_names_buttons_instead_of_keys(
+    phone: BrowserContext, server: Any, tickets: str, sign_in: Callable[..., None]
+) -> None:
+    page, person = phone.new_page(), a_person(server)
+    sign_in(page, server, person)
+    desk = Desk(page, server, person, tickets).open()
+    desk.card.get_by_role("button", name="Help").click()
+    told = desk.card.get_by_role("dialog", name="What the buttons do")
+    expect(told).to_contain_text("Undobring the last card back")
+    expect(told.locator("dl kbd")).to_have_count(0)
+    expect(told).not_to_contain_text("Backspace")
+
+
+def test_a_reader_of_the_rail_meets_the_words_of_the_home_page(sit: Sit, tickets: str) -> None:
+    desk = sit(tickets)
+    expect(desk.card.locator(".rail")).to_contain_text("Model in use")
+    expect(desk.card.locator(".rail")).not_to_contain_text("Champion")
+
+
+def test_a_new_version_takes_no_card_that_was_seen(sit: Sit, server: Any) -> None:
+    policy = Policy(holdout_rate=0.0, retrain_every=4)
+    a_project(server, "seen", labels=TOPICS[:3], multilabel=True, policy=policy)
+    desk = sit("seen")
+    for keys in ("1", "2", "3"):
+        desk.press(keys, "Enter")
+    fourth = desk.press("1", "Enter")[0]
+    ticked = desk.press("2")[0]
+    desk.page.keyboard.press("u")
+    desk.shows(fourth)
+    expect(desk.notices.filter(has_text="Version 1 is ready")).to_be_visible()
+    desk.press("Enter")
+    desk.shows(ticked)
+    expect(desk.card.locator('.label[aria-pressed="true"]')).to_have_count(1)
