@@ -45,6 +45,7 @@ def at_review(server: Any, page: Page, sign_in: SignIn, project: Project) -> str
     page.goto(f"{server.url}/review?project={project.name}")
     expect(page.get_by_text("to review")).to_be_visible()
     settled(page)
+    expect(page.locator(".st-key-give [aria-keyshortcuts]").first).to_be_attached()
     return rita
 
 
@@ -150,7 +151,8 @@ def test_on_a_phone_the_decision_is_at_hand_without_scrolling(
     context = browser.new_context(viewport=size, has_touch=True, is_mobile=True)  # type: ignore[arg-type]
     page = context.new_page()
     at_review(server, page, sign_in, wide)
-    for button in page.locator(".st-key-pad button").all():
+    for name in ("topic 1", "Ask somebody else", "Leave it without a label"):
+        button = page.locator(".st-key-pad").get_by_role("button", name=name, exact=True)
         expect(button).to_be_in_viewport(ratio=1)
     expect(page.locator(".mlvajra-card .sheet")).to_be_in_viewport()
     context.close()
