@@ -11,12 +11,8 @@ const SLOW_MS = 180; // before this, waiting shows nothing: no flicker
 const PLACES = 5; // other projects to ask about
 const PACE_OVER = 20;
 const PAUSE_MS = 60000;
-const RECALL_MS = 3000;
 const FLASH_MS = 120;
 const LONG_LABEL = 16; // longer ones may be cut on their button
-const NARROWEST = 84; // px of a label's button
-const MARGIN = 22; // px below the buttons
-const LEAST = 160; // of the sample's height: what is longer scrolls
 
 const VIEWS = ".st-key-annotate_view [role=radio]"; // Label, My answers: of the page round the card
 const GUIDELINES = ".st-key-slim [data-testid=stPopoverButton]";
@@ -296,52 +292,6 @@ class LabellingCard {
     });
   }
 
-  undo() {
-    if (this.recalling) return;
-    if (!this.history.length) return this.recall();
-    const { claim, answer } = this.history.pop();
-    const refused = this.outbox.rejected.find((item) => item.answer.event_id === answer.event_id);
-    const before = { action: answer.action, label: answer.label, comment: answer.comment, event_id: null };
-    if (refused) {
-      this.outbox.forget(refused);
-    } else {
-      before.event_id = uuid();
-      const retract = { event_id: before.event_id, claim_id: null, sample_key: claim.sample_key, action: "retract", label: null, supersedes: answer.event_id, comment: "", elapsed_ms: null, client_time: new Date().toISOString() };
-      this.outbox.add(retract, { change: changeOf("retract", null, answer), title: beginning(claim.card) });
-    }
-    this.moments.pop();
-    const chosen = answer.action === "answer" ? new Set(namesIn(answer.label)) : claim.chosen;
-    this.buffer.unshift({ ...claim, claim_id: refused ? claim.claim_id : null, before, chosen, draft: answer.comment || claim.draft });
-    this.show();
-    this.say(`Undone: ${this.worded(answer)}`);
-    setText(this.last, "Taken back. Answer again, or skip.");
-    this.send();
-  }
-
-  // What was said before this page was opened: the server knows it, once it has all that was said.
-  // Keys wait, because the next one is meant for the card that comes back.
-  async recall() {
-    this.recalling = true;
-    setText(this.last, "Looking for your last answer");
-    const words = await this.remember();
-    this.recalling = false;
-    if (this.dead) return;
-    setText(this.last, "");
-    if (words) this.notice(words);
-    else this.undo();
-  }
-
-  async remember() {
-    for (let waited = 0; this.outbox.items.length && waited < RECALL_MS; waited += 100) await pause(100);
-    if (this.outbox.items.length) return "Earlier answers can be taken back once the waiting ones are saved.";
-    const path = `annotations/newest?person=${encodeURIComponent(this.person)}`;
-    const { status, data } = await call("GET", projectUrl(this.project, path), null, { patience: RECALL_MS });
-    if (status !== 200) return "Earlier answers are with the server, which cannot be asked now. Try again.";
-    if (!data.length) return "Nothing to take back here; earlier answers are under My answers.";
-    this.history = data.toReversed().map(({ card, ...answer }) => ({ claim: { claim_id: null, sample_key: answer.sample_key, card, why: null }, answer }));
-    return "";
-  }
-
   worded({ action, label }) {
     const shown = (name) => this.labels.find((one) => one.name === name)?.display ?? name;
     if (action === "answer") return namesIn(label).map(shown).join(", ") || "none of these";
@@ -509,37 +459,5 @@ class LabellingCard {
 
   closeShortcuts() {
     this.overlay.close();
-  }
-
-  // As many columns as make the buttons lowest with every name whole: names are read, so they come
-  // first, and the sample gets the room that is left. Where nothing fits, most are whole.
-  arrange() {
-    const width = this.bar.clientWidth;
-    if (!width || width === this.arranged) return;
-    this.arranged = width;
-    const most = Math.min(this.labels.length, Math.max(1, Math.floor(width / NARROWEST)));
-    let best = null;
-    this.bar.dataset.trying = ""; // a word that is too long for its column is not broken yet
-    for (let columns = most; columns; columns -= 1) {
-      this.bar.style.setProperty("--columns", columns);
-      const cut = [...this.buttons.values()].filter((button) => isCut(button.lastChild)).length;
-      const height = this.bar.offsetHeight;
-      if (!best || cut < best.cut || (cut === best.cut && height <= best.height)) best = { columns, cut, height };
-      else if (!best.cut && height > 2 * best.height) break;
-    }
-    this.bar.style.setProperty("--columns", best.columns);
-    delete this.bar.dataset.trying;
-  }
-
-  // The whole card on one screen, whatever stands above and below it. What is said between the
-  // sample and the buttons takes its room from the sample: the buttons stay where they are.
-  fit() {
-    this.arrange();
-    this.rail.fit();
-    const above = this.sheet.getBoundingClientRect().top + (document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0);
-    const gap = parseFloat(getComputedStyle(this.sheet.parentNode).rowGap) || 0;
-    const heights = [this.notices, this.bar, this.actions].map((part) => part.getBoundingClientRect().height);
-    const room = window.innerHeight - above - heights.reduce((sum, height) => sum + (height && height + gap), MARGIN);
-    this.sheet.style.height = `${Math.min(760, Math.max(LEAST, room))}px`;
   }
 }

@@ -15,7 +15,9 @@ import streamlit as st
 from mlvajra_al.records import Person, Project
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("outbox.js", "paint.js", "rail.js", "card.js", "buffer.js")
+SCRIPTS = (
+    "outbox.js", "paint.js", "rail.js", "card.js", "buffer.js", "undo.js", "arrange.js",
+)  # fmt: skip
 """One module for the browser, in parts that a person can read."""
 
 
