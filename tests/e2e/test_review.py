@@ -45,7 +45,7 @@ def at_review(server: Any, page: Page, sign_in: SignIn, project: Project) -> str
     page.goto(f"{server.url}/review?project={project.name}")
     expect(page.get_by_text("to review")).to_be_visible()
     settled(page)
-    expect(page.locator(".st-key-give [aria-keyshortcuts]").first).to_be_attached()
+    expect(page.locator(".mlv-keys[data-about]")).to_be_attached()
     return rita
 
 

@@ -4,6 +4,7 @@ const TYPES = "input:not([type=checkbox]), textarea, select, [role=textbox], [ro
 const BUTTON = "button, a, summary, [role=button], [role=tab]";
 const OPEN = "[role=dialog], [data-testid=stPopoverBody]";
 const NAMES = { ArrowLeft: "left", ArrowRight: "right", Enter: "enter" };
+const SOON_MS = 500;
 const LONGEST_MS = 15000; // a page that never came must not keep its keys for ever
 
 let page = null; // what the script has drawn last
@@ -74,6 +75,13 @@ function dropped(key) {
   say(`${what} was not taken: the next sample was not there yet.`);
 }
 
+// Tell those who hear the page which keys there are.
+function tell() {
+  for (const [name, selector] of Object.entries(page?.keys ?? {})) {
+    document.querySelector(selector)?.setAttribute("aria-keyshortcuts", name);
+  }
+}
+
 // Streamlit calls this whenever the script has run.
 export default function ({ parentElement, data }) {
   const line = parentElement.querySelector(".mlv-keys");
@@ -88,9 +96,9 @@ export default function ({ parentElement, data }) {
   } else if (before !== data.about && busy === null) {
     say("");
   }
-  for (const [name, selector] of Object.entries(data.keys)) {
-    document.querySelector(selector)?.setAttribute("aria-keyshortcuts", name);
-  }
+  line.dataset.about = data.about; // keys are heard from now on
+  tell();
+  setTimeout(tell, SOON_MS); // what is drawn late
   if (!listening) {
     listening = true;
     window.addEventListener("keydown", pressed, true);
