@@ -80,14 +80,19 @@ def start_here(projects: tuple[Project, ...], person: Person) -> None:
     with st.grid(4, min_column_width=200):
         for project in projects[:7]:
             project_card(person, project)
-        with st.container(border=True, height="stretch"):
-            st.markdown(":material/upload_file: **Your own data**")
-            if person.role == "admin":
-                st.caption("CSV, JSON Lines or Parquet: upload, check the columns, name the labels")
-                st.space("stretch")
-                page_link("data", "Import data", icon=":material/arrow_forward:")
-            else:
-                st.caption("An admin brings data and adds people to a project")
+        if person.role == "admin":
+            own_data_card()
+        elif not projects:
+            st.caption("An admin brings data and adds people to a project.")
+
+
+def own_data_card() -> None:
+    """Draw the way to a project of one's own."""
+    with st.container(border=True, height="stretch"):
+        st.markdown(":material/upload_file: **Your own data**")
+        st.caption("CSV, JSON Lines or Parquet: upload, check the columns, name the labels")
+        st.space("stretch")
+        page_link("data", "Import data", icon=":material/arrow_forward:")
 
 
 def empty_home(person: Person) -> None:
