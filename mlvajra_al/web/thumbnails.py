@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from base64 import b64encode
 from collections.abc import Sequence
+from io import BytesIO
+
+from PIL import Image
 
 from mlvajra_al.services.cards import Pixels
 
@@ -43,16 +44,6 @@ def png(pixels: Pixels) -> bytes:
     """
     width = max(map(len, pixels))
     rows = (bytes(round(255 * value) for value in line).ljust(width, b"\0") for line in pixels)
-    return b"".join(
-        (
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", struct.pack(">2I5B", width, len(pixels), 8, 0, 0, 0, 0)),
-            _chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
-            _chunk(b"IEND", b""),
-        )
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    checked = kind + content
-    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+    saved = BytesIO()
+    Image.frombytes("L", (width, len(pixels)), b"".join(rows)).save(saved, "PNG")
+    return saved.getvalue()
