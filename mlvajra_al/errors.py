@@ -177,8 +177,9 @@ class PoolExhausted(MlvajraError):
     status = 409
 
     def __init__(self, available: int, requested: int) -> None:
+        are = "is" if available == 1 else "are"
         super().__init__(
-            f"asked for {plural(requested, 'sample')} but the pool has {available:,} left; "
+            f"asked for {plural(requested, 'sample')} but {available:,} {are} left in the pool; "
             "ask for fewer or import more data"
         )
         self.available, self.requested = available, requested

@@ -147,7 +147,7 @@ def test_members_are_added_removed_and_shown(mlvajra: Mlvajra, store: Store) -> 
             "'write' is no scope of a token; choose from read, annotate, manage",
         ),
         (("token", "list", "--user", "nobody"), "there is no person 'nobody'"),
-        (("token", "revoke", "99"), "there is no session 99"),
+        (("token", "revoke", "99"), "there is no token 99"),
         (("project", "members", "nothing"), "there is no project 'nothing'"),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",

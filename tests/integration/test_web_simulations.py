@@ -84,7 +84,7 @@ def test_without_columns_the_models_own_are_played_with(admin: httpx.Client) -> 
     given = {"truth": "answers", "seeds": 1, "strategies": ["random"]}
     run = admin.post(f"{P}/simulations", json=given).json()
     assert run["recipe"] == {
-        "columns": [{"name": "body", "kind": "text"}],
+        "columns": [{"name": "body", "kind": "text", "written": "plain"}],
         "estimator": "logistic_regression",
     }
 
