@@ -28,7 +28,7 @@ def test_the_first_person_comes_in_by_the_link_nobody_after_and_ctrl_c_ends_it_a
     assert hosts == {"127.0.0.1"}
     page.context.clear_cookies()
     page.goto(link)
-    expect(page.get_by_text("It was used")).to_be_visible()
+    expect(page.get_by_text("The first admin exists already")).to_be_visible()
     expect(page.locator("input[type=password]")).to_have_count(0)
     assert server.stop() == 0
     assert "Traceback" not in server.log

@@ -54,11 +54,12 @@ Object.assign(LabellingCard.prototype, {
 
   ending() {
     const { left, loop_state: loop, loop_message: message, mine, until_retrain: until } = this.counted;
+    const begun = mine > 0 || Object.values(this.counted.counts).some(Boolean);
     if (!this.known) return null;
     if (loop === "preparing") return ["The data is being read", message];
     if (loop === "needs_labels" && until === 0) return ["The pool is finished", message, true];
-    if (left > 0 && loop !== "done") return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is with somebody else, or wants" : "are with other people, or want"} another person's answer. New ones appear here by themselves.`, true];
-    if (mine === 0 && !Object.values(this.counted.counts).some(Boolean)) return ["Nothing to label yet", "There are no samples yet. Once data is imported, they appear here by themselves."];
+    if (left > 0 && (loop !== "done" || !begun)) return ["All done for you", `${count(left, "sample")} ${left === 1 ? "is with somebody else, or wants" : "are with other people, or want"} another person's answer. New ones appear here by themselves.`, true];
+    if (!begun) return ["Nothing to label yet", "There are no samples yet. Once data is imported, they appear here by themselves."];
     return ["The pool is finished", "Every sample has an answer. Thank you!", true];
   },
 
