@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from starlette.websockets import WebSocket
 
 from mlvajra_al.records import Person, Role
 from mlvajra_al.services import people, tokens
+from mlvajra_al.services.restoring import Place
 from mlvajra_al.store.database import Store
 from mlvajra_al.web import context, edge
 from mlvajra_al.web.api.answers import Json
@@ -175,3 +177,23 @@ def serving() -> Iterator[Web]:
         client.close()
     server.hang_up()
     context.close()
+
+
+@pytest.fixture
+def server_url(postgresql: str) -> Iterator[str]:
+    """Another empty PostgreSQL database than the one of the store."""
+    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
+        admin.execute("CREATE DATABASE other")
+        try:
+            yield f"{postgresql}/other"
+        finally:
+            admin.execute("DROP DATABASE other WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where nothing is yet, on either database."""
+    home = tmp_path / "target"
+    if request.param == "sqlite":
+        return Place(home, f"sqlite:///{home / 'mlvajra.db'}")
+    return Place(home, request.getfixturevalue("server_url"))

@@ -6,12 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from mlvajra_al import worker
@@ -89,26 +88,6 @@ def names(folder: Path) -> set[str]:
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     return tmp_path / "backups"
-
-
-@pytest.fixture
-def server_url(postgresql: str) -> Iterator[str]:
-    """Another empty PostgreSQL database than the one of the store."""
-    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
-        admin.execute("CREATE DATABASE restored")
-        try:
-            yield f"{postgresql}/restored"
-        finally:
-            admin.execute("DROP DATABASE restored WITH (FORCE)")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Where nothing is yet, on either database."""
-    home = tmp_path / "target"
-    if request.param == "sqlite":
-        return Place(home, f"sqlite:///{home / 'mlvajra.db'}")
-    return Place(home, request.getfixturevalue("server_url"))
 
 
 @pytest.mark.parametrize("which", [the_shard, an_old_model])

@@ -6,13 +6,12 @@ import json
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from alembic import command as alembic
 from alembic.config import Config
@@ -99,25 +98,6 @@ def made(tmp_path: Path) -> Backup:
     backed_up = copied(store, tmp_path / "backups")
     store.close()
     return backed_up
-
-
-@pytest.fixture
-def server_url(postgresql: str) -> Iterator[str]:
-    """Another empty PostgreSQL database than the one of the store."""
-    with psycopg.connect(f"{postgresql}/postgres", autocommit=True) as admin:
-        admin.execute("CREATE DATABASE other")
-        try:
-            yield f"{postgresql}/other"
-        finally:
-            admin.execute("DROP DATABASE other WITH (FORCE)")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Where nothing is yet, on either database."""
-    if request.param == "sqlite":
-        return sqlite_place(tmp_path / "target")
-    return Place(tmp_path / "target", request.getfixturevalue("server_url"))
 
 
 def test_a_backup_of_either_database_restores_into_either(
