@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -134,7 +133,7 @@ def _drafted(
         labels=projects.make_labels(labels),
         recipe=Recipe(inputs, estimator),
         now=now(),
-        seed=secrets.randbelow(projects.SEEDS) if seed is None else seed,
+        seed=seed,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -136,17 +137,30 @@ def check_policy(project: Project, policy: Policy) -> None:
         )
 
 
+def draw_seed() -> int:
+    """Return a seed for a new project."""
+    return secrets.randbelow(SEEDS)
+
+
 def draft(
-    name: str, *, labels: Sequence[Label], recipe: Recipe, now: datetime, seed: int
+    name: str,
+    *,
+    labels: Sequence[Label],
+    recipe: Recipe,
+    now: datetime,
+    seed: int | None = None,
 ) -> Project:
-    """Return a project that is not stored yet, to be adjusted with ``dataclasses.replace``."""
+    """Return a project that is not stored yet, to be adjusted with ``dataclasses.replace``.
+
+    Without a seed it gets one of its own.
+    """
     return Project(
         id=0,
         name=name.strip(),
         labels=tuple(labels),
         recipe=recipe,
         policy=Policy(),
-        seed=seed,
+        seed=draw_seed() if seed is None else seed,
         key_column=None,
         group_column=None,
         gold_column=None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -91,13 +90,12 @@ def listed(caller: Caller, archived: bool = False) -> Response:
 @router.post("/projects", status_code=201, response_model=ShownProject)
 def create(caller: Caller, body: NewProject) -> Response:
     """Make a project."""
-    seed = secrets.randbelow(projects.SEEDS) if body.seed is None else body.seed
     draft = projects.draft(
         body.name,
         labels=_labels(body.labels),
         recipe=Recipe(body.columns_of_recipe(), body.estimator),
         now=now(),
-        seed=seed,
+        seed=body.seed,
     )
     draft = replace(
         draft,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -159,7 +158,6 @@ def draft_form(person: Person, file: File, begin: Beginning) -> None:
             labels=made,
             recipe=Recipe(inputs),
             now=now(),
-            seed=secrets.randbelow(projects.SEEDS),
         )
         wanted = replace(described(drafted, special, float(share)), multilabel=several)
         check_labels(file.path, special.source, [label.name for label in made], several=several)
