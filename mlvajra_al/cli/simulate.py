@@ -62,8 +62,7 @@ def simulate(
     schema = importing.inspect_upload(place, preview=0, used=[label, *inputs.names])
     require_columns(schema, source, [label])
     recipe = Recipe(chosen(inputs, schema, source), estimator)
-    several = () if multilabel else None
-    oracle = oracles.of_file(place, recipe, label=label, schema=schema, several=several)
+    oracle = oracles.of_file(place, recipe, label=label, schema=schema, multilabel=multilabel)
     games: list[Game] = []
     with progress(unit="games") as bar:
         task = bar.add_task("Playing", total=len(plan.games))

@@ -12,9 +12,10 @@ import numpy as np
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound, PoolExhausted
 from mlvajra_al.records import ACTIVE, Answer, Claim, Job, JobKind, Person, Project
-from mlvajra_al.records.label_sets import parse, to_text
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import access, claiming, importing, labelling, people, projects
 from mlvajra_al.services.demo_projects import DEMOS
+from mlvajra_al.services.label_cells import Cells
 from mlvajra_al.store import jobs
 from mlvajra_al.store import projects as stored
 from mlvajra_al.store.database import Store
@@ -22,6 +23,8 @@ from mlvajra_al.store.database import Store
 CARDS = 6
 """Claims held at once, as many as the card of a person holds."""
 LEASE = timedelta(minutes=5)
+Said = tuple[str, ...] | None
+"""The labels that gold gives a sample; None where it says nothing."""
 LOOP: tuple[JobKind, ...] = ("ingest", "prepare", "retrain")
 
 
@@ -175,32 +178,48 @@ def _answers(
         pool = labelling.project_pool(store, connection, project)
     gold = pool.take([claim.position for claim in claims], [project.gold_column]).column(0)
     names = [label.name for label in project.labels]
+    cells = Cells.of(names, multilabel=project.multilabel)
     say = _answer_with_several if project.multilabel else _answer
     return [
-        say(claim, str(truth), names, error_rate=error_rate, rng=rng)
+        say(
+            claim,
+            cells.read("" if truth is None else str(truth)),
+            names,
+            error_rate=error_rate,
+            rng=rng,
+        )
         for claim, truth in zip(claims, gold.to_pylist(), strict=True)
     ]
 
 
 def _answer(
-    claim: Claim, truth: str, names: list[str], *, error_rate: float, rng: np.random.Generator
+    claim: Claim,
+    truth: Said,
+    names: list[str],
+    *,
+    error_rate: float,
+    rng: np.random.Generator,
 ) -> Answer:
     event_id = str(uuid4())
-    if truth not in names:
+    if truth is None or truth[0] not in names:
         return Answer(event_id, claim.sample_key, "skip", claim_id=claim.id)
-    label = truth
+    (label,) = truth
     if rng.random() < error_rate:
-        label = str(rng.choice([name for name in names if name != truth]))
+        label = str(rng.choice([name for name in names if name != label]))
     return Answer(event_id, claim.sample_key, "answer", label=label, claim_id=claim.id)
 
 
 def _answer_with_several(
-    claim: Claim, truth: str, names: list[str], *, error_rate: float, rng: np.random.Generator
+    claim: Claim,
+    truth: Said,
+    names: list[str],
+    *,
+    error_rate: float,
+    rng: np.random.Generator,
 ) -> Answer:
     """Answer with the labels of the gold column; who errs adds one or leaves one out."""
-    event_id, said = str(uuid4()), parse(truth, names)
-    given = set(said or ())
-    if said is None or not given <= set(names):
+    event_id, given = str(uuid4()), set(truth or ())
+    if truth is None or not given <= set(names):
         return Answer(event_id, claim.sample_key, "skip", claim_id=claim.id)
     if rng.random() < error_rate:
         given ^= {str(rng.choice(names))}

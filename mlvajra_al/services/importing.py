@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,9 +16,8 @@ import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, Invalid, TooLarge
 from mlvajra_al.records import ACTIVE, Column, Job, JobKind, Person, Project, Schema
-from mlvajra_al.records.label_sets import alike
 from mlvajra_al.services import access
-from mlvajra_al.services.label_cells import Cells
+from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
 from mlvajra_al.sources.values import MISSING
@@ -82,17 +80,17 @@ def labels_in(uri: str | Path, column: str, *, multilabel: bool) -> FoundLabels:
         If the file cannot be read to its end.
     """
     cells = Cells.of((), multilabel=multilabel)
-    spelt: dict[str, Counter[str]] = {}
+    spelt = Spellings()
     missing: set[str] = set()
     for value, rows in _counted(uri, column):
         said = cells.read(value)
         if said is None and value in MISSING:
             missing.add(value)
         for name in said or ():
-            spelt.setdefault(alike(name), Counter())[" ".join(name.split())] += rows
+            spelt.count(name, rows)
         if len(spelt) > MOST_NAMES:
             break
-    names = sorted(many.most_common(1)[0][0] for many in spelt.values())
+    names = spelt.commonest()
     return FoundLabels(
         tuple(names[:MOST_NAMES]), tuple(sorted(missing)), more=len(names) > MOST_NAMES
     )

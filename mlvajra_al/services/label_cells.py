@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlvajra_al.records.label_sets import alike, parse, to_text
 from mlvajra_al.sources.values import MISSING
@@ -52,8 +56,48 @@ class Cells:
             return None
         return to_text(said) if self.multilabel else said[0]
 
+    def read_each(self, values: pa.Array) -> pa.Array:
+        """Return what is stored of each cell of a column.
+
+        Examples
+        --------
+        >>> Cells.of(["bug"]).read_each(pa.array(["Bug ", "n/a", None])).to_pylist()
+        ['bug', None, None]
+        """
+        encoded = pc.utf8_trim_whitespace(values).dictionary_encode()
+        said = [self.stored(self.read(value)) for value in encoded.dictionary.to_pylist()]
+        return pa.array(said, pa.large_string()).take(encoded.indices)
+
     def _known(self, text: str) -> str | None:
         return self.known.get(text.strip()) or self.known.get(alike(text))
 
     def _says(self, part: str) -> bool:
         return self._known(part) is not None or part not in MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """How many rows spell a label in which way, where capitals and blanks make no difference.
+
+    Examples
+    --------
+    >>> spelt = Spellings()
+    >>> for name, rows in [("Bug", 1), ("BUG", 7), ("praise", 2)]:
+    ...     spelt.count(name, rows)
+    >>> len(spelt), spelt.commonest()
+    (2, ['BUG', 'praise'])
+    """
+
+    found: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of labels."""
+        return len(self.found)
+
+    def count(self, name: str, rows: int) -> None:
+        """Add rows that spell a label so."""
+        self.found.setdefault(alike(name), Counter())[" ".join(name.split())] += rows
+
+    def commonest(self) -> list[str]:
+        """Return each label as most rows spell it, sorted."""
+        return sorted(many.most_common(1)[0][0] for many in self.found.values())

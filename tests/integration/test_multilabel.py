@@ -518,7 +518,9 @@ def test_a_model_that_is_right_about_nothing_is_no_aim(loop: Rehearsal) -> None:
     path.write_text("\n".join(map(json.dumps, rows)))
     schema = importing.inspect_upload(str(path), preview=0)
     recipe = Recipe((Column("body", "text"),))
-    found = oracles.of_file(str(path), recipe, label="topics", schema=schema, several=LABELS)
+    found = oracles.of_file(
+        str(path), recipe, label="topics", schema=schema, names=LABELS, multilabel=True
+    )
     with pytest.raises(Invalid, match="is right about no label of the others"):
         playing.play(found, Plan(("random",), seeds=1), took=print, processes=1)
 
@@ -532,7 +534,7 @@ def test_sets_in_a_file_that_name_one_label_only_are_not_played(
     schema = importing.inspect_upload(str(path), preview=0)
     recipe = Recipe((Column("body", "text"),))
     with pytest.raises(BadSource, match="holds only 'art'; choose one with two labels or more"):
-        oracles.of_file(str(path), recipe, label="topics", schema=schema, several=())
+        oracles.of_file(str(path), recipe, label="topics", schema=schema, multilabel=True)
 
 
 def test_a_list_is_no_answer_where_one_label_is_asked_for(web: Web) -> None:

@@ -55,6 +55,19 @@ def played(path: Path, plan: Plan, *, done: Sequence[Game] = ()) -> list[Game]:
     return games
 
 
+def test_a_label_that_a_file_spells_in_several_ways_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.csv"
+    spelt = ("bug", "Bug", "bug", " BUG ", "praise", "n/a")
+    path.write_text("size,kind\n" + "".join(f"{n},{spelt[n % 6]}\n" for n in range(60)))
+    recipe = Recipe((Column("size", "numeric"),))
+    found = oracle(path, recipe=recipe)
+    assert found.counts == (("bug", 40), ("praise", 10))
+    assert found.drawn_from == len(found.labels) == 50
+    schema = importing.inspect_upload(str(path), preview=0)
+    named = oracles.of_file(str(path), recipe, label="kind", schema=schema, names=["Bug", "N/A"])
+    assert named.counts == (("Bug", 40), ("N/A", 10), ("praise", 10))
+
+
 def test_samples_without_a_label_do_not_play(flowers: Path) -> None:
     found = oracle(flowers)
     assert len(found.labels) == found.drawn_from == 148

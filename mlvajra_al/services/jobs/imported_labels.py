@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Annotation, Answer, Job, Person, Project
+from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.services.importing import unknown_labels
 from mlvajra_al.services.label_cells import Cells
 from mlvajra_al.services.labelling import IMPORT_EVENT
@@ -75,23 +75,17 @@ def collect(
     keys, labels, unknown = [], [], dict[str, None]()
     first = 0
     for batch in batches:
-        said, given = _read_each(batch.column(column), cells)
+        said = cells.read_each(batch.column(column))
         told = said.is_valid()
         keys.append(keys_of(batch, plan, first=first, place=place).filter(told))
         labels.append(said.filter(told))
-        unknown |= dict.fromkeys(name for name in given if name not in names)
+        for text in said.unique().drop_null().to_pylist():
+            given = from_text(text) if multilabel else (text,)
+            unknown |= dict.fromkeys(name for name in given if name not in names)
         first += batch.num_rows
     if unknown:
         raise unknown_labels(plan.source, column, list(unknown), names=names)
     return Imported(plan.source, column, pa.concat_arrays(keys), pa.concat_arrays(labels))
-
-
-def _read_each(values: pa.Array, cells: Cells) -> tuple[pa.Array, list[str]]:
-    """Return what is stored of each value, and the labels that all of them name."""
-    encoded = pc.utf8_trim_whitespace(values).dictionary_encode()
-    read = [cells.read(value) for value in encoded.dictionary.to_pylist()]
-    texts = pa.array([cells.stored(said) for said in read], pa.large_string())
-    return texts.take(encoded.indices), [name for said in read for name in said or ()]
 
 
 def pending(connection: Connection, project: Project, labels: Imported, job: Job) -> Pending:

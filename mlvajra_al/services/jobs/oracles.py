@@ -17,7 +17,8 @@ from mlvajra_al.errors import BadSource
 from mlvajra_al.learning import frames
 from mlvajra_al.learning.simulation import sets
 from mlvajra_al.records import Column, Project, Recipe, Scenario, Schema
-from mlvajra_al.records.label_sets import from_text, parse, to_text
+from mlvajra_al.records.label_sets import from_text
+from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import gold
 from mlvajra_al.services.simulating import require_hidden
@@ -79,8 +80,10 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
         used = [label, *(column.name for column in frames.inputs(scenario.recipe))]
         schema = inspect(uri, preview=0, used=used)
         require_columns(schema, uri, used)
-        several = _names(project) if scenario.multilabel else None
-        return of_file(uri, scenario.recipe, label=label, schema=schema, several=several)
+        return of_file(
+            uri, scenario.recipe, label=label, schema=schema, names=_names(project),
+            multilabel=scenario.multilabel,
+        )  # fmt: skip
     with store.read() as connection:
         pool = project_pool(store, connection, project)
         said = gold(connection, project)[0] if scenario.truth == "answers" else []
@@ -113,23 +116,30 @@ def _of_pool(project: Project, pool: Any, scenario: Scenario) -> Oracle:
         known if len(known) <= MOST_SAMPLES else np.sort(_rng().permutation(known)[:MOST_SAMPLES])
     )
     table = pool.take(chosen, [column.name for column in frames.inputs(scenario.recipe)])
-    labels = truth.take(chosen)
+    labels = _said(truth.take(chosen), _names(project), multilabel=scenario.multilabel)
     return _oracle(
-        table, _sets(labels, _names(project)) if scenario.multilabel else labels, scenario.recipe,
+        table, labels, scenario.recipe,
         name=project.name, of=f"the column {label!r}", drawn_from=len(known),
         multilabel=scenario.multilabel,
     )  # fmt: skip
 
 
 def of_file(
-    uri: str, recipe: Recipe, *, label: str, schema: Schema, several: Sequence[str] | None = None
+    uri: str,
+    recipe: Recipe,
+    *,
+    label: str,
+    schema: Schema,
+    names: Sequence[str] = (),
+    multilabel: bool = False,
 ) -> Oracle:
     """Read the samples of a file that have a label; of very many, some drawn at random.
 
     Parameters
     ----------
-    several : sequence of str, optional
-        Labels that are known, where a sample may have several: a value that is one is not cut.
+    names : sequence of str
+        Labels that are known: the file may spell them with other capitals, and where a sample
+        may have several, a value that is one is not cut.
 
     Raises
     ------
@@ -142,11 +152,11 @@ def of_file(
     columns = (*frames.inputs(recipe), Column(label, "categorical"))
     batches = read_batches(uri, schema=replace(schema, columns=columns), batch_rows=BATCH_ROWS)
     table, drawn_from = _drawn(batches, label)
-    labels = table[label] if several is None else _sets(table[label], several)
+    labels = _said(table[label], names, multilabel=multilabel)
     return _oracle(
         table.drop_columns([label]), labels, recipe,
         name=name_of(uri), of=f"the column {label!r}", drawn_from=drawn_from,
-        multilabel=several is not None,
+        multilabel=multilabel,
     )  # fmt: skip
 
 
@@ -208,6 +218,7 @@ def _oracle(
     multilabel: bool = False,
 ) -> Oracle:
     if labels.null_count:  # cells that look like something and say nothing
+        drawn_from = drawn_from and drawn_from - labels.null_count
         table, labels = table.filter(pc.is_valid(labels)), labels.drop_null()
     words = np.array(pc.cast(labels, pa.large_string()).to_pylist(), dtype=object).astype(str)
     _require_enough(words, _counted(words, multilabel), name=name, of=of)
@@ -215,12 +226,18 @@ def _oracle(
     return Oracle(table, words, recipe, drawn_from or len(words), fingerprint, multilabel)
 
 
-def _sets(labels: Any, names: Sequence[str]) -> Any:
-    """Return what the cells of a file name, as texts of sets."""
-    encoded = pc.cast(labels, pa.large_string()).combine_chunks().dictionary_encode()
-    given = [parse(value, names) for value in encoded.dictionary.to_pylist()]
-    texts = [None if one is None else to_text(one) for one in given]
-    return pa.array(texts, pa.large_string()).take(encoded.indices)
+def _said(cells: Any, names: Sequence[str], *, multilabel: bool) -> pa.Array:
+    """Return what the cells of a column say, as labels or as texts of sets.
+
+    They may spell a label in several ways: as the project does, it is the project's; among
+    themselves, what most of them say.
+    """
+    words = pc.cast(cells, pa.large_string()).combine_chunks()
+    as_spelt, spelt = Cells.of(names, multilabel=multilabel), Spellings()
+    for found in pc.value_counts(words.drop_null()).to_pylist():
+        for name in as_spelt.read(found["values"]) or ():
+            spelt.count(name, found["counts"])
+    return Cells.of([*names, *spelt.commonest()], multilabel=multilabel).read_each(words)
 
 
 def _counted(labels: NDArray[np.str_], multilabel: bool) -> Counter[str]:
