@@ -38,6 +38,8 @@ from mlvajra_al.web.widgets import (
 
 person = require_role("annotator")
 
+MOST_CARDS = 7
+
 LOOP = {
     "waiting": ("Waiting for answers", "blue"),
     "queued": ("Retrain queued", "blue"),
@@ -78,12 +80,14 @@ def start_here(projects: tuple[Project, ...], person: Person) -> None:
     """Draw the projects to choose from and how to bring one's own data."""
     st.subheader("Start here")
     with st.grid(4, min_column_width=200):
-        for project in projects[:7]:
+        for project in projects[:MOST_CARDS]:
             project_card(person, project)
         if person.role == "admin":
             own_data_card()
         elif not projects:
             st.caption("An admin brings data and adds people to a project.")
+    if (more := len(projects) - MOST_CARDS) > 0:
+        st.caption(f"{plural(more, 'more project')} can be chosen at the top of the sidebar.")
 
 
 def own_data_card() -> None:

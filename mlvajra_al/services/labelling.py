@@ -219,9 +219,9 @@ def _record_one(
         connection, project, person=person, answer=answer, before=before, now=now
     )
     position, why, holdout = _placed(store, connection, project, answer.sample_key, closed, before)
-    counted = int(answer.label is not None and project.archived_at is None)
+    nearer = _nearer_to_retrain(connection, project, label=answer.label, before=before)
     event = Annotation(
-        seq=projects.next_seq(connection, project.id, answers=counted),
+        seq=projects.next_seq(connection, project.id, answers=nearer),
         event_id=answer.event_id,
         project_id=project.id,
         sample_key=answer.sample_key,
@@ -244,6 +244,19 @@ def _record_one(
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
     return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
+
+
+def _nearer_to_retrain(
+    connection: Connection, project: Project, *, label: str | None, before: Annotation | None
+) -> int:
+    """Return by how many answers the next retrain comes nearer; what it replaces has counted."""
+    if project.archived_at is not None:
+        return 0
+    new = int(label is not None)
+    if before is None or before.label is None:
+        return new
+    since = jobs.last_asked(connection, project.id, "retrain")
+    return new - int(since is None or before.created_at > since)
 
 
 def _repeated(known: Annotation, project: Project, *, answer: Answer, person: Person) -> Recorded:

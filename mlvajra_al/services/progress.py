@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from mlvajra_al.errors import examples_needed
@@ -28,10 +29,15 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         closed = counted.closed(project.policy.overlap)
         if len(pool):
             until = min(until, counted.wanting(len(pool), project.policy.overlap) if wanted else 0)
-        state, message = loop_state(connection, project, until=until, now=now)
+        state, message = loop_state(
+            connection, project, until=until, standing=counted.labels, now=now
+        )
         if len(pool) and not wanted:
             finished = _finished(len(pool), left=len(pool) - closed, flags=counted.said["flag"])
-            state, message = _at_the_end(connection, project, finished, state, message)
+            if state == "waiting":
+                state, message = "done", f"{finished}: import more to go on."
+            if state == "needs_labels":
+                message = _without_a_model(connection, project, finished, counted.labels)
         return Progress(
             counts={label.name: counted.labels[label.name] for label in project.labels},
             answered=counted.said["answer"],
@@ -56,25 +62,26 @@ def _finished(samples: int, *, left: int, flags: int) -> str:
     return f"All {samples:,} samples are {settled}" if samples > 1 else f"The sample is {settled}"
 
 
-def _at_the_end(
-    connection: Connection, project: Project, finished: str, state: str, message: str
-) -> tuple[str, str]:
-    """Say how it goes on where nothing is left to ask and nothing is under way."""
-    if state == "waiting":
-        return "done", f"{finished}: import more to go on."
-    if state == "needs_labels":
-        last = _last_retrain(connection, project)
-        agreed = bool(last and (last.result or {}).get("seen_labels"))
-        else_ = "change an answer" if agreed else "decide what waits for review"
-        needs = labels_needed(last)
-        return state, f"{finished}, but the model {needs}. Import more samples, or {else_}."
-    return state, message
+def _without_a_model(
+    connection: Connection, project: Project, finished: str, standing: Mapping[str, int]
+) -> str:
+    """Say how it goes on where nothing is left to ask and no model could be made of it."""
+    last = _last_retrain(connection, project)
+    agreed = bool(last and (last.result or {}).get("seen_labels"))
+    else_ = "change an answer" if agreed else "decide what waits for review"
+    needs = labels_needed(last, standing)
+    return f"{finished}, but the model {needs}. Import more samples, or {else_}."
 
 
 def loop_state(
-    connection: Connection, project: Project, *, until: int, now: datetime
+    connection: Connection,
+    project: Project,
+    *,
+    until: int,
+    standing: Mapping[str, int],
+    now: datetime,
 ) -> tuple[str, str]:
-    """Say in one word and one sentence what the loop is doing."""
+    """Say in one word and one sentence what the loop is doing where labels stand so often."""
     # Predictions may hold megabytes, and every card asks this every few seconds.
     active = jobs.listed(connection, project.id, kinds=LOOP, states=ACTIVE)
     if active and not processes.living(connection, "worker", now=now):
@@ -88,14 +95,16 @@ def loop_state(
         for job in active:
             if job.kind == kind:
                 return "preparing", job.message or words
-    return _idle(connection, project, until)
+    return _idle(connection, project, until, standing)
 
 
-def _idle(connection: Connection, project: Project, until: int) -> tuple[str, str]:
+def _idle(
+    connection: Connection, project: Project, until: int, standing: Mapping[str, int]
+) -> tuple[str, str]:
     last = _last_retrain(connection, project)
     if last is not None and last.state == "failed":
         return "failed", f"The last retrain failed: {last.error}"
-    if needs := labels_needed(last):
+    if needs := labels_needed(last, standing):
         return "needs_labels", f"The model {needs}"
     return "waiting", f"{plural(until, 'answer')} until the next retrain."
 
@@ -104,8 +113,14 @@ def _last_retrain(connection: Connection, project: Project) -> Job | None:
     return next(iter(jobs.listed(connection, project.id, kinds=("retrain",), limit=1)), None)
 
 
-def labels_needed(job: Job | None) -> str:
-    """Say which labels a finished retrain had to wait for; nothing where it made a version."""
+def labels_needed(job: Job | None, standing: Mapping[str, int] | None = None) -> str:
+    """Say which labels a finished retrain had to wait for; nothing where it made a version.
+
+    Of the labels it saw, one that does not stand any more is missing as well.
+    """
     result = (job.result if job else None) or {}
-    missing = result.get("missing_labels", [])
-    return examples_needed(result.get("seen_labels", ()), missing) if missing else ""
+    if not result.get("missing_labels"):
+        return ""
+    seen = [name for name in result["seen_labels"] if standing is None or standing[name]]
+    gone = [name for name in result["seen_labels"] if name not in seen]
+    return examples_needed(seen, [*gone, *result["missing_labels"]])

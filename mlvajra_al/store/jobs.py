@@ -390,6 +390,14 @@ def last_result(connection: Connection, project_id: int, kind: JobKind) -> dict[
     return {} if row is None or row.result is None else dict(row.result)
 
 
+def last_asked(connection: Connection, project_id: int, kind: JobKind) -> datetime | None:
+    """Return when the newest job of a kind was queued; None if there never was one."""
+    query = select(func.max(job.c.created_at))
+    query = query.where(job.c.project_id == project_id, job.c.kind == kind)
+    asked: datetime | None = connection.execute(query).scalar_one()
+    return asked
+
+
 def doing(connection: Connection, worker: str) -> str:
     """Say in a few words what a worker does; empty if nothing."""
     query = select(job.c.kind, job.c.message).where(

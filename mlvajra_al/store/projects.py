@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -75,7 +76,10 @@ NEXT_SEQ = prepared(
     .where(project.c.id == bindparam("project"))
     .values(
         last_seq=project.c.last_seq + bindparam("count"),
-        answers_since_retrain=project.c.answers_since_retrain + bindparam("answers"),
+        answers_since_retrain=case(
+            (project.c.answers_since_retrain + bindparam("answers") < 0, 0),
+            else_=project.c.answers_since_retrain + bindparam("answers"),
+        ),
     )
     .returning(project.c.last_seq)
 )

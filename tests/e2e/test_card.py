@@ -76,6 +76,8 @@ def test_a_notice_is_seen_at_once_and_moves_no_button(
     expect(notice).to_be_in_viewport(ratio=1)
     assert edges(notice)[3] <= edges(desk.card.locator(".labels"))[1]
     assert edges(button) == before
+    desk.press("1")
+    expect(notice).to_have_count(0)
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 640), (1920, 1080)])
@@ -164,7 +166,8 @@ def test_undo_of_a_flag_keeps_its_comment(sit: Sit, tickets: str) -> None:
     desk.page.keyboard.press("Escape")
     desk.page.keyboard.press("u")
     desk.shows(sample)
-    expect(desk.card.locator(".said")).to_contain_text("flagged, “two letters in one”")
+    said = "You had flagged it: “two letters in one”. Answer again, or skip."
+    expect(desk.card.locator(".said")).to_have_text(said)
     desk.page.keyboard.press("f")
     expect(comment).to_have_value("two letters in one")
 

@@ -275,6 +275,44 @@ def test_the_label_a_retrain_waited_for_makes_the_next_one_due(store: Store) -> 
     assert (due.state, due.payload["trigger"]) == ("queued", "the first example of spam")
 
 
+def test_an_answer_taken_back_does_not_bring_the_next_retrain_nearer(store: Store) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=3))
+    ada = a_person(store)
+    rank(store, project, 3)
+    held, other, _ = claim(store, ada, n=3)
+
+    def counted() -> int:
+        with store.read() as connection:
+            return projects.outlook(connection, project.id).answers
+
+    for _ in range(3):
+        record(store, ada, replace(an_answer(held), claim_id=None))
+        assert counted() == 1
+        record(store, ada, an_answer(held, action="retract"))
+        assert counted() == 0
+    record(store, ada, replace(an_answer(held), claim_id=None))
+    record(store, ada, an_answer(other))
+    record(store, ada, replace(an_answer(other, "spam"), claim_id=None))
+    assert counted() == 2
+    record(store, ada, replace(an_answer(other, action="skip"), claim_id=None))
+    assert counted() == 1
+
+
+def test_a_correction_of_what_the_last_retrain_has_learnt_counts(store: Store) -> None:
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=2))
+    ada = a_person(store)
+    rank(store, project, 5)
+    held = claim(store, ada, n=3)
+    record(store, ada, an_answer(held[0]), an_answer(held[1], "spam"))
+    later = NOW + timedelta(minutes=1)
+    record(store, ada, replace(an_answer(held[0], action="retract"), claim_id=None), now=later)
+    with store.read() as connection:
+        assert projects.outlook(connection, project.id).answers == 0
+    record(store, ada, replace(an_answer(held[1]), claim_id=None), now=later)
+    with store.read() as connection:
+        assert projects.outlook(connection, project.id).answers == 1
+
+
 def test_skips_do_not_make_a_retrain_due(store: Store) -> None:
     project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=1))
     ada = a_person(store)

@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import event
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
-from mlvajra_al.records import Column, Job, JobState, Label, Person, Policy, Recipe
+from mlvajra_al.records import Answer, Column, Job, JobState, Label, Person, Policy, Recipe
 from mlvajra_al.services import claiming, labelling, members, progress, reviewing, training
 from mlvajra_al.services import projects as services
+from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, processes
 from mlvajra_al.store import projects as stored
 from mlvajra_al.store.database import Connection, Store
@@ -365,6 +366,11 @@ def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -
         result = {"missing_labels": ["spam"], "seen_labels": ["ham"]}
         jobs.finish(connection, job.id, state="done", now=NOW, result=result)
     assert rail().loop_message == "The model needs an example of: spam"
+    with store.read() as connection:
+        (ham,) = events.history(connection, 1, events.Filter(until_seq=1))
+    retract = Answer("back", ham.sample_key, "retract")
+    labelling.record(store, ada, "spam", answers=[retract], now=NOW, lease=LEASE)
+    assert rail().loop_message == "The model needs examples of at least two labels"
 
 
 def test_of_two_who_make_a_project_of_one_name_at_once_one_is_told(store: Store) -> None:

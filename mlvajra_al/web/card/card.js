@@ -272,6 +272,7 @@ class LabellingCard {
       elapsed_ms: Math.round(performance.now() - this.since), client_time: new Date().toISOString(),
     };
     const change = changeOf(action, label, null);
+    this.unsay("recall");
     this.buffer.shift();
     this.history.push({ claim, answer });
     if (this.history.length > 200) this.history.shift();
@@ -296,6 +297,12 @@ class LabellingCard {
     const shown = (name) => this.labels.find((one) => one.name === name)?.display ?? name;
     if (action === "answer") return namesIn(label).map(shown).join(", ") || "none of these";
     return action === "skip" ? "skipped" : "flagged";
+  }
+
+  told(before) {
+    const [words, comment] = [this.worded(before), before.comment && `“${before.comment}”`];
+    if (before.action === "answer") return `You had said: ${words}${comment && `, ${comment}`}`;
+    return `You had ${words} it${comment && `: ${comment}`}`;
   }
 
   flash(action, label) {
@@ -347,7 +354,7 @@ class LabellingCard {
     setText(this.why, claim?.why?.words ?? "");
     if (!this.flag.hidden && claim !== this.flagging) this.closeFlag();
     if (!claim) return this.showNothing();
-    if (claim.before) setText(this.said, `You had said: ${this.worded(claim.before)}${claim.before.comment && `, “${claim.before.comment}”`}. Answer again.`);
+    if (claim.before) setText(this.said, `${this.told(claim.before)}. Answer again, or skip.`);
     paintCard(this.head, this.body, claim.card);
     this.since = performance.now();
     requestAnimationFrame(() => {
@@ -423,10 +430,14 @@ class LabellingCard {
   }
 
   notice(words, about = words) {
-    this.notices.querySelectorAll("[data-about]").forEach((old) => old.dataset.about === about && old.remove());
+    this.unsay(about);
     const node = el("p", { class: "notice", "data-about": about }, words);
     this.notices.append(node);
     setTimeout(() => node.remove(), NOTICE_MS);
+  }
+
+  unsay(about) {
+    this.notices.querySelectorAll("[data-about]").forEach((old) => old.dataset.about === about && old.remove());
   }
 
   say(words) {

@@ -95,7 +95,8 @@ function pause(ms) {
 // The first words of a card, for notices and for those who hear instead of see.
 function beginning(card, limit = 60) {
   const first = card.blocks.find((block) => block.kind === "text");
-  const words = (card.title || first?.text || "").slice(0, 4 * limit).replace(/\s+/g, " ").trim();
+  const image = card.blocks.some((block) => block.kind === "image") ? "an image" : "a sample";
+  const words = (card.title || first?.text || image).slice(0, 4 * limit).replace(/\s+/g, " ").trim();
   return words.length > limit ? `${words.slice(0, limit - 1)}…` : words;
 }
 

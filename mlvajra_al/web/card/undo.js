@@ -5,6 +5,7 @@ Object.assign(LabellingCard.prototype, {
   undo() {
     if (this.recalling) return;
     if (!this.history.length) return this.recall();
+    this.unsay("recall");
     const { claim, answer } = this.history.pop();
     const refused = this.outbox.rejected.find((item) => item.answer.event_id === answer.event_id);
     const before = { action: answer.action, label: answer.label, comment: answer.comment, event_id: null };
@@ -33,7 +34,7 @@ Object.assign(LabellingCard.prototype, {
     this.recalling = false;
     if (this.dead) return;
     setText(this.last, "");
-    if (words) this.notice(words);
+    if (words) this.notice(words, "recall");
     else this.undo();
   },
 

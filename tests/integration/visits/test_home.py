@@ -44,6 +44,14 @@ def test_a_project_without_samples_says_so(
     assert "Start labelling" not in words(page)
 
 
+def test_more_projects_than_fit_are_said_to_be_there(store: Store, admin: Visitor) -> None:
+    for number in range(9):
+        a_project(store, f"project {number}")
+    page = admin.opens("home")
+    said = "2 more projects can be chosen at the top of the sidebar."
+    assert said in [caption.value for caption in page.caption]
+
+
 def test_a_pool_that_is_answered_says_so(store: Store, admin: Visitor) -> None:
     rank(store, a_project(store, policy=Policy(holdout_rate=0.0)), 2)
     say(store, admin.person, "p0", "ham")
