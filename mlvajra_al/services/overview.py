@@ -270,7 +270,7 @@ def imports(store: Store, person: Person | None, project_name: str) -> tuple[Sha
 
 
 def answers_of(job: Job) -> tuple[Answered, ...]:
-    """Return what a finished prediction of typed rows answered."""
+    """Return what a finished prediction of typed rows answered; nothing once it is forgotten."""
     found = (job.result or {}).get("predictions") or []
     return tuple(
         Answered(

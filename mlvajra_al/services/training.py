@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from mlvajra_al.errors import Conflict, Contended, Invalid, NotEnoughLabels, NotFound
+from mlvajra_al.errors import Conflict, Invalid, NotEnoughLabels
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import may, require
@@ -41,7 +41,7 @@ def request_retrain(
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
         payload = {"trigger": f"asked for by {person.name}", "mode": mode}
-        job_id = jobs.enqueue(
+        job, is_new = jobs.enqueue_once(
             connection,
             project.id,
             "retrain",
@@ -50,13 +50,8 @@ def request_retrain(
             dedupe=RETRAIN,
             person_id=person.id,
         )
-        if job_id is None:
-            try:
-                job_id = jobs.queued_id(connection, project.id, RETRAIN)
-            except NotFound as error:  # it has begun since: another one is to be queued
-                raise Contended from error
-            if mode == "full":
-                jobs.amend(connection, job_id, payload=payload)
+        if mode == "full" and not is_new:
+            jobs.amend(connection, job.id, payload=payload)
         projects.reset_answers(connection, project.id)
         audit.add(
             connection,
@@ -66,7 +61,7 @@ def request_retrain(
             project_id=project.id,
             detail=f"{project.name}: {mode}",
         )
-        return jobs.get(connection, job_id)
+        return jobs.get(connection, job.id)
 
     return store.write(operation)
 

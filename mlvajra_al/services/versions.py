@@ -380,7 +380,7 @@ def _enqueue(
     asked: tuple[Person, datetime],
 ) -> Job:
     person, now = asked
-    job_id = jobs.enqueue(
+    job, _ = jobs.enqueue_once(
         connection,
         project.id,
         kind,
@@ -389,6 +389,4 @@ def _enqueue(
         dedupe=dedupe,
         person_id=person.id,
     )
-    if job_id is None:
-        job_id = jobs.queued_id(connection, project.id, dedupe)
-    return jobs.get(connection, job_id)
+    return job

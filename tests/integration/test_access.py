@@ -151,6 +151,7 @@ VERBS: dict[str, Verb] = {
     "beginnings": lambda s, p: overview.beginnings(s, p, "secret", [0]),
     "columns": lambda s, p: overview.pool_columns(s, p, "secret"),
     "imports": lambda s, p: overview.imports(s, p, "secret"),
+    "predicted files": lambda s, p: predicting.with_files(s, p, "secret", limit=5),
     "export": lambda s, p: exporting.export(
         s, p, "secret", what="labels", file_format="csv", now=NOW
     ),
@@ -170,6 +171,7 @@ def test_no_service_tells_an_outsider_that_there_is_such_a_project(
 FOR_REVIEWERS: dict[str, tuple[Verb, str]] = {
     "recent answers": (VERBS["recent answers"], "see the answers of others"),
     "asked next": (VERBS["asked next"], "see what is asked next"),
+    "predicted files": (VERBS["predicted files"], "see predictions"),
     "examination": (VERBS["examination"], "see how people agree"),
     "doubts": (VERBS["doubts"], "see which labels look wrong"),
     "reasons": (VERBS["reasons"], "see what a model says of a sample they have not answered"),

@@ -528,6 +528,22 @@ def test_the_newest_files_of_predictions_stay(
     assert all(predicting.result_path(light, job).is_file() for job in (second, third))
 
 
+def test_answers_to_typed_rows_stay_with_the_newest_predictions(
+    light: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting_job, "TYPED_KEPT", 1)
+    loop = a_model(light, tmp_path)
+    question = predicting.Question(rows=[{"body": "free loan"}])
+    asked = []
+    for _ in range(2):
+        now = worker.utc_now()
+        asked.append(predicting.request(light, loop.admin, "texts", question=question, now=now))
+        loop.work()
+    old, new = (training.job(light, None, job.id) for job in asked)
+    assert (old.state, old.result, old.message) == ("done", None, "1 prediction of version 1.")
+    assert new.result is not None and new.message == old.message
+
+
 def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     folder = light.home / "uploads" / "u1"

@@ -467,6 +467,9 @@ def test_a_version_answers_for_rows_files_and_the_pool(
     assert [answer.status_code for answer in asked] == [202, 202, 202]
     assert [job["state"] for job in jobs] == ["done"] * 3
     assert jobs[0]["result"]["predictions"][0]["label"] in ("ham", "spam")
+    listed = {job["id"]: job for job in admin.get(f"{P}/jobs").json()}
+    assert listed[ids[0]]["result"] is None, "megabytes are for who asks for the one job"
+    assert [listed[number] for number in ids[1:]] == jobs[1:]
     assert [file.status_code for file in files] == [404, 200, 200]
     assert len(files[2].text.splitlines()) == 3
     assert "attachment" in files[2].headers["content-disposition"]
