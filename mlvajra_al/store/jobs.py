@@ -425,6 +425,19 @@ def listed(
     return tuple(_job(row) for row in connection.execute(query))
 
 
+def comparison(connection: Connection, project_id: int, pair: tuple[int, int]) -> Job | None:
+    """Return the newest job that has compared a champion with a challenger."""
+    found = job.c.result["verdict"]
+    these = (
+        found["champion"].as_integer() == pair[0],
+        found["challenger"].as_integer() == pair[1],
+    )
+    done = listed(
+        connection, project_id, kinds=("evaluate",), states=("done",), limit=1, more=these
+    )
+    return done[0] if done else None
+
+
 def counted(
     connection: Connection, project_ids: Collection[int], *, kinds: Sequence[JobKind] = ()
 ) -> Counter[str]:

@@ -25,7 +25,7 @@ def predictions(person: Person, project: Project) -> None:
     with st.container(border=True):
         st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
         place = f"predict:{project.id}"
-        version = who_answers(versions.listed(store(), person, project.name))
+        version = who_answers(versions.foremost(store(), person, project.name))
         kind = st.segmented_control(
             "As", WRITTEN, format_func=FORMATS.__getitem__, default="csv",
             required=True, key="predict-format",
