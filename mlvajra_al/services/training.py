@@ -11,6 +11,7 @@ from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import may, require
 from mlvajra_al.services.resolving import gold, require_two
+from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, projects, versions
 from mlvajra_al.store.database import Connection, Store
 
@@ -36,7 +37,7 @@ def request_retrain(
     with store.read() as connection:  # all answers are read, for which nobody else should wait
         project = access.open_project(connection, person, project_name)
         if versions.latest(connection, project.id) is None:
-            require_two(project, gold(connection, project)[0])
+            require_two(project, {item.label for item in gold(connection, project)[0]})
 
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
@@ -67,11 +68,14 @@ def request_retrain(
 
 
 def not_yet(store: Store, person: Person | None, project_name: str) -> str:
-    """Say why nothing can be learned yet; nothing where it can."""
+    """Say why nothing can be learned yet; nothing where two different answers stand.
+
+    Who starts a retrain is told where one of them does not count.
+    """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         try:
-            require_two(project, gold(connection, project)[0])
+            require_two(project, events.labels_said(connection, project.id, limit=2))
         except NotEnoughLabels as error:
             return str(error)
     return ""
