@@ -26,6 +26,8 @@ from mlvajra_al.store.schema import explanation, person, project, promotion, rep
 from mlvajra_al.store.schema import version as version_table
 
 T = TypeVar("T")
+LARGEST = 2**31 - 1
+"""A version of a higher number fits no column."""
 
 
 def _revision(row: Row[Any]) -> Revision:
@@ -112,7 +114,7 @@ def get(connection: Connection, project_id: int, number: int) -> Version:
     query = select(version_table).where(
         version_table.c.project_id == project_id, version_table.c.number == number
     )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query).one_or_none() if number <= LARGEST else None
     if row is None:
         raise NotFound("version", number)
     return _version(row)
