@@ -84,10 +84,12 @@ def my_answers(person: Person, project: Project) -> None:
         before=_cursor((project.name, text, action, label))[-1],
     )
     found = answers.mine(store(), person, project.name, wanted=wanted, limit=PER_PAGE + 1)
-    last_change(project, "Newest first" if found else "")
-    if not found:
+    last_change(project, "Newest first" if found.said else "")
+    if found.further is not None:
+        st.caption(f"Looked through {answers.LOOK_BACK:,} of your answers so far.")
+    elif not found.said:
         _none(sought=bool(text.strip() or action))
-    for said in found[:PER_PAGE]:
+    for said in found.said[:PER_PAGE]:
         own_word(project, person, said, about=_about(said), back=_take_back)
     _paging(found)
 
@@ -135,18 +137,18 @@ def _cursor(query: tuple[str | None, ...]) -> list[int]:
     return starts
 
 
-def _paging(found: tuple[answers.Said, ...]) -> None:
+def _paging(found: answers.Found) -> None:
     starts: list[int] = st.session_state["mine_cursor"][1]
     with st.container(horizontal=True, horizontal_alignment="center"):
         if len(starts) > 1:
             st.button(
                 "Newer", icon=":material/chevron_left:", on_click=starts.__delitem__, args=(-1,)
             )
-        if len(found) > PER_PAGE:
-            last = found[PER_PAGE - 1].annotation.seq
-            st.button(
-                "Older", icon=":material/chevron_right:", on_click=starts.append, args=(last,)
-            )
+        last, words = found.further, "Look further back"
+        if len(found.said) > PER_PAGE:
+            last, words = found.said[PER_PAGE - 1].annotation.seq, "Older"
+        if last is not None:
+            st.button(words, icon=":material/chevron_right:", on_click=starts.append, args=(last,))
 
 
 main()

@@ -174,11 +174,11 @@ def ask(person: Person, project: Project, number: int, row: dict[str, Any], plac
 
 def answered(person: Person, project: Project, job: Job) -> None:
     """Draw what a version said about a typed row."""
-    answers, row = overview.answers_of(job), job.payload["rows"][0]
+    answers = overview.answers_of(job)
     if not answers:
-        st.caption("It answered nothing.")
+        st.caption("The answer is not kept any more. Ask again.")
         return
-    answer = answers[0]
+    answer, row = answers[0], job.payload["rows"][0]
     if answer.explanation is not None:
         card = overview.card_of(store(), person, project.name, row)
         reasons(project, answer.explanation, card, narrow=True)

@@ -77,7 +77,7 @@ def main() -> None:
 def _agreement(person: Person, project: Project) -> None:
     """Draw how people agree; sets of labels are not examined."""
     if not project.multilabel:
-        rows = versions.listed(store(), person, project.name)
+        rows = versions.foremost(store(), person, project.name)
         newest = rows[-1].version if rows else None
         agreement_box(advice.examination(store(), person, project.name), newest)
 

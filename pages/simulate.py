@@ -46,11 +46,12 @@ def chosen(runs: tuple[Run, ...], project: Project) -> list[Run]:
     return [found[run_id] for run_id in picked]
 
 
-def look_at(runs: list[Run], project: Project) -> None:
+def look_at(person: Person, project: Project, chosen: list[Run]) -> None:
     """Draw what came of some runs."""
+    runs = [simulating.get(store(), person, project.name, run.id) for run in chosen]
     active = [run for run in runs if run.state in ACTIVE]
     if len(runs) == 1 and active:
-        follow_run(project.name, runs[0].id)
+        follow_run(project.name, runs[0])
         return
     for run in runs:
         outcome(run)
@@ -89,7 +90,7 @@ def draw(person: Person, project: Project) -> None:
     results, new = st.tabs([RESULTS, NEW], on_change="rerun", key="simulate-tab")
     if results.open:
         with results:
-            look_at(chosen(runs, project), project)
+            look_at(person, project, chosen(runs, project))
             all_runs(runs)
     if new.open:
         with new:

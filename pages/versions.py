@@ -34,11 +34,10 @@ project = current_project(person)
 Rows = tuple[VersionRow, ...]
 
 
-def named(rows: Rows, number: int) -> str:
+def named(row: VersionRow) -> str:
     """Return a version as the entry of a list."""
-    row = next(row for row in rows if row.version.number == number)
     mark = " ★ champion" if row.is_champion else ""
-    return f"Version {number}{mark}, {plural(row.version.n_labels, 'label')}"
+    return f"Version {row.version.number}{mark}, {plural(row.version.n_labels, 'label')}"
 
 
 def report_view(person: Person, project: Project, row: VersionRow, held: HoldOut) -> None:
@@ -51,17 +50,18 @@ def report_view(person: Person, project: Project, row: VersionRow, held: HoldOut
             evaluate(person, project, (number,), place)
     watched(place, done=f"Version {number} is measured")
     never = out_of_reach(held)
-    if row.report is None:
+    report = versions.report(store(), person, project.name, number)
+    if report is None:
         empty(
             "Not measured yet",
             sentence(never.words) if never else what_measures(project),
             icon=":material/query_stats:",
         )
         return
-    evidence(row)
-    measures(row.report, never)
-    per_label(project, row.report, never)
-    figures(project, row.report)
+    evidence(row.version, report)
+    measures(report, never)
+    per_label(project, report, never)
+    figures(project, report)
 
 
 def what_measures(project: Project) -> str:
@@ -88,20 +88,19 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
     if len(rows) < 2:
         empty("Nothing to compare yet", "It takes two versions.", icon=":material/compare_arrows:")
         return
-    numbers = [row.version.number for row in rows[::-1]]
+    names = {row.version.number: named(row) for row in rows[::-1]}
+    numbers = list(names)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     first = project.champion if project.champion in numbers else numbers[-1]
     champion = row.selectbox(
         "Champion",
         numbers,
         index=numbers.index(first),
-        format_func=lambda n: named(rows, n),
+        format_func=names.__getitem__,
         width=270,
     )
     others = [number for number in numbers if number != champion]
-    challenger = row.selectbox(
-        "Challenger", others, format_func=lambda n: named(rows, n), width=270
-    )
+    challenger = row.selectbox("Challenger", others, format_func=names.__getitem__, width=270)
     place = f"compare:{project.id}:{champion}:{challenger}"
     if row.button("Compare", type="primary", key="compare"):
         evaluate(person, project, (champion, challenger), place)

@@ -17,7 +17,7 @@ from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
-    from mlvajra_al.records import Project, Report
+    from mlvajra_al.records import Project, Report, Summary
     from mlvajra_al.services.versions import VersionRow
     from mlvajra_al.store.database import Store
 
@@ -56,8 +56,7 @@ def train(
         left = finished(store, asked).result or {}
         if left.get("missing_labels"):
             raise NotEnoughLabels(tuple(left["seen_labels"]), tuple(left["missing_labels"]))
-        rows = {row.version.number: row for row in service.listed(store, None, project)}
-        row = rows[int(left["version"])]
+        row = service.one(store, None, project, int(left["version"]))
     if left.get("nothing_new"):
         sys.stderr.write(f"nothing was trained: no answer is new since version {left['version']}\n")
     if as_json:
@@ -83,16 +82,16 @@ def _version(row: VersionRow) -> dict[str, Any]:
         "parent": version.parent,
         "mode": version.mode,
         "n_labels": version.n_labels,
-        "metrics": _metrics(row.report),
+        "metrics": _metrics(row.summary),
         "champion": row.is_champion,
         "asks": version.asks,
         "drift": version.drift and asdict(version.drift),
     }
 
 
-def _metrics(report: Report | None) -> dict[str, Any] | None:
+def _metrics(summary: Summary | None) -> dict[str, Any] | None:
     """Return measures by name, each with its interval; None where nothing was measured."""
-    if report is None:
+    if summary is None:
         return None
     return {
         measure.name: {
@@ -102,7 +101,7 @@ def _metrics(report: Report | None) -> dict[str, Any] | None:
             "n": measure.n,
             "note": measure.note,
         }
-        for measure in report.evaluation.ordered
+        for measure in summary.ordered
     }
 
 

@@ -29,7 +29,15 @@ from mlvajra_al.records.labelling import (
     Recorded,
     Why,
 )
-from mlvajra_al.records.measures import Curve, Evaluation, LabelMeasures, Measure, Report, Verdict
+from mlvajra_al.records.measures import (
+    Curve,
+    Evaluation,
+    LabelMeasures,
+    Measure,
+    Report,
+    Summary,
+    Verdict,
+)
 from mlvajra_al.records.models import Damage, Drift, Promotion, Revision, TrainingMode, Version
 from mlvajra_al.records.people import (
     AuditEntry,
@@ -118,6 +126,7 @@ __all__ = [
     "Shard",
     "SignedIn",
     "Stability",
+    "Summary",
     "TrainingMode",
     "Truth",
     "Verdict",

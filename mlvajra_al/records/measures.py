@@ -62,8 +62,11 @@ class Evaluation:
     @property
     def ordered(self) -> tuple[Measure, ...]:
         """Every measure once, the headline first; of two labels it is none of `measures`."""
-        rest = (measure for measure in self.measures if measure.name != self.headline.name)
-        return (self.headline, *rest)
+        return _headline_first(self.headline, self.measures)
+
+
+def _headline_first(headline: Measure, measures: tuple[Measure, ...]) -> tuple[Measure, ...]:
+    return (headline, *(measure for measure in measures if measure.name != headline.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,21 @@ class Report:
     skipped: int
     evaluation: Evaluation
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a list of versions says of a report."""
+
+    answered: int
+    n: int
+    headline: Measure
+    measures: tuple[Measure, ...]
+
+    @property
+    def ordered(self) -> tuple[Measure, ...]:
+        """Every measure once, the headline first; of two labels it is none of `measures`."""
+        return _headline_first(self.headline, self.measures)
 
 
 @dataclass(frozen=True, slots=True)

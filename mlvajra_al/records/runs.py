@@ -64,7 +64,8 @@ class Facts:
 class Game:
     """One strategy with one seed: F1 after so many samples, and when it was good enough.
 
-    Macro F1, or micro F1 where a sample may have several labels.
+    Macro F1, or micro F1 where a sample may have several labels. In lists of runs there is only the
+    end of a game: its last number of `labels`, and no `f1`.
     """
 
     strategy: str

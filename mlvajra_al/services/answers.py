@@ -18,6 +18,8 @@ from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Connection, Store
 
 PAGE = 200
+LOOK_BACK = 5_000
+"""So many answers are searched at once, which takes a tenth of a second."""
 NEWEST_MAX = 20
 WORKING_DAY = timedelta(hours=12)
 """How long undo reaches back; what is older is looked up and corrected in a list."""
@@ -34,6 +36,11 @@ class Wanted:
     decisions: bool = False
     """Only what one has decided as a reviewer."""
 
+    @property
+    def needle(self) -> str:
+        """The words to look for, in letters that compare."""
+        return self.text.strip().casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -49,17 +56,39 @@ class Said:
     passage: tuple[str, str, str] | None = None
 
 
-def mine(
-    store: Store, person: Person, project_name: str, *, wanted: Wanted, limit: int
-) -> tuple[Said, ...]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was looked for, newest first, as far back as was looked at once."""
+
+    said: tuple[Said, ...]
+    further: int | None = None
+    """Where to look on, as the `before` of `Wanted`; None if it was found or all was looked at."""
+
+
+def mine(store: Store, person: Person, project_name: str, *, wanted: Wanted, limit: int) -> Found:
     """Return what a person said last about each sample, newest first, without what was retracted.
 
-    `wanted.text` is looked for in the sample, its key and the comment.
+    `wanted.text` is looked for in the sample, its key and the comment, of `LOOK_BACK` answers.
     """
+    said: list[Said] = []
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        found = _search(store, connection, project, person=person, wanted=wanted)
-        return tuple(islice(found, limit))
+        statistics = projects.statistics(connection, project.id) if _has_images(project) else {}
+        for looked, page in enumerate(_pages(connection, project, person, wanted), start=1):
+            rows = cards.rows_at(
+                store, connection, project, positions=[event.position for event in page]
+            )
+            matching = (
+                _said(project, event, row, statistics=statistics, wanted=wanted)
+                for event, row in zip(page, rows, strict=True)
+                if event.action != "retract" and _matches(event, row, wanted.needle)
+            )
+            said += islice(matching, limit - len(said))
+            if len(said) == limit:
+                break
+            if looked * PAGE >= LOOK_BACK:
+                return Found(tuple(said), page[-1].seq)
+    return Found(tuple(said))
 
 
 def card(store: Store, person: Person, project_name: str, said: Annotation) -> dict[str, Any]:
@@ -116,11 +145,9 @@ def may_see_opinion(
     return cards.shows_reason(project, sample_key, holdout=placed[1].holdout)
 
 
-def _search(
-    store: Store, connection: Connection, project: Project, *, person: Person, wanted: Wanted
-) -> Iterator[Said]:
-    needle = wanted.text.strip().casefold()
-    statistics = projects.statistics(connection, project.id) if _has_images(project) else {}
+def _pages(
+    connection: Connection, project: Project, person: Person, wanted: Wanted
+) -> Iterator[tuple[Annotation, ...]]:
     query = events.Filter(
         person_id=person.id,
         action=wanted.action,
@@ -130,22 +157,27 @@ def _search(
         after_seq=wanted.before,
     )
     while page := events.listed(connection, project.id, query, limit=PAGE, newest_first=True):
-        said = [event for event in page if event.action != "retract"]
-        positions = [event.position for event in said]
-        rows = cards.rows_at(store, connection, project, positions=positions)
-        for event, row in zip(said, rows, strict=True):
-            words = [str(value) for value in row.values() if not isinstance(value, list)]
-            hay = (event.sample_key, event.comment, *words)
-            if not needle or any(needle in text.casefold() for text in hay):
-                start = cards.beginning(project, row, images=False)
-                hidden = needle and needle not in start.casefold()
-                yield Said(
-                    event,
-                    start,
-                    cards.images(project, row, statistics),
-                    cards.passage(project, row, wanted.text) if hidden else None,
-                )
+        yield page
         query = replace(query, after_seq=page[-1].seq)
+
+
+def _matches(event: Annotation, row: cards.Row, needle: str) -> bool:
+    words = [str(value) for value in row.values() if not isinstance(value, list)]
+    hay = (event.sample_key, event.comment, *words)
+    return not needle or any(needle in text.casefold() for text in hay)
+
+
+def _said(
+    project: Project, event: Annotation, row: cards.Row, *, statistics: Any, wanted: Wanted
+) -> Said:
+    start = cards.beginning(project, row, images=False)
+    hidden = wanted.needle and wanted.needle not in start.casefold()
+    return Said(
+        event,
+        start,
+        cards.images(project, row, statistics),
+        cards.passage(project, row, wanted.text) if hidden else None,
+    )
 
 
 def _has_images(project: Project) -> bool:

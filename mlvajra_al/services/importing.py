@@ -233,7 +233,7 @@ def start_import(
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
         require_no_input(project, labels_from)
-        job_id = jobs.enqueue(
+        job, is_new = jobs.enqueue_once(
             connection,
             project.id,
             "ingest",
@@ -242,17 +242,16 @@ def start_import(
             dedupe=dedupe,
             person_id=person.id,
         )
-        if job_id is None:  # a double click
-            return jobs.get(connection, jobs.queued_id(connection, project.id, dedupe))
-        audit.add(
-            connection,
-            "import started",
-            now=now,
-            person_id=person.id,
-            project_id=project.id,
-            detail=_as_known(store, uri),
-        )
-        return jobs.get(connection, job_id)
+        if is_new:  # no double click
+            audit.add(
+                connection,
+                "import started",
+                now=now,
+                person_id=person.id,
+                project_id=project.id,
+                detail=_as_known(store, uri),
+            )
+        return job
 
     return store.write(operation)
 

@@ -136,23 +136,17 @@ def answer_rate(store: Store, person: Person | None, project_name: str, *, now: 
     """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        newest = events.listed(
-            connection,
-            project.id,
-            events.Filter(action="answer", said_here=True),
-            limit=RATE_EVENTS,
-            newest_first=True,
-        )
-    first = newest[-1].created_at if newest else now
+        newest = events.pace(connection, project.id, limit=RATE_EVENTS)
+    first = newest[-1][0] if newest else now
     period = next((p for p in PERIODS if (now - first) / p <= MOST_BARS), PERIODS[-1])
-    counted = Counter(_floor(event.created_at, period) for event in newest)
+    counted = Counter(_floor(at, period) for at, _ in newest)
     bars = min(MOST_BARS, int((now - first) / period) + 2)
     starts = [_floor(now, period) - back * period for back in range(bars - 1, -1, -1)]
-    taken = [event.elapsed_ms for event in newest if event.elapsed_ms]
+    taken = [elapsed for _, elapsed in newest if elapsed]
     return Rate(
         period=period,
         counts=tuple((start, counted[start]) for start in starts),
-        last_hour=sum(event.created_at > now - timedelta(hours=1) for event in newest),
+        last_hour=sum(at > now - timedelta(hours=1) for at, _ in newest),
         seconds=median(taken) / 1_000 if taken else None,
     )
 
@@ -270,7 +264,7 @@ def imports(store: Store, person: Person | None, project_name: str) -> tuple[Sha
 
 
 def answers_of(job: Job) -> tuple[Answered, ...]:
-    """Return what a finished prediction of typed rows answered."""
+    """Return what a finished prediction of typed rows answered; nothing once it is forgotten."""
     found = (job.result or {}).get("predictions") or []
     return tuple(
         Answered(

@@ -13,7 +13,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
-from mlvajra_al.store import audit, jobs, versions
+from mlvajra_al.store import audit, jobs, predictions, versions
 from mlvajra_al.store.database import Connection, Store
 
 Format = Literal["csv", "parquet"]
@@ -150,6 +150,20 @@ def wait(store: Store, job_id: int, *, seconds: float) -> Job:
         if found.state in ENDED or time.monotonic() >= deadline:
             return found
         time.sleep(POLL_S)
+
+
+def with_files(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Job, ...]:
+    """Return the jobs that have written a file of predictions, newest first.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks.
+    """
+    require(person, "reviewer", "see predictions")
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return predictions.with_files(connection, project.id, limit=limit)
 
 
 def result_folder(store: Store) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from mlvajra_al.errors import NotEnoughLabels
@@ -58,15 +58,14 @@ def winner(rows: list[Any], overlap: int) -> Any | None:
     return max(second, key=lambda row: row.first_seq) if second else first
 
 
-def require_two(project: Project, trained: Sequence[Gold]) -> None:
-    """Refuse to learn from answers that are all the same.
+def require_two(project: Project, said: Collection[str]) -> None:
+    """Refuse to learn from answers that are all the same, given the different ones there are.
 
     Raises
     ------
     NotEnoughLabels
         It names the labels that were seen, and those that are waited for.
     """
-    said = {item.label for item in trained}
     if len(said) > 1:
         return
     known = {name for answer in said for name in project.names_in(answer)}

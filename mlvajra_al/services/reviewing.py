@@ -80,12 +80,10 @@ def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tup
         places = {item.sample_key: item.position for item in found}
         places |= {item.sample_key: item.position for item in doubted}
         drawn = cards.cards_at(store, connection, project, positions=list(places.values()))
+        said = events.of_samples(connection, project.id, places)
         why = {item.sample_key: item for item in doubted}
         return tuple(
-            replace(
-                _case(project, card, events.of_sample(connection, project.id, key)),
-                doubt=why.get(key),
-            )
+            replace(_case(project, card, said[key]), doubt=why.get(key))
             for key, card in zip(places, drawn, strict=True)
         )
 

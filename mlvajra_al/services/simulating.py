@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mlvajra_al.errors import Conflict, Invalid
-from mlvajra_al.records import Job, Person, Plan, Project, Run, Scenario
+from mlvajra_al.records import Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
 from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, uploaded
 from mlvajra_al.services.people import require
@@ -152,7 +152,7 @@ def _leave_room(connection: Connection, project: Project) -> None:
 
 
 def listed(store: Store, person: Person, project_name: str, *, limit: int = 50) -> tuple[Run, ...]:
-    """Return a project's simulations, newest first."""
+    """Return a project's simulations, newest first; of their games no more than the ends."""
     require(person, "reviewer", "see simulations")
     if not 1 <= limit <= MOST_LISTED:
         raise Invalid(f"asked for {limit} simulations at once; ask for 1 to {MOST_LISTED}")
@@ -174,7 +174,14 @@ def get(store: Store, person: Person, project_name: str, run_id: int) -> Run:
         return runs.get(connection, project.id, run_id)
 
 
-def job_of(store: Store, run: Run) -> Job:
-    """Return the job that plays a simulation, as it stands."""
+def glance(store: Store, person: Person, project_name: str, run_id: int) -> Run:
+    """Return one simulation with no more than the ends of its games, to look how far it is.
+
+    Raises
+    ------
+    NotFound
+    """
+    require(person, "reviewer", "see simulations")
     with store.read() as connection:
-        return jobs.get(connection, run.job_id)
+        project = access.project(connection, person, project_name)
+        return runs.get_ends(connection, project.id, run_id)

@@ -11,6 +11,12 @@ from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 
 
+def answering(store: Store) -> None:
+    """Look at the database once, so that one that cannot be asked is noticed."""
+    with store.read() as connection:
+        processes.last_seen(connection, "worker")
+
+
 def tallies(store: Store, person: Person | None, *, now: datetime) -> dict[str, float]:
     """Return counts by name, over all projects that a person may see."""
     with store.read() as connection:
@@ -20,7 +26,7 @@ def tallies(store: Store, person: Person | None, *, now: datetime) -> dict[str, 
         workers = processes.living(connection, "worker", now=now)
         counted: dict[str, float] = {
             "projects": len(every),
-            "annotations": sum(events.total(connection, item.id) for item in every),
+            "annotations": events.total(connection, *(item.id for item in every)),
             "jobs_queued": at_work["queued"],
             "jobs_running": at_work["running"],
             "workers": len(workers),

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from mlvajra_al.errors import Conflict, Contended, Invalid, NotEnoughLabels, NotFound
+from mlvajra_al.errors import Conflict, Invalid, NotEnoughLabels
 from mlvajra_al.records import ACTIVE, Job, JobKind, Person
 from mlvajra_al.services import access
 from mlvajra_al.services.people import may, require
 from mlvajra_al.services.resolving import gold, require_two
+from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, jobs, projects, versions
 from mlvajra_al.store.database import Connection, Store
 
@@ -36,12 +37,12 @@ def request_retrain(
     with store.read() as connection:  # all answers are read, for which nobody else should wait
         project = access.open_project(connection, person, project_name)
         if versions.latest(connection, project.id) is None:
-            require_two(project, gold(connection, project)[0])
+            require_two(project, {item.label for item in gold(connection, project)[0]})
 
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
         payload = {"trigger": f"asked for by {person.name}", "mode": mode}
-        job_id = jobs.enqueue(
+        job, is_new = jobs.enqueue_once(
             connection,
             project.id,
             "retrain",
@@ -50,13 +51,8 @@ def request_retrain(
             dedupe=RETRAIN,
             person_id=person.id,
         )
-        if job_id is None:
-            try:
-                job_id = jobs.queued_id(connection, project.id, RETRAIN)
-            except NotFound as error:  # it has begun since: another one is to be queued
-                raise Contended from error
-            if mode == "full":
-                jobs.amend(connection, job_id, payload=payload)
+        if mode == "full" and not is_new:
+            jobs.amend(connection, job.id, payload=payload)
         projects.reset_answers(connection, project.id)
         audit.add(
             connection,
@@ -66,17 +62,20 @@ def request_retrain(
             project_id=project.id,
             detail=f"{project.name}: {mode}",
         )
-        return jobs.get(connection, job_id)
+        return jobs.get(connection, job.id)
 
     return store.write(operation)
 
 
 def not_yet(store: Store, person: Person | None, project_name: str) -> str:
-    """Say why nothing can be learned yet; nothing where it can."""
+    """Say why nothing can be learned yet; nothing where two different answers stand.
+
+    Who starts a retrain is told where one of them does not count.
+    """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         try:
-            require_two(project, gold(connection, project)[0])
+            require_two(project, events.labels_said(connection, project.id, limit=2))
         except NotEnoughLabels as error:
             return str(error)
     return ""

@@ -18,6 +18,7 @@ from mlvajra_al.records import (
     Promotion,
     Report,
     SampleExplanation,
+    Summary,
     Verdict,
     Version,
 )
@@ -26,32 +27,77 @@ from mlvajra_al.services.answers import may_see_opinion
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, jobs, versions
+from mlvajra_al.store import audit, jobs, verdicts, versions
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Connection, Store
 
-RECENT = 100
-"""So many evaluations are looked through for a verdict."""
+PAGE_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """A version with its newest report and whether it is the champion."""
+    """A version, what its newest report comes to, and whether it is the champion."""
 
     version: Version
-    report: Report | None
+    summary: Summary | None
     is_champion: bool
 
 
-def listed(store: Store, person: Person | None, project_name: str) -> tuple[VersionRow, ...]:
-    """Return a project's versions, oldest first."""
+def listed(
+    store: Store,
+    person: Person | None,
+    project_name: str,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+) -> tuple[VersionRow, ...]:
+    """Return a project's versions, oldest first, of those behind the number `after`.
+
+    Raises
+    ------
+    Invalid
+        If `limit` is out of range.
+    """
+    if limit is not None and not 1 <= limit <= PAGE_MAX:
+        raise Invalid(f"asked for {limit} versions at once; ask for 1 to {PAGE_MAX}")
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        reports = versions.latest_reports(connection, project.id)
-        return tuple(
-            VersionRow(item, reports.get(item.number), item.number == project.champion)
-            for item in versions.listed(connection, project.id)
-        )
+        found = versions.listed(connection, project.id, after=after, limit=limit)
+        return _rows(connection, project, found)
+
+
+def one(store: Store, person: Person | None, project_name: str, number: int) -> VersionRow:
+    """Return one version as it stands in the list.
+
+    Raises
+    ------
+    NotFound
+    """
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        (row,) = _rows(connection, project, [versions.get(connection, project.id, number)])
+        return row
+
+
+def foremost(store: Store, person: Person | None, project_name: str) -> tuple[VersionRow, ...]:
+    """Return the champion and the newest version, oldest first; the one where they are the same."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        newest = versions.latest(connection, project.id)
+        if newest is None:
+            return ()
+        numbers = {project.champion or newest.number, newest.number}
+        found = [versions.get(connection, project.id, number) for number in sorted(numbers)]
+        return _rows(connection, project, found)
+
+
+def _rows(
+    connection: Connection, project: Project, found: Sequence[Version]
+) -> tuple[VersionRow, ...]:
+    said = versions.summaries(connection, project.id, [item.number for item in found])
+    return tuple(
+        VersionRow(item, said.get(item.number), item.number == project.champion) for item in found
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +167,14 @@ def last_verdict(
     """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        done = jobs.listed(
-            connection, project.id, kinds=("evaluate",), states=("done",), limit=RECENT
-        )
         plain = is_provisional(versions.promotions(connection, project.id), champion)
-    found = (verdict(job) for job in done)
-    pair = (champion, challenger)
-    return next(
-        (
-            one
-            for one in found
-            if one and (one.champion, one.challenger) == pair and (plain or not one.provisional)
-        ),
-        None,
-    )
+        pair = (champion, challenger)
+        counted = None if plain else verdicts.newest(connection, project.id, pair)
+        if counted is not None:
+            return counted
+        done = jobs.comparison(connection, project.id, pair)
+    found = done and verdict(done)
+    return found if found and (plain or not found.provisional) else None
 
 
 def promote(
@@ -380,7 +420,7 @@ def _enqueue(
     asked: tuple[Person, datetime],
 ) -> Job:
     person, now = asked
-    job_id = jobs.enqueue(
+    job, _ = jobs.enqueue_once(
         connection,
         project.id,
         kind,
@@ -389,6 +429,4 @@ def _enqueue(
         dedupe=dedupe,
         person_id=person.id,
     )
-    if job_id is None:
-        job_id = jobs.queued_id(connection, project.id, dedupe)
-    return jobs.get(connection, job_id)
+    return job

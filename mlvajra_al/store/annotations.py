@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,6 @@ class Filter:
     action: Action | None = None
     label: str | None = None
     """Answers with this label, beside others or alone."""
-    text: str | None = None
     current: bool = False
     holdout: bool | None = None
     said_here: bool = False
@@ -263,11 +263,6 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
             | annotation.c.labels.startswith(begin, autoescape=True)
             | annotation.c.labels.contains(within, autoescape=True)
         )
-    if wanted.text:
-        query = query.where(
-            annotation.c.comment.icontains(wanted.text, autoescape=True)
-            | annotation.c.sample_key.icontains(wanted.text, autoescape=True)
-        )
     if wanted.said_here:
         query = query.where(annotation.c.source == "")
     if wanted.current:
@@ -315,10 +310,20 @@ def current_answers(
 
 def of_sample(connection: Connection, project_id: int, sample_key: str) -> tuple[Annotation, ...]:
     """Return everything said about one sample, in order."""
+    return tuple(of_samples(connection, project_id, [sample_key])[sample_key])
+
+
+def of_samples(
+    connection: Connection, project_id: int, sample_keys: Collection[str]
+) -> dict[str, list[Annotation]]:
+    """Return everything said about each of some samples, in order."""
     query = _select().where(
-        annotation.c.project_id == project_id, annotation.c.sample_key == sample_key
+        annotation.c.project_id == project_id, annotation.c.sample_key.in_(sample_keys)
     )
-    return tuple(_annotation(row) for row in connection.execute(query.order_by(annotation.c.seq)))
+    found: dict[str, list[Annotation]] = {key: [] for key in sample_keys}
+    for row in connection.execute(query.order_by(annotation.c.seq)):
+        found[row.sample_key].append(_annotation(row))
+    return found
 
 
 def changes(connection: Connection, project_id: int, *, after_seq: int) -> list[Any]:
@@ -359,6 +364,39 @@ def positions(connection: Connection, project_id: int) -> NDArray[np.int64]:
     return np.unique(np.array(connection.scalars(query).all(), dtype=np.int64))
 
 
+def pace(
+    connection: Connection, project_id: int, *, limit: int
+) -> Sequence[tuple[datetime, int | None]]:
+    """Return when the newest answers were given here and how many ms each took, newest first."""
+    query = (
+        select(annotation.c.created_at, annotation.c.elapsed_ms)
+        .where(
+            annotation.c.project_id == project_id,
+            annotation.c.action == "answer",
+            annotation.c.source == "",
+        )
+        .order_by(annotation.c.seq.desc())
+        .limit(limit)
+    )
+    return [(row.created_at, row.elapsed_ms) for row in connection.execute(query)]
+
+
+def labels_said(connection: Connection, project_id: int, *, limit: int) -> set[str]:
+    """Return what standing answers say about samples that are not held out, at most so many."""
+    query = (
+        select(said_in(annotation))
+        .where(
+            annotation.c.project_id == project_id,
+            annotation.c.action == "answer",
+            annotation.c.holdout.is_(False),
+            stands(),
+        )
+        .distinct()
+        .limit(limit)
+    )
+    return {str(label) for label in connection.scalars(query)}
+
+
 def settled(connection: Connection, project_id: int, *, overlap: int) -> NDArray[np.int64]:
     """Return where the samples are about which as many people have spoken as are wanted."""
     query = (
@@ -370,7 +408,7 @@ def settled(connection: Connection, project_id: int, *, overlap: int) -> NDArray
     return np.array(connection.scalars(query).all(), dtype=np.int64)
 
 
-def total(connection: Connection, project_id: int) -> int:
-    """Return how many events there are."""
-    query = select(func.count()).where(annotation.c.project_id == project_id)
+def total(connection: Connection, *project_ids: int) -> int:
+    """Return how many events there are in these projects."""
+    query = select(func.count()).where(annotation.c.project_id.in_(project_ids))
     return int(connection.scalar(query) or 0)

@@ -8,17 +8,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Connection,
     Row,
     Select,
     and_,
     bindparam,
+    case,
     func,
+    literal,
+    not_,
+    null,
     or_,
     select,
     text,
     true,
+    type_coerce,
     update,
 )
 
@@ -46,6 +52,8 @@ PRIORITY: dict[JobKind, int] = {
     "ingest": 4,
     "simulate": 5,
 }
+TYPED = and_(job.c.kind == "predict", job.c.priority == PRIORITY["predict"])
+"""Predictions of rows that came with the question; those of files and pools come after imports."""
 LONG = 3
 """Jobs from this priority on may take minutes: they leave a worker free for the others."""
 TURN = 0x6D6C76
@@ -88,6 +96,20 @@ def _select() -> Select[Any]:
     )
 
 
+LISTED: Select[Any] = (
+    select(
+        *(column for column in job.c if column not in (job.c.payload, job.c.result)),
+        case((TYPED, literal({}, JSON)), else_=job.c.payload).label("payload"),
+        type_coerce(
+            case((not_(and_(TYPED, job.c.state == "done")), job.c.result), else_=null()), JSON
+        ).label("result"),
+        person.c.name.label("person"),
+    )
+    .select_from(job)
+    .outerjoin(person, person.c.id == job.c.person_id)
+)
+
+
 def enqueue(
     connection: Connection,
     project_id: int,
@@ -113,20 +135,41 @@ def enqueue(
     return None if found is None else int(found)
 
 
+def enqueue_once(
+    connection: Connection,
+    project_id: int,
+    kind: JobKind,
+    *,
+    payload: dict[str, Any],
+    now: datetime,
+    dedupe: str,
+    person_id: int | None = None,
+) -> tuple[Job, bool]:
+    """Return the job with this `dedupe` that waits, and whether it was queued just now.
+
+    One that waited already stays so until the transaction ends: no worker claims it meanwhile.
+    """
+    twin = select(job.c.id).where(
+        job.c.project_id == project_id, job.c.dedupe == dedupe, job.c.state == "queued"
+    )
+    while True:
+        new = enqueue(
+            connection,
+            project_id,
+            kind,
+            payload=payload,
+            now=now,
+            dedupe=dedupe,
+            person_id=person_id,
+        )
+        found = connection.scalar(twin.with_for_update()) if new is None else new
+        if found is not None:  # else a worker has claimed it since, and another one may wait
+            return get(connection, found), new is not None
+
+
 def _priority(kind: JobKind, payload: dict[str, Any]) -> int:
     whole = kind == "predict" and "rows" not in payload
     return PRIORITY["ingest"] if whole else PRIORITY[kind]
-
-
-def queued_id(connection: Connection, project_id: int, dedupe: str) -> int:
-    """Return the id of the queued job that stood in the way of a second one."""
-    query = select(job.c.id).where(
-        job.c.project_id == project_id, job.c.dedupe == dedupe, job.c.state == "queued"
-    )
-    found = connection.scalar(query)
-    if found is None:
-        raise NotFound("job", dedupe)
-    return int(found)
 
 
 def waiting(
@@ -330,8 +373,9 @@ def finish(
     now: datetime,
     result: dict[str, Any] | None = None,
     error: str | None = None,
+    message: str | None = None,
 ) -> None:
-    """End a job."""
+    """End a job, with a last `message` in the place of the one before."""
     statement = (
         update(job)
         .where(job.c.id == job_id, job.c.state.in_(ACTIVE))
@@ -339,6 +383,8 @@ def finish(
     )
     if state == "done":
         statement = statement.values(progress=1.0)
+    if message is not None:
+        statement = statement.values(message=message)
     connection.execute(statement)
 
 
@@ -364,14 +410,32 @@ def listed(
     kinds: Sequence[JobKind] = (),
     states: Sequence[JobState] = (),
     limit: int = 50,
+    more: Sequence[ColumnElement[bool]] = (),
 ) -> tuple[Job, ...]:
-    """Return a project's jobs, newest first."""
-    query = _select().where(job.c.project_id == project_id).order_by(job.c.id.desc()).limit(limit)
+    """Return a project's jobs, newest first; typed rows and their answers are left out.
+
+    They may be megabytes each; who needs them asks for the one job.
+    """
+    query = LISTED.where(job.c.project_id == project_id, *more)
+    query = query.order_by(job.c.id.desc()).limit(limit)
     if kinds:
         query = query.where(job.c.kind.in_(kinds))
     if states:
         query = query.where(job.c.state.in_(states))
     return tuple(_job(row) for row in connection.execute(query))
+
+
+def comparison(connection: Connection, project_id: int, pair: tuple[int, int]) -> Job | None:
+    """Return the newest job that has compared a champion with a challenger."""
+    found = job.c.result["verdict"]
+    these = (
+        found["champion"].as_integer() == pair[0],
+        found["challenger"].as_integer() == pair[1],
+    )
+    done = listed(
+        connection, project_id, kinds=("evaluate",), states=("done",), limit=1, more=these
+    )
+    return done[0] if done else None
 
 
 def counted(

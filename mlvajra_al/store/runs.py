@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Facts, Game, Run, Scenario
@@ -58,11 +58,19 @@ def get(connection: Connection, project_id: int, run_id: int) -> Run:
     ------
     NotFound
     """
-    query = _select().where(run.c.project_id == project_id, run.c.id == run_id)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise NotFound("simulation", run_id)
+    row = _one(connection, project_id, run_id)
     return _run(row, games(connection, [run_id])[run_id])
+
+
+def get_ends(connection: Connection, project_id: int, run_id: int) -> Run:
+    """Return one simulation of a project, with the ends of its games as in a list.
+
+    Raises
+    ------
+    NotFound
+    """
+    row = _one(connection, project_id, run_id)
+    return _run(row, _ends(connection, [run_id])[run_id])
 
 
 def of_job(connection: Connection, job_id: int) -> Run:
@@ -72,10 +80,10 @@ def of_job(connection: Connection, job_id: int) -> Run:
 
 
 def listed(connection: Connection, project_id: int, *, limit: int) -> tuple[Run, ...]:
-    """Return a project's simulations, newest first."""
+    """Return a project's simulations, newest first; of their games no more than the ends."""
     query = _select().where(run.c.project_id == project_id).order_by(run.c.id.desc()).limit(limit)
     rows = connection.execute(query).all()
-    played = games(connection, [row.id for row in rows])
+    played = _ends(connection, [row.id for row in rows])
     return tuple(_run(row, played[row.id]) for row in rows)
 
 
@@ -86,6 +94,37 @@ def games(connection: Connection, run_ids: Collection[int]) -> dict[int, list[Ga
     for row in connection.execute(query.order_by(game.c.run_id, game.c.strategy, game.c.seed)):
         found[row.run_id].append(load(Game, row.body))
     return found
+
+
+def _ends(connection: Connection, run_ids: Collection[int]) -> dict[int, list[Game]]:
+    """Return the games of simulations without their curves, which may be thousands of points."""
+    said = game.c.body
+    if connection.dialect.name == "postgresql":
+        last = said["labels"][-1].as_integer()
+    else:
+        last = func.json_extract(said, "$.labels[#-1]")
+    query = select(
+        game.c.run_id,
+        game.c.strategy,
+        game.c.seed,
+        said["full_f1"].as_float().label("full_f1"),
+        last.label("last"),
+        said["labels_to_95"].as_integer().label("to_95"),
+        said["labels_to_98"].as_integer().label("to_98"),
+    ).where(game.c.run_id.in_(run_ids))
+    found: dict[int, list[Game]] = defaultdict(list)
+    for row in connection.execute(query):
+        ends = Game(row.strategy, row.seed, row.full_f1, (row.last,), (), row.to_95, row.to_98)
+        found[row.run_id].append(ends)
+    return found
+
+
+def _one(connection: Connection, project_id: int, run_id: int) -> Row[Any]:
+    query = _select().where(run.c.project_id == project_id, run.c.id == run_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("simulation", run_id)
+    return row
 
 
 def _select() -> Select[Any]:

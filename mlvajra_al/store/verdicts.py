@@ -31,6 +31,17 @@ def find(
     return None if body is None else load(Verdict, body)
 
 
+def newest(connection: Connection, project_id: int, pair: tuple[int, int]) -> Verdict | None:
+    """Return what comparing champion and challenger said last, of what was counted."""
+    query = select(verdict.c.body).where(
+        verdict.c.project_id == project_id,
+        verdict.c.champion == pair[0],
+        verdict.c.challenger == pair[1],
+    )
+    body = connection.scalar(query.order_by(verdict.c.number.desc()).limit(1))
+    return None if body is None else load(Verdict, body)
+
+
 def add(
     connection: Connection, project_id: int, added: Verdict, *, holdout: str, now: datetime
 ) -> None:
@@ -46,10 +57,3 @@ def add(
             created_at=now,
         )
     )
-
-
-def listed(connection: Connection, project_id: int) -> tuple[Verdict, ...]:
-    """Return a project's comparisons, oldest first."""
-    query = select(verdict.c.body).where(verdict.c.project_id == project_id)
-    rows = connection.scalars(query.order_by(verdict.c.number))
-    return tuple(load(Verdict, body) for body in rows)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from mlvajra_al.errors import NotFound
-from mlvajra_al.records import Drift, Evaluation, Promotion, Recipe, Report, Revision, Version
+from mlvajra_al.records import (
+    Drift,
+    Evaluation,
+    Measure,
+    Promotion,
+    Recipe,
+    Report,
+    Revision,
+    Summary,
+    Version,
+)
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.schema import explanation, person, project, promotion, report, revision
 from mlvajra_al.store.schema import version as version_table
 
 T = TypeVar("T")
+LARGEST = 2**31 - 1
+"""A version of a higher number fits no column."""
 
 
 def _revision(row: Row[Any]) -> Revision:
@@ -101,16 +114,20 @@ def get(connection: Connection, project_id: int, number: int) -> Version:
     query = select(version_table).where(
         version_table.c.project_id == project_id, version_table.c.number == number
     )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query).one_or_none() if number <= LARGEST else None
     if row is None:
         raise NotFound("version", number)
     return _version(row)
 
 
-def listed(connection: Connection, project_id: int) -> tuple[Version, ...]:
-    """Return a project's versions, oldest first."""
-    query = select(version_table).where(version_table.c.project_id == project_id)
-    rows = connection.execute(query.order_by(version_table.c.number))
+def listed(
+    connection: Connection, project_id: int, *, after: int = 0, limit: int | None = None
+) -> tuple[Version, ...]:
+    """Return a project's versions, oldest first, of those behind the number `after`."""
+    query = select(version_table).where(
+        version_table.c.project_id == project_id, version_table.c.number > after
+    )
+    rows = connection.execute(query.order_by(version_table.c.number).limit(limit))
     return tuple(_version(row) for row in rows)
 
 
@@ -150,11 +167,36 @@ def add_report(connection: Connection, added: Report) -> None:
     connection.execute(insert_once(connection, report), values)
 
 
-def latest_reports(connection: Connection, project_id: int) -> dict[int, Report]:
-    """Return each version's newest report, by version number."""
-    query = select(report).where(report.c.project_id == project_id)
-    rows = connection.execute(query.order_by(report.c.holdout_seq))
-    return {row.version: _report(row) for row in rows}
+def summaries(
+    connection: Connection, project_id: int, numbers: Collection[int]
+) -> dict[int, Summary]:
+    """Return what the newest report of each of these versions comes to, by version number.
+
+    Of the evaluation, which is long, no more is read.
+    """
+    newer = report.alias("newer")
+    later = select(newer.c.version).where(
+        newer.c.project_id == project_id,
+        newer.c.version == report.c.version,
+        newer.c.holdout_seq > report.c.holdout_seq,
+    )
+    said = report.c.evaluation
+    query = select(
+        report.c.version,
+        report.c.answered,
+        said["n"].as_integer().label("n"),
+        said["headline"].label("headline"),
+        said["measures"].label("measures"),
+    ).where(report.c.project_id == project_id, report.c.version.in_(numbers), ~later.exists())
+    return {
+        row.version: Summary(
+            row.answered,
+            row.n,
+            load(Measure, row.headline),
+            tuple(load(Measure, one) for one in row.measures),
+        )
+        for row in connection.execute(query)
+    }
 
 
 def reports(connection: Connection, project_id: int, number: int) -> tuple[Report, ...]:

@@ -49,7 +49,7 @@ def job_words(job: Job) -> str:
     if job.state == "queued":
         return "Waits for the worker."
     if job.state == "done":
-        return OUTCOMES[job.kind](job, job.result) if job.result else ""
+        return OUTCOMES[job.kind](job, job.result) if job.result else job.message
     return job.message
 
 

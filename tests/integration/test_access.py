@@ -138,7 +138,10 @@ VERBS: dict[str, Verb] = {
     ),
     "simulations": lambda s, p: simulating.listed(s, p, "secret"),
     "a simulation": lambda s, p: simulating.get(s, p, "secret", 1),
+    "how far a simulation is": lambda s, p: simulating.glance(s, p, "secret", 1),
     "versions": lambda s, p: versions.listed(s, p, "secret"),
+    "a version": lambda s, p: versions.one(s, p, "secret", 1),
+    "foremost": lambda s, p: versions.foremost(s, p, "secret"),
     "report": lambda s, p: versions.report(s, p, "secret", 1),
     "promotions": lambda s, p: versions.promotions(s, p, "secret"),
     "importance": lambda s, p: versions.global_explanation(s, p, "secret", 1),
@@ -151,6 +154,7 @@ VERBS: dict[str, Verb] = {
     "beginnings": lambda s, p: overview.beginnings(s, p, "secret", [0]),
     "columns": lambda s, p: overview.pool_columns(s, p, "secret"),
     "imports": lambda s, p: overview.imports(s, p, "secret"),
+    "predicted files": lambda s, p: predicting.with_files(s, p, "secret", limit=5),
     "export": lambda s, p: exporting.export(
         s, p, "secret", what="labels", file_format="csv", now=NOW
     ),
@@ -170,6 +174,7 @@ def test_no_service_tells_an_outsider_that_there_is_such_a_project(
 FOR_REVIEWERS: dict[str, tuple[Verb, str]] = {
     "recent answers": (VERBS["recent answers"], "see the answers of others"),
     "asked next": (VERBS["asked next"], "see what is asked next"),
+    "predicted files": (VERBS["predicted files"], "see predictions"),
     "examination": (VERBS["examination"], "see how people agree"),
     "doubts": (VERBS["doubts"], "see which labels look wrong"),
     "reasons": (VERBS["reasons"], "see what a model says of a sample they have not answered"),

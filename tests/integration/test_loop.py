@@ -149,8 +149,7 @@ def test_each_retrain_measures_the_champion_on_the_same_holdout(
     for _ in range(3):
         loop.answer(10)
         loop.work()
-    reports = {row.version.number: row.report for row in versions.listed(light, None, "texts")}
-    assert set(reports) == {1, 2, 3}
+    reports = {number: versions.report(light, None, "texts", number) for number in (1, 2, 3)}
     assert reports[1] is not None and reports[3] is not None
     assert reports[1].holdout_seq == reports[3].holdout_seq
     assert reports[1].evaluation.n == reports[3].evaluation.n
@@ -526,6 +525,22 @@ def test_the_newest_files_of_predictions_stay(
     with pytest.raises(NotFound):
         predicting.result_path(light, first)
     assert all(predicting.result_path(light, job).is_file() for job in (second, third))
+
+
+def test_answers_to_typed_rows_stay_with_the_newest_predictions(
+    light: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predicting_job, "TYPED_KEPT", 1)
+    loop = a_model(light, tmp_path)
+    question = predicting.Question(rows=[{"body": "free loan"}])
+    asked = []
+    for _ in range(2):
+        now = worker.utc_now()
+        asked.append(predicting.request(light, loop.admin, "texts", question=question, now=now))
+        loop.work()
+    old, new = (training.job(light, None, job.id) for job in asked)
+    assert (old.state, old.result, old.message) == ("done", None, "1 prediction of version 1.")
+    assert new.result is not None and new.message == old.message
 
 
 def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_path: Path) -> None:

@@ -310,13 +310,13 @@ def test_my_answers_are_found_by_any_of_their_labels_and_changed(store: Store) -
 
     def mine(label: str | None) -> list[str]:
         wanted = answers.Wanted(action="answer", label=label)
-        found = answers.mine(store, ada, "news", wanted=wanted, limit=9)
+        found = answers.mine(store, ada, "news", wanted=wanted, limit=9).said
         return [item.annotation.sample_key for item in found]
 
     assert (mine("art"), mine("sport"), mine("money")) == (["p0"], ["p0"], ["p1"])
     assert mine(None) == ["p2", "p1", "p0"]
     wanted = answers.Wanted(action="answer", label="art")
-    [said] = answers.mine(store, ada, "news", wanted=wanted, limit=9)
+    [said] = answers.mine(store, ada, "news", wanted=wanted, limit=9).said
     answers.change(
         store,
         ada,

@@ -230,7 +230,7 @@ def test_my_answers_are_the_newest_of_each_sample_and_only_mine(
     say(store, bob, "p4")
     say(store, ada, "p1", "spam")
     say(store, ada, "p2", None, action="retract")
-    said = answers.mine(store, ada, "spam", wanted=Wanted(), limit=10)
+    said = answers.mine(store, ada, "spam", wanted=Wanted(), limit=10).said
     assert [(s.annotation.sample_key, s.annotation.label) for s in said] == [
         ("p1", "spam"),
         ("p3", "ham"),
@@ -245,7 +245,7 @@ def test_my_answers_are_searched_filtered_and_paged(store: Store, ada: Person) -
     say(store, ada, "p4", None, action="flag", comment="Odd thing")
 
     def keys(wanted: Wanted, limit: int = 10) -> list[str]:
-        found = answers.mine(store, ada, "spam", wanted=wanted, limit=limit)
+        found = answers.mine(store, ada, "spam", wanted=wanted, limit=limit).said
         return [said.annotation.sample_key for said in found]
 
     assert keys(Wanted(label="spam", action="answer")) == ["p3", "p1"]
@@ -253,20 +253,43 @@ def test_my_answers_are_searched_filtered_and_paged(store: Store, ada: Person) -
     assert keys(Wanted(text="NUMBER 2")) == ["p2"]
     assert keys(Wanted(text="odd")) == ["p4"]
     assert keys(Wanted(text="p3")) == ["p3"]
-    first = answers.mine(store, ada, "spam", wanted=Wanted(), limit=2)
+    first = answers.mine(store, ada, "spam", wanted=Wanted(), limit=2).said
     assert keys(Wanted(before=first[-1].annotation.seq)) == ["p2", "p1", "p0"]
+
+
+def test_a_search_goes_so_far_back_at_once_and_then_on_from_there(
+    store: Store, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "PAGE", 1)
+    monkeypatch.setattr(answers, "LOOK_BACK", 2)
+    for key in ("p0", "p1", "p2", "p3"):
+        say(store, ada, key)
+
+    def search(text: str, before: int = 0, limit: int = 10) -> tuple[list[str], int | None]:
+        wanted = Wanted(text=text, before=before)
+        found = answers.mine(store, ada, "spam", wanted=wanted, limit=limit)
+        return [said.annotation.sample_key for said in found.said], found.further
+
+    keys, further = search("number 0")
+    assert keys == [] and further is not None
+    assert search("number 0", before=further, limit=1) == (["p0"], None)
+    assert search("number 3", limit=1) == (["p3"], None)
+    keys, further = search("number 2")
+    assert keys == ["p2"] and further is not None
+    monkeypatch.setattr(answers, "LOOK_BACK", 5)
+    assert search("nothing of the kind") == ([], None)
 
 
 def test_a_change_supersedes_and_a_retraction_gives_the_sample_back(
     store: Store, project: Project, ada: Person
 ) -> None:
     say(store, ada, "p0", "ham")
-    (said,) = answers.mine(store, ada, "spam", wanted=Wanted(), limit=1)
+    (said,) = answers.mine(store, ada, "spam", wanted=Wanted(), limit=1).said
     answers.change(store, ada, "spam", before=said.annotation, label="spam", at=(NOW, LEASE))
-    (said,) = answers.mine(store, ada, "spam", wanted=Wanted(), limit=1)
+    (said,) = answers.mine(store, ada, "spam", wanted=Wanted(), limit=1).said
     assert said.annotation.label == "spam"
     answers.change(store, ada, "spam", before=said.annotation, label=None, at=(NOW, LEASE))
-    assert answers.mine(store, ada, "spam", wanted=Wanted(), limit=1) == ()
+    assert answers.mine(store, ada, "spam", wanted=Wanted(), limit=1).said == ()
     with store.read() as connection:
         log = events.of_sample(connection, project.id, "p0")
     assert [event.action for event in log] == ["answer", "answer", "retract"]
@@ -310,7 +333,7 @@ def test_correcting_the_first_answer_keeps_its_turn_in_a_case(store: Store) -> N
 
 
 def decisions(store: Store, reviewer: Person) -> list[answers.Said]:
-    return list(answers.mine(store, reviewer, "spam", wanted=Wanted(decisions=True), limit=5))
+    return list(answers.mine(store, reviewer, "spam", wanted=Wanted(decisions=True), limit=5).said)
 
 
 def undo(store: Store, reviewer: Person) -> None:

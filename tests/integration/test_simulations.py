@@ -29,7 +29,7 @@ from mlvajra_al.records import (
     Run,
     Scenario,
 )
-from mlvajra_al.services import importing, labelling, simulating, training
+from mlvajra_al.services import importing, labelling, simulating, standings, training
 from mlvajra_al.services.jobs import playing
 from mlvajra_al.services.jobs import simulating as simulating_job
 from mlvajra_al.services.jobs.telling import Later, Tell
@@ -97,7 +97,12 @@ def test_a_simulation_is_kept_with_all_its_games_and_what_it_was_made_of(
     [job] = training.jobs_of(store, None, "spam", kinds=("simulate",))
     assert job.result is not None
     assert (job.result["run"], job.result["games"], job.result["note"]) == (run.id, 4, "")
-    assert simulating.listed(store, admin, "spam") == (run,)
+    ends = replace(
+        run, games=tuple(replace(game, labels=game.labels[-1:], f1=()) for game in run.games)
+    )
+    assert simulating.listed(store, admin, "spam") == (ends,)
+    assert simulating.glance(store, admin, "spam", run.id) == ends
+    assert standings.advice(ends.games) == standings.advice(run.games)
 
 
 KILLED = """

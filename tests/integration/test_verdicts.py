@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict
@@ -18,7 +19,8 @@ from mlvajra_al.services import training, versions
 from mlvajra_al.services.jobs import evaluating
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
-from mlvajra_al.store import jobs, verdicts
+from mlvajra_al.store import jobs, schema, verdicts
+from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Store
 from tests.factories import NOW
 from tests.integration.test_loop import a_text_project, texts
@@ -62,9 +64,10 @@ def compare(loop: Rehearsal, champion: int = 1, challenger: int = 2) -> Verdict:
 
 
 def counted(loop: Rehearsal) -> list[tuple[int, int, int]]:
+    columns = (schema.verdict.c.number, schema.verdict.c.champion, schema.verdict.c.challenger)
+    query = select(*columns).where(schema.verdict.c.project_id == loop.project.id)
     with loop.store.read() as connection:
-        found = verdicts.listed(connection, loop.project.id)
-    return [(item.number, item.champion, item.challenger) for item in found]
+        return [tuple(row) for row in connection.execute(query.order_by(schema.verdict.c.number))]
 
 
 def answer_one(loop: Rehearsal, *, holdout: bool) -> None:
@@ -203,3 +206,22 @@ def test_a_comparison_that_was_cancelled_is_not_counted(chosen: Rehearsal) -> No
     with pytest.raises(Cancelled):
         evaluating.evaluate(loop.store, job, tell)
     assert counted(loop) == []
+
+
+@pytest.mark.parametrize("champion_is_chosen", [True, False])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_comparison_is_found_however_many_others_there_were_since(
+    loop: Rehearsal, request: pytest.FixtureRequest, *, champion_is_chosen: bool
+) -> None:
+    if champion_is_chosen:
+        request.getfixturevalue("chosen")
+    found = compare(loop)
+    result = {"verdict": dump(replace(found, champion=2, challenger=1))}
+    with loop.store.begin() as connection:
+        for _ in range(120):
+            other = jobs.enqueue(
+                connection, loop.project.id, "evaluate", payload={"versions": [2, 1]}, now=NOW
+            )
+            assert other is not None
+            jobs.finish(connection, other, state="done", now=NOW, result=result)
+    assert last(loop) == found

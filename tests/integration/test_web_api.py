@@ -15,6 +15,7 @@ from mlvajra_al.services import people
 from mlvajra_al.services.jobs import warm
 from mlvajra_al.web import context
 from mlvajra_al.web.api import models, shapes
+from tests.factories import a_project, a_report, a_version
 from tests.integration.conftest import Web
 from tests.workers import a_worker
 
@@ -467,6 +468,9 @@ def test_a_version_answers_for_rows_files_and_the_pool(
     assert [answer.status_code for answer in asked] == [202, 202, 202]
     assert [job["state"] for job in jobs] == ["done"] * 3
     assert jobs[0]["result"]["predictions"][0]["label"] in ("ham", "spam")
+    listed = {job["id"]: job for job in admin.get(f"{P}/jobs").json()}
+    assert listed[ids[0]]["result"] is None, "megabytes are for who asks for the one job"
+    assert [listed[number] for number in ids[1:]] == jobs[1:]
     assert [file.status_code for file in files] == [404, 200, 200]
     assert len(files[2].text.splitlines()) == 3
     assert "attachment" in files[2].headers["content-disposition"]
@@ -579,3 +583,19 @@ def test_a_version_explains_itself_once_a_job_has_done_it(
     assert sum(one["probabilities"].values()) == pytest.approx(1)
     absent = admin.get(f"{P}/versions/1/explanation", params={"sample_key": "nowhere"})
     assert absent.status_code == 404
+
+
+def test_versions_come_in_pages(web: Web, admin: httpx.Client) -> None:
+    project = a_project(web.store)
+    for number in (1, 2, 3):
+        a_version(web.store, project, number)
+    a_report(web.store, project, 2)
+
+    def numbers(query: str = "") -> list[int]:
+        return [row["number"] for row in admin.get(f"{P}/versions{query}").json()]
+
+    assert numbers() == [1, 2, 3]
+    assert (numbers("?limit=2"), numbers("?limit=2&after=2")) == ([1, 2], [3])
+    assert list(admin.get(f"{P}/versions/2").json()["metrics"]) == ["F1 (spam)"]
+    assert admin.get(f"{P}/versions?limit=0").status_code == 422
+    assert admin.get(f"{P}/versions/4").status_code == 404

@@ -43,7 +43,7 @@ def assert_taken_over_once(loop: Rehearsal) -> None:
     assert job is not None and (job.kind, job.state, job.attempts) == ("retrain", "done", 2)
     assert loop.work_once(clock=after_the_lease) is None
     (row,) = versions.listed(loop.store, None, "tumours")
-    assert row.is_champion and row.report is not None
+    assert row.is_champion and row.summary is not None
     assert loop.true_f1("malignant")[1] > 400
     assert {claim.why.version for claim in loop.claim() if not claim.why.holdout} == {1}
 

@@ -22,8 +22,6 @@ STOP_SET = 2_000
 UNLABELLED = 2_000
 """So many held out samples, answered or not, tell what F1 to expect."""
 
-Positions = NDArray[np.int64]
-
 
 def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed: int) -> Advice:
     """Say whether to go on; of a version whose number is not known yet, so that it says 0."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -58,15 +58,10 @@ class Seen:
     front: tuple[Ranked, ...]
     people: int
     asked: int
-
-    @property
-    def free(self) -> dict[int, list[Any]]:
-        """The answers about samples that are not held out, by position."""
-        found: dict[int, list[Any]] = defaultdict(list)
-        for row in self.told:
-            if not row.holdout:
-                found[row.position].append(row)
-        return found
+    free: dict[int, list[Any]] = field(default_factory=dict)
+    """The answers about samples that are not held out, by position."""
+    gold: tuple[Gold, ...] = ()
+    """What these come to, by position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +80,14 @@ def examine(store: Store, job: Job, tell: Tell) -> Result:
     tell(0.02, "Reading the labels")
     with store.read() as connection:
         seen = _seen(store, connection, job.project_id, now=tell.clock())
+    seen = _resolved(seen)
     rng = np.random.default_rng([seen.project.seed, seen.project.last_seq])
     gold = _gold(seen, rng)
     found: list[Doubt] = []
     wanted: list[Ranked] = []
     note = _unready(seen, gold)
-    if not note:
+    ready = not note
+    if ready:
         checked = _check(store, seen, gold, job_id=job.id, tell=tell)
         tell(0.9, "Choosing what to ask again")
         found = _doubts(seen, checked)
@@ -98,7 +95,7 @@ def examine(store: Store, job: Job, tell: Tell) -> Result:
         found = found[:MOST_DOUBTS]
     examined = Examination(
         seq=seen.project.last_seq,
-        checked=len(gold) if not _unready(seen, gold) else 0,
+        checked=len(gold) if ready else 0,
         doubted=len(found),
         second_opinions=len(wanted),
         agreement=agreement(_independent(seen), rng=rng),
@@ -109,17 +106,27 @@ def examine(store: Store, job: Job, tell: Tell) -> Result:
 
 def _seen(store: Store, connection: Connection, project_id: int, *, now: datetime) -> Seen:
     project = projects.get(connection, project_id)
-    made = versions.listed(connection, project_id)
+    newest = versions.latest(connection, project_id)
     return Seen(
         project=project,
         pool=project_pool(store, connection, project),
         revision=versions.latest_revision(connection, project_id),
-        version=made[-1].number if made else None,
+        version=newest.number if newest else None,
         told=doubts.told(connection, project_id, until_seq=project.last_seq),
         front=ranking.front(connection, project_id, limit=FRONT),
         people=doubts.answered_by(connection, project_id),
         asked=doubts.asked(connection, project_id, now=now),
     )
+
+
+def _resolved(seen: Seen) -> Seen:
+    """Sort out what was read, which takes a while with many answers."""
+    free: dict[int, list[Any]] = defaultdict(list)
+    for row in seen.told:
+        if not row.holdout:
+            free[row.position].append(row)
+    gold, _ = resolve(seen.told, overlap=seen.project.policy.overlap)
+    return replace(seen, free=free, gold=tuple(sorted(gold, key=lambda item: item.position)))
 
 
 def _independent(seen: Seen) -> list[Said]:
@@ -136,11 +143,10 @@ def _independent(seen: Seen) -> list[Said]:
 
 def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
     """Return the labels to check: those with enough examples, at most so many."""
-    pool, _ = resolve(seen.told, overlap=seen.project.policy.overlap)
-    pool.sort(key=lambda item: item.position)
+    pool = seen.gold
     if len(pool) > MOST_CHECKED:
         kept = np.sort(rng.choice(len(pool), MOST_CHECKED, replace=False))
-        pool = [pool[place] for place in kept]
+        pool = tuple(pool[place] for place in kept)
     enough = np.flatnonzero(quality.checkable([item.label for item in pool]))
     return tuple(pool[place] for place in enough)
 
@@ -175,14 +181,13 @@ def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tel
 def _doubts(seen: Seen, checked: Checked) -> list[Doubt]:
     """Return the labels that look wrong, but for those that others have confirmed."""
     names = scoring.label_names(seen.project)
-    free = seen.free
     suspects = quality.suspects(
         [item.label for item in checked.gold], checked.probabilities, labels=names
     )
     return [
         _doubt(checked.gold[suspect.row], suspect)
         for suspect in suspects
-        if not _settled(free[checked.gold[suspect.row].position])
+        if not _settled(seen.free[checked.gold[suspect.row].position])
     ]
 
 
@@ -223,10 +228,9 @@ def _second_opinions(
     )
     batch = max(seen.project.policy.retrain_every, LOOK_AHEAD)
     chosen = quality.places_to_ask_again(again, anew, batch=batch)[:left]
-    free = seen.free
     return [
         Ranked(
-            free[positions[row]][0].sample_key,
+            seen.free[positions[row]][0].sample_key,
             positions[row],
             Why(
                 strategy=doubts.SECOND_OPINION,
@@ -253,7 +257,7 @@ def _open(seen: Seen, checked: Checked, doubted: Collection[int]) -> tuple[list[
     }
     labelled = [place for place, item in enumerate(checked.gold) if item.position in may]
     known = {item.position for item in checked.gold}
-    resolved = {g.position for g in resolve(seen.told, overlap=seen.project.policy.overlap)[0]}
+    resolved = {item.position for item in seen.gold}
     torn = sorted(may - known - resolved)
     positions = [checked.gold[place].position for place in labelled] + torn
     p = np.concatenate([checked.probabilities[labelled], _probabilities(seen, checked, torn)])
@@ -271,9 +275,8 @@ def _probabilities(seen: Seen, checked: Checked, positions: Sequence[int]) -> Fl
 def _answers(seen: Seen, positions: Sequence[int]) -> NDArray[np.int64]:
     """Return who said what: a row a sample, a column a person, -1 where they said nothing."""
     names = {name: place for place, name in enumerate(scoring.label_names(seen.project))}
-    free = seen.free
     said = [(row, one.person, names[one.label])
-            for row, position in enumerate(positions) for one in free[position]]  # fmt: skip
+            for row, position in enumerate(positions) for one in seen.free[position]]  # fmt: skip
     people = {who: place for place, who in enumerate(sorted({who for _, who, _ in said}))}
     table = np.full((len(positions), len(people)), -1, dtype=np.int64)
     for row, who, label in said:

@@ -26,7 +26,7 @@ from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.sources import catalogue
-from mlvajra_al.store import files, projects
+from mlvajra_al.store import files, predictions, projects
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
@@ -36,6 +36,8 @@ from mlvajra_al.words import plural
 BATCH_ROWS = 5_000
 KEPT = 20
 """Files of predictions of a project that stay; an older one is made again when asked for."""
+TYPED_KEPT = 50
+"""Predictions of typed rows of a project of which rows and answers stay."""
 TEXT, NUMBER = pa.large_string(), pa.float64()
 FIELDS = [("key", TEXT), ("label", TEXT), ("probability", NUMBER), ("version", pa.int32())]
 SCHEMA = pa.schema(FIELDS)
@@ -47,13 +49,32 @@ SEVERAL = pa.schema(
 
 def predict(store: Store, job: Job, tell: Tell) -> Result:
     """Answer rows, or write a file of answers for an upload or the pool."""
+    return _of_file(store, job, tell) if "rows" not in job.payload else _of_rows(store, job, tell)
+
+
+def _of_rows(store: Store, job: Job, tell: Tell) -> Result:
+    """Answer rows typed in, and forget what old predictions answered."""
     with store.read() as connection:
         project = projects.get(connection, job.project_id)
         number = asking.chosen(connection, project, job.payload.get("version"))
-        rows = job.payload.get("rows")
-        if rows is not None:
-            ready = explaining.explainer(store, connection, project, number)
-            return {"version": number, "predictions": answers(ready, rows)}
+        ready = explaining.explainer(store, connection, project, number)
+    said = answers(ready, job.payload["rows"])
+    result = {"version": number, "predictions": said}
+    words = f"{plural(len(said), 'prediction')} of version {number}."
+
+    def operation(connection: Connection) -> Result:
+        tell.settle(connection, result, message=words)
+        predictions.forget(connection, job.project_id, keep=TYPED_KEPT)
+        return result
+
+    return store.write(operation)
+
+
+def _of_file(store: Store, job: Job, tell: Tell) -> Result:
+    """Write a file of answers for an upload or the pool, and remove what is too old."""
+    with store.read() as connection:
+        project = projects.get(connection, job.project_id)
+        number = asking.chosen(connection, project, job.payload.get("version"))
         pool = project_pool(store, connection, project)
         ready_scorer = scorer(store.home, connection, project, number)
     upload = job.payload.get("upload")

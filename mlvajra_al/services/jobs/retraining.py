@@ -81,7 +81,7 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     with store.read() as connection:
         seen = snapshot(store, connection, job.project_id)
     try:
-        require_two(seen.project, seen.gold)
+        require_two(seen.project, {item.label for item in seen.gold})
     except NotEnoughLabels as error:
         return _look_elsewhere(store, seen, error, tell=tell)
     prepared = revising.ready(

@@ -79,8 +79,8 @@ class Tell:
         if not jobs.is_mine(connection, self._job_id, self.worker):
             raise Cancelled
 
-    def settle(self, connection: Connection, result: Result) -> None:
-        """End the job as done in the transaction that writes its results.
+    def settle(self, connection: Connection, result: Result, *, message: str | None = None) -> None:
+        """End the job as done in the transaction that writes its results, with a last `message`.
 
         Raises
         ------
@@ -88,4 +88,11 @@ class Tell:
             If it is no longer ours; the transaction must not be committed.
         """
         self.check(connection)
-        jobs.finish(connection, self._job_id, state="done", now=self.clock(), result=result)
+        jobs.finish(
+            connection,
+            self._job_id,
+            state="done",
+            now=self.clock(),
+            result=result,
+            message=message,
+        )

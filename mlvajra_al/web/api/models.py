@@ -14,12 +14,12 @@ from mlvajra_al.records import (
     ENDED,
     Advice,
     Doubt,
-    Evaluation,
     Examination,
     GlobalExplanation,
     Job,
     Report,
     SampleExplanation,
+    Summary,
 )
 from mlvajra_al.services import advice, people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
@@ -188,7 +188,7 @@ def public_version(row: VersionRow) -> dict[str, Any]:
         "mode": version.mode,
         "n_labels": version.n_labels,
         "label_counts": version.label_counts,
-        "metrics": None if row.report is None else _metrics(row.report.evaluation),
+        "metrics": None if row.summary is None else _metrics(row.summary),
         "champion": row.is_champion,
         "trigger": version.trigger,
         "duration_s": version.duration_s,
@@ -197,14 +197,20 @@ def public_version(row: VersionRow) -> dict[str, Any]:
     }
 
 
-def _metrics(evaluation: Evaluation) -> dict[str, Any]:
-    return {measure.name: measure for measure in evaluation.ordered}
+def _metrics(summary: Summary) -> dict[str, Any]:
+    return {measure.name: measure for measure in summary.ordered}
 
 
 @router.get("/projects/{project}/versions", response_model=list[VersionLine])
-def listed(project: str, caller: Caller) -> Response:
-    """Return the versions, oldest first."""
-    return Json([public_version(row) for row in versions.listed(store(), caller, project)])
+def listed(
+    project: str,
+    caller: Caller,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=1, le=versions.PAGE_MAX)] = versions.PAGE_MAX,
+) -> Response:
+    """Return the versions, oldest first; `after` set to the last number asks for the next page."""
+    found = versions.listed(store(), caller, project, after=after, limit=limit)
+    return Json([public_version(row) for row in found])
 
 
 @router.get("/projects/{project}/versions/{number}", response_model=VersionMade)
@@ -213,11 +219,7 @@ def get(project: str, number: int, caller: Caller) -> Response:
 
     From the fingerprint or the seed one could find out which of one's answers are held out.
     """
-    row = next(
-        (r for r in versions.listed(store(), caller, project) if r.version.number == number), None
-    )
-    if row is None:
-        raise NotFound("version", number)
+    row = versions.one(store(), caller, project, number)
     made = ["recipe", "shards", "libraries", "cpu"]
     if people.may(caller, "reviewer"):
         made += ["label_seq", "label_fingerprint", "seed"]

@@ -21,7 +21,7 @@ OUTCOMES = {"skip": "somebody else is asked", "flag": "left as it is"}
 def last_decisions(person: Person, project: Project) -> tuple[Said, ...]:
     """Return what the reviewer decided last, newest first."""
     wanted = Wanted(decisions=True)
-    return answers.mine(store(), person, project.name, wanted=wanted, limit=LAST)
+    return answers.mine(store(), person, project.name, wanted=wanted, limit=LAST).said
 
 
 def just_decided(person: Person, project: Project, decisions: tuple[Said, ...]) -> None:

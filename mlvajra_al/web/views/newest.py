@@ -17,7 +17,7 @@ COMPARE_TAB = ":material/compare_arrows: Compare"
 
 def headline(row: VersionRow) -> Measure | None:
     """Return a version's headline measure; None where it was never measured."""
-    return row.report.evaluation.headline if row.report else None
+    return row.summary.headline if row.summary else None
 
 
 def newer(rows: Sequence[VersionRow]) -> VersionRow | None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from mlvajra_al.records import Person, Project
-from mlvajra_al.services import overview, predicting, training, versions
+from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
@@ -16,6 +16,7 @@ from mlvajra_al.web.views.newest import newer
 from mlvajra_al.web.watching import await_job, job_words, watched
 from mlvajra_al.web.widgets import FORMATS, act, ago, plain, plural, shorten
 
+SHOWN = 5
 WRITTEN: tuple[predicting.Format, ...] = get_args(predicting.Format)
 
 
@@ -24,7 +25,7 @@ def predictions(person: Person, project: Project) -> None:
     with st.container(border=True):
         st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
         place = f"predict:{project.id}"
-        version = who_answers(versions.listed(store(), person, project.name))
+        version = who_answers(versions.foremost(store(), person, project.name))
         kind = st.segmented_control(
             "As", WRITTEN, format_func=FORMATS.__getitem__, default="csv",
             required=True, key="predict-format",
@@ -76,9 +77,7 @@ def who_answers(rows: Sequence[VersionRow]) -> int | None:
 
 def ready(person: Person, project: Project) -> None:
     """Draw the files of predictions that are there."""
-    jobs = training.jobs_of(store(), person, project.name, kinds=("predict",), limit=50)
-    files = [job for job in jobs if job.state == "done" and (job.result or {}).get("file")][:5]
-    for job in files:
+    for job in predicting.with_files(store(), person, project.name, limit=SHOWN):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.link_button(
                 job_words(job).removesuffix("."),

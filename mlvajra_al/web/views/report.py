@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Drift, Label, Measure, Project, Report
+from mlvajra_al.records import Drift, Label, Measure, Project, Report, Version
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.views.heading import figure
@@ -44,19 +44,16 @@ def brief(measure: Measure, never: OutOfReach | None = None, *, label: str = "")
     return brief_interval(own if label else measure, never)
 
 
-def evidence(row: VersionRow) -> None:
+def evidence(version: Version, report: Report) -> None:
     """Say what the report rests on, and what made the version."""
-    report = row.report
-    if report is None:
-        return
     st.caption(
         f"{plural(report.evaluation.n, 'holdout label')}, drawn at random and never trained on: "
         f"{report.asked} asked, {report.answered} answered, {report.skipped} skipped. Measured "
         f"{ago(report.created_at)}, with the answers up to event {report.holdout_seq:,}. "
-        f"The version was made {ago(row.version.created_at)}: {plain(row.version.trigger)}"
-        + (f"; a full fit: {plain(row.version.because)}." if row.version.because else ".")
-        + (f" What it asked next: {plain(row.version.asks)}" if row.version.asks else "")
-        + (f" {drift_words(row.version.drift)}" if row.version.drift else "")
+        f"The version was made {ago(version.created_at)}: {plain(version.trigger)}"
+        + (f"; a full fit: {plain(version.because)}." if version.because else ".")
+        + (f" What it asked next: {plain(version.asks)}" if version.asks else "")
+        + (f" {drift_words(version.drift)}" if version.drift else "")
     )
 
 
@@ -92,9 +89,9 @@ def measures(report: Report, never: OutOfReach | None) -> None:
 def measured(rows: Sequence[VersionRow]) -> list[tuple[int, int, Measure]]:
     """Return number, labels and headline of each version that could be measured, for a curve."""
     return [
-        (row.version.number, row.version.n_labels, row.report.evaluation.headline)
+        (row.version.number, row.version.n_labels, row.summary.headline)
         for row in rows
-        if row.report and row.report.evaluation.headline.value is not None
+        if row.summary and row.summary.headline.value is not None
     ]
 
 

@@ -27,27 +27,27 @@ def name_of(run: Run) -> str:
     return f"Run {run.id} · {run.scenario.name}"
 
 
-def follow_run(project: str, run_id: int) -> None:
-    """Draw a run while it is played, then run the page again."""
+def follow_run(project: str, drawn: Run) -> None:
+    """Draw a run while it is played; run the page again with each game that is over."""
 
     @live("admin", every=1)
     def watch(person: Person) -> None:
-        run = simulating.get(store(), person, project, run_id)
-        if run.state not in ACTIVE:
+        run = simulating.glance(store(), person, project, drawn.id)
+        played = len(run.games)
+        if run.state not in ACTIVE or played != len(drawn.games):
             st.rerun(scope="app")
         headline(run)
-        played = len(run.games)
         st.progress(
             played / len(run.scenario.plan.games), text=plain(run.message or "Waits for a worker.")
         )
         if st.button("Cancel", key=f"cancel-run:{run.id}", icon=":material/close:"):
             act("Cancelled", partial(training.cancel, store(), person, run.job_id, now=now()))
-        if level := standings.level(run.scenario.plan, run.games):
-            st.caption(f"So far: {plain(standings.advice(level))}")
-        if run.games:
-            figures([run])
 
     watch()
+    if level := standings.level(drawn.scenario.plan, drawn.games):
+        st.caption(f"So far: {plain(standings.advice(level))}")
+    if drawn.games:
+        figures([drawn])
 
 
 def outcome(run: Run) -> None:

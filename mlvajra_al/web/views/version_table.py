@@ -46,7 +46,7 @@ def _cells(row: VersionRow, held: HoldOut) -> dict[str, Any]:
         "Version": f"{version.number} ★" if row.is_champion else f"{version.number}",
         "measure": value_of(measure) if measure else "none yet",
         "95% interval": _interval(row, held),
-        "Held out": row.report.evaluation.n if row.report else 0,
+        "Held out": row.summary.n if row.summary else 0,
         "Labels": version.n_labels,
         "Mode": MODES[version.mode],
         "Parent": "" if version.parent is None else f"{version.parent}",
@@ -58,11 +58,11 @@ def _cells(row: VersionRow, held: HoldOut) -> dict[str, Any]:
 def _interval(row: VersionRow, held: HoldOut) -> str:
     """Return the interval of a version's measure, or what is missing for one today."""
     measure = headline(row)
-    if measure is None or row.report is None:
+    if measure is None or row.summary is None:
         return "not measured yet"
     never = out_of_reach(held)
     fixed = never is not None and never.brief
-    if measure.value is None and row.report.answered < held.answered and not fixed:
+    if measure.value is None and row.summary.answered < held.answered and not fixed:
         return "too few then; measure again"
     return brief_interval(measure, never)
 

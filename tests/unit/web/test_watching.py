@@ -135,8 +135,10 @@ def test_every_kind_and_state_of_a_job_has_a_word() -> None:
             {"kind": "predict", "state": "done", "result": {"version": 3, "predictions": [{}]}},
             "1 prediction of version 3.",
         ),
-        ({"state": "done", "result": {}}, ""),
-        ({"state": "done"}, ""),
+        (
+            {"kind": "predict", "state": "done", "message": "2 predictions of version 3."},
+            "2 predictions of version 3.",
+        ),
         ({"state": "cancelled", "message": "by Ada"}, "by Ada"),
     ],
 )
