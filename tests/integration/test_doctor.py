@@ -125,7 +125,7 @@ def test_a_file_that_its_disk_cannot_read_is_named_and_the_rest_examined(
 def the_features(store: Store) -> Path:
     with store.read() as connection:
         (place,) = (features.folder(store.home, *item) for item in files.featured(connection))
-    features.append(place, [np.ones((6, 2), np.float32)])
+    features.append(place, lambda _: [np.ones((6, 2), np.float32)])
     return place / "6" / "data"
 
 
