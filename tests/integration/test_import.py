@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
+from sqlalchemy import event
 
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.learning import frames
@@ -838,6 +839,27 @@ def test_many_labels_are_stored_in_parts_and_a_killed_import_says_the_rest(
             ("answer", "ham"): 20,
             ("answer", "spam"): 20,
         }
+        waiting = ranking.waiting(connection, project.id)
+        waiting += ranking.waiting(connection, project.id, holdout=True)
+    assert waiting == 20
+
+
+def test_a_part_of_the_labels_asks_for_no_more_than_its_own_samples(
+    store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingesting, "LABELS_AT_ONCE", 7)
+    project = a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(60)))
+    of_all: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "UNION" in statement and "annotation.position" in statement:
+            of_all.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    run(store, admin, mails(tmp_path / "a.parquet", range(60)), "label")
+    assert len(of_all) <= 2, "to fill the ranking of pool and holdout"
+    with store.read() as connection:
         waiting = ranking.waiting(connection, project.id)
         waiting += ranking.waiting(connection, project.id, holdout=True)
     assert waiting == 20
