@@ -448,6 +448,7 @@ def test_a_worker_that_ended_without_a_word_is_forgotten(store: Store, project: 
     with store.begin() as connection:
         report = {"kind": "worker", "started_at": NOW, "now": NOW, "doing": ""}
         processes.report(connection, "host:17", **report)
+        processes.report(connection, "web:1", **report | {"kind": "web"})
     late = NOW + timedelta(minutes=1)
     (finding,) = examined(store, now=late)
     assert (finding.wrong, finding.fixed) == (False, False)
