@@ -199,7 +199,7 @@ def asker(name: str) -> Ask:
 
     def ask(turn: Turn) -> Ranking:
         positions = REFERENCES[name](turn)
-        return Ranking(positions, np.zeros(len(positions)), name, "a reference")
+        return Ranking(positions, np.zeros(len(positions)), name)
 
     return ask
 

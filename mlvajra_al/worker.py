@@ -26,7 +26,7 @@ from mlvajra_al.errors import MlvajraError, Setup, Unavailable
 from mlvajra_al.services.jobs.performing import LEASE, TROUBLE_S, Stop, every, run_once, utc_now
 from mlvajra_al.services.jobs.registry import MODULES, handler_of
 from mlvajra_al.services.jobs.telling import Clock
-from mlvajra_al.store import jobs, processes
+from mlvajra_al.store import jobs, processes, uploads
 from mlvajra_al.store.database import Store
 
 REPORT_S = 5.0
@@ -34,6 +34,8 @@ POLL_S = 0.25
 AGAIN_S = 0.05
 END_S = 4.0
 """So long the interpreter may take to end once the last job is given back."""
+TIDY = timedelta(hours=1)
+"""So often uploads that nobody waits for are looked for."""
 STANDBY = timedelta(seconds=0.5)
 """So long a job waits for a worker that has loaded already what the job needs."""
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -94,6 +96,7 @@ class Worker:
         self._after = STANDBY if standby else jobs.AT_ONCE
         self.stopping = threading.Event()
         self.started_at = clock()
+        self._tidied_at = self.started_at - TIDY
         self.steadiness = Steadiness(clock)
         self._trouble = Trouble()
         self._interruptible = False
@@ -128,6 +131,7 @@ class Worker:
 
     def work(self) -> bool:
         """Do one job if one waits for this worker, and tell whether one did."""
+        self._tidy()
         takeover = self.steadiness.settled()
         done = run_once(
             self.store, self.name, clock=self.clock, takeover=takeover, after=self._after
@@ -136,6 +140,15 @@ class Worker:
             return False
         self._after = jobs.AT_ONCE
         return True
+
+    def _tidy(self) -> None:
+        """Remove old uploads now and then, whatever became of the jobs that were to read them."""
+        now = self.clock()
+        if abs(now - self._tidied_at) < TIDY:
+            return
+        with self.store.read() as connection:
+            uploads.sweep(connection, self.store.home, now=now)
+        self._tidied_at = now
 
     def _turn(self, act: Callable[[], bool | None]) -> bool:
         """Do something; a database that is away comes back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import streamlit as st
 from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.services.progress import progress
+from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
@@ -199,6 +201,22 @@ def draw(person: Person, project: Project) -> None:
             icon=":material/psychology:",
         )
         return
+    number = _chosen(project, rows)
+    views = {
+        ":material/deployed_code: The version": version_view,
+        ":material/article: A sample": sample_view,
+        ":material/psychology: Try it": try_it,
+    }
+    for tab, view in zip(
+        st.tabs(list(views), on_change="rerun", key="explain-tab"), views.values(), strict=True
+    ):
+        if tab.open:
+            with tab:
+                view(person, project, number)
+
+
+def _chosen(project: Project, rows: Sequence[VersionRow]) -> int:
+    """Draw the choice of a version, and say where another one is newer or answers."""
     numbers = [row.version.number for row in rows[::-1]]
     first = project.champion if project.champion in numbers else numbers[0]
     words = {
@@ -207,7 +225,7 @@ def draw(person: Person, project: Project) -> None:
         for row in rows
     }
     key = f"explain-version:{project.id}"
-    number = st.selectbox(
+    number: int = st.selectbox(
         "Version",
         numbers,
         index=numbers.index(first),
@@ -224,17 +242,7 @@ def draw(person: Person, project: Project) -> None:
                 key="switch",
                 on_click=partial(st.session_state.__setitem__, key, numbers[0]),
             )
-    views = {
-        ":material/deployed_code: The version": version_view,
-        ":material/article: A sample": sample_view,
-        ":material/psychology: Try it": try_it,
-    }
-    for tab, view in zip(
-        st.tabs(list(views), on_change="rerun", key="explain-tab"), views.values(), strict=True
-    ):
-        if tab.open:
-            with tab:
-                view(person, project, number)
+    return number
 
 
 draw(person, project)

@@ -7,19 +7,17 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 
 from mlvajra_al.cli.waiting import finished
 from mlvajra_al.cli.workspace import now, opened, operator, put
-from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
+from mlvajra_al.errors import Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
     from mlvajra_al.records import Project, Report, Summary
     from mlvajra_al.services.versions import VersionRow
-    from mlvajra_al.store.database import Store
 
 Name = Annotated[str, typer.Argument(help="The project's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
@@ -304,7 +302,7 @@ def predict(
     ] = None,
 ) -> None:
     """Write label, probability and version for every row of the pool or of a file."""
-    from mlvajra_al.services import predicting
+    from mlvajra_al.services import importing, predicting
 
     if out.suffix not in (".csv", ".parquet"):
         raise Invalid(f"{out} cannot be written; name a file that ends in .csv or .parquet")
@@ -312,7 +310,7 @@ def predict(
         raise Invalid("predict either the pool (--pool) or a file (--source FILE)")
     with opened() as store:
         question = predicting.Question(
-            upload=None if source is None else _uploaded(store, source),
+            upload=None if source is None else importing.copy_upload(store, source),
             pool=pool,
             version=version,
             file_format="parquet" if out.suffix == ".parquet" else "csv",
@@ -322,16 +320,3 @@ def predict(
         shutil.copyfile(predicting.result_path(store, done), out)
     left = done.result or {}
     sys.stderr.write(f"{out}: {plural(left['rows'], 'answer')} of version {left['version']}\n")
-
-
-def _uploaded(store: Store, source: Path) -> str:
-    """Copy a file to where the worker takes uploads from, and return its name there."""
-    from mlvajra_al.services import importing
-
-    if not source.is_file():
-        raise BadSource(str(source), "there is no such file", "check the path")
-    name = Path(uuid4().hex) / importing.safe_name(source.name)
-    path = store.home / "uploads" / name
-    path.parent.mkdir(parents=True)
-    shutil.copyfile(source, path)
-    return str(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,10 @@ from mlvajra_al.cli.inputs import (
     words,
 )
 from mlvajra_al.cli.workspace import progress, put
+
+if TYPE_CHECKING:
+    from mlvajra_al.records import Game, Plan
+    from mlvajra_al.services.jobs.oracles import Oracle
 
 USUAL = "auto,margin,random; with several labels auto,binary_doubt,random"
 
@@ -49,10 +53,9 @@ def simulate(
 ) -> None:
     """Play strategies against the labels of a file, from zero labels on, and compare them."""
     from mlvajra_al.cli import tables
-    from mlvajra_al.config import settings
-    from mlvajra_al.records import Game, Plan, Recipe
+    from mlvajra_al.records import Plan, Recipe
     from mlvajra_al.services import importing, simulating, standings
-    from mlvajra_al.services.jobs import oracles, playing
+    from mlvajra_al.services.jobs import oracles
 
     names = tuple(words(strategies)) or simulating.usual(multilabel=multilabel)
     plan = Plan(names, batch, seeds, most)
@@ -63,18 +66,7 @@ def simulate(
     require_columns(schema, source, [label])
     recipe = Recipe(chosen(inputs, schema, source), estimator)
     oracle = oracles.of_file(place, recipe, label=label, schema=schema, multilabel=multilabel)
-    games: list[Game] = []
-    with progress(unit="games") as bar:
-        task = bar.add_task("Playing", total=len(plan.games))
-
-        def took(game: Game) -> None:
-            games.append(game)
-            bar.update(task, completed=len(games))
-
-        note = playing.play(oracle, plan, took=took, processes=settings().processes)
-    games = standings.ordered(plan, games)
-    if note:
-        typer.echo(note, err=True)
+    games = standings.ordered(plan, _played(oracle, plan))
     if as_json:
         put(standings.document(games))
         return
@@ -84,6 +76,25 @@ def simulate(
         )
     tables.show([_row(name, games) for name in plan.strategies])
     typer.echo(standings.advice(games))
+
+
+def _played(oracle: Oracle, plan: Plan) -> list[Game]:
+    """Play every game, with a bar of those that are over."""
+    from mlvajra_al.config import settings
+    from mlvajra_al.services.jobs import playing
+
+    games: list[Game] = []
+    with progress(unit="games") as bar:
+        task = bar.add_task("Playing", total=len(plan.games))
+
+        def took(game: Game) -> None:
+            games.append(game)
+            bar.update(task, completed=len(games))
+
+        note = playing.play(oracle, plan, took=took, processes=settings().processes)
+    if note:
+        typer.echo(note, err=True)
+    return games
 
 
 def _row(strategy: str, games: list[Any]) -> dict[str, Any]:

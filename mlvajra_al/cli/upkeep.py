@@ -125,13 +125,7 @@ def restore(
     place = restoring.Place(chosen.home, chosen.url)
     if into is not None:
         place = restoring.Place(into, f"sqlite:///{into.absolute() / 'mlvajra.db'}")
-    lacking = restoring.lacking(source)
-    if lacking:
-        sys.stderr.write(
-            f"{source} was made without {len(lacking):,} files, which will be missing:\n"
-            f"{_named(lacking)}where that is a model, the last good version answers instead; "
-            "samples of a pool (shards) are not shown and not learned\n"
-        )
+    _warn_of_lacking(source)
     with progress(unit="files") as bar:
         task = bar.add_task("Verifying", total=1)
         done = restoring.restore(
@@ -196,6 +190,19 @@ def _row(item: Backup) -> dict[str, Any]:
     return {"folder": str(item.folder)} | (
         asdict(item.manifest) | {"created_at": item.manifest.created_at.isoformat()}
     )
+
+
+def _warn_of_lacking(source: Path) -> None:
+    """Say without which files a backup was made."""
+    from mlvajra_al.services import restoring
+
+    lacking = restoring.lacking(source)
+    if lacking:
+        sys.stderr.write(
+            f"{source} was made without {len(lacking):,} files, which will be missing:\n"
+            f"{_named(lacking)}where that is a model, the last good version answers instead; "
+            "samples of a pool (shards) are not shown and not learned\n"
+        )
 
 
 def _named(lacking: Sequence[Lacking]) -> str:

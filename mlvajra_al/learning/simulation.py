@@ -53,12 +53,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How good the model was after so many labels, and why the last batch was asked."""
+    """How good the model was after so many labels, and by what strategy the last were asked."""
 
     labels: int
     score: float
     strategy: str
-    why: str
 
 
 Ask = Callable[[Turn], Ranking]
@@ -253,10 +252,10 @@ def rounds(
         try:
             model = fit(take(parts.X_pool, labelled), parts.y_pool[labelled])
         except NotEnoughLabels:
-            yield Round(len(labelled), 0.0, asked.strategy, asked.why)
+            yield Round(len(labelled), 0.0, asked.strategy)
             continue
         reached = score(parts.y_test, answered(model, parts.X_test))
-        yield Round(len(labelled), reached, asked.strategy, asked.why)
+        yield Round(len(labelled), reached, asked.strategy)
 
 
 def labels_to(curve: Sequence[Round], wanted: float) -> int | None:
@@ -264,7 +263,7 @@ def labels_to(curve: Sequence[Round], wanted: float) -> int | None:
 
     Examples
     --------
-    >>> curve = [Round(10, 0.5, "random", ""), Round(20, 0.9, "random", "")]
+    >>> curve = [Round(10, 0.5, "random"), Round(20, 0.9, "random")]
     >>> labels_to(curve, 0.8), labels_to(curve, 0.95)
     (20, None)
     """

@@ -54,7 +54,7 @@ Needs = Literal["nothing", "features", "model", "labels", "committee"]
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """One utility and one selector, what they need, and why a sample is asked, in words.
+    """One utility and one selector, and what they need.
 
     A strategy is a `query_strategy` of modAL as it is.
 
@@ -73,7 +73,6 @@ class Strategy:
     utility: Utility | None
     selector: Selector
     needs: Needs
-    why: str
 
     def __call__(
         self, model: Any, X_pool: Any, n_instances: int = 1, *, rng: np.random.Generator
@@ -90,103 +89,35 @@ class Ranking:
     positions: Positions
     utilities: Utilities
     strategy: str
-    why: str
-    """Why a sample is asked, in words."""
     reason: str = ""
     """Why the batch is asked by this strategy, in a sentence."""
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "diversified_margin": Strategy(
-        margin,
-        heeding(spread, margin),
-        "model",
-        "the model hesitates between its two likeliest labels, and it differs from the others",
-    ),
-    "focused_margin": Strategy(
-        margin,
-        heeding(focused, margin),
-        "model",
-        "the model hesitates between its two likeliest labels, as about few others",
-    ),
-    "margin": Strategy(
-        margin, highest, "model", "the model hesitates between its two likeliest labels"
-    ),
-    "least_confident": Strategy(
-        least_confident, highest, "model", "the model is least sure of its answer"
-    ),
-    "entropy": Strategy(entropy, highest, "model", "the model's answer is spread over labels"),
-    "information_density": Strategy(
-        entropy, dense, "model", "the model's answer is spread over labels, and many are like it"
-    ),
-    "ranked_batch": Strategy(
-        least_confident,
-        ranked,
-        "model",
-        "it is unlike everything labelled, and the model is not sure of its answer",
-    ),
-    "vote_entropy": Strategy(
-        vote_entropy,
-        highest,
-        "committee",
-        "models that learned from parts of the labels vote apart",
-    ),
-    "consensus_entropy": Strategy(
-        consensus_entropy,
-        highest,
-        "committee",
-        "models that learned from parts of the labels are together least sure of it",
-    ),
-    "disagreement": Strategy(
-        disagreement,
-        highest,
-        "committee",
-        "models that learned from parts of the labels contradict each other",
-    ),
-    "expected_error": Strategy(
-        margin, expected_error, "labels", "its label would make the model surest of the others"
-    ),
-    "rare_label": Strategy(
-        margin,
-        rare,
-        "labels",
-        "it may have a label of which there are hardly any examples, or the model hesitates",
-    ),
-    "typiclust": Strategy(
-        None, typical, "features", "nothing like it is labelled, and it stands for many"
-    ),
-    "cold_start": Strategy(
-        None, cold_start, "features", "there is no model yet, and it stands for many like it"
-    ),
-    "random": Strategy(None, highest, "nothing", "drawn at random"),
+    "diversified_margin": Strategy(margin, heeding(spread, margin), "model"),
+    "focused_margin": Strategy(margin, heeding(focused, margin), "model"),
+    "margin": Strategy(margin, highest, "model"),
+    "least_confident": Strategy(least_confident, highest, "model"),
+    "entropy": Strategy(entropy, highest, "model"),
+    "information_density": Strategy(entropy, dense, "model"),
+    "ranked_batch": Strategy(least_confident, ranked, "model"),
+    "vote_entropy": Strategy(vote_entropy, highest, "committee"),
+    "consensus_entropy": Strategy(consensus_entropy, highest, "committee"),
+    "disagreement": Strategy(disagreement, highest, "committee"),
+    "expected_error": Strategy(margin, expected_error, "labels"),
+    "rare_label": Strategy(margin, rare, "labels"),
+    "typiclust": Strategy(None, typical, "features"),
+    "cold_start": Strategy(None, cold_start, "features"),
+    "random": Strategy(None, highest, "nothing"),
 }
 
 MULTILABEL: dict[str, Strategy] = {
-    "diversified_doubt": Strategy(
-        binary_doubt,
-        heeding(spread, binary_doubt),
-        "model",
-        "the model doubts one of its labels, as about few like it",
-    ),
-    "focused_doubt": Strategy(
-        binary_doubt,
-        heeding(focused, binary_doubt),
-        "model",
-        "the model doubts one of its labels more than of others",
-    ),
-    "binary_doubt": Strategy(
-        binary_doubt, highest, "model", "the model doubts one of its labels most"
-    ),
-    "mean_doubt": Strategy(mean_doubt, highest, "model", "the model doubts many of its labels"),
-    "loss_reduction": Strategy(
-        mean_doubt, loss_reduction, "labels", "its labels would lower the model's loss most"
-    ),
-    "unusual_count": Strategy(
-        mean_doubt,
-        unusual_count,
-        "labels",
-        "the model gives it more or fewer labels than others have, and is not sure of them",
-    ),
+    "diversified_doubt": Strategy(binary_doubt, heeding(spread, binary_doubt), "model"),
+    "focused_doubt": Strategy(binary_doubt, heeding(focused, binary_doubt), "model"),
+    "binary_doubt": Strategy(binary_doubt, highest, "model"),
+    "mean_doubt": Strategy(mean_doubt, highest, "model"),
+    "loss_reduction": Strategy(mean_doubt, loss_reduction, "labels"),
+    "unusual_count": Strategy(mean_doubt, unusual_count, "labels"),
     **{name: STRATEGIES[name] for name in ("typiclust", "cold_start", "random")},
 }
 """The strategies of projects where a sample may have several labels."""
@@ -361,7 +292,7 @@ def rank(
     if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
         sharpen(plan.utility, choice, n)
     places = plan.selector(choice, n, rng)
-    return Ranking(candidates[places], utilities[places], name, plan.why, because)
+    return Ranking(candidates[places], utilities[places], name, because)
 
 
 def _marked(positions: ArrayLike, n: int) -> NDArray[np.bool_]:

@@ -11,6 +11,20 @@ from mlvajra_al.services import access
 from mlvajra_al.store import damage
 from mlvajra_al.store.database import Connection, Store
 
+SAID = {
+    "shards": (
+        "A part of the pool is",
+        ": its samples can be neither shown nor learned. Restore that file from a backup.",
+    ),
+    "artefacts": (
+        "What samples are read with is",
+        ". It is made anew by the next model; or restore that file from a backup.",
+    ),
+    "features": ("What the model sees of the pool is", ". The next model computes it anew."),
+}
+"""What to say of a damaged file, before and behind its path, by the folder it lies in."""
+OTHER = ("A file is", ". Restore it from a backup.")
+
 
 def listed(store: Store, person: Person | None, project_name: str) -> tuple[Damage, ...]:
     """Return the damaged files of a project, each with a sentence to show, the first found first.
@@ -28,15 +42,13 @@ def note_pool(
     """Say of shards that they are damaged, where it is not said already."""
     known = {found.path for found in damage.listed(connection, project_id)}
     for path in sorted({below(store.home, path) for path in paths} - known):
-        damage.note(connection, project_id, path=path, what=said_of_pool(path), now=now)
+        damage.note(connection, project_id, path=path, what=said_of(path), now=now)
 
 
-def said_of_pool(path: str) -> str:
-    """Return what to say of a damaged shard."""
-    return (
-        f"A part of the pool is damaged ({path} does not match its SHA-256): its samples can be "
-        "neither shown nor learned. Restore that file from a backup."
-    )
+def said_of(path: str) -> str:
+    """Return what to say of a damaged file that no version mentions, by where it lies."""
+    what, then = SAID.get(path.partition("/")[0], OTHER)
+    return f"{what} damaged ({path} does not match its SHA-256){then}"
 
 
 def below(home: Path, path: str) -> str:

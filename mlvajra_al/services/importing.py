@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import shutil
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
-from shutil import rmtree
-from uuid import uuid4
+from pathlib import Path
 
 import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource, Invalid, TooLarge
-from mlvajra_al.records import ACTIVE, Column, Job, JobKind, Person, Project, Schema
+from mlvajra_al.records import Column, Job, Person, Project, Schema
 from mlvajra_al.services import access
 from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.people import require
 from mlvajra_al.sources import catalogue
 from mlvajra_al.sources.values import MISSING
-from mlvajra_al.store import audit, jobs, projects
+from mlvajra_al.store import audit, jobs, uploads
 from mlvajra_al.store.database import Connection, Store
 
 MB = 2**20
-UPLOADS_KEPT = timedelta(days=1)
-READING: tuple[JobKind, ...] = ("ingest", "simulate")
-"""Jobs that read the upload their payload names."""
-LONGEST_NAME = 200
-"""In bytes; file systems take 255, and temporary names add to it."""
-UNSAFE = re.compile(r"[^\w.() -]")
 MOST_NAMES = 300
 """Labels of a file are counted up to here; no project may have so many."""
 SHOWN = 5
@@ -176,12 +168,11 @@ async def save_upload(
         As soon as there is more than the limit.
     """
     require_importer(person)
-    path = store.home / "uploads" / uuid4().hex / safe_name(name)
-    path.parent.mkdir(parents=True)
+    path = uploads.fresh(store.home, name)
     try:
         await _save(path, chunks, limit_mb=limit_mb)
     except BaseException:  # a cancelled request too
-        rmtree(path.parent, ignore_errors=True)
+        shutil.rmtree(path.parent, ignore_errors=True)
         raise
     return path
 
@@ -196,10 +187,40 @@ async def _save(path: Path, chunks: AsyncIterator[bytes], *, limit_mb: int) -> N
             await asyncio.to_thread(file.write, chunk)
 
 
-def safe_name(name: str) -> str:
-    """Return a name that is a file's and nothing else: no folder, nothing hidden, not too long."""
-    plain = UNSAFE.sub("_", PurePosixPath(name.replace("\\", "/")).name)
-    return plain.encode()[-LONGEST_NAME:].decode(errors="ignore").lstrip(". ") or "upload"
+def copy_upload(store: Store, source: Path) -> str:
+    """Copy a file to where workers take uploads from, and return its id there.
+
+    Raises
+    ------
+    BadSource
+        If there is none.
+    """
+    if not source.is_file():
+        raise BadSource(str(source), "there is no such file", "check the path")
+    path = uploads.fresh(store.home, source.name)
+    shutil.copyfile(source, path)
+    return uploads.id_of(path)
+
+
+def uploaded(store: Store, upload_id: str) -> Path:
+    """Return an uploaded file, by the id its upload was answered with.
+
+    Raises
+    ------
+    NotFound
+        If it is gone, or the id is none of ours.
+    """
+    return uploads.named(store.home, upload_id)
+
+
+def uploaded_for(store: Store, job: Job) -> str | None:
+    """Return the id of the uploaded file that a job was to read; None if it is here no more."""
+    path = Path(str(job.payload.get("uri", "")))
+    return uploads.id_of(path) if path.is_file() and _is_upload(store, path) else None
+
+
+def _is_upload(store: Store, path: Path) -> bool:
+    return path.is_relative_to(uploads.folder(store.home))
 
 
 def start_import(
@@ -258,23 +279,4 @@ def start_import(
 
 def _as_known(store: Store, uri: str | Path) -> str:
     """Return how a person knows a source: an upload by its name, as its folder is ours."""
-    uploaded = Path(uri).is_relative_to(store.home / "uploads")
-    return catalogue.name_of(str(uri)) if uploaded else str(uri)
-
-
-def sweep_uploads(store: Store, *, now: datetime) -> int:
-    """Remove uploads older than a day that no job waits for; return how many."""
-    folder = store.home / "uploads"
-    with store.read() as connection:
-        waiting = {
-            str(job.payload.get("uri"))
-            for project in projects.listed(connection, archived=True)
-            for job in jobs.listed(connection, project.id, kinds=READING, states=ACTIVE)
-        }
-    removed = 0
-    for upload in folder.glob("*/"):
-        old = upload.stat().st_mtime < (now - UPLOADS_KEPT).timestamp()
-        if old and not any(str(path) in waiting for path in upload.iterdir()):
-            rmtree(upload, ignore_errors=True)
-            removed += 1
-    return removed
+    return catalogue.name_of(str(uri)) if _is_upload(store, Path(uri)) else str(uri)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from mlvajra_al.errors import Conflict, Invalid, NotFound
+from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import (
     Annotation,
     Answer,
@@ -15,9 +16,8 @@ from mlvajra_al.records import (
     Person,
     Project,
     Recorded,
-    Why,
 )
-from mlvajra_al.services import access
+from mlvajra_al.services import access, placing
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, jobs, projects, ranking
 from mlvajra_al.store.database import Connection, Operation, Store
@@ -96,8 +96,14 @@ def append(
 ) -> tuple[Recorded, ...]:
     """Store answers in the transaction of `connection`, and ask for a retrain when it is due."""
     claims.one_at_a_time(connection, project.id, person_id=manner.person.id)
+    unranked = placing.Unranked(
+        partial(project_pool, store, connection, project),
+        [answer.sample_key for answer in answers],
+        threshold=project.holdout_threshold,
+    )
     recorded = tuple(
-        _record_one(store, connection, project, answer=answer, manner=manner) for answer in answers
+        _record_one(connection, project, answer=answer, manner=manner, unranked=unranked)
+        for answer in answers
     )
     fresh = {item.event_id for item in recorded if not item.repeat}
     said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
@@ -194,14 +200,14 @@ def _check_event(event_id: str) -> None:
 
 
 def _record_one(
-    store: Store,
     connection: Connection,
     project: Project,
     *,
     answer: Answer,
     manner: Manner,
+    unranked: placing.Unranked,
 ) -> Recorded:
-    person, now = manner.person, manner.now
+    person = manner.person
     _check_event(answer.event_id)
     known, before = events.before(
         connection,
@@ -215,17 +221,35 @@ def _record_one(
     check(project, answer)
     if answer.action == "retract" and (before is None or before.action == "retract"):
         raise Invalid("there is no answer of yours to take back for this sample")
+    return _store(
+        connection, project, answer=answer, manner=manner, before=before, unranked=unranked
+    )
+
+
+def _store(
+    connection: Connection,
+    project: Project,
+    *,
+    answer: Answer,
+    manner: Manner,
+    before: Annotation | None,
+    unranked: placing.Unranked,
+) -> Recorded:
+    """Store an answer that is new, and do not ask its person again, or ask others."""
+    person, now = manner.person, manner.now
     closed, late = _close_slot(
         connection, project, person=person, answer=answer, before=before, now=now
     )
-    position, why, holdout = _placed(store, connection, project, answer.sample_key, closed, before)
+    placed = placing.asked(connection, project, answer.sample_key, closed=closed, before=before)
+    if placed is None:
+        placed = unranked.place(answer.sample_key)
     nearer = _nearer_to_retrain(connection, project, label=answer.label, before=before)
     event = Annotation(
         seq=projects.next_seq(connection, project.id, answers=nearer),
         event_id=answer.event_id,
         project_id=project.id,
         sample_key=answer.sample_key,
-        position=position,
+        position=placed.position,
         person_id=person.id,
         person=person.name,
         action=answer.action,
@@ -238,9 +262,9 @@ def _record_one(
         late=late,
         adjudicates=manner.adjudicates or _still_adjudicates(answer, before),
         source="",
-        why=why,
+        why=placed.why,
     )
-    events.append(connection, [event], holdout=[holdout], multilabel=project.multilabel)
+    events.append(connection, [event], holdout=[placed.holdout], multilabel=project.multilabel)
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
     return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
@@ -346,29 +370,3 @@ def _asked_in_vain(
         return answer.claim_id is not None
     ranked = ranking.place(connection, project.id, answer.sample_key) is not None
     return before.action in ("retract", "skip") and ranked
-
-
-def _placed(
-    store: Store,
-    connection: Connection,
-    project: Project,
-    sample_key: str,
-    closed: Claim | None,
-    before: Annotation | None,
-) -> tuple[int, Why | None, bool]:
-    """Find where a sample lies, why it was asked about, and whether it is held out.
-
-    A correction keeps why its person was asked: somebody else may have been for another reason.
-    """
-    if closed is not None:
-        return closed.position, closed.why, closed.why.holdout
-    if before is not None and before.why is not None:
-        return before.position, before.why, before.why.holdout
-    placed = ranking.place(connection, project.id, sample_key)
-    if placed is not None:
-        return placed[0], placed[1], placed[1].holdout
-    pool = project_pool(store, connection, project)
-    position = int(pool.positions([sample_key])[0])
-    if position < 0:
-        raise NotFound("sample", sample_key)
-    return position, None, bool(pool.holdout(project.holdout_threshold)[position])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -79,7 +77,6 @@ RATE_EVENTS = 5_000
 MOST_BARS = 36
 PERIODS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 360, 1_440, 10_080))
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
-UPLOAD = re.compile(r"[0-9a-f]{32}/[^/.][^/]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,27 +222,6 @@ def beginnings(
         project = access.project(connection, person, project_name)
         rows = cards.rows_at(store, connection, project, positions=list(positions))
     return tuple(cards.beginning(project, row, limit=90) for row in rows)
-
-
-def uploaded(store: Store, name: str) -> Path:
-    """Return the path of a file that was uploaded, by the id its upload was answered with.
-
-    Raises
-    ------
-    NotFound
-        If it is gone, or the id is none of ours.
-    """
-    path = store.home / "uploads" / name
-    if not UPLOAD.fullmatch(name) or not path.is_file():
-        raise NotFound("upload", name)
-    return path
-
-
-def uploaded_for(store: Store, job: Job) -> str | None:
-    """Return the id of the uploaded file that a job was to read; None if it is here no more."""
-    path = Path(str(job.payload.get("uri", "")))
-    name = f"{path.parent.name}/{path.name}"
-    return name if path == store.home / "uploads" / name and path.is_file() else None
 
 
 def pool_columns(store: Store, person: Person | None, project_name: str) -> tuple[str, ...]:

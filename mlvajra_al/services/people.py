@@ -5,7 +5,6 @@ Where a function takes ``person: Person | None``, None is the operator at the co
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -48,7 +47,7 @@ def clean_name(name: str) -> str:
     Invalid
         If nothing is left, it is too long, it cannot be printed or the app itself acts under it.
     """
-    cleaned = written(name)
+    cleaned = people.written(name)
     if not 1 <= len(cleaned) <= NAME_MAX or not cleaned.isprintable():
         raise Invalid(f"a name has 1 to {NAME_MAX} printable characters; choose another")
     if _is_ours(cleaned):
@@ -56,9 +55,9 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
-def written(name: str) -> str:
-    """Return a name in the one way it is stored, however it was typed."""
-    return unicodedata.normalize("NFC", name.strip())
+def is_called(person: Person, name: str) -> bool:
+    """Say whether this is a person's name, however it was typed."""
+    return person.name.lower() == people.written(name).lower()
 
 
 def is_machine(person: Person) -> bool:
@@ -248,7 +247,7 @@ def listed(store: Store) -> tuple[Person, ...]:
 
 
 def get(store: Store, name: str) -> Person:
-    """Return a person by name, in whatever case."""
+    """Return a person by name, however it was typed."""
     with store.read() as connection:
         return people.by_name(connection, name)[0]
 

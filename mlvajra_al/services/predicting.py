@@ -13,7 +13,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
-from mlvajra_al.store import audit, jobs, predictions, versions
+from mlvajra_al.store import audit, jobs, predictions, uploads, versions
 from mlvajra_al.store.database import Connection, Store
 
 Format = Literal["csv", "parquet"]
@@ -26,7 +26,8 @@ POLL_S = 0.05
 class Question:
     """What to predict: exactly one of `rows`, `upload` and `pool`; by whom, and written how.
 
-    Without `version` the champion answers, or the newest version where there is none.
+    `upload` is the id an upload was answered with. Without `version` the champion answers, or the
+    newest version where there is none.
     """
 
     rows: Sequence[Mapping[str, Any]] | None = None
@@ -49,12 +50,20 @@ class Question:
         if self.rows is not None:
             _check_rows(self.rows)
 
-    def payload(self) -> dict[str, Any]:
-        """Return what the job is to know."""
+    def payload(self, home: Path) -> dict[str, Any]:
+        """Return what the job is to know in a workspace.
+
+        Raises
+        ------
+        NotFound
+            If the uploaded file is gone.
+        """
         how = {"version": self.version, "format": self.file_format}
         if self.rows is not None:
             return {"rows": [dict(row) for row in self.rows]} | how
-        return ({"pool": True} if self.upload is None else {"upload": self.upload}) | how
+        if self.upload is None:
+            return {"pool": True} | how
+        return {"uri": str(uploads.named(home, self.upload))} | how
 
 
 def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -78,12 +87,15 @@ def request(
         If the question cannot be answered.
     Conflict
         If there is no version yet, or too many predictions wait already.
+    NotFound
+        If the uploaded file is gone.
     """
     if question.rows is None:
         require(person, "admin", "predict whole files")
     else:  # an annotator could ask about the very sample that waits for an answer
         require(person, "reviewer", "ask a model")
     question.check()
+    payload = question.payload(store.home)
 
     def operation(connection: Connection) -> Job:
         project = access.open_project(connection, person, project_name)
@@ -93,7 +105,7 @@ def request(
             connection,
             project.id,
             "predict",
-            payload=question.payload(),
+            payload=payload,
             now=now,
             person_id=person.id,
         )

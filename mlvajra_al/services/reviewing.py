@@ -246,6 +246,7 @@ def _reopen(store: Store, connection: Connection, project: Project, sample_key: 
             )
     if said and not ranking.is_wanted(connection, project.id, sample_key):
         position = said[0].position
-        held = project_pool(store, connection, project).holdout(project.holdout_threshold)
-        why = replace(said[0].why or ASKED_AGAIN, holdout=bool(held[position]))
+        pool = project_pool(store, connection, project)
+        (held,) = pool.held_out([position], project.holdout_threshold)
+        why = replace(said[0].why or ASKED_AGAIN, holdout=bool(held))
         ranking.want_another(connection, project.id, sample_key, position=position, why=why)

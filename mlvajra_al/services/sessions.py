@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from mlvajra_al.errors import BadPassword, Conflict, DiskFull, NotFound, Throttled, Unavailable
 from mlvajra_al.records import Origin, Person, Session, SignedIn
 from mlvajra_al.services.credentials import digest, hash_of, matches, new_token
-from mlvajra_al.services.people import may, note, require, require_admin, written
+from mlvajra_al.services.people import may, note, require, require_admin
 from mlvajra_al.store import attempts, people, sessions
 from mlvajra_al.store.database import Connection, Store
 
@@ -54,7 +54,7 @@ def sign_in(
     BadPassword
         If the name or the password is wrong.
     """
-    name = written(name)
+    name = people.written(name)
     if not name.isprintable():  # nobody is called that, and not every database could look it up
         raise BadPassword(WRONG)
     stored = store.write(lambda connection: _attempt(connection, name, origin, now=now))

@@ -12,10 +12,10 @@ from datetime import datetime
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, uploaded
+from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES
 from mlvajra_al.services.people import require
 from mlvajra_al.services.projects import check_column_names
-from mlvajra_al.store import audit, jobs, runs
+from mlvajra_al.store import audit, jobs, runs, uploads
 from mlvajra_al.store.database import Connection, Store
 
 MOST_SEEDS, MOST_BATCH, MOST_LABELS = 50, 1_000, 20_000
@@ -81,7 +81,7 @@ def request(
     """
     require(person, "admin", "simulate")
     if scenario.truth == "file":
-        path = uploaded(store, scenario.uri or "")
+        path = uploads.named(store.home, scenario.uri or "")
         scenario = replace(scenario, uri=str(path), name=path.name)
 
     def operation(connection: Connection) -> Run:

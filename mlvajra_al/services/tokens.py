@@ -10,7 +10,7 @@ from typing import get_args
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Person, Scope, Session
 from mlvajra_al.services.credentials import digest, new_token
-from mlvajra_al.services.people import note, require_admin
+from mlvajra_al.services.people import is_called, note, require_admin
 from mlvajra_al.store import people, sessions
 from mlvajra_al.store.database import Connection, Store
 
@@ -75,7 +75,7 @@ def _known() -> str:
 
 def create(store: Store, person: Person | None, *, name: str, grant: Grant, now: datetime) -> str:
     """Return a new API token of the person called `name`: one's own, or anybody's for an admin."""
-    if person is None or person.name.lower() != name.lower():
+    if person is None or not is_called(person, name):
         require_admin(person, "make tokens for other people")
     grant.check()
     token = new_token()
@@ -116,7 +116,7 @@ def listed(
     NotAllowed
         If they are somebody else's and the person is no admin.
     """
-    if person is None or name is None or person.name.lower() != name.lower():
+    if person is None or name is None or not is_called(person, name):
         require_admin(person, "see other people's tokens")
     with store.read() as connection:
         target = None if name is None else people.by_name(connection, name)[0].id

@@ -303,9 +303,9 @@ def history(connection: Connection, project_id: int, wanted: Filter) -> Iterator
 def current_answers(
     connection: Connection, project_id: int, *, until_seq: int | None = None
 ) -> Iterator[Any]:
-    """Stream the rows of `standing_answers` in order of `seq`."""
+    """Stream the rows of `standing_answers` in order of `seq`, in bounded memory."""
     query = standing_answers(project_id, until_seq=until_seq).order_by(annotation.c.seq)
-    yield from connection.execute(query)
+    yield from connection.execute(query, execution_options={"yield_per": PAGE})
 
 
 def of_sample(connection: Connection, project_id: int, sample_key: str) -> tuple[Annotation, ...]:

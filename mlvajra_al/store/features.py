@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -25,6 +27,7 @@ from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.shards import sha256_of
 
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
+Read = TypeVar("Read")
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "data": np.dtype("<f4"),
@@ -32,6 +35,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "indptr": np.dtype("<i8"),
 }
 META = "meta.json"
+PARTIAL = ".partial"
 
 
 def folder(home: Path, project_id: int, digest: str) -> Path:
@@ -44,16 +48,22 @@ def stored_rows(place: Path) -> int:
     return max((int(path.name) for path in place.glob("[0-9]*") if path.name.isdigit()), default=0)
 
 
-def append(place: Path, batches: Iterable[Matrix]) -> int:
+def _newest(place: Path) -> Path | None:
+    rows = stored_rows(place)
+    return place / str(rows) if rows else None
+
+
+def append(place: Path, batches: Callable[[int], Iterable[Matrix]]) -> int:
     """Store the features of the samples behind those stored, and return how many rows there are.
 
-    What was stored before is replaced once the longer one is in place.
+    `batches` is asked once for what comes behind so many rows. What was stored before is replaced
+    once the longer one is in place.
     """
-    before = stored_rows(place)
-    aside = place / f"{uuid4().hex}.partial"
+    aside = place / f"{uuid4().hex}{PARTIAL}"
     aside.mkdir(parents=True)
     try:
-        rows = _write(aside, place / str(before) if before else None, batches)
+        before = _copy_newest(place, aside)
+        rows = _write(aside, before, batches(before))
         if rows == before:
             return before
         _publish(aside, place / str(rows))
@@ -65,10 +75,20 @@ def append(place: Path, batches: Iterable[Matrix]) -> int:
     return rows
 
 
-def _write(aside: Path, base: Path | None, batches: Iterable[Matrix]) -> int:
-    if base is not None:
-        shutil.copytree(base, aside, dirs_exist_ok=True)
-    meta = json.loads((aside / META).read_text()) if base else {"rows": 0, "values": 0}
+def _copy_newest(place: Path, aside: Path) -> int:
+    """Copy what is stored, and return for how many samples that is."""
+    while (base := _newest(place)) is not None:
+        try:
+            shutil.copytree(base, aside, dirs_exist_ok=True)
+            return int(base.name)
+        except OSError:
+            if _newest(place) == base:
+                raise
+    return 0
+
+
+def _write(aside: Path, before: int, batches: Iterable[Matrix]) -> int:
+    meta = json.loads((aside / META).read_text()) if before else {"rows": 0, "values": 0}
     for batch in batches:
         csr = sparse.issparse(batch)
         if meta["rows"] == 0:
@@ -119,28 +139,46 @@ def load(place: Path, *, rows: int) -> Matrix | None:
     Damaged
         If the files do not hold what they should.
     """
-    held = stored_rows(place)
-    if held == 0:
-        return None
-    path, meta = place / str(held), check(place)
-    if held < rows:
-        return None
-    try:
-        matrix = _csr(path, meta) if meta["kind"] == "csr" else _dense(path, meta)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(str(path)) from error
-    return matrix if held == rows else matrix[:rows]
+    return _of_newest(place, partial(_load, rows=rows))
 
 
-def check(place: Path) -> dict[str, Any]:
-    """Return the description of what is stored, if it is what was written.
+def check(place: Path) -> dict[str, Any] | None:
+    """Return the description of what is stored, if it is what was written; None for nothing.
 
     Raises
     ------
     Damaged
         Naming the file that is not, or the folder where the description cannot be read.
     """
-    path = place / str(stored_rows(place))
+    return _of_newest(place, _check)
+
+
+def _of_newest(place: Path, read: Callable[[Path], Read]) -> Read | None:
+    """Read what is stored; start over where another has replaced it meanwhile, which is no damage.
+
+    Hashing takes seconds where there is much, and nobody who appends waits for who reads.
+    """
+    while (path := _newest(place)) is not None:
+        try:
+            return read(path)
+        except Damaged:
+            if _newest(place) == path:
+                raise
+    return None
+
+
+def _load(path: Path, *, rows: int) -> Matrix | None:
+    meta = _check(path)
+    if int(path.name) < rows:
+        return None
+    try:
+        matrix = _csr(path, meta) if meta["kind"] == "csr" else _dense(path, meta)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(str(path)) from error
+    return matrix if int(path.name) == rows else matrix[:rows]
+
+
+def _check(path: Path) -> dict[str, Any]:
     try:
         meta: dict[str, Any] = json.loads((path / META).read_text())
         for name, written in meta["sha256"].items():
@@ -175,13 +213,18 @@ def _map(path: Path, size: int) -> NDArray[Any]:
     return np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=(size,)))
 
 
-def forget(place: Path) -> None:
-    """Remove the features of a preprocessing."""
-    shutil.rmtree(place, ignore_errors=True)
+def forget_damaged(error: Damaged) -> None:
+    """Remove the features that were found damaged, and none that have replaced them meanwhile."""
+    found = Path(error.path)
+    folder = found if found.name.isdigit() else found.parent
+    aside = folder.parent / f"{uuid4().hex}{PARTIAL}"
+    with suppress(FileNotFoundError):  # another has removed them
+        folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def forget_others(place: Path) -> None:
     """Remove the features of a project's other preprocessings."""
     for path in place.parent.glob("*"):
         if path != place:
-            forget(path)
+            shutil.rmtree(path, ignore_errors=True)

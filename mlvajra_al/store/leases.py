@@ -68,6 +68,6 @@ def waiting(connection: Connection, *, now: datetime, since: timedelta) -> tuple
 
 
 def silent(connection: Connection, *, before: datetime) -> tuple[str, ...]:
-    """Return processes that have not been heard of since."""
-    query = select(process.c.name).where(process.c.seen_at < before)
+    """Return workers that have not been heard of since."""
+    query = select(process.c.name).where(process.c.kind == "worker", process.c.seen_at < before)
     return tuple(connection.scalars(query.order_by(process.c.name)))

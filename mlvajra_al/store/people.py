@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,11 @@ def as_person(row: Row[Any]) -> Person:
     return Person(row.id, row.name, row.role, row.created_at, row.disabled_at)
 
 
+def written(name: str) -> str:
+    """Return a name in the one way it is stored and looked for, however it was typed."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
 def add(
     connection: Connection, name: str, *, role: Role, password_hash: str | None, now: datetime
 ) -> Person:
@@ -28,6 +34,7 @@ def add(
     Conflict
         If the name is taken, in whatever case.
     """
+    name = written(name)
     taken = Conflict(f"there is a person {name!r} already; choose another name")
     query = select(person.c.id).where(func.lower(person.c.name) == func.lower(name))
     if connection.scalar(query) is not None:
@@ -50,11 +57,11 @@ def get(connection: Connection, person_id: int) -> Person:
 
 
 def by_name(connection: Connection, name: str, *, hold: bool = False) -> tuple[Person, str | None]:
-    """Return a person by name, in whatever case, with the stored password hash.
+    """Return a person by name, however it was typed, with the stored password hash.
 
     With `hold` nobody changes either until this transaction ends.
     """
-    query = select(person).where(func.lower(person.c.name) == func.lower(name))
+    query = select(person).where(func.lower(person.c.name) == func.lower(written(name)))
     if hold:
         query = query.with_for_update(key_share=True)
     row = connection.execute(query).one_or_none()

@@ -167,6 +167,31 @@ def replace(
     for the short time in which what somebody holds takes its place: what is locked stays as it is.
     """
     one_at_a_time(connection, project_id)
+    unspoken = _unspoken(project_id)
+    _clear(connection, project_id, unspoken, overlap=overlap, now=now)
+    kept = set(connection.scalars(select(slot.c.id).where(*unspoken)))
+    extend(connection, project_id, ranked, overlap=overlap)
+    _rank_anew(connection, kept, ranked=ranked)
+    return waiting(connection, project_id)
+
+
+def _unspoken(project_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Choose the waiting slots of pool samples that nobody has spoken about."""
+    said = select(annotation.c.seq).where(
+        annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key
+    )
+    return slot.c.project_id == project_id, slot.c.holdout.is_(False), WAITING, nothing(said)
+
+
+def _clear(
+    connection: Connection,
+    project_id: int,
+    unspoken: tuple[ColumnElement[bool], ...],
+    *,
+    overlap: int,
+    now: datetime,
+) -> None:
+    """Remove the slots of samples that nobody holds or has answered, but those that are locked."""
     busy = slot.alias("busy")
     touched = select(busy.c.id).where(
         busy.c.project_id == project_id,
@@ -174,17 +199,6 @@ def replace(
         or_(
             busy.c.done.is_(True),
             and_(busy.c.annotator_id.is_not(None), busy.c.lease_until >= now),
-        ),
-    )
-    unspoken = (
-        slot.c.project_id == project_id,
-        slot.c.holdout.is_(False),
-        WAITING,
-        nothing(
-            select(annotation.c.seq).where(
-                annotation.c.project_id == project_id,
-                annotation.c.sample_key == slot.c.sample_key,
-            )
         ),
     )
     free = select(slot.c.id).where(
@@ -202,10 +216,6 @@ def replace(
     )
     gone = delete(slot).where(slot.c.id.in_(select(leaving.c.id)))
     connection.execute(gone if overlap == 1 else gone.where(nothing(staying)))
-    kept = set(connection.scalars(select(slot.c.id).where(*unspoken)))
-    extend(connection, project_id, ranked, overlap=overlap)
-    _rank_anew(connection, kept, ranked=ranked)
-    return waiting(connection, project_id)
 
 
 def _not_locked(rows: Select[Any]) -> Select[Any]:

@@ -114,6 +114,11 @@ class Pool:
         """Tell for each sample whether it is held out."""
         return held_out(self._all(DRAW), threshold)
 
+    def held_out(self, positions: Sequence[int] | Positions, threshold: float) -> NDArray[np.bool_]:
+        """Tell for some samples whether they are held out; of no others the draws are read."""
+        draws = self._take(positions, [DRAW]).column(0)
+        return held_out(np.asarray(draws, dtype=np.uint64), threshold)
+
     def holdout_order(self, threshold: float) -> Positions:
         """Return the positions of the held-out samples in the order they are asked."""
         held = np.flatnonzero(self.holdout(threshold))
@@ -193,8 +198,9 @@ class Pool:
 
     def _take(self, positions: Sequence[int] | Positions, columns: list[str]) -> pa.Table:
         wanted = np.asarray(positions, dtype=np.int64)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
-            raise IndexError(f"position {wanted.max()} of a pool of {len(self)}")
+        beyond = wanted[(wanted < 0) | (wanted >= len(self))]
+        if len(beyond):
+            raise IndexError(f"position {beyond[0]} of a pool of {len(self)}")
         home = np.searchsorted(self._starts, wanted, side="right") - 1
         rows = wanted - self._starts[home] if len(wanted) else wanted
         kept = {number: self._batch(number).select(columns) for number in np.unique(home)}

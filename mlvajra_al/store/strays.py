@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from mlvajra_al.records import ACTIVE
+from mlvajra_al.store import uploads
 from mlvajra_al.store.files import mentioned
 from mlvajra_al.store.restores import ASIDE, STAGING
 from mlvajra_al.store.schema import job, revision
@@ -43,7 +43,7 @@ def strays(connection: Connection, home: Path) -> tuple[Stray, ...]:
         *(path for path in home.glob(f"**/*{PARTIAL}") if not _set_aside(path, home)),
         *home.glob(STAGING),
         *_features(connection, home),
-        *_uploads(connection, home),
+        *uploads.unwanted(connection, home),
         *_results(connection, home),
     ]
     found = {path: _stray(path) for path in places}
@@ -79,15 +79,6 @@ def _features(connection: Connection, home: Path) -> Iterator[Path]:
     }
     for path in home.glob("features/*/*"):
         if path.relative_to(home / "features").as_posix() not in known:
-            yield path
-
-
-def _uploads(connection: Connection, home: Path) -> Iterator[Path]:
-    """Yield uploads that no job waits for."""
-    query = select(job.c.payload).where(job.c.state.in_(ACTIVE))
-    wanted = " ".join(str(payload) for payload in connection.scalars(query))
-    for path in home.glob("uploads/*"):
-        if path.name not in wanted:
             yield path
 
 

@@ -27,7 +27,7 @@ def typed(person: Person, project: Project) -> dict[str, Any] | None:
                 tall = 260 if len(columns) == 1 or column is columns[-1] else 80
                 row[column.name] = st.text_area(plain(column.name), height=tall)
             elif column.kind == "image":
-                row[column.name] = pixels_form(column.name, start.get(column.name))
+                row[column.name] = pixels_form(project, column.name, start.get(column.name))
         cells = [column.name for column in columns if column.kind not in ("text", "image")]
         if cells:
             row |= cells_form(project, cells, start)
@@ -58,7 +58,7 @@ def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dic
     return {name: values[name] or "" for name in names}
 
 
-def pixels_form(name: str, start: Any) -> list[list[float]]:
+def pixels_form(project: Project, name: str, start: Any) -> list[list[float]]:
     """Draw a small image as a table of numbers."""
     rows = [list(row) for row in start] if start and isinstance(start[0], list) else []
     if not rows and start:
@@ -75,7 +75,7 @@ def pixels_form(name: str, start: Any) -> list[list[float]]:
             str(place): st.column_config.NumberColumn(width=38)
             for place in range(len(rows[0]) if rows else 0)
         },
-        key=f"pixels:{name}",
+        key=f"pixels:{project.id}:{name}",
         alt="Pixels",
     )
     return [[float(value) for value in row] for row in edited.to_numpy().tolist()]

@@ -9,14 +9,14 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
 from mlvajra_al.services import claiming, labelling, resolving
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, projects, ranking
 from mlvajra_al.store.database import Store
-from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
+from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 
 
 def claim(store: Store, person: Person, *, n: int = 1, now=NOW) -> tuple[Claim, ...]:
@@ -507,3 +507,17 @@ def test_one_failing_write_takes_no_other_with_it(store: Store) -> None:
         outcomes = list(pool.map(send, range(20)))
     assert outcomes.count(True) == 15
     assert len(log(store, project)) == 15
+
+
+def test_samples_that_nobody_was_asked_about_may_be_answered(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    a_pool(store, project, 30)
+    record(store, ada, *(an_answer(f"p{n}", "ham") for n in (3, 1, 7)))
+    with store.read() as connection:
+        pool = labelling.project_pool(store, connection, project)
+    said = log(store, project)
+    assert [pool.key(one.position) for one in said] == ["p3", "p1", "p7"]
+    assert all(one.why is None for one in said)
+    with pytest.raises(NotFound, match="p30"):
+        record(store, ada, an_answer("p4", "ham"), an_answer("p30", "ham"))
+    assert len(log(store, project)) == 3

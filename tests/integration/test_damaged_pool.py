@@ -77,7 +77,7 @@ def test_samples_of_a_damaged_shard_are_left_out_and_the_damage_is_told(
     assert {one.sample_key for one in handed} == {f"p{n}" for n in range(3 * ROWS)} - lost
     (told,) = damage.listed(store, ada, "spam")
     assert told.path == f"shards/{project.id}/{path.name}"
-    assert told.what == damage.said_of_pool(told.path)
+    assert told.what == damage.said_of(told.path)
 
 
 def test_when_nothing_else_is_left_the_annotator_is_told_why(

@@ -87,7 +87,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, object]:
     found = []
     for name, matrix in (("dense", dense), ("sparse", sparse.csr_matrix(np.maximum(dense, 0)))):
         place = tmp_path_factory.mktemp(name) / "features"
-        features.append(place, [matrix])
+        features.append(place, lambda _, matrix=matrix: [matrix])
         found.append(features.load(place, rows=ROWS))
     return found[0], found[1]
 

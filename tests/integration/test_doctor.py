@@ -125,7 +125,7 @@ def test_a_file_that_its_disk_cannot_read_is_named_and_the_rest_examined(
 def the_features(store: Store) -> Path:
     with store.read() as connection:
         (place,) = (features.folder(store.home, *item) for item in files.featured(connection))
-    features.append(place, [np.ones((6, 2), np.float32)])
+    features.append(place, lambda _: [np.ones((6, 2), np.float32)])
     return place / "6" / "data"
 
 
@@ -448,6 +448,7 @@ def test_a_worker_that_ended_without_a_word_is_forgotten(store: Store, project: 
     with store.begin() as connection:
         report = {"kind": "worker", "started_at": NOW, "now": NOW, "doing": ""}
         processes.report(connection, "host:17", **report)
+        processes.report(connection, "web:1", **report | {"kind": "web"})
     late = NOW + timedelta(minutes=1)
     (finding,) = examined(store, now=late)
     assert (finding.wrong, finding.fixed) == (False, False)

@@ -16,17 +16,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
+from sqlalchemy import event
 
+from mlvajra_al import worker
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import claiming, counting, importing, labelling, overview, resolving
+from mlvajra_al.services import predicting as asking
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting, predicting
 from mlvajra_al.services.jobs.ingesting import ingest
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, jobs, people, projects, ranking
+from mlvajra_al.store import audit, jobs, people, projects, ranking, uploads
 from mlvajra_al.store.annotations import Filter
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, pool_folder
@@ -766,24 +769,51 @@ def test_an_upload_over_the_limit_leaves_nothing(store: Store, admin: Person) ->
     ],
 )
 def test_an_uploads_name_is_never_a_path(sent: str, kept: str) -> None:
-    assert importing.safe_name(sent) == kept
+    assert uploads.safe_name(sent) == kept
 
 
-def test_old_uploads_go_unless_an_import_waits_for_them(
+def saved(store: Store, admin: Person, content: bytes = b"body,label\nhello there,ham\n") -> Path:
+    return asyncio.run(
+        importing.save_upload(store, admin, chunks(content), name="x.csv", limit_mb=1)
+    )
+
+
+def test_old_uploads_go_unless_a_job_waits_for_them(
     store: Store, admin: Person, tmp_path: Path
 ) -> None:
     a_project(store)
-    content = b"body,label\nhello there,ham\n"
-    kept, forgotten = (
-        asyncio.run(importing.save_upload(store, admin, chunks(content), name="x.csv", limit_mb=1))
-        for _ in range(2)
-    )
+    kept, asked_about, forgotten = (saved(store, admin) for _ in range(3))
     importing.start_import(store, admin, "spam", uri=kept, now=NOW)
+    question = asking.Question(upload=uploads.id_of(asked_about))
+    with store.begin() as connection:
+        project = projects.by_name(connection, "spam")
+        payload = question.payload(store.home)
+        jobs.enqueue(connection, project.id, "predict", payload=payload, now=NOW)
     (kept.parent.parent / ".DS_Store").write_text("put there by a file manager")
     later = NOW.fromtimestamp(kept.stat().st_mtime, NOW.tzinfo) + timedelta(days=2)
-    assert importing.sweep_uploads(store, now=later - timedelta(days=2)) == 0
-    assert importing.sweep_uploads(store, now=later) == 1
-    assert (kept.exists(), forgotten.exists()) == (True, False)
+    with store.read() as connection:
+        assert uploads.sweep(connection, store.home, now=later - timedelta(days=2)) == 0
+        assert uploads.sweep(connection, store.home, now=later) == 1
+    assert [path.exists() for path in (kept, asked_about, forgotten)] == [True, True, False]
+
+
+def test_the_file_of_a_failed_import_goes_a_day_later_though_nothing_is_imported_again(
+    store: Store, admin: Person
+) -> None:
+    a_project(store)
+    path = saved(store, admin, b"other\n1\n")
+    job = importing.start_import(store, admin, "spam", uri=path, now=NOW)
+    begun = worker.utc_now()
+    clock = [begun]
+    one = worker.Worker(store, "w", clock=lambda: clock[0])
+    assert one.work()
+    with store.read() as connection:
+        assert jobs.get(connection, job.id).state == "failed"
+    for hours, there in ((0, True), (23, True), (25, False)):
+        clock[0] = begun + timedelta(hours=hours)
+        assert not one.work()
+        assert path.exists() == there
+    assert importing.uploaded_for(store, job) is None
 
 
 def test_an_import_that_was_cancelled_writes_nothing(
@@ -838,6 +868,27 @@ def test_many_labels_are_stored_in_parts_and_a_killed_import_says_the_rest(
             ("answer", "ham"): 20,
             ("answer", "spam"): 20,
         }
+        waiting = ranking.waiting(connection, project.id)
+        waiting += ranking.waiting(connection, project.id, holdout=True)
+    assert waiting == 20
+
+
+def test_a_part_of_the_labels_asks_for_no_more_than_its_own_samples(
+    store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingesting, "LABELS_AT_ONCE", 7)
+    project = a_project(store, key_column="id")
+    run(store, admin, mails(tmp_path / "a.parquet", range(60)))
+    of_all: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "UNION" in statement and "annotation.position" in statement:
+            of_all.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    run(store, admin, mails(tmp_path / "a.parquet", range(60)), "label")
+    assert len(of_all) <= 2, "to fill the ranking of pool and holdout"
+    with store.read() as connection:
         waiting = ranking.waiting(connection, project.id)
         waiting += ranking.waiting(connection, project.id, holdout=True)
     assert waiting == 20

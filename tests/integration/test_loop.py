@@ -545,14 +545,14 @@ def test_answers_to_typed_rows_stay_with_the_newest_predictions(
 
 def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
-    folder = light.home / "uploads" / "u1"
+    folder = light.home / "uploads" / ("1" * 32)
     folder.mkdir(parents=True)
     (folder / "new.csv").write_text("id,body\n=1+1,free loan\nk2,lunch of today\n")
     asked = predicting.request(
         light,
         loop.admin,
         "texts",
-        question=predicting.Question(upload="u1/new.csv"),
+        question=predicting.Question(upload=f"{'1' * 32}/new.csv"),
         now=worker.utc_now(),
     )
     loop.work()
@@ -567,15 +567,9 @@ def test_an_upload_is_predicted_and_no_key_becomes_a_formula(light: Store, tmp_p
 
 def test_nothing_but_an_upload_can_be_named_as_one(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
-    asked = predicting.request(
-        light,
-        loop.admin,
-        "texts",
-        question=predicting.Question(upload="../light.db"),
-        now=worker.utc_now(),
-    )
-    loop.work_once()
-    assert "there is no uploaded file" in (training.job(light, None, asked.id).error or "")
+    question = predicting.Question(upload="../light.db")
+    with pytest.raises(NotFound, match=r"there is no upload '\.\./light\.db'"):
+        predicting.request(light, loop.admin, "texts", question=question, now=worker.utc_now())
 
 
 def test_a_stale_promotion_is_a_conflict(store: Store, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from mlvajra_al.errors import NotFound
 from mlvajra_al.learning.strategies import STRATEGIES
 from mlvajra_al.records import EstimatorName, Job, SampleExplanation
-from mlvajra_al.services import claiming, labelling, overview
+from mlvajra_al.services import claiming, importing, labelling, overview
 from mlvajra_al.store import processes
 from mlvajra_al.store import projects as stored
 from mlvajra_al.store.codec import dump
@@ -115,9 +115,9 @@ def test_an_upload_is_found_by_its_own_id_only(store: Store, name: str) -> None:
     folder = store.home / "uploads" / ("0" * 32)
     folder.mkdir(parents=True)
     (folder / "good.csv").write_text("a\n1\n")
-    assert overview.uploaded(store, f"{'0' * 32}/good.csv") == folder / "good.csv"
+    assert importing.uploaded(store, f"{'0' * 32}/good.csv") == folder / "good.csv"
     with pytest.raises(NotFound):
-        overview.uploaded(store, name)
+        importing.uploaded(store, name)
 
 
 def test_answers_to_typed_rows_come_with_their_reasons() -> None:

@@ -22,13 +22,13 @@ from mlvajra_al.errors import (
     Throttled,
 )
 from mlvajra_al.records import Origin, Person, Role, Session
-from mlvajra_al.services import credentials, external, links, people, sessions, tokens
+from mlvajra_al.services import credentials, external, links, members, people, sessions, tokens
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.store import invitations
 from mlvajra_al.store import people as stored
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import session as session_table
-from tests.factories import NOW, a_person
+from tests.factories import NOW, a_person, a_project
 
 PASSWORD = "correct horse battery staple"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -778,3 +778,20 @@ def test_whom_commands_act_as_is_left_as_it_is(store: Store) -> None:
         with pytest.raises(Conflict, match="commands act as 'command line'"):
             change()
     assert people.operator(store, now=NOW).role == "admin"
+
+
+def test_a_person_is_found_however_the_accent_of_the_name_is_written(store: Store) -> None:
+    composed, decomposed = "Zo\u00eb", "  Zoe\u0308 "
+    a_project(store)
+    admin = a_person(store, "Ada", role="admin")
+    zoe = people.add(store, admin, name=decomposed, role="annotator", password=None, now=NOW)
+    assert zoe.name == composed
+    assert people.get(store, decomposed) == zoe
+    assert people.set_role(store, admin, name=decomposed, role="reviewer", now=NOW).id == zoe.id
+    members.add(store, admin, "spam", name=decomposed, now=NOW)
+    assert [one.name for one in members.listed(store, admin, "spam")] == [composed]
+    members.remove(store, admin, "spam", name=decomposed, now=NOW)
+    tokens.create(store, zoe, name=decomposed, grant=tokens.Grant("a script"), now=NOW)
+    assert len(tokens.listed(store, zoe, name=decomposed, now=NOW)) == 1
+    with pytest.raises(Conflict), store.begin() as connection:
+        stored.add(connection, decomposed, role="annotator", password_hash=None, now=NOW)

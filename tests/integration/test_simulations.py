@@ -33,7 +33,7 @@ from mlvajra_al.services import importing, labelling, simulating, standings, tra
 from mlvajra_al.services.jobs import playing
 from mlvajra_al.services.jobs import simulating as simulating_job
 from mlvajra_al.services.jobs.telling import Later, Tell
-from mlvajra_al.store import jobs, projects, runs, turns
+from mlvajra_al.store import jobs, projects, runs, turns, uploads
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 from tests.forks import Forks
@@ -397,11 +397,16 @@ def test_a_list_has_a_length(store: Store, admin: Person, project: Project, limi
         simulating.listed(store, admin, "spam", limit=limit)
 
 
+def swept(store: Store, now: datetime) -> int:
+    with store.read() as connection:
+        return uploads.sweep(connection, store.home, now=now)
+
+
 def test_an_upload_that_a_simulation_waits_for_is_not_swept_away(
     store: Store, admin: Person, project: Project, boxes: Path
 ) -> None:
     asked(store, admin)
     later = worker.utc_now() + timedelta(days=3)
-    assert importing.sweep_uploads(store, now=later) == 0
+    assert swept(store, later) == 0
     assert worker.run_once(store, "w") is not None
-    assert importing.sweep_uploads(store, now=later) == 1
+    assert swept(store, later) == 1

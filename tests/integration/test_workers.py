@@ -109,7 +109,7 @@ def test_a_worker_that_has_died_is_not_waited_for(store: Store) -> None:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("payload", "long"),
-    [({"rows": [{"a": 1}]}, False), ({"pool": True}, True), ({"upload": "x/y.csv"}, True)],
+    [({"rows": [{"a": 1}]}, False), ({"pool": True}, True), ({"uri": "/x/y.csv"}, True)],
 )
 def test_predicting_a_file_is_long_and_a_typed_row_is_not(
     store: Store, payload: dict[str, object], long: bool

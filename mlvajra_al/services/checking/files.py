@@ -48,12 +48,12 @@ def made_anew(visit: Visit) -> Iterator[Finding]:
     with visit.store.read() as connection:
         places = [features.folder(visit.store.home, *item) for item in featured(connection)]
         results = list(kept(connection))
-    for place in filter(features.stored_rows, places):
+    for place in places:
         try:
             features.check(place)
         except Damaged as error:
             if visit.fix:
-                features.forget(place)
+                features.forget_damaged(error)
             yield _damaged(visit, Path(error.path), "the next retrain computes it anew")
     for item in results:
         path = visit.store.home / item.path

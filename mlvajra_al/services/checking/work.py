@@ -80,7 +80,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def silent(visit: Visit) -> Iterator[Finding]:
-    """Find processes that ended without a word; with `fix`, forget them."""
+    """Find workers that ended without a word; with `fix`, forget them."""
     before = visit.now - processes.SILENT
     with visit.store.read() as connection:
         gone = leases.silent(connection, before=before)

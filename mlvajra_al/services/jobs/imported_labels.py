@@ -17,7 +17,7 @@ from mlvajra_al.services.label_cells import Cells
 from mlvajra_al.services.labelling import IMPORT_EVENT
 from mlvajra_al.services.people import IMPORTED, NAME_MAX
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import claims, people, projects, ranking
+from mlvajra_al.store import claims, people, projects
 from mlvajra_al.store.annotations import Filter
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.naming import Plan, keys_of
@@ -112,7 +112,9 @@ def record(
 ) -> None:
     """Store these answers and do not ask again what they answer."""
     person = _person(connection, labels.column, now)
-    _close_slots(connection, project, pool, answers=labels.answers, person=person, now=now)
+    # Do not ask again what the column has answered.
+    keys = [answer.sample_key for answer in labels.answers if answer.supersedes is None]
+    claims.finish_samples(connection, project.id, keys, person_id=person.id, now=now)
     _append(connection, project, pool, labels=labels, person=person, now=now)
 
 
@@ -171,7 +173,7 @@ def _append(
 ) -> None:
     answers = labels.answers
     positions = pool.positions([answer.sample_key for answer in answers])
-    held = pool.holdout(project.holdout_threshold)[positions]
+    held = pool.held_out(positions, project.holdout_threshold)
     # Counted with the answers: were the job to end and be repeated, it would find them known.
     seq = projects.next_seq(connection, project.id, count=len(answers), answers=len(answers))
     rows = [
@@ -198,19 +200,3 @@ def _append(
         for at, (answer, position) in enumerate(zip(answers, positions.tolist(), strict=True))
     ]
     events.append(connection, rows, holdout=held.tolist(), multilabel=project.multilabel)
-
-
-def _close_slots(
-    connection: Connection,
-    project: Project,
-    pool: Pool,
-    *,
-    answers: Sequence[Answer],
-    person: Person,
-    now: datetime,
-) -> None:
-    """Do not ask again what the column has answered."""
-    ranked = pool.keys(sorted(ranking.known_positions(connection, project.id)))
-    labelled = {answer.sample_key for answer in answers if answer.supersedes is None}
-    keys = [key for key in ranked if key in labelled]
-    claims.finish_samples(connection, project.id, keys, person_id=person.id, now=now)

@@ -106,7 +106,6 @@ def ingest(store: Store, job: Job, tell: Tell) -> Result:
         outcome = Outcome(project, reading, staged, after, summarise(after), labels)
         result = _write(store, outcome, job, tell)
         staging.sweep(folder, after.shards)
-    importing.sweep_uploads(store, now=now)
     return result
 
 

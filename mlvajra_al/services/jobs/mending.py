@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mlvajra_al.errors import Damaged
 from mlvajra_al.records import Job, Project, Version
-from mlvajra_al.services.damage import below, said_of_pool
+from mlvajra_al.services.damage import below, said_of
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.versions import champions
 from mlvajra_al.store import artefacts, damage, projects, versions
@@ -54,7 +54,7 @@ def react(store: Store, project_id: int, error: Damaged, *, now: datetime) -> bo
             damage.note(connection, project_id, path=path, what=what, now=now)
         other = below(store.home, error.path)
         if other not in {found.path for found in lost.values()}:
-            damage.note(connection, project_id, path=other, what=said_of_pool(other), now=now)
+            damage.note(connection, project_id, path=other, what=said_of(other), now=now)
         return to is not None and _fall_back(connection, project, lost, to=to, now=now)
 
     return store.write(operation)
@@ -151,7 +151,12 @@ def _forget_mended(store: Store, project_id: int) -> None:
     """Forget files that were found damaged and are whole again."""
     with store.read() as connection:
         found = damage.listed(connection, project_id)
-    mended = [item.path for item in found if _is_whole(store.home / item.path)]
+    # Features are computed again by whoever needs them.
+    mended = [
+        item.path
+        for item in found
+        if item.path.startswith("features/") or _is_whole(store.home / item.path)
+    ]
     if mended:
 
         def operation(connection: Connection) -> None:

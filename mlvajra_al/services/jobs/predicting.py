@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
-from mlvajra_al.errors import BadSource, Invalid, NotFound
+from mlvajra_al.errors import BadSource, Invalid
 from mlvajra_al.learning import frames
 from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
@@ -45,6 +45,7 @@ SEVERAL = pa.schema(
     [FIELDS[0], ("label", pa.list_(TEXT)), ("probability", pa.list_(NUMBER)), FIELDS[3]]
 )
 """Where a sample may have several labels; what is no list in CSV is JSON there."""
+Batch = tuple[list[str], pa.Table]
 
 
 def predict(store: Store, job: Job, tell: Tell) -> Result:
@@ -76,17 +77,30 @@ def _of_file(store: Store, job: Job, tell: Tell) -> Result:
         project = projects.get(connection, job.project_id)
         number = asking.chosen(connection, project, job.payload.get("version"))
         pool = project_pool(store, connection, project)
-        ready_scorer = scorer(store.home, connection, project, number)
-    upload = job.payload.get("upload")
-    if upload is None:
-        batches = _of_pool(pool, ready_scorer, tell=tell)
+        ready = scorer(store.home, connection, project, number)
+    uri = job.payload.get("uri")
+    if uri is None:
+        batches = _of_pool(pool, ready, tell=tell)
     else:
-        batches = _of_upload(upload_path(store, str(upload)), project, ready_scorer, tell=tell)
+        batches = _of_upload(Path(str(uri)), project, ready, tell=tell)
+    return _written(store, job, batches, ready=ready, number=number, tell=tell)
+
+
+def _written(
+    store: Store,
+    job: Job,
+    batches: Iterable[Batch],
+    *,
+    ready: Scorer,
+    number: int,
+    tell: Tell,
+) -> Result:
+    """Write a file of answers, and remove those that are kept no longer."""
     kind = str(job.payload.get("format", "csv"))
     name = f"predictions-{job.id}-version-{number}.{kind}"
-    answered = (_answered(keys, ready_scorer, table, number) for keys, table in batches)
+    answered = (_answered(keys, ready, table, number) for keys, table in batches)
     path = asking.result_folder(store) / name
-    written = write_file(path, answered, SEVERAL if ready_scorer.multilabel else SCHEMA)
+    written = write_file(path, answered, SEVERAL if ready.multilabel else SCHEMA)
     tell(1.0, f"Predicted {written:,} {'row' if written == 1 else 'rows'}")
     result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
@@ -143,24 +157,6 @@ def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
                 f"looks at (empty where unknown): {', '.join(c.name for c in columns)}"
             )
     return catalogue.table_of(rows, columns)
-
-
-def upload_path(store: Store, name: str) -> Path:
-    """Return an uploaded file; nothing outside the folder of uploads can be named.
-
-    Raises
-    ------
-    NotFound
-        If it is not there, or no upload.
-    """
-    folder = (store.home / "uploads").resolve()
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise NotFound("uploaded file", Path(name).name)
-    return path
-
-
-Batch = tuple[list[str], pa.Table]
 
 
 def _of_pool(pool: Pool, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:

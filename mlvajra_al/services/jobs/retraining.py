@@ -259,21 +259,34 @@ def write(
         _first_champion(connection, project, number, tell=tell)
         if project.champion is not None and thought.champion is None:
             mending.replace_lost(store.home, connection, project.id, to=number, now=now)
-        if thought.linear:
-            _explain(connection, project, number, tell=tell)
-        if len(seen.gold) >= quality.FEWEST and not project.multilabel:
-            jobs.enqueue(connection, project.id, "examine", payload={}, now=now, dedupe="examine")
-        result = {
-            "version": number,
-            "mode": thought.mode,
-            "because": fit.because,
-            "asks": thought.ranking.reason,
-            "note": thought.note,
-        }
+        _go_on(connection, seen, number, linear=thought.linear, tell=tell)
+        result = _result(number, thought, fit)
         tell.settle(connection, result)
         return result
 
     return store.write(operation)
+
+
+def _result(number: int, thought: Thought, fit: Fit) -> Result:
+    return {
+        "version": number,
+        "mode": thought.mode,
+        "because": fit.because,
+        "asks": thought.ranking.reason,
+        "note": thought.note,
+    }
+
+
+def _go_on(
+    connection: Connection, seen: Snapshot, number: int, *, linear: bool, tell: Tell
+) -> None:
+    """Queue what follows a new version: its explanation, and a look at the labels."""
+    project = seen.project
+    if linear:
+        _explain(connection, project, number, tell=tell)
+    if len(seen.gold) >= quality.FEWEST and not project.multilabel:
+        now = tell.clock()
+        jobs.enqueue(connection, project.id, "examine", payload={}, now=now, dedupe="examine")
 
 
 def _version(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -169,25 +170,29 @@ def _columns(project: Project, pool: Pool) -> list[str]:
 
 
 def _features(store: Store, project: Project, pool: Pool, *, digest: str, tell: Tell) -> Any:
-    place = stored.folder(store.home, project.id, digest)
-    try:
-        known = warm.features(store.home, project.id, digest, len(pool))
-    except Damaged as error:  # they can be computed again
-        log.warning("features are computed anew: %s", error)
-        stored.forget(place)
-        known = None
+    known = _whole_features(store, project, pool, digest)
     if known is not None:
         return known
     stored.append(
-        place,
-        _batches(store, project, pool, start=stored.stored_rows(place), digest=digest, tell=tell),
+        stored.folder(store.home, project.id, digest),
+        partial(_batches, store, project, pool, digest=digest, tell=tell),
     )
     warm.forget_features()
     return warm.features(store.home, project.id, digest, len(pool))
 
 
+def _whole_features(store: Store, project: Project, pool: Pool, digest: str) -> Any | None:
+    """Return the features that are stored, None where some lack; damaged ones are removed."""
+    while True:
+        try:
+            return warm.features(store.home, project.id, digest, len(pool))
+        except Damaged as error:  # they can be computed again
+            log.warning("features are computed anew: %s", error)
+            stored.forget_damaged(error)
+
+
 def _batches(
-    store: Store, project: Project, pool: Pool, *, start: int, digest: str, tell: Tell
+    store: Store, project: Project, pool: Pool, start: int, *, digest: str, tell: Tell
 ) -> Iterator[Any]:
     fitted = warm.preprocessing(store.home, digest)
     columns = _columns(project, pool)

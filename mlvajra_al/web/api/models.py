@@ -23,6 +23,7 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services import advice, people, predicting, projects, training, versions
 from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.store import uploads
 from mlvajra_al.web.api.answers import Json, failed_job
 from mlvajra_al.web.api.caller import Caller
 from mlvajra_al.web.api.shapes import (
@@ -171,7 +172,7 @@ async def predict_file(
 ) -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body, and queue its predictions."""
     path = await saved(request, caller, name=name)
-    question = predicting.Question(upload=str(path), version=version, file_format=format)
+    question = predicting.Question(upload=uploads.id_of(path), version=version, file_format=format)
     job = await run_in_threadpool(
         predicting.request, store(), caller, project, question=question, now=now()
     )

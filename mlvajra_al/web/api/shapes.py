@@ -142,7 +142,7 @@ class PredictedJob(ShownJob):  # type: ignore[misc, valid-type]
 
 
 class Uploaded(BaseModel):
-    """A file that is kept for a day: its id, and its name."""
+    """A file that is kept for a day, or as long as a job waits for it: its id, and its name."""
 
     upload: str
     name: str

@@ -12,7 +12,7 @@ import streamlit as st
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Column, Job, Person, Project, Recipe, Schema
-from mlvajra_al.services import importing, overview, projects
+from mlvajra_al.services import importing, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.sentences import sentence
@@ -37,7 +37,7 @@ SHOWN_ROWS = 5
 def inspected(upload: Uploaded) -> tuple[Path, Schema] | None:
     """Return what an uploaded file holds, or say in a sentence why it cannot be read."""
     try:
-        path = overview.uploaded(store(), upload.id)
+        path = importing.uploaded(store(), upload.id)
         return path, importing.inspect_upload(path, preview=SHOWN_ROWS)
     except MlvajraError as error:
         st.error(plain(sentence(error)), icon=":material/error:")
@@ -70,7 +70,7 @@ def set_up_anew(person: Person, project: Project, last: Job) -> None:
 
 def left_by(last: Job) -> Uploaded | None:
     """Return the file that an import was to read, while it is kept."""
-    left = overview.uploaded_for(store(), last)
+    left = importing.uploaded_for(store(), last)
     return Uploaded(left, PurePosixPath(left).name) if left else None
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import streamlit as st
 
 from mlvajra_al.config import settings
+from mlvajra_al.services import endings
 
 FOLDER = Path(__file__).parent
 HTML = """
 <div class="upload">
   <label class="zone">
-    <input class="file" type="file" accept=".csv,.tsv,.txt,.jsonl,.ndjson,.parquet,.gz">
+    <input class="file" type="file" accept="{accept}">
     <span class="pick">Choose a file</span>
     <span class="hint"></span>
     <span class="bar" hidden><i></i></span>
@@ -37,7 +38,7 @@ class Uploaded:
 def _component() -> Any:
     return st.components.v2.component(
         "mlvajra_upload",
-        html=HTML,
+        html=HTML.format(accept=",".join(endings.readable())),
         css=(FOLDER / "upload.css").read_text(),
         js=(FOLDER / "upload.js").read_text(),
     )

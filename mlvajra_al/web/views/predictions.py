@@ -8,7 +8,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from mlvajra_al.records import Person, Project
-from mlvajra_al.services import overview, predicting, versions
+from mlvajra_al.services import predicting, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
@@ -49,7 +49,7 @@ def predictions(person: Person, project: Project) -> None:
         if upload is not None and st.button(
             f"Predict {plain(shorten(upload.name, 40))}", icon=":material/play_arrow:"
         ):
-            act("", ask(upload=str(overview.uploaded(store(), upload.id))))
+            act("", ask(upload=upload.id))
             clear_upload(f"predict:{project.id}")
         watched(place, done="The predictions are ready")
         ready(person, project)

@@ -87,6 +87,18 @@ def test_keys_lead_to_positions_and_back(tmp_path: Path) -> None:
     assert keys[:2] == ["m0", "m1"]
 
 
+def test_of_some_samples_it_is_told_whether_they_are_held_out_and_no_others_are_read(
+    tmp_path: Path,
+) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    some = [99, 0, 41, 0, *range(1, 81)]
+    assert pool.held_out(some, 0.4).tolist() == pool.holdout(0.4)[some].tolist()
+    assert pool.held_out([], 0.4).tolist() == []
+    again = Pool(tmp_path, pool.shards)
+    pool.path(pool.shards[1]).unlink()
+    assert again.held_out([3], 0.4).tolist() == [bool(pool.holdout(0.4)[3])]
+
+
 def test_a_hash_that_collides_does_not_name_a_sample(tmp_path: Path) -> None:
     pool, _ = append(tmp_path, a_table(range(10)), plan=KEYED)
     other = pa.array(["somebody else"], pa.large_string())
@@ -96,8 +108,8 @@ def test_a_hash_that_collides_does_not_name_a_sample(tmp_path: Path) -> None:
 def test_a_position_beyond_the_pool_is_refused(tmp_path: Path) -> None:
     pool, _ = append(tmp_path, a_table(range(10)))
     for position in (-1, 10):
-        with pytest.raises(IndexError, match="of a pool of 10"):
-            pool.key(position)
+        with pytest.raises(IndexError, match=f"position {position} of a pool of 10"):
+            pool.keys([5, position, 6])
 
 
 @pytest.mark.parametrize("position", [-1, 100])

@@ -8,12 +8,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 
-def _draws_pixels(start: object) -> None:
+def _draws_pixels(start: object, number: int = 1) -> None:
+    from dataclasses import replace
+
     import streamlit as st
 
     from mlvajra_al.web.row_form import pixels_form
+    from tests.factories import a_draft
 
-    st.session_state["drawn"] = pixels_form("digit *x*", start)
+    project = replace(a_draft(), id=number)
+    st.session_state["drawn"] = pixels_form(project, "digit *x*", start)
+    st.session_state["keys"] = [key for key in st.session_state if key.startswith("pixels:")]
 
 
 @pytest.mark.parametrize(
@@ -41,3 +46,11 @@ def test_an_image_too_large_to_type_is_asked_about_as_it_is() -> None:
 
     assert page.session_state["drawn"] == large
     assert "too large to type" in page.caption[0].value
+
+
+def test_the_image_of_one_project_keeps_no_edits_of_another() -> None:
+    keys = []
+    for number in (1, 2):
+        page = AppTest.from_function(_draws_pixels, args=([0, 1, 2, 3], number)).run(timeout=30)
+        keys.append(page.session_state["keys"])
+    assert keys == [["pixels:1:digit *x*"], ["pixels:2:digit *x*"]]
