@@ -30,6 +30,12 @@ class Forecast:
     middle: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    behind: tuple[int, ...] = ()
+    """Labels that the versions had which the curve was read off."""
+    reached: tuple[float, ...] = ()
+    """What these reach, all on the same answers."""
+    judges: int = 0
+    """How many answers those are."""
 
 
 @dataclass(frozen=True, slots=True)

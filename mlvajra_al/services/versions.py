@@ -86,7 +86,8 @@ def request_evaluation(
 ) -> Job:
     """Queue an evaluation on today's holdout; of two versions, also which one is better.
 
-    The first of two is the champion's side, the second the challenger's.
+    Where one of two is the champion the other one challenges it, and may be found worth promoting;
+    nothing is advised of two others.
     """
     require(person, "reviewer", "evaluate a version")
     if not 1 <= len(set(numbers)) == len(numbers) <= 2:
@@ -94,7 +95,7 @@ def request_evaluation(
 
     def operation(connection: Connection) -> Job:
         project = _with_versions(connection, person, project_name, numbers)
-        return _enqueue(
+        return enqueue(
             connection,
             project,
             "evaluate",
@@ -117,24 +118,33 @@ def last_verdict(
 ) -> Verdict | None:
     """Return what the newest comparison of two versions found, if it still holds.
 
-    What was found plainly, of a champion that nobody had chosen, does not once somebody has.
+    What was found plainly, of a champion that nobody had chosen, does not once somebody has, nor
+    what was found with a champion that is none any more.
     """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         done = jobs.listed(
             connection, project.id, kinds=("evaluate",), states=("done",), limit=RECENT
         )
-        plain = is_provisional(versions.promotions(connection, project.id), champion)
+        pair = champion_first((champion, challenger), project.champion)
+        plain = is_provisional(versions.promotions(connection, project.id), pair[0])
     found = (verdict(job) for job in done)
-    pair = (champion, challenger)
     return next(
         (
             one
             for one in found
-            if one and (one.champion, one.challenger) == pair and (plain or not one.provisional)
+            if one
+            and [one.champion, one.challenger] == pair
+            and one.neutral == (pair[0] != project.champion)
+            and (plain or not one.provisional)
         ),
         None,
     )
+
+
+def champion_first(numbers: Sequence[int], champion: int | None) -> list[int]:
+    """Return versions in the order they are given, but the champion before all others."""
+    return sorted(numbers, key=lambda number: number != champion)
 
 
 def promote(
@@ -265,7 +275,7 @@ def request_explanation(
             return None
         if sample_key and project_pool(store, connection, project).positions([sample_key])[0] < 0:
             raise NotFound("sample", sample_key)
-        return _enqueue(
+        return enqueue(
             connection,
             project,
             "explain",
@@ -370,7 +380,7 @@ def _with_versions(
     return project
 
 
-def _enqueue(
+def enqueue(
     connection: Connection,
     project: Project,
     kind: JobKind,
@@ -379,6 +389,7 @@ def _enqueue(
     dedupe: str,
     asked: tuple[Person, datetime],
 ) -> Job:
+    """Queue work on versions that somebody asked for; return what waits already, if it does."""
     person, now = asked
     job_id = jobs.enqueue(
         connection,

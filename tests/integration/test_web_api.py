@@ -446,6 +446,8 @@ def test_versions_are_judged_promoted_and_rolled_back(
     assert (verdict["champion"], verdict["challenger"]) == (1, 2)
     wrong = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 1]})
     assert "two different ones, not [1, 1]" in wrong.json()["error"]["message"]
+    again = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": "all"})
+    assert again.status_code == 409, "all are measured with the answers there are"
 
 
 def test_a_version_answers_for_rows_files_and_the_pool(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -87,15 +86,6 @@ def measures(report: Report, never: OutOfReach | None) -> None:
                 else:
                     figure(value_of(item))
                     st.caption(plain(interval_of(item)))
-
-
-def measured(rows: Sequence[VersionRow]) -> list[tuple[int, int, Measure]]:
-    """Return number, labels and headline of each version that could be measured, for a curve."""
-    return [
-        (row.version.number, row.version.n_labels, row.report.evaluation.headline)
-        for row in rows
-        if row.report and row.report.evaluation.headline.value is not None
-    ]
 
 
 def per_label(project: Project, report: Report, never: OutOfReach | None) -> None:
