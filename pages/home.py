@@ -13,6 +13,7 @@ from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_line
+from mlvajra_al.web.views.agreement import waiting_words
 from mlvajra_al.web.views.curve import curves, reached
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import (
@@ -149,9 +150,9 @@ def label_button(person: Person, project: Project, state: Progress) -> None:
 
 def review_link(person: Person, project: Project) -> None:
     """Draw the way to what waits for a reviewer."""
-    if waiting := reviewing.waiting(store(), person, project.name):
-        words = plural(waiting, "sample") + " to review"
-        page_link("review", words, icon=":material/flag:")
+    waiting = reviewing.waiting(store(), person, project.name)
+    if waiting.needed or waiting.possible:
+        page_link("review", waiting_words(waiting), icon=":material/flag:")
 
 
 def version_link(

@@ -38,6 +38,8 @@ from mlvajra_al.web.widgets import (
 person = require_role("admin")
 project = current_project(person)
 
+ESTIMATED = " Dots go on where the curve probably goes, which is an estimate."
+SAME_ANSWERS = " It is read off the hollow points: versions measured on the same answers."
 CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
@@ -158,19 +160,17 @@ def curve(
         )
         return
     points = chosen_curve(found, key=f"curve-measure:{project.id}")
-    name = points[0][2].name
+    name, ahead = points[0][2].name, given.forecast if given else None
     look.show(
-        counts.learning_curve(
-            points, champion=project.champion, ahead=given.forecast if given else None
-        ),
+        counts.learning_curve(points, champion=project.champion, ahead=ahead),
         key="curve",
         alt=f"{name[0].upper()}{name[1:]} with its 95% interval against the number of labels",
     )
     st.caption(
         "Each point is a version, measured on randomly drawn samples it was not trained on. The "
-        "band is the 95% interval; the star is the champion. Dots go on where the curve probably "
-        "goes, which is an estimate; it is read off the hollow points, versions measured on the "
-        "same answers."
+        "band is the 95% interval; the star is the champion."
+        + (ESTIMATED if ahead and ahead.metric == name else "")
+        + (SAME_ANSWERS if ahead and ahead.metric == name and ahead.behind else "")
     )
 
 

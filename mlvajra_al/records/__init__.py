@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlvajra_al.records.advice import (
     NOTHING_LEFT,
+    SURE_ODDS,
     Advice,
     Agreement,
     Course,
@@ -62,6 +63,7 @@ __all__ = [
     "ENDED",
     "Action",
     "NOTHING_LEFT",
+    "SURE_ODDS",
     "Advice",
     "Agreement",
     "Annotation",

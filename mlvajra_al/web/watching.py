@@ -102,8 +102,10 @@ def _simulated(_job: Job, result: dict[str, Any]) -> str:
 def _examined(_job: Job, result: dict[str, Any]) -> str:
     if not result.get("checked"):
         return "Too few labels to check yet."
-    wrong = plural(result["doubted"], "looks wrong", "look wrong")
+    sure = result.get("sure", 0)
+    wrong = plural(sure, "looks wrong", "look wrong")
     words = f"Checked {plural(result['checked'], 'label')}: {wrong}"
+    words += f", {result['doubted'] - sure:,} possibly"
     return words + (f", {result['asked']:,} asked again." if result["asked"] else ".")
 
 
