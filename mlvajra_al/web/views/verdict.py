@@ -74,7 +74,9 @@ def verdict_view(verdict: Verdict) -> None:
         else:
             figure(f"{verdict.difference.value:+.3f}")
             st.caption(plain(interval_of(verdict.difference)))
-            look.show(reports.difference(verdict.difference), key="difference", alt="Difference")
+            pair = (verdict.champion, verdict.challenger)
+            drawn = reports.difference(verdict.difference, pair)
+            look.show(drawn, key="difference", alt="Difference")
 
 
 def how(verdict: Verdict) -> str:
