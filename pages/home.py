@@ -13,6 +13,8 @@ from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_line
+from mlvajra_al.web.views.agreement import waiting_words
+from mlvajra_al.web.views.curve import curves, reached
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import (
     compare_button,
@@ -21,7 +23,6 @@ from mlvajra_al.web.views.newest import (
     standing,
 )
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
-from mlvajra_al.web.views.report import measured
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
     PAGES,
@@ -153,9 +154,9 @@ def label_button(person: Person, project: Project, state: Progress) -> None:
 
 def review_link(person: Person, project: Project) -> None:
     """Draw the way to what waits for a reviewer."""
-    if waiting := reviewing.waiting(store(), person, project.name):
-        words = plural(waiting, "sample") + " to review"
-        page_link("review", words, icon=":material/flag:")
+    waiting = reviewing.waiting(store(), person, project.name)
+    if waiting.needed or waiting.possible:
+        page_link("review", waiting_words(waiting), icon=":material/flag:")
 
 
 def version_link(
@@ -265,19 +266,22 @@ def figures(
         rate = overview.answer_rate(store(), person, project.name, now=now())
         st.markdown(f"**Labelling rate** :gray[{rate.last_hour:,} in the last hour]")
         look.show(
-            counts.rate([(local(at) or at, count) for at, count in rate.counts]),
+            counts.rate(
+                [(local(at) or at, count) for at, count in rate.counts], period=rate.period
+            ),
             key="rate",
             alt="Answers over time",
         )
         if rate.seconds is not None:
             st.caption(f"Half of the answers took {duration(rate.seconds)} or less")
     with right, st.container(border=True, height="stretch"):
-        st.markdown("**Learning curve**")
-        points = measured(rows)
-        if len(points) < 2:
+        points = next(iter(curves(rows).values()), [])
+        if reached(points) < 2:
+            st.markdown("**Learning curve**")
             later = "Appears with the second version that can be measured."
             st.caption(sentence(never.words) if never else later)
         else:
+            st.markdown(f"**Learning curve** :gray[{plain(points[0][2].name)}]")
             look.show(
                 counts.learning_curve(points, champion=state.champion, height=190),
                 key="curve",

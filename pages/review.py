@@ -13,7 +13,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
-from mlvajra_al.web.views.agreement import agreement_box, doubt_line
+from mlvajra_al.web.views.agreement import agreement_box, doubt_line, waiting_words
 from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
@@ -41,7 +41,7 @@ def main() -> None:
     decisions = last_decisions(person, project)
     keys.style(OWN_KEYS | SAVE)
     with slim_heading("Review", project):
-        st.caption(f"{widgets.plural(total, 'sample')} to review", width="content")
+        st.caption(waiting_words(total), width="content")
         st.space("stretch")
         just_decided(person, project, decisions)
     if not found:

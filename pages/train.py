@@ -15,9 +15,11 @@ from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_box
+from mlvajra_al.web.views.curve import chosen_curve, curves
 from mlvajra_al.web.views.heading import heading
+from mlvajra_al.web.views.measure_all import measure_all
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
-from mlvajra_al.web.views.report import drift_words, measured
+from mlvajra_al.web.views.report import drift_words
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
@@ -36,6 +38,8 @@ from mlvajra_al.web.widgets import (
 person = require_role("admin")
 project = current_project(person)
 
+ESTIMATED = " Dots go on where the curve probably goes, which is an estimate."
+SAME_ANSWERS = " It is read off the hollow points: versions measured on the same answers."
 CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
@@ -136,32 +140,37 @@ def running(person: Person, project_name: str) -> None:
 
 
 def curve(
+    person: Person,
     project: Project,
     rows: tuple[versions.VersionRow, ...],
     given: Advice | None,
     never: OutOfReach | None,
 ) -> None:
     """Draw the learning curve, and onwards where that can be estimated."""
-    points = measured(rows)
-    st.subheader("Learning curve")
-    if not points:
+    found = curves(rows)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Learning curve")
+        if found:
+            measure_all(person, project)
+    if not found:
         empty(
             "Nothing measured yet",
             sentence(never.words) if never else CURVE_WAITS,
             icon=":material/show_chart:",
         )
         return
+    points = chosen_curve(found, key=f"curve-measure:{project.id}")
+    name, ahead = points[0][2].name, given.forecast if given else None
     look.show(
-        counts.learning_curve(
-            points, champion=project.champion, ahead=given.forecast if given else None
-        ),
+        counts.learning_curve(points, champion=project.champion, ahead=ahead),
         key="curve",
-        alt="Headline measure with its 95% interval against the number of labels",
+        alt=f"{name[0].upper()}{name[1:]} with its 95% interval against the number of labels",
     )
     st.caption(
         "Each point is a version, measured on randomly drawn samples it was not trained on. The "
-        "band is the 95% interval; the star is the champion. Dots go on where the curve probably "
-        "goes, which is an estimate."
+        "band is the 95% interval; the star is the champion."
+        + (ESTIMATED if ahead and ahead.metric == name else "")
+        + (SAME_ANSWERS if ahead and ahead.metric == name and ahead.behind else "")
     )
 
 
@@ -216,7 +225,7 @@ def draw(person: Person, project: Project) -> None:
         never = out_of_reach(versions.held_out(store(), person, project.name))
         if rows:
             advice_box(given, never)
-        curve(project, rows, given, never)
+        curve(person, project, rows, given, never)
         jobs_table(person, project)
     with settings:
         st.caption(f"Settings of {plain(project.name)}. Changes are in the audit trail.")

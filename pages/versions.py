@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Person, Project
-from mlvajra_al.services import versions
+from mlvajra_al.services import measuring, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.versions import HoldOut, VersionRow
 from mlvajra_al.web.auth import require_role
@@ -13,10 +13,11 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.heading import heading
+from mlvajra_al.web.views.measure_all import measure_all
 from mlvajra_al.web.views.newest import COMPARE_TAB, first_version
 from mlvajra_al.web.views.reach import out_of_reach
 from mlvajra_al.web.views.report import evidence, figures, measures, per_label
-from mlvajra_al.web.views.verdict import verdict_view
+from mlvajra_al.web.views.verdict import before_comparing, verdict_view
 from mlvajra_al.web.views.version_table import version_table
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.watching import await_job, watched
@@ -83,7 +84,7 @@ def evaluate(person: Person, project: Project, numbers: tuple[int, ...], place: 
     )
 
 
-def comparison(person: Person, project: Project, rows: Rows) -> None:
+def comparison(person: Person, project: Project, rows: Rows, chosen: int) -> None:
     """Draw the choice of two versions and which of them is better."""
     if len(rows) < 2:
         empty("Nothing to compare yet", "It takes two versions.", icon=":material/compare_arrows:")
@@ -92,28 +93,31 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
     numbers = list(names)
     row = st.container(horizontal=True, vertical_alignment="bottom")
     first = project.champion if project.champion in numbers else numbers[-1]
-    champion = row.selectbox(
-        "Champion",
+    this = row.selectbox(
+        "Version A",
         numbers,
         index=numbers.index(first),
         format_func=names.__getitem__,
         width=270,
     )
-    others = [number for number in numbers if number != champion]
-    challenger = row.selectbox("Challenger", others, format_func=names.__getitem__, width=270)
-    place = f"compare:{project.id}:{champion}:{challenger}"
-    if row.button("Compare", type="primary", key="compare"):
-        evaluate(person, project, (champion, challenger), place)
-    watched(place, done="Compared")
-    verdict = versions.last_verdict(
-        store(), person, project.name, champion=champion, challenger=challenger
+    others = [number for number in numbers if number != this]
+    other = row.selectbox(
+        "Version B",
+        others,
+        index=others.index(chosen) if chosen in others else 0,
+        format_func=names.__getitem__,
+        width=270,
+        key=f"other:{project.id}:{this}:{chosen}",
     )
-    if verdict is None:
-        st.caption(
-            "Both are measured on the same holdout samples, those answered until now, and judged "
-            "by where one is right and the other wrong."
-        )
-    else:
+    place = f"compare:{project.id}:{min(this, other)}:{max(this, other)}"
+    if row.button("Compare", type="primary", key="compare"):
+        evaluate(person, project, (this, other), place)
+    watched(place, done="Compared")
+    verdict = versions.last_verdict(store(), person, project.name, champion=this, challenger=other)
+    counts = project.champion in (this, other)
+    number = measuring.next_comparison(store(), person, project.name) if counts else None
+    st.caption(before_comparing(number, again=verdict is not None))
+    if verdict is not None:
         verdict_view(verdict)
 
 
@@ -131,7 +135,8 @@ def draw(person: Person, project: Project) -> None:
         )
         return
     held = versions.held_out(store(), person, project.name)
-    chosen = version_table(project, rows, held=held)
+    chosen = version_table(person, project, rows, held=held)
+    measure_all(person, project)
     row = next(row for row in rows if row.version.number == chosen)
     actions(person, project, row)
     report, compare, moves = st.tabs(
@@ -146,7 +151,7 @@ def draw(person: Person, project: Project) -> None:
     with report:
         report_view(person, project, row, held)
     with compare:
-        comparison(person, project, rows)
+        comparison(person, project, rows, chosen)
     with moves:
         history(person, project)
 

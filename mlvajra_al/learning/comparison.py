@@ -45,7 +45,7 @@ def compare(
     labels: Sequence[str],
     *,
     rng: np.random.Generator,
-    alpha: float,
+    alpha: float | None,
     champion: int,
     challenger: int,
 ) -> Verdict:
@@ -54,7 +54,8 @@ def compare(
     It is if it is right where the champion is wrong so much more often than the other way
     round that chance would do it with probability at most `alpha` (exact one-sided McNemar
     test), and the headline measure does not fall. The difference's interval is a paired
-    posterior.
+    posterior. The test needs no number of examples of each label: where F1 cannot be said for
+    want of them, accuracy is told instead.
 
     Parameters
     ----------
@@ -62,8 +63,8 @@ def compare(
     champion_proba, challenger_proba : array-like of shape (n_samples, n_labels)
     labels : sequence of str
     rng : numpy.random.Generator
-    alpha : float
-        Error allowed to this comparison, see `allowed`.
+    alpha : float or None
+        Error allowed to this comparison, see `allowed`; None if neither is the champion.
     champion, challenger : int
         Version numbers, for the words.
 
@@ -86,24 +87,26 @@ def compare(
     support = np.bincount(truth, minlength=len(labels))
     metric = "macro F1" if len(labels) != 2 else f"F1 ({labels[rarer(support)]})"
     used = in_use(truth, old, new)
-    note = too_few(support, labels, of=used.tolist() if len(truth) >= FEWEST else [])
+    few = len(truth) < FEWEST
+    note = too_few(support, labels, of=[] if few else used.tolist())
     guesses = (old.argmax(axis=1), new.argmax(axis=1)) if len(truth) else (truth, truth)
-    wins = int(np.sum((guesses[1] == truth) & (guesses[0] != truth)))
-    losses = int(np.sum((guesses[0] == truth) & (guesses[1] != truth)))
-    difference, values, p_value = unknown(metric, len(truth), note), None, None
-    if not note:
+    right = (guesses[0] == truth, guesses[1] == truth)
+    wins, losses = int(np.sum(right[1] & ~right[0])), int(np.sum(right[0] & ~right[1]))
+    difference, values = unknown(metric, len(truth), note), None
+    if not few and note:
+        values, difference = _accuracy(*right, rng=rng)
+    elif not few:
         at = np.searchsorted(used, (truth, *guesses))
         values, difference = _paired(metric, at[0], (at[1], at[2]), len(used), rng=rng)
-        p_value = float(binom.sf(wins - 1, wins + losses, 0.5))
     return verdict(
         (champion, challenger),
         difference,
         right=(losses, wins),
         values=values,
-        p_value=p_value,
         alpha=alpha,
         words=f"version {challenger} is right on {plural(wins, 'sample')} where version {champion} "
         f"is wrong, and wrong on {losses} where it is right",
+        lacks="" if few or not note else f"{metric}: {note}",
     )
 
 
@@ -113,12 +116,14 @@ def verdict(
     *,
     right: tuple[int, int],
     values: tuple[float, float] | None,
-    p_value: float | None,
-    alpha: float,
+    alpha: float | None,
     words: str,
     nearer: bool = False,
+    lacks: str = "",
 ) -> Verdict:
     """Return what a paired comparison comes to; pairs name the champion first.
+
+    Of two versions neither of which is the champion only what was found is said.
 
     Parameters
     ----------
@@ -128,14 +133,15 @@ def verdict(
     right : tuple of int
         Samples on which only one of the two is right, or nearer to being so.
     values : tuple of float, or None
-        The headline measure of both.
-    p_value : float or None
-        Of the challenger being better by chance.
-    alpha : float
+        What is measured of both; None where there are too few samples.
+    alpha : float or None
+        None if neither is the champion.
     words : str
         What was found on how many samples.
     nearer : bool
         Whether samples count on which a version is nearer without being right.
+    lacks : str
+        Why it is not the headline measure that is measured.
 
     Returns
     -------
@@ -143,25 +149,25 @@ def verdict(
 
     Examples
     --------
-    >>> verdict((1, 2), Measure("macro F1", 0.1, 0.0, 0.2, 90), right=(0, 14), values=(0.7, 0.8),
-    ...         p_value=0.0001, alpha=0.001, words="it is right more often").advice
+    >>> about = {"right": (0, 14), "values": (0.7, 0.8), "words": "it is right more often"}
+    >>> difference = Measure("macro F1", 0.1, 0.0, 0.2, 90)
+    >>> verdict((1, 2), difference, alpha=0.001, **about).advice
     'promote version 2: it is right more often'
+    >>> verdict((1, 2), difference, alpha=None, **about).advice
+    'it is right more often; the chance of such a lead by luck alone is below 0.001'
     """
     (champion, challenger), (losses, wins) = versions, right
-    better, advice = False, difference.note
-    if p_value is not None:
-        ahead = (difference.value or 0.0) >= 0
-        better = p_value <= alpha and ahead
-        if better:
-            advice = f"promote version {challenger}: {words}"
-        elif p_value <= ERROR and ahead:
-            advice = f"version {challenger} is ahead {_short_of(p_value, alpha)}: {words}"
-        elif binom.sf(losses - 1, wins + losses, 0.5) <= ERROR:
-            advice = f"keep version {champion}: {words}"
-        else:
-            wait = f"keep version {champion} until there are more answers"
-            advice = f"too close to say: {words}; {wait}"
-        advice += SPENT if not alpha and not better else ""
+    p_value, better, advice = None, False, difference.note
+    if values is None:
+        pass
+    elif alpha is None:
+        p_value = min(1.0, 2 * _by_luck(max(right), min(right)))
+        advice = f"{words}; the chance of such a lead by luck alone is {_chance(p_value)}"
+    else:
+        p_value = _by_luck(wins, losses)
+        lead = p_value if (difference.value or 0.0) >= 0 else 1.0
+        better = lead <= alpha
+        advice = _advice(versions, right, p_value=lead, alpha=alpha, words=words)
     before, after = values or (None, None)
     return Verdict(
         champion=champion,
@@ -178,18 +184,60 @@ def verdict(
         advice=advice,
         nearer=nearer,
         alpha=alpha,
+        neutral=alpha is None,
+        lacks=lacks,
     )
+
+
+def _by_luck(more: int, fewer: int) -> float:
+    """Return the chance that as many or more of so many pairs speak for one of two equals."""
+    return float(binom.sf(more - 1, more + fewer, 0.5))
+
+
+def _chance(p_value: float) -> str:
+    return f"{p_value:.3f}" if p_value >= 0.001 else "below 0.001"
+
+
+def _advice(
+    versions: tuple[int, int],
+    right: tuple[int, int],
+    *,
+    p_value: float,
+    alpha: float,
+    words: str,
+) -> str:
+    """Say what to do about the champion; `p_value` is 1 where the challenger is not ahead."""
+    champion, challenger = versions
+    if p_value <= alpha:
+        return f"promote version {challenger}: {words}"
+    spent = "" if alpha else SPENT
+    if p_value <= ERROR:
+        return f"version {challenger} is ahead {_short_of(p_value, alpha)}: {words}{spent}"
+    if _by_luck(*right) <= ERROR:
+        return f"keep version {champion}: {words}{spent}"
+    wait = f"keep version {champion} until there are more answers"
+    return f"too close to say: {words}; {wait}{spent}"
 
 
 def _short_of(p_value: float, alpha: float) -> str:
     """Say by how little luck a lead is explained, and how little it would take."""
-    found = f"p = {p_value:.3f}" if p_value >= 0.0005 else "p below 0.001"
+    found = f"p = {p_value:.3f}" if p_value >= 0.001 else "p below 0.001"
     if not alpha:
         return f"here ({found})"
     return (
         f"here, but below the proof that a project with many retrains asks for ({found}, needed "
         f"{alpha:.3f}); more answers about held out samples may bring it"
     )
+
+
+def _accuracy(
+    old: NDArray[np.bool_], new: NDArray[np.bool_], *, rng: np.random.Generator
+) -> tuple[tuple[float, float], Measure]:
+    """Draw the difference of accuracies from one posterior over who is right."""
+    counts = np.bincount(2 * old + new, minlength=4)
+    shares = posterior(counts, 0.5, rng=rng)
+    values = (float(old.mean()), float(new.mean()))
+    return values, bounded("accuracy", values[1] - values[0], shares[:, 1] - shares[:, 2], len(old))
 
 
 def _paired(

@@ -155,7 +155,7 @@ def forecast(
     >>> found.metric, found.labels, round(found.gain, 2)
     ('F1 (spam)', 50, 0.03)
     """
-    name, scores = _scores(judged, labels, rng=rng)
+    name, scores, reached = _scores(judged, labels, rng=rng)
     n = np.asarray(judged.n_labels, dtype=np.float64)
     to = n[-1] + np.linspace(0, ahead, STEPS + 1)
     a, b, c, scatter = _curves(n, scores, rng=rng)
@@ -176,6 +176,9 @@ def forecast(
         middle=_floats(middle),
         low=_floats(low),
         high=_floats(high),
+        behind=judged.n_labels,
+        reached=_floats(reached),
+        judges=judged.samples,
     )
 
 
@@ -185,23 +188,32 @@ def _floats(values: Floats) -> tuple[float, ...]:
 
 def _scores(
     judged: Judged, labels: Sequence[str], *, rng: np.random.Generator
-) -> tuple[str, Floats]:
-    """Return what is measured, and draws of it: a row per draw, a column per version."""
+) -> tuple[str, Floats, Floats]:
+    """Return what is measured, draws of it and what it is: a row per draw, a column per version."""
     several = judged.each > 1
     k, n = 2 if several else len(labels), judged.samples
     truth = judged.truth.reshape(n, judged.each)
     answers = judged.answers.reshape(-1, n, judged.each)
+    place = rarer(np.bincount(truth.ravel(), minlength=k))
+    whole = _measured(_tables(truth, answers, np.ones((1, n)), k), k, several=several, place=place)
     if n > MOST_JUDGES:
         chosen = rng.choice(n, size=MOST_JUDGES, replace=False)
         truth, answers = truth[chosen], answers[:, chosen]
     weights = rng.standard_exponential((DRAWS, len(truth)))
-    confusions = np.stack([_confusions(truth, one, weights, k) for one in answers], axis=1)
+    drawn = _measured(_tables(truth, answers, weights, k), k, several=several, place=place)
+    name = "micro F1" if several else "macro F1" if k > 2 else f"F1 ({labels[place]})"
+    return name, drawn, whole[0]
+
+
+def _measured(tables: Floats, k: int, *, several: bool, place: int) -> Floats:
     if several:
-        return "micro F1", f1(confusions)[..., 1]
-    if k > 2:
-        return "macro F1", macro_f1(confusions)
-    place = rarer(np.bincount(truth.ravel(), minlength=k))
-    return f"F1 ({labels[place]})", f1(confusions)[..., place]
+        return np.asarray(f1(tables)[..., 1])
+    return np.asarray(macro_f1(tables) if k > 2 else f1(tables)[..., place])
+
+
+def _tables(truth: Places, answers: Places, weights: Floats, k: int) -> Floats:
+    """Return tables of each draw and version."""
+    return np.stack([_confusions(truth, one, weights, k) for one in answers], axis=1)
 
 
 def _confusions(truth: Places, answers: Places, weights: Floats, k: int) -> Floats:

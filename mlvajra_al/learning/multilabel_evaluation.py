@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.learning import curves
@@ -216,7 +215,7 @@ def compare(
     labels: Sequence[str],
     *,
     rng: np.random.Generator,
-    alpha: float,
+    alpha: float | None,
     champion: int,
     challenger: int,
 ) -> Verdict:
@@ -235,7 +234,7 @@ def compare(
     >>> found = compare(answers, old, new, ["money", "sport"], rng=np.random.default_rng(0),
     ...                 alpha=0.001, champion=1, challenger=2)
     >>> found.better, found.only_challenger_right, found.advice
-    (True, 20, 'promote version 2: it has fewer labels wrong on 20 samples, and more on 0')
+    (True, 20, 'promote version 2: version 2 has fewer labels wrong on 20 samples, and more on 0')
     """
     truth, old = _checked(answers, champion_proba, labels)
     _, new = _checked(answers, challenger_proba, labels)
@@ -255,8 +254,8 @@ def compare(
         difference,
         right=(losses, wins),
         values=values,
-        p_value=float(binom.sf(wins - 1, wins + losses, 0.5)) if not note else None,
         alpha=alpha,
-        words=f"it has fewer labels wrong on {plural(wins, 'sample')}, and more on {losses}",
+        words=f"version {challenger} has fewer labels wrong on {plural(wins, 'sample')}, and more "
+        f"on {losses}",
         nearer=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlvajra_al.records.advice import (
     NOTHING_LEFT,
+    SURE_ODDS,
     Advice,
     Agreement,
     Course,
@@ -70,6 +71,7 @@ __all__ = [
     "ENDED",
     "Action",
     "NOTHING_LEFT",
+    "SURE_ODDS",
     "Advice",
     "Agreement",
     "Annotation",

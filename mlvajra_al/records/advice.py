@@ -8,6 +8,13 @@ from typing import Literal
 from mlvajra_al.records.measures import Measure
 
 Course = Literal["too_early", "go_on", "stop"]
+SURE_ODDS = 100.0
+"""Where the others speak so many times as strongly for another label, the label looks wrong.
+
+What is asked is what the model is unsure of, so that it often errs there. Of 1,082 right labels of
+digits 172 were doubted, 6 of them so strongly; with a mistake in twenty 51 were, and 37 of these
+were mistakes, of 50 there were.
+"""
 NOTHING_LEFT = "Every sample has the answers it needs: nothing is left to ask."
 
 
@@ -30,6 +37,12 @@ class Forecast:
     middle: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    behind: tuple[int, ...] = ()
+    """Labels that the versions had which the curve was read off."""
+    reached: tuple[float, ...] = ()
+    """What these reach, all on the same answers."""
+    judges: int = 0
+    """How many answers those are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,11 @@ class Doubt:
     quality: float
     """How likely the label is right, 0 to 1."""
 
+    @property
+    def sure(self) -> bool:
+        """Whether the label looks wrong; if not, the model may as well be."""
+        return self.probability >= SURE_ODDS * self.quality
+
 
 @dataclass(frozen=True, slots=True)
 class Examination:
@@ -108,8 +126,11 @@ class Examination:
     checked: int
     """Labels that were checked."""
     doubted: int
+    """Of these, the model would have given another label."""
     second_opinions: int
     """Samples that were ranked to be asked again."""
     agreement: Agreement
     note: str
     """Why labels were not checked, or nobody is asked again; may be empty."""
+    sure: int = 0
+    """So many of those that are doubted look wrong; the others are possible mistakes."""

@@ -123,9 +123,13 @@ class Verdict:
     number: int = 0
     """Which comparison of the project it was: each may spend a share of the error.
 
-    0 where the champion is provisional: that spends nothing.
+    0 where the champion is provisional, or neither is the champion: that spends nothing.
     """
     alpha: float | None = None
-    """The chance of such a lead by luck that is allowed; None where it was not kept."""
+    """The chance of such a lead by luck that is allowed; None where nothing is decided by it."""
     provisional: bool = False
     """Whether nobody had chosen the champion."""
+    neutral: bool = False
+    """Whether neither was the champion: nothing is advised, and `p_value` is two-sided."""
+    lacks: str = ""
+    """Why `metric` is not the headline measure; empty where it is."""

@@ -121,6 +121,7 @@ def labels_needed(job: Job | None, standing: Mapping[str, int] | None = None) ->
     result = (job.result if job else None) or {}
     if not result.get("missing_labels"):
         return ""
-    seen = [name for name in result["seen_labels"] if standing is None or standing[name]]
-    gone = [name for name in result["seen_labels"] if name not in seen]
+    known = result.get("seen_labels", [])
+    seen = [name for name in known if standing is None or standing[name]]
+    gone = [name for name in known if name not in seen]
     return examples_needed(seen, [*gone, *result["missing_labels"]])

@@ -58,12 +58,23 @@ class Decision:
     comment: str = ""
 
 
-def waiting(store: Store, person: Person, project_name: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many samples wait for a reviewer."""
+
+    needed: int
+    """Flagged, answered differently, or with a label that looks wrong."""
+    possible: int
+    """With a label that may be a mistake of a person, or of the model."""
+
+
+def waiting(store: Store, person: Person, project_name: str) -> Waiting:
     """Return how many samples wait for a reviewer."""
     require(person, "reviewer", "review")
     with store.read() as connection:
         project_id = access.project(connection, person, project_name).id
-        return reviews.count(connection, project_id) + doubts.count(connection, project_id)
+        sure, possible = doubts.count(connection, project_id)
+        return Waiting(reviews.count(connection, project_id) + sure, possible)
 
 
 def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Case, ...]:

@@ -132,7 +132,8 @@ def request_evaluation(
 ) -> Job:
     """Queue an evaluation on today's holdout; of two versions, also which one is better.
 
-    The first of two is the champion's side, the second the challenger's.
+    Where one of two is the champion the other one challenges it, and may be found worth promoting;
+    nothing is advised of two others.
     """
     require(person, "reviewer", "evaluate a version")
     if not 1 <= len(set(numbers)) == len(numbers) <= 2:
@@ -140,7 +141,7 @@ def request_evaluation(
 
     def operation(connection: Connection) -> Job:
         project = _with_versions(connection, person, project_name, numbers)
-        return _enqueue(
+        return enqueue(
             connection,
             project,
             "evaluate",
@@ -163,18 +164,30 @@ def last_verdict(
 ) -> Verdict | None:
     """Return what the newest comparison of two versions found, if it still holds.
 
-    What was found plainly, of a champion that nobody had chosen, does not once somebody has.
+    What was found plainly, of a champion that nobody had chosen, does not once somebody has, nor
+    what was found with a champion that is none any more.
     """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        plain = is_provisional(versions.promotions(connection, project.id), champion)
-        pair = (champion, challenger)
-        counted = None if plain else verdicts.newest(connection, project.id, pair)
+        first, second = champion_first((champion, challenger), project.champion)
+        pair = (first, second)
+        neutral = pair[0] != project.champion
+        plain = is_provisional(versions.promotions(connection, project.id), pair[0])
+        counted = None
+        if not (plain or neutral):
+            counted = verdicts.newest(connection, project.id, pair)
         if counted is not None:
             return counted
         done = jobs.comparison(connection, project.id, pair)
-    found = done and verdict(done)
-    return found if found and (plain or not found.provisional) else None
+    found = verdict(done) if done else None
+    if found is None or found.neutral != neutral or (found.provisional and not plain):
+        return None
+    return found
+
+
+def champion_first(numbers: Sequence[int], champion: int | None) -> list[int]:
+    """Return versions in the order they are given, but the champion before all others."""
+    return sorted(numbers, key=lambda number: number != champion)
 
 
 def promote(
@@ -305,7 +318,7 @@ def request_explanation(
             return None
         if sample_key and project_pool(store, connection, project).positions([sample_key])[0] < 0:
             raise NotFound("sample", sample_key)
-        return _enqueue(
+        return enqueue(
             connection,
             project,
             "explain",
@@ -410,7 +423,7 @@ def _with_versions(
     return project
 
 
-def _enqueue(
+def enqueue(
     connection: Connection,
     project: Project,
     kind: JobKind,
@@ -419,6 +432,7 @@ def _enqueue(
     dedupe: str,
     asked: tuple[Person, datetime],
 ) -> Job:
+    """Queue work on versions that somebody asked for; return what waits already, if it does."""
     person, now = asked
     job, _ = jobs.enqueue_once(
         connection,

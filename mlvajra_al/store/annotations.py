@@ -358,6 +358,16 @@ def holdout_tally(connection: Connection, project_id: int) -> tuple[int, int, in
     return len(asked), len(answered), len(skipped - answered)
 
 
+def last_about_holdout(connection: Connection, project_id: int) -> int:
+    """Return the last event that may have changed what is known of held out samples, or 0."""
+    query = select(func.max(annotation.c.seq)).where(
+        annotation.c.project_id == project_id,
+        annotation.c.holdout.is_(True),
+        annotation.c.action.in_(("answer", "retract")),
+    )
+    return int(connection.scalar(query) or 0)
+
+
 def positions(connection: Connection, project_id: int) -> NDArray[np.int64]:
     """Return where the samples are that anybody has said anything about, in order."""
     query = select(annotation.c.position).where(annotation.c.project_id == project_id).distinct()

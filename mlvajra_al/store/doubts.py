@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select
 
-from mlvajra_al.records import Doubt, Examination, Ranked
+from mlvajra_al.records import SURE_ODDS, Doubt, Examination, Ranked
 from mlvajra_al.store.annotations import standing_answers, stands
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.once import insert_once
@@ -50,7 +50,8 @@ def _open(project_id: int) -> Select[Any]:
 
 def listed(connection: Connection, project_id: int, *, limit: int) -> tuple[Doubt, ...]:
     """Return the doubts nobody has answered, the worst first."""
-    query = _open(project_id).order_by(doubt.c.quality, doubt.c.position).limit(limit)
+    odds = doubt.c.quality / doubt.c.probability
+    query = _open(project_id).order_by(odds, doubt.c.position).limit(limit)
     return tuple(
         Doubt(
             sample_key=row.sample_key,
@@ -65,10 +66,12 @@ def listed(connection: Connection, project_id: int, *, limit: int) -> tuple[Doub
     )
 
 
-def count(connection: Connection, project_id: int) -> int:
-    """Return how many doubts nobody has answered."""
-    query = select(func.count()).select_from(_open(project_id).subquery())
-    return int(connection.scalar(query) or 0)
+def count(connection: Connection, project_id: int) -> tuple[int, int]:
+    """Return how many doubts nobody has answered: those that are sure, and the others."""
+    found = _open(project_id).subquery()
+    sure = func.count().filter(found.c.probability >= SURE_ODDS * found.c.quality)
+    of_all, surely = connection.execute(select(func.count(), sure).select_from(found)).one()
+    return surely, of_all - surely
 
 
 def told(connection: Connection, project_id: int, *, until_seq: int) -> list[Row[Any]]:

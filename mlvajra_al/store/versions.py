@@ -199,6 +199,22 @@ def summaries(
     }
 
 
+def measured_until(connection: Connection, project_id: int) -> dict[int, int]:
+    """Return the last event that each version's newest report knows of; 0 where there is none."""
+    known = func.coalesce(func.max(report.c.holdout_seq), 0)
+    query = (
+        select(version_table.c.number, known.label("seq"))
+        .outerjoin(
+            report,
+            (report.c.project_id == version_table.c.project_id)
+            & (report.c.version == version_table.c.number),
+        )
+        .where(version_table.c.project_id == project_id)
+        .group_by(version_table.c.number)
+    )
+    return {row.number: row.seq for row in connection.execute(query)}
+
+
 def reports(connection: Connection, project_id: int, number: int) -> tuple[Report, ...]:
     """Return a version's reports, oldest first."""
     query = select(report).where(report.c.project_id == project_id, report.c.version == number)

@@ -74,7 +74,11 @@ def _retrained(job: Job, result: dict[str, Any]) -> str:
     return " ".join(filter(None, words))
 
 
-def _evaluated(job: Job, _result: dict[str, Any]) -> str:
+def _evaluated(job: Job, result: dict[str, Any]) -> str:
+    if job.payload.get("each"):
+        words = f"{plural(result['measured'], 'version')} measured"
+        lost = ", ".join(str(number) for number in result["damaged"])
+        return f"{words}; damaged and left out: {lost}." if lost else f"{words}."
     numbers = " and ".join(str(number) for number in job.payload["versions"])
     several = len(job.payload["versions"]) > 1
     return f"Versions {numbers} compared." if several else f"Version {numbers} measured."
@@ -98,8 +102,10 @@ def _simulated(_job: Job, result: dict[str, Any]) -> str:
 def _examined(_job: Job, result: dict[str, Any]) -> str:
     if not result.get("checked"):
         return "Too few labels to check yet."
-    wrong = plural(result["doubted"], "looks wrong", "look wrong")
+    sure = result.get("sure", 0)
+    wrong = plural(sure, "looks wrong", "look wrong")
     words = f"Checked {plural(result['checked'], 'label')}: {wrong}"
+    words += f", {result['doubted'] - sure:,} possibly"
     return words + (f", {result['asked']:,} asked again." if result["asked"] else ".")
 
 

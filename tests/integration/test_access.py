@@ -19,6 +19,7 @@ from mlvajra_al.services import (
     exporting,
     history,
     labelling,
+    measuring,
     members,
     overview,
     people,
@@ -132,6 +133,10 @@ VERBS: dict[str, Verb] = {
     "doubts": lambda s, p: advice.doubted(s, p, "secret", limit=5),
     "jobs": lambda s, p: training.jobs_of(s, p, "secret"),
     "evaluate": lambda s, p: versions.request_evaluation(s, p, "secret", numbers=(1,), now=NOW),
+    "evaluate all": lambda s, p: measuring.request_all(s, p, "secret", now=NOW),
+    "outdated": lambda s, p: measuring.outdated(s, p, "secret"),
+    "held out answers": lambda s, p: measuring.answers(s, p, "secret"),
+    "next comparison": lambda s, p: measuring.next_comparison(s, p, "secret"),
     "explain": lambda s, p: versions.request_explanation(s, p, "secret", number=1, now=NOW),
     "predict": lambda s, p: predicting.request(
         s, p, "secret", question=predicting.Question(rows=[{"body": "x"}]), now=NOW
@@ -177,6 +182,7 @@ FOR_REVIEWERS: dict[str, tuple[Verb, str]] = {
     "predicted files": (VERBS["predicted files"], "see predictions"),
     "examination": (VERBS["examination"], "see how people agree"),
     "doubts": (VERBS["doubts"], "see which labels look wrong"),
+    "held out answers": (VERBS["held out answers"], "see what was said of held out samples"),
     "reasons": (VERBS["reasons"], "see what a model says of a sample they have not answered"),
 }
 

@@ -15,8 +15,8 @@ from mlvajra_al import worker
 from mlvajra_al.errors import Conflict
 from mlvajra_al.learning.comparison import COMPARISONS, ERROR
 from mlvajra_al.records import Answer, Policy, Verdict
-from mlvajra_al.services import training, versions
-from mlvajra_al.services.jobs import evaluating
+from mlvajra_al.services import measuring, training, versions
+from mlvajra_al.services.jobs import evaluating, warm
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import jobs, schema, verdicts
@@ -77,8 +77,9 @@ def answer_one(loop: Rehearsal, *, holdout: bool) -> None:
     loop.record([Answer(str(uuid4()), claim.sample_key, "answer", gold, claim.id)])
 
 
-def last(loop: Rehearsal) -> Verdict | None:
-    return versions.last_verdict(loop.store, loop.admin, "texts", champion=1, challenger=2)
+def last(loop: Rehearsal, champion: int = 1, challenger: int = 2) -> Verdict | None:
+    pair = {"champion": champion, "challenger": challenger}
+    return versions.last_verdict(loop.store, loop.admin, "texts", **pair)
 
 
 def test_a_first_champion_that_nobody_chose_is_compared_plainly_and_spends_nothing(
@@ -89,8 +90,8 @@ def test_a_first_champion_that_nobody_chose_is_compared_plainly_and_spends_nothi
     assert (found.provisional, found.alpha, found.number) == (True, ERROR, 0)
     assert counted(loop) == []
     assert last(loop) == found
-    other = compare(loop, 2, 1)
-    assert (other.provisional, other.alpha, other.number) == (False, 0.001, 1)
+    assert compare(loop, 2, 1) == found, "the champion comes first, whatever one asks for"
+    assert measuring.next_comparison(loop.store, loop.admin, "texts") == 0
 
 
 def test_once_somebody_has_chosen_it_the_same_champion_is_compared_strictly(
@@ -121,12 +122,38 @@ def test_each_new_look_is_counted_and_a_repetition_is_not(chosen: Rehearsal) -> 
     assert compare(loop) == first
     assert counted(loop) == [(1, 1, 2)]
 
-    assert compare(loop, 2, 1).number == 2
+    assert compare(loop, 2, 1) == first, "it is the same pair"
+    assert measuring.next_comparison(loop.store, loop.admin, "texts") == 2
 
     answer_one(loop, holdout=True)
     again = compare(loop)
-    assert (again.number, again.n) == (3, first.n + 1)
-    assert counted(loop) == [(1, 1, 2), (2, 2, 1), (3, 1, 2)]
+    assert (again.number, again.n) == (2, first.n + 1)
+    assert counted(loop) == [(1, 1, 2), (2, 1, 2)]
+
+
+def test_versions_of_which_none_is_the_champion_are_compared_without_advice_and_not_counted(
+    chosen: Rehearsal,
+) -> None:
+    loop = chosen
+    loop.answer(12)
+    training.request_retrain(
+        loop.store, loop.admin, "texts", mode="incremental", now=worker.utc_now()
+    )
+    loop.work()
+    strict = compare(loop)
+    found = compare(loop, 2, 3)
+    assert (found.neutral, found.number, found.alpha) == (True, 0, None)
+    assert found.p_value is not None and not found.better
+    assert "promote" not in found.advice and "keep" not in found.advice
+    assert counted(loop) == [(1, 1, 2)]
+    assert last(loop, 2, 3) == found and last(loop) == strict
+
+    ask = {"reason": "", "now": worker.utc_now()}
+    versions.promote(loop.store, loop.admin, "texts", number=3, expected=1, **ask)
+    assert last(loop) is None, "version 1 is the champion no more"
+    assert last(loop, 3, 2) is None, "it is compared as the champion now"
+    with pytest.raises(Conflict, match="compare again"), loop.store.begin() as connection:
+        evaluating.counted(connection, loop.project, Holdout((), (0, 0, 0), 0), found, now=NOW)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -225,3 +252,40 @@ def test_a_comparison_is_found_however_many_others_there_were_since(
             assert other is not None
             jobs.finish(connection, other, state="done", now=NOW, result=result)
     assert last(loop) == found
+
+
+def test_all_versions_measured_with_fewer_answers_are_measured_again_at_once(
+    loop: Rehearsal,
+) -> None:
+    assert measuring.outdated(loop.store, loop.admin, "texts") == ()
+    with pytest.raises(Conflict, match="every version is measured with all answers"):
+        measuring.request_all(loop.store, loop.admin, "texts", now=worker.utc_now())
+    answer_one(loop, holdout=False)
+    assert measuring.outdated(loop.store, loop.admin, "texts") == (), "it measures nothing"
+    answer_one(loop, holdout=True)
+    assert measuring.outdated(loop.store, loop.admin, "texts") == (2, 1)
+
+    asked = measuring.request_all(loop.store, loop.admin, "texts", now=worker.utc_now())
+    twice = measuring.request_all(loop.store, loop.admin, "texts", now=worker.utc_now())
+    assert twice.id == asked.id, "two clicks are one job"
+    assert asked.payload["versions"] == [1, 2], "the champion first"
+    loop.work()
+    result = training.job(loop.store, loop.admin, asked.id).result
+    assert result == {"verdict": None, "measured": 2, "damaged": []}
+    assert measuring.outdated(loop.store, loop.admin, "texts") == ()
+    measured = [versions.report(loop.store, loop.admin, "texts", number) for number in (1, 2)]
+    assert len({one.answered for one in measured if one}) == 1
+    assert counted(loop) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_damaged_version_keeps_no_other_from_being_measured_again(loop: Rehearsal) -> None:
+    answer_one(loop, holdout=True)
+    blob = versions.listed(loop.store, loop.admin, "texts")[1].version.estimator
+    next((loop.store.home / "artefacts").rglob(blob)).unlink()
+    warm.estimator.cache_clear()
+    asked = measuring.request_all(loop.store, loop.admin, "texts", now=worker.utc_now())
+    loop.work()
+    result = training.job(loop.store, loop.admin, asked.id).result
+    assert result == {"verdict": None, "measured": 1, "damaged": [2]}
+    assert measuring.outdated(loop.store, loop.admin, "texts") == (2,)

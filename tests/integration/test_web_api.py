@@ -444,9 +444,11 @@ def test_versions_are_judged_promoted_and_rolled_back(
     asked = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 2]})
     work(web)
     verdict = admin.get(f"/api/v1/jobs/{asked.json()['id']}").json()["result"]["verdict"]
-    assert (verdict["champion"], verdict["challenger"]) == (1, 2)
+    assert (verdict["champion"], verdict["challenger"]) == (2, 1), "the champion comes first"
     wrong = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 1]})
     assert "two different ones, not [1, 1]" in wrong.json()["error"]["message"]
+    again = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": "all"})
+    assert again.status_code == 409, "all are measured with the answers there are"
 
 
 def test_a_version_answers_for_rows_files_and_the_pool(

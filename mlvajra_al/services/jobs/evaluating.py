@@ -9,19 +9,20 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.errors import Conflict
+from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.learning import evaluation, multilabel_evaluation
 from mlvajra_al.records import Job, Project, Verdict
-from mlvajra_al.services.jobs import scoring
+from mlvajra_al.services.jobs import mending, scoring
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import fingerprint, gold
-from mlvajra_al.services.versions import is_provisional
+from mlvajra_al.services.versions import champion_first, is_provisional
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import projects, verdicts, versions
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
 
 Answers = dict[int, NDArray[np.float64]]
 
@@ -31,26 +32,25 @@ class Stake:
     """Which comparison of a project one is, and how much error it may make."""
 
     number: int
-    """0 where the champion is provisional."""
-    alpha: float
+    """0 where nothing is spent."""
+    alpha: float | None
+    """None where neither version is the champion: nothing is decided then."""
 
     @property
     def provisional(self) -> bool:
         """Whether nobody has chosen the champion."""
-        return self.number == 0
+        return self.number == 0 and self.alpha is not None
 
 
 def evaluate(store: Store, job: Job, tell: Tell) -> Result:
-    """Report on one or two versions, and compare two."""
-    numbers = [int(number) for number in job.payload["versions"]]
+    """Report on one or two versions, and compare two; or on many, each for itself."""
+    if job.payload.get("each"):
+        return _evaluate_each(store, job, tell)
     with store.read() as connection:
-        project = projects.get(connection, job.project_id)
-        pool = project_pool(store, connection, project)
-        held = gold(connection, project, until_seq=project.last_seq)[1]
-        tally = events.holdout_tally(connection, project.id)
+        project, pool, holdout = _held_out(store, connection, job.project_id)
+        numbers = champion_first(job.payload["versions"], project.champion)
         scorers = {n: scoring.scorer(store.home, connection, project, n) for n in numbers}
         stake = staked(connection, project, numbers[0])
-    holdout = Holdout(tuple(held), tally, project.last_seq)
     answers: Answers = {}
     for place, number in enumerate(numbers):
         tell(0.1 + 0.8 * place / len(numbers), f"Evaluating version {number}")
@@ -71,8 +71,50 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
     return store.write(operation)
 
 
+def _evaluate_each(store: Store, job: Job, tell: Tell) -> Result:
+    """Report on versions one after the other; a damaged one is told and holds up no other."""
+    numbers, damaged = job.payload["versions"], []
+    measured = {}
+    with store.read() as connection:
+        project, pool, holdout = _held_out(store, connection, job.project_id)
+    for place, number in enumerate(numbers):
+        tell(0.1 + 0.8 * place / len(numbers), f"Evaluating version {number}")
+        try:
+            with store.read() as connection:
+                scorer = scoring.scorer(store.home, connection, project, number)
+        except Damaged as error:
+            mending.react(store, project.id, error, now=tell.clock())
+            damaged.append(number)
+            continue
+        answers = scorer.at(pool, holdout.positions)
+        measured[number] = holdout.evaluate(answers, project)
+
+    def operation(connection: Connection) -> Result:
+        tell.check(connection)
+        for number, of in measured.items():
+            report = holdout.report(project, number, of=of, now=tell.clock())
+            versions.add_report(connection, report)
+        result: Result = {"verdict": None, "measured": len(measured), "damaged": damaged}
+        tell.settle(connection, result)
+        return result
+
+    return store.write(operation)
+
+
+def _held_out(
+    store: Store, connection: Connection, project_id: int
+) -> tuple[Project, Pool, Holdout]:
+    project = projects.get(connection, project_id)
+    held = gold(connection, project, until_seq=project.last_seq)[1]
+    tally = events.holdout_tally(connection, project.id)
+    holdout = Holdout(tuple(held), tally, project.last_seq)
+    return project, project_pool(store, connection, project), holdout
+
+
 def staked(connection: Connection, project: Project, champion: int) -> Stake:
     """Return what a comparison with a version may spend now."""
+    if champion != project.champion:
+        return Stake(0, None)
     moves = versions.promotions(connection, project.id)
     if is_provisional(moves, champion):
         return Stake(0, evaluation.allowed(0, chosen=False))
@@ -85,15 +127,18 @@ def counted(
 ) -> Verdict:
     """Count a comparison; what was compared on the same answers before is said again.
 
-    One with a provisional champion spends nothing and is not counted.
+    One with a provisional champion spends nothing and is not counted, nor is one of two versions
+    neither of which is the champion.
     """
     if found.p_value is None:
         return found
     versions.lock(connection, project.id)
+    project = projects.get(connection, project.id)
     stake = staked(connection, project, found.champion)
-    if stake.provisional != found.provisional:
+    moved = found.neutral and found.challenger == project.champion
+    if moved or (stake.provisional, stake.alpha is None) != (found.provisional, found.neutral):
         raise Conflict("the champion was moved meanwhile; compare again")
-    if stake.provisional:
+    if not stake.number:
         return found
     labels = fingerprint(holdout.gold)
     pair = (found.champion, found.challenger)

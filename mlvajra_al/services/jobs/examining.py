@@ -100,6 +100,7 @@ def examine(store: Store, job: Job, tell: Tell) -> Result:
         second_opinions=len(wanted),
         agreement=agreement(_independent(seen), rng=rng),
         note=note,
+        sure=sum(doubt.sure for doubt in found),
     )
     return _written(store, examined, found=found, wanted=wanted, project=seen.project, tell=tell)
 
@@ -303,7 +304,12 @@ def _written(
         asked = doubts.ask(connection, project.id, wanted)
         written = replace(examined, second_opinions=asked)
         doubts.note(connection, project.id, written, now=tell.clock())
-        result = {"checked": examined.checked, "doubted": len(found), "asked": asked}
+        result = {
+            "checked": examined.checked,
+            "doubted": examined.doubted,
+            "sure": examined.sure,
+            "asked": asked,
+        }
         tell.settle(connection, result)
         return result
 

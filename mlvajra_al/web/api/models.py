@@ -21,7 +21,15 @@ from mlvajra_al.records import (
     SampleExplanation,
     Summary,
 )
-from mlvajra_al.services import advice, people, predicting, projects, training, versions
+from mlvajra_al.services import (
+    advice,
+    measuring,
+    people,
+    predicting,
+    projects,
+    training,
+    versions,
+)
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.store import uploads
 from mlvajra_al.web.api.answers import Json, failed_job
@@ -59,7 +67,8 @@ class NewJob(Strict):
 
     kind: Literal["retrain", "evaluate"]
     mode: training.Mode = "incremental"
-    versions: list[int] = []
+    versions: list[int] | Literal["all"] = []
+    """Which to evaluate: one, two against each other, or all whose report lacks answers."""
 
 
 class Rows(Strict):
@@ -96,9 +105,15 @@ def public_job(job: Job) -> dict[str, Any]:
 
 @router.post("/projects/{project}/jobs", status_code=202, response_model=ShownJob)
 def enqueue(project: str, caller: Caller, body: NewJob) -> Response:
-    """Queue a retrain, or an evaluation of one version or of two against each other."""
+    """Queue a retrain, or an evaluation: of one version, of two against each other, or of all.
+
+    Where one of two is the champion the other challenges it, which is counted; of two others only
+    what is found is said, and nothing is counted.
+    """
     if body.kind == "retrain":
         job = training.request_retrain(store(), caller, project, mode=body.mode, now=now())
+    elif body.versions == "all":
+        job = measuring.request_all(store(), caller, project, now=now())
     else:
         numbers = tuple(body.versions)
         job = versions.request_evaluation(store(), caller, project, numbers=numbers, now=now())

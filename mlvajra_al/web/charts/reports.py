@@ -106,8 +106,8 @@ def calibration(curves: Sequence[Curve], labels: dict[str, Label]) -> go.Figure:
     )
 
 
-def difference(measure: Measure) -> go.Figure:
-    """Draw a difference with its interval, and zero."""
+def difference(measure: Measure, versions: tuple[int, int]) -> go.Figure:
+    """Draw a difference of two versions with its interval, and zero; second minus first."""
     value, low, high = measure.value or 0.0, measure.low or 0.0, measure.high or 0.0
     reach = max(abs(low), abs(high), abs(value), 0.01) * 1.15
     color = "#059669" if low > 0 else ACCENT if high < 0 else MAIN
@@ -132,7 +132,7 @@ def difference(measure: Measure) -> go.Figure:
         height=110,
         xaxis={
             "range": [-reach, reach],
-            "title": "challenger minus champion",
+            "title": f"version {versions[1]} minus version {versions[0]}",
             "tickformat": "+.2f",
         },
         yaxis={"visible": False, "range": [-1, 1]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mlvajra_al.records import Doubt, Examination, Version
+from mlvajra_al.services.reviewing import Waiting
 from mlvajra_al.web.widgets import interval_of, plain, plural, value_of
 
 FEWEST = 50
@@ -21,12 +22,22 @@ ALPHA = (
 
 
 def doubt_line(doubt: Doubt, *, given: str, likely: str) -> None:
-    """Say why a label looks wrong."""
+    """Say why a label looks wrong, or may be."""
+    right = "" if doubt.sure else ", and it may well be right"
     st.info(
-        f"Nobody has flagged this. The model, taught by the other labels only, would say "
+        f"Nobody has flagged this{right}. The model, taught by the other labels only, would say "
         f"**{likely}** ({doubt.probability:.0%} sure) and not {given}.",
         icon=":material/question_mark:",
     )
+
+
+def waiting_words(waiting: Waiting) -> str:
+    """Say how many samples there are to review, and how many may be worth a look."""
+    needed = f"{plural(waiting.needed, 'sample')} to review"
+    if not waiting.possible:
+        return needed
+    possible = plural(waiting.possible, "possible mistake")
+    return f"{needed}, {possible}" if waiting.needed else possible
 
 
 def agreement_box(found: Examination | None, newest: Version | None) -> None:
@@ -72,7 +83,8 @@ def so_far(newest: Version | None) -> str:
 
 def _checked(found: Examination) -> str:
     words = (
-        f"{plural(found.checked, 'label')} checked, {found.doubted:,} of them look wrong; "
+        f"{plural(found.checked, 'label')} checked: {plural(found.sure, 'looks', 'look')} wrong, "
+        f"{plural(found.doubted - found.sure, 'is a possible mistake', 'are possible mistakes')}; "
         f"{plural(found.second_opinions, 'sample')} asked again of somebody else."
         if found.checked
         else "Labels were not checked."

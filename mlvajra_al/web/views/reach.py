@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlvajra_al.records import Measure
+from mlvajra_al.records import Measure, Project
 from mlvajra_al.services.versions import HoldOut
 from mlvajra_al.web.widgets import plural
 
 FEWEST = 20
 """Held out samples below which nothing is measured."""
+FEWEST_OF_A_LABEL = 5
+"""So many of each label in use F1 takes; a test holds both to what the engine asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,19 @@ def out_of_reach(held: HoldOut) -> OutOfReach | None:
             f"all {held.size:,} held out samples are asked about: import more to go on"
         )
     return None
+
+
+def still_missing(project: Project, learnt: Mapping[str, int], answers: Counter[str]) -> str:
+    """Say what holdout answers lack to measure F1 of who has learnt such labels, or nothing."""
+    if (more := FEWEST - answers.total()) > 0:
+        return f"too few to say: {plural(more, 'more sample')} needed"
+    if project.multilabel:
+        return ""
+    known = {label.name: label.display for label in project.labels}
+    used = [n for n in known if answers[n] or learnt.get(n) or len(known) == 2]
+    wanted = {name: FEWEST_OF_A_LABEL - answers[name] for name in used}
+    missing = [f"{more} more of {known[name]}" for name, more in wanted.items() if more > 0]
+    return f"too few to say: {', '.join(missing)} needed" if missing else ""
 
 
 def lacking(measure: Measure, never: OutOfReach | None) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import Drift, Label, Measure, Project, Report, Version
-from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.views.heading import figure
 from mlvajra_al.web.views.reach import OutOfReach, lacking
@@ -84,15 +82,6 @@ def measures(report: Report, never: OutOfReach | None) -> None:
                 else:
                     figure(value_of(item))
                     st.caption(plain(interval_of(item)))
-
-
-def measured(rows: Sequence[VersionRow]) -> list[tuple[int, int, Measure]]:
-    """Return number, labels and headline of each version that could be measured, for a curve."""
-    return [
-        (row.version.number, row.version.n_labels, row.summary.headline)
-        for row in rows
-        if row.summary and row.summary.headline.value is not None
-    ]
 
 
 def per_label(project: Project, report: Report, never: OutOfReach | None) -> None:

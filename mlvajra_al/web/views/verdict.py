@@ -10,15 +10,34 @@ from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.heading import figure
 from mlvajra_al.web.widgets import interval_of, measure_words, plain, side_by_side
 
+MOST = 50
+"""Comparisons that share the error; a test holds it to what the engine counts to."""
 HOW_STRICTLY = (
     "Judged strictly, to protect the champion somebody chose: over fifty retrains of a project, at "
     "most one in twenty projects ever promotes a version that is no better."
 )
+HOW_NEUTRALLY = "Neither is the champion: nothing is advised, and this look is not counted."
 HOW_PLAINLY = (
     "The champion is provisional: it was the first there was, and nobody has chosen it. A version "
     "whose lead would come about by luck at most once in twenty times is called better; once you "
     "have promoted one, it takes stricter proof to replace it."
 )
+
+
+def before_comparing(number: int | None, *, again: bool) -> str:
+    """Say what comparing two versions would count as; None where neither is the champion."""
+    words = "Both are measured on the same holdout samples, those answered until now."
+    if number is None:
+        return f"{words} Neither is the champion, so nothing is advised and nothing counted."
+    if not number:
+        return f"{words} Nobody has chosen the champion yet, so this is not counted."
+    if number > MOST:
+        return f"{words} All {MOST} comparisons with the champion are spent: you decide."
+    this = "With new answers, to compare again is" if again else "This is"
+    return (
+        f"{words} {this} comparison {number} of {MOST} with the champion: each is one more chance "
+        "to promote a version by luck, so together they may spend 5%."
+    )
 
 
 def verdict_view(verdict: Verdict) -> None:
@@ -28,7 +47,9 @@ def verdict_view(verdict: Verdict) -> None:
         st.success(plain(words), icon=":material/trending_up:")
     else:
         st.info(plain(words), icon=":material/balance:")
-    st.caption(HOW_PLAINLY if verdict.provisional else HOW_STRICTLY)
+    st.caption(how(verdict))
+    if verdict.lacks:
+        st.caption(plain(sentence(verdict.lacks)))
     closer = "Version {} has fewer labels wrong" if verdict.nearer else "Only version {} right"
     left, right = side_by_side(2, at_least=300)
     with left, st.container(border=True, height="stretch"):
@@ -53,14 +74,26 @@ def verdict_view(verdict: Verdict) -> None:
         else:
             figure(f"{verdict.difference.value:+.3f}")
             st.caption(plain(interval_of(verdict.difference)))
-            look.show(reports.difference(verdict.difference), key="difference", alt="Difference")
+            pair = (verdict.champion, verdict.challenger)
+            drawn = reports.difference(verdict.difference, pair)
+            look.show(drawn, key="difference", alt="Difference")
+
+
+def how(verdict: Verdict) -> str:
+    """Say by what rule was judged."""
+    if verdict.neutral:
+        return HOW_NEUTRALLY
+    return HOW_PLAINLY if verdict.provisional else HOW_STRICTLY
 
 
 def luck(verdict: Verdict) -> str:
     """Return how likely the lead is luck, and how likely it may be."""
+    found = figure_of(verdict.p_value)
+    if verdict.p_value is not None and verdict.p_value < 0.001:
+        found = "< 0.001"
     if verdict.p_value is None or not verdict.alpha:
-        return figure_of(verdict.p_value)
-    return f"{figure_of(verdict.p_value)}; {verdict.alpha:.3f} or less needed"
+        return found
+    return f"{found}; {verdict.alpha:.3f} or less needed"
 
 
 def figure_of(value: float | None) -> str:

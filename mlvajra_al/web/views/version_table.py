@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Project
+from mlvajra_al.records import Person, Project
+from mlvajra_al.services import measuring
 from mlvajra_al.services.versions import HoldOut, VersionRow
+from mlvajra_al.web.context import store
 from mlvajra_al.web.views.newest import headline
-from mlvajra_al.web.views.reach import out_of_reach
+from mlvajra_al.web.views.reach import out_of_reach, still_missing
 from mlvajra_al.web.views.report import brief_interval
 from mlvajra_al.web.widgets import duration, local, plural, value_of
 
 MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
 
 
-def version_table(project: Project, rows: Sequence[VersionRow], *, held: HoldOut) -> int:
+def version_table(
+    person: Person, project: Project, rows: Sequence[VersionRow], *, held: HoldOut
+) -> int:
     """Draw all versions, newest first, and return the number of the chosen one."""
     shown = rows[::-1]
+    more = [row.version.number for row in shown if _has_more(row, held)]
+    answers = measuring.answers(store(), person, project.name) if more else Counter()
+    missing = {
+        row.version.number: still_missing(project, row.version.label_counts, answers)
+        for row in shown
+        if row.version.number in more
+    }
     measure = next((m for row in shown if (m := headline(row))), None)
     picked = st.dataframe(
-        pd.DataFrame([_cells(row, held) for row in shown]),
+        pd.DataFrame(
+            [_cells(row, _interval(row, held, missing.get(row.version.number))) for row in shown]
+        ),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row-required",
@@ -34,18 +49,18 @@ def version_table(project: Project, rows: Sequence[VersionRow], *, held: HoldOut
     )
     st.caption(
         f"{plural(held.answered, 'holdout sample')} answered until now. A number measured with "
-        "fewer is of those only; *Measure again* takes them all."
+        "fewer is of those only."
     )
     chosen = picked.selection.rows
     return shown[chosen[0] if chosen else 0].version.number
 
 
-def _cells(row: VersionRow, held: HoldOut) -> dict[str, Any]:
+def _cells(row: VersionRow, interval: str) -> dict[str, Any]:
     version, measure = row.version, headline(row)
     return {
         "Version": f"{version.number} ★" if row.is_champion else f"{version.number}",
         "measure": value_of(measure) if measure else "none yet",
-        "95% interval": _interval(row, held),
+        "95% interval": interval,
         "Held out": row.summary.n if row.summary else 0,
         "Labels": version.n_labels,
         "Mode": MODES[version.mode],
@@ -55,16 +70,28 @@ def _cells(row: VersionRow, held: HoldOut) -> dict[str, Any]:
     }
 
 
-def _interval(row: VersionRow, held: HoldOut) -> str:
-    """Return the interval of a version's measure, or what is missing for one today."""
+def _has_more(row: VersionRow, held: HoldOut) -> bool:
+    """Tell whether a version that could not be measured has more answers to be measured on."""
     measure = headline(row)
-    if measure is None or row.summary is None:
-        return "not measured yet"
+    if measure is None or measure.value is not None or row.summary is None:
+        return False
     never = out_of_reach(held)
-    fixed = never is not None and never.brief
-    if measure.value is None and row.summary.answered < held.answered and not fixed:
+    return row.summary.answered < held.answered and not (never and never.brief)
+
+
+def _interval(row: VersionRow, held: HoldOut, missing: str | None) -> str:
+    """Return the interval of a version's measure, or what keeps it from being said.
+
+    `missing` is what it lacks with today's answers, None where these are no more than it had.
+    """
+    measure = headline(row)
+    if measure is None:
+        return "not measured yet"
+    if missing is None:
+        return brief_interval(measure, out_of_reach(held))
+    if not missing:
         return "too few then; measure again"
-    return brief_interval(measure, never)
+    return brief_interval(replace(measure, note=missing))
 
 
 def _columns(measure: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ KNOWN = Measure("Krippendorff's alpha", 0.812, 0.7, 0.9, 40, "")
 UNKNOWN = Measure("Krippendorff's alpha", None, None, None, 2, "too few to say: 8 more needed")
 
 
-def doubted(store: Store, project: Project, key: str, *, quality: float = 0.03) -> None:
+def doubted(store: Store, project: Project, key: str, *, quality: float = 0.007) -> None:
     """Store that the label of the first answer about a sample looks wrong."""
     with store.read() as connection:
         told = doubts.told(connection, project.id, until_seq=1_000)
@@ -47,6 +47,7 @@ def examined(store: Store, project: Project, *, note: str = "", alpha: Measure =
         second_opinions=0 if note else 5,
         agreement=Agreement(alpha.n, 3, alpha, pairs if alpha is KNOWN else ()),
         note=note,
+        sure=0 if note else 1,
     )
     with store.begin() as connection:
         doubts.note(connection, project.id, found, now=now())
@@ -69,7 +70,7 @@ def test_a_label_that_looks_wrong_waits_behind_what_people_flagged(
     assert "Nobody has flagged this" not in words(page)
     press(page, "Next")
     said = words(page)
-    assert "would say **spam** (97% sure) and not ham" in said
+    assert "would say **spam** (99% sure) and not ham" in said
     assert "**Ada** answered ham" in said
 
 
@@ -110,6 +111,25 @@ def test_the_worst_doubt_comes_first(
     ] * 3
 
 
+def test_only_what_the_model_is_surest_of_is_said_to_look_wrong(
+    store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
+) -> None:
+    for key, quality in (("p0", 0.3), ("p1", 0.02)):
+        say(store, ada, key, "ham")
+        doubted(store, project, key, quality=quality)
+    reviewer = visitor("reviewer")
+    page = reviewer.opens("review")
+    assert "2 possible mistakes" in words(page)
+    assert "Nobody has flagged this, and it may well be right." in words(page)
+    say(store, ada, "p2", "ham")
+    doubted(store, project, "p2")
+    said = words(reviewer.opens("review"))
+    assert "1 sample to review, 2 possible mistakes" in said and "99% sure" in said
+    home = reviewer.opens("home")
+    labels = [link.proto.label for link in home.get("page_link")]
+    assert "1 sample to review, 2 possible mistakes" in labels
+
+
 def test_an_answer_that_changed_since_is_no_longer_doubted(
     store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
 ) -> None:
@@ -125,7 +145,7 @@ def test_how_people_agree_is_told_with_its_interval_and_pairs(
     examined(store, project)
     page = visitor("reviewer").opens("review")
     said = words(page)
-    assert "120 labels checked, 4 of them look wrong" in said
+    assert "120 labels checked: 1 looks wrong, 3 are possible mistakes" in said
     assert "5 samples asked again of somebody else" in said
     assert "Krippendorff's alpha: 0.812" in said
     assert "0.700 to 0.900, on 40 samples" in said

@@ -9,6 +9,7 @@ from mlvajra_al.services import training, versions
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
+from mlvajra_al.web.views.newest import COMPARE_TAB
 from tests.factories import a_person, a_project, a_report, a_version, rank
 from tests.integration.visits.visiting import Visitor, press, say, words
 
@@ -57,22 +58,48 @@ def test_versions_are_listed_with_how_many_holdout_labels_each_was_measured_with
         ["none yet", "not measured yet", 0],
         ["0.900", "0.800 to 0.950", 11],
         ["too few to say", "too few: 11 more samples", 12],
-        ["too few to say", "too few then; measure again", 9],
+        ["too few to say", "too few: 8 more samples", 9],
     ]
     assert "12 holdout samples answered until now." in words(page)
 
 
-def hold_out(store: Store, project: Project, count: int) -> None:
+def test_to_measure_again_is_offered_where_the_answers_of_today_would_do(
+    store: Store, admin: Visitor
+) -> None:
+    project = a_project(store)
+    rank(store, project, 200)
+    with store.begin() as connection:
+        projects.set_holdout_threshold(connection, project.id, 0.5)
+    a_version(store, project)
+    a_report(store, project, value=None, n=9)
+    hold_out(store, project, 20)
+    assert intervals(admin.opens("versions")) == ["too few: 5 more of spam"]
+    hold_out(store, project, 5, label="spam", begin=20)
+    page = admin.opens("versions")
+    assert intervals(page) == ["too few then; measure again"]
+    press(page, "Measure all again")
+    [job] = training.jobs_of(store, None, "spam", kinds=("evaluate",))
+    assert job.payload == {"versions": [1], "each": True}
+
+
+def intervals(page: AppTest) -> list[str]:
+    return list(page.dataframe[0].value["95% interval"])
+
+
+def hold_out(
+    store: Store, project: Project, count: int, *, label: str = "ham", begin: int = 0
+) -> None:
     """Answer samples of the holdout."""
+    places = range(begin, begin + count)
     ranked = [
         Ranked(f"p{place}", place, Why("random", None, place, None, None, holdout=True))
-        for place in range(count)
+        for place in places
     ]
     with store.begin() as connection:
         ranking.replace(connection, project.id, ranked, overlap=1, now=now())
-    someone = a_person(store, "Eve")
-    for place in range(count):
-        say(store, someone, f"p{place}", "ham")
+    someone = a_person(store, f"Eve {begin}")
+    for place in places:
+        say(store, someone, f"p{place}", label)
 
 
 def two_versions(store: Store, admin: Visitor, project: Project) -> None:
@@ -172,3 +199,25 @@ def test_samples_are_found_by_what_was_said_about_them_and_by_what_comes_next(
 def found(page: AppTest) -> list[str]:
     [box] = [box for box in page.main.selectbox if box.label == "Sample"]
     return list(box.options)
+
+
+def test_the_champion_is_compared_with_the_row_that_is_chosen(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    two_versions(store, admin, project)
+    a_version(store, project, 3, labels=130)
+    page = admin.opens("versions", **{"versions-tab": COMPARE_TAB})
+    assert compared(page) == {"Version A": 1, "Version B": 3}
+    assert "This is comparison 1 of 50 with the champion" in words(page)
+    rows = {"selection": {"rows": [1]}}
+    page.session_state[f"versions:{project.id}:3"] = rows
+    assert compared(page.run()) == {"Version A": 1, "Version B": 2}
+    page.main.selectbox[0].set_value(2).run()
+    page.main.selectbox[1].set_value(3).run()
+    assert "Neither is the champion, so nothing is advised and nothing counted." in words(page)
+    page.main.selectbox[1].set_value(1).run()
+    assert "This is comparison 1 of 50 with the champion" in words(page)
+
+
+def compared(page: AppTest) -> dict[str, int]:
+    return {box.label: box.value for box in page.main.selectbox}

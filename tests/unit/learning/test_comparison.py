@@ -36,11 +36,15 @@ def answered(both: int, old: int, new: int, neither: int) -> tuple[np.ndarray, .
     )
 
 
-def judged(y: np.ndarray, old: np.ndarray, new: np.ndarray, *, alpha: float = 0.001) -> Verdict:
+def judged(
+    y: np.ndarray, old: np.ndarray, new: np.ndarray, *, alpha: float | None = 0.001
+) -> Verdict:
     return compare(y, old, new, HAM_SPAM, rng=rng(), alpha=alpha, champion=3, challenger=5)
 
 
-def compared(both: int, old: int, new: int, neither: int, *, alpha: float = 0.001) -> Verdict:
+def compared(
+    both: int, old: int, new: int, neither: int, *, alpha: float | None = 0.001
+) -> Verdict:
     """Compare models that are right on this many samples: both, only one, none."""
     return judged(*answered(both, old, new, neither), alpha=alpha)
 
@@ -201,7 +205,7 @@ def test_the_test_is_mcnemars_and_the_verdict_follows_from_it(
     assert (verdict.only_champion_right, verdict.only_challenger_right) == (old, new)
     assert verdict.n == both + old + new + neither
     if verdict.p_value is None:
-        assert verdict.advice.startswith("too few to say")
+        assert verdict.n < 20 and verdict.advice.startswith("too few to say")
         return
     if old + new:
         expected = binomtest(new, old + new, 0.5, alternative="greater").pvalue
@@ -233,3 +237,46 @@ def test_a_label_that_nobody_has_given_yet_holds_up_no_comparison() -> None:
     assert (found.metric, found.better, found.p_value) == ("macro F1", True, alone.p_value)
     values = [float(macro_f1(np.array([[60, 0], [wrong, 50 - wrong]]))) for wrong in (30, 2)]
     assert [found.champion_value, found.challenger_value] == pytest.approx(values)
+
+
+def with_a_rare_label(wins: int, losses: int, *, alpha: float | None) -> Verdict:
+    """Compare two models on 44 samples, of which one label has two."""
+    labels = ["a", "b", "rare"]
+    truth = np.array([0] * 21 + [1] * 21 + [2] * 2)
+    old, new = truth.copy(), truth.copy()
+    old[:wins], new[wins : wins + losses] = 1, 1
+    return compare(np.array(labels)[truth], np.eye(3)[old], np.eye(3)[new], labels, rng=rng(),
+                   alpha=alpha, champion=1, challenger=11)  # fmt: skip
+
+
+def test_a_rare_label_keeps_f1_from_being_said_but_not_who_is_right_more_often() -> None:
+    found = with_a_rare_label(8, 1, alpha=allowed(0, chosen=False))
+    assert found.p_value == pytest.approx(10 / 2**9) and found.better
+    assert found.advice.startswith("promote version 11: version 11 is right on 8 samples")
+    assert (found.metric, found.champion_value) == ("accuracy", pytest.approx(36 / 44))
+    assert found.difference.value == pytest.approx(7 / 44)
+    assert found.difference.low < found.difference.value < found.difference.high
+    assert found.lacks == "macro F1: too few to say: 3 more of rare needed"
+    strict = with_a_rare_label(8, 1, alpha=0.001)
+    assert not strict.better and "is ahead here" in strict.advice
+
+
+def test_what_can_be_measured_lacks_nothing() -> None:
+    assert compared(80, 0, 14, 6).lacks == compared(10, 0, 4, 1).lacks == ""
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(14, 1), (1, 14), (4, 4)])
+def test_of_two_versions_neither_of_which_is_the_champion_only_what_was_found_is_said(
+    wins: int, losses: int
+) -> None:
+    found = compared(60, losses, wins, 5, alpha=None)
+    expected = binomtest(wins, wins + losses, 0.5).pvalue
+    assert found.neutral and not found.better
+    assert found.p_value == pytest.approx(expected), "either might have been ahead"
+    assert "promote" not in found.advice and "keep" not in found.advice
+    chance = "below 0.001" if expected < 0.001 else f"{expected:.3f}"
+    assert found.advice.endswith(f"; the chance of such a lead by luck alone is {chance}")
+
+
+def test_too_few_samples_are_too_few_to_compare_for_others_than_the_champion_too() -> None:
+    assert compared(10, 0, 4, 1, alpha=None).advice == "too few to say: 5 more samples needed"

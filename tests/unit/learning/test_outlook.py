@@ -105,3 +105,19 @@ def test_without_samples_nothing_is_estimated() -> None:
     found = estimate_micro_f1(np.empty((0, 3)), rng=np.random.default_rng(0))
     assert found.value is None and "no samples" in found.note
     assert estimating.NOTE not in found.note
+
+
+@pytest.mark.parametrize("labels", [["ham", "spam"], ["ham", "spam", "eggs"]])
+def test_a_forecast_tells_what_it_was_read_off(labels: list[str]) -> None:
+    truth = np.arange(120) % len(labels)
+    wrong = np.arange(120) < np.array([40, 20, 12, 6])[:, None]
+    answers = np.where(wrong, (truth + 1) % len(labels), truth)
+    judged = Judged((20, 40, 60, 80), answers, truth)
+    found = forecast(judged, labels, rng=np.random.default_rng(0))
+    assert (found.behind, found.judges) == ((20, 40, 60, 80), 120)
+    names = np.array(labels)
+    for reached, given in zip(found.reached, answers, strict=True):
+        report = evaluate(names[truth], np.eye(len(labels))[given], labels,
+                          rng=np.random.default_rng(0))  # fmt: skip
+        assert reached == pytest.approx(report.headline.value)
+        assert report.headline.name == found.metric

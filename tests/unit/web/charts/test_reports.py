@@ -67,9 +67,10 @@ def test_no_two_curves_of_a_large_label_set_look_alike(draw: object) -> None:
 
 
 def test_a_difference_is_centred_on_zero_and_coloured_by_its_interval() -> None:
-    better = reports.difference(Measure("F1", 0.05, 0.02, 0.08, 100))
-    worse = reports.difference(Measure("F1", -0.05, -0.08, -0.02, 100))
-    unsure = reports.difference(Measure("F1", 0.01, -0.02, 0.04, 100))
+    better = reports.difference(Measure("F1", 0.05, 0.02, 0.08, 100), (1, 2))
+    worse = reports.difference(Measure("F1", -0.05, -0.08, -0.02, 100), (1, 2))
+    assert better.layout.xaxis.title.text == "version 2 minus version 1"
+    unsure = reports.difference(Measure("F1", 0.01, -0.02, 0.04, 100), (1, 2))
     low, high = better.layout.xaxis.range
     assert low == -high
     colors = {drawn.data[0].marker.color for drawn in (better, worse, unsure)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.learning import intervals
+from mlvajra_al.learning.comparison import COMPARISONS
 from mlvajra_al.records import (
     Attribution,
     Curve,
@@ -26,7 +28,13 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services.versions import HoldOut
 from mlvajra_al.web.views import importance, names, reasons, report, verdict
-from mlvajra_al.web.views.reach import FEWEST, lacking, out_of_reach
+from mlvajra_al.web.views.reach import (
+    FEWEST,
+    FEWEST_OF_A_LABEL,
+    lacking,
+    out_of_reach,
+    still_missing,
+)
 from mlvajra_al.web.widgets import height_of
 from tests.factories import NOW, a_draft
 from tests.integration.visits.visiting import words
@@ -138,6 +146,31 @@ def test_what_a_pool_cannot_give_is_not_asked_for(held: HoldOut, cell: str, word
 
 def test_so_many_held_out_samples_are_said_to_be_needed_as_are() -> None:
     assert FEWEST == intervals.FEWEST
+    assert FEWEST_OF_A_LABEL == intervals.FEWEST_OF_A_LABEL
+
+
+THREE = tuple(Label(name, name.title(), name[0], "#2563eb") for name in ("ham", "spam", "eggs"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "learnt", "answers", "missing"),
+    [
+        (2, {"ham": 9}, {"ham": 12, "spam": 3}, "5 more samples"),
+        (2, {"ham": 9}, {"ham": 30, "spam": 3}, "2 more of Spam"),
+        (2, {"ham": 9}, {"ham": 30}, "5 more of Spam"),
+        (3, {"ham": 9, "spam": 9}, {"ham": 30, "spam": 5}, ""),
+        (3, {"ham": 9, "eggs": 1}, {"ham": 30, "spam": 5}, "5 more of Eggs"),
+        (3, {"ham": 9}, {"ham": 30, "spam": 1, "eggs": 4}, "4 more of Spam, 1 more of Eggs"),
+    ],
+)
+def test_to_measure_again_is_said_to_help_only_where_it_does(
+    labels: int, learnt: dict[str, int], answers: dict[str, int], missing: str
+) -> None:
+    project = replace(PROJECT, labels=THREE[:labels])
+    found = still_missing(project, learnt, Counter(answers))
+    assert found == (f"too few to say: {missing} needed" if missing else "")
+    several = still_missing(replace(project, multilabel=True), learnt, Counter(answers))
+    assert bool(several) == ("samples" in missing)
 
 
 def test_up_to_fifteen_labels_are_all_in_sight() -> None:
@@ -201,6 +234,37 @@ def test_a_difference_of_too_few_pairs_is_not_drawn() -> None:
     app = draw(verdict.verdict_view, replace(VERDICT, difference=FEW))
     assert "12 more samples needed" in words(app)
     assert len(app.get("plotly_chart")) == 0
+
+
+def test_luck_is_never_told_as_none_at_all() -> None:
+    assert verdict.luck(replace(VERDICT, p_value=0.0004)) == "< 0.001"
+    strict = replace(VERDICT, p_value=0.00004, alpha=0.001)
+    assert verdict.luck(strict) == "< 0.001; 0.001 or less needed"
+    assert verdict.luck(replace(VERDICT, p_value=0.001)) == "0.001"
+
+
+def test_versions_that_are_no_champions_are_judged_by_no_rule() -> None:
+    app = draw(verdict.verdict_view, replace(VERDICT, neutral=True, lacks="macro F1: too few"))
+    said = words(app)
+    assert verdict.HOW_NEUTRALLY in said and verdict.HOW_STRICTLY not in said
+    assert "Macro F1: too few" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "again", "said"),
+    [
+        (None, False, "Neither is the champion, so nothing is advised and nothing counted."),
+        (0, False, "Nobody has chosen the champion yet, so this is not counted."),
+        (3, False, "This is comparison 3 of 50 with the champion: each is one more chance"),
+        (3, True, "With new answers, to compare again is comparison 3 of 50 with the champion"),
+        (51, False, "All 50 comparisons with the champion are spent: you decide."),
+    ],
+)
+def test_before_one_compares_it_is_said_what_that_counts_as(
+    number: int | None, again: bool, said: str
+) -> None:
+    assert said in verdict.before_comparing(number, again=again)
+    assert verdict.MOST == COMPARISONS
 
 
 @pytest.mark.parametrize(("value", "cell"), [(0.5, "0.500"), (None, "too few to say")])

@@ -1,0 +1,64 @@
+"""What versions have reached so far, as a curve: by the headline measure, or by accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mlvajra_al.records import Measure
+from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.web.views.newest import headline
+
+Points = list[tuple[int, int, Measure]]
+FALLBACK = "accuracy"
+"""It takes no number of examples of each label."""
+
+
+def curves(rows: Sequence[VersionRow]) -> dict[str, Points]:
+    """Return number, labels and measure of each version, for each measure that has a curve.
+
+    The first is the one to show: the headline measure once two versions have it, else what more
+    of them have. Versions that lack it are there without a value.
+    """
+    first = _points(rows, _name(rows))
+    found = {points[0][2].name: points for points in (first, _points(rows, FALLBACK)) if points}
+    found = {name: points for name, points in found.items() if reached(points)}
+    order = sorted(found.items(), key=lambda item: min(reached(item[1]), 2), reverse=True)
+    return dict(order)
+
+
+def reached(points: Points) -> int:
+    """Return how many versions have the measure."""
+    return sum(measure.value is not None for _, _, measure in points)
+
+
+def chosen_curve(found: dict[str, Points], *, key: str) -> Points:
+    """Return the points to draw, of the measure that one may choose where there are two."""
+    names = list(found)
+    if len(names) < 2:
+        return found[names[0]]
+    name = st.segmented_control(
+        "Measure", names, default=names[0], required=True, key=key, label_visibility="collapsed"
+    )
+    return found[name]
+
+
+def _name(rows: Sequence[VersionRow]) -> str:
+    """Return the headline measure of the newest version that has one: of two labels it may turn."""
+    known = [measure for row in rows if (measure := headline(row)) is not None]
+    return next((m.name for m in reversed(known) if m.value is not None), "")
+
+
+def _points(rows: Sequence[VersionRow], name: str) -> Points:
+    """Return a point of each version; those without the measure have no value."""
+    found = [(row.version.number, row.version.n_labels, _measure(row, name)) for row in rows]
+    return found if name else []
+
+
+def _measure(row: VersionRow, name: str) -> Measure:
+    known = row.summary.ordered if row.summary else ()
+    return next(
+        (measure for measure in known if measure.name == name),
+        Measure(name, None, None, None, 0),
+    )
