@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
@@ -23,6 +24,7 @@ from mlvajra_al.learning.explanation import (
 from mlvajra_al.learning.overlays import pixels
 from mlvajra_al.learning.wording import Units
 from mlvajra_al.records import Attribution, FeatureImportance, GlobalExplanation
+from mlvajra_al.words import number as said
 
 SHOWN = 20
 GLOBAL_ROWS = 200
@@ -36,6 +38,7 @@ def explain_samples(
     *,
     mean: Floats,
     units: Units | None = None,
+    frame: pd.DataFrame | None = None,
     shown: int = SHOWN,
 ) -> tuple[tuple[Attribution, ...], ...]:
     """Explain each sample: the strongest features, and what all others add.
@@ -48,7 +51,9 @@ def explain_samples(
     mean : ndarray of shape (n_features,)
         From `mean_features` of the pool.
     units : Units, optional
-        To show values as they are in the data.
+        To show values in the words of the data.
+    frame : DataFrame, optional
+        What `X` was made of: its numbers are shown as they are.
     shown : int
 
     Returns
@@ -65,7 +70,8 @@ def explain_samples(
     >>> why.label, why.features, bool(abs(why.base + sum(why.values) - why.output) < 1e-9)
     ('b', ('size', 'age'), True)
     """
-    return attributions(contributions(model, X, mean), X, names, units=units, shown=shown)
+    parts = contributions(model, X, mean)
+    return attributions(parts, X, names, units=units, frame=frame, shown=shown)
 
 
 def attributions(
@@ -74,6 +80,7 @@ def attributions(
     names: Sequence[str],
     *,
     units: Units | None = None,
+    frame: pd.DataFrame | None = None,
     shown: int = SHOWN,
 ) -> tuple[tuple[Attribution, ...], ...]:
     """Put contributions that are already there into records, per sample one for each part.
@@ -86,8 +93,15 @@ def attributions(
     >>> why.features, why.data, why.other
     (('size',), ('7',), -1.0)
     """
+    rows = None if frame is None else frame.to_dict("records")
+
+    def say(i: int, feature: int, value: float) -> str:
+        if units is None:
+            return said(value)
+        return units.say(feature, value, None if rows is None else rows[i])
+
     return tuple(
-        tuple(_attribution(part, X, i, names=names, units=units, shown=shown) for part in parts)
+        tuple(_attribution(part, X, i, names=names, say=say, shown=shown) for part in parts)
         for i in range(X.shape[0])
     )
 
@@ -98,23 +112,19 @@ def _attribution(
     number: int,
     *,
     names: Sequence[str],
-    units: Units | None,
+    say: Callable[[int, int, float], str],
     shown: int,
 ) -> Attribution:
     features, values, data = _row(part.values, X, number)
     strongest = np.lexsort((features, -np.abs(values)))[:shown]
     strongest = strongest[values[strongest] != 0]
-    said = [
-        units.say(int(features[i]), float(data[i])) if units else f"{data[i]:.4g}"
-        for i in strongest
-    ]
     return Attribution(
         label=part.label,
         base=part.base,
         output=float(part.output[number]),
         features=tuple(names[int(features[i])] for i in strongest),
         values=tuple(float(values[i]) for i in strongest),
-        data=tuple(said),
+        data=tuple(say(number, int(features[i]), float(data[i])) for i in strongest),
         other=float(part.output[number] - part.base - values[strongest].sum()),
         scale=part.scale,
     )

@@ -102,6 +102,17 @@ def test_what_does_not_add_up_is_not_shown() -> None:
     assert caught.value.gap == pytest.approx(0.2)
 
 
+def test_a_sample_is_explained_with_the_number_that_is_in_the_data() -> None:
+    recipe = Recipe((Column("amount", "numeric"),))
+    frame = to_frame([{"amount": value} for value in (1436.78, 63_050.0, 5.25, 7.0)], recipe)
+    preprocessing = build_preprocessing(recipe).fit(frame)
+    X = transform(preprocessing, frame)
+    model = train("logistic_regression", X, ["a", "b", "a", "b"], seed=0).model
+    explained = explain_samples(model, X, feature_names(preprocessing), mean=mean_features(X),
+                                units=units(preprocessing), frame=frame)  # fmt: skip
+    assert [why.data for (why,) in explained] == [("1436.78",), ("63050",), ("5.25",), ("7",)]
+
+
 def test_the_strongest_features_come_first_in_the_words_of_the_data() -> None:
     recipe = Recipe((Column("size", "numeric"), Column("colour", "categorical")))
     rows = [{"size": 100.0 + i, "colour": ["red", "blue"][i > 5]} for i in range(12)]
