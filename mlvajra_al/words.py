@@ -46,6 +46,21 @@ def number(value: float) -> str:
     return format(Decimal(_shortest(value)), "f")
 
 
+def rounded(value: float, digits: int = 3) -> str:
+    """Return a number that was computed with so many digits, what is before the point in full.
+
+    Examples
+    --------
+    >>> rounded(-0.031234), rounded(1234.5), rounded(0.0000312)
+    ('-0.0312', '1234', '0.0000312')
+    """
+    return number(float(f"{value:.{max(digits, _whole(value))}g}"))
+
+
+def _whole(value: float) -> int:
+    return len(str(abs(int(value))))
+
+
 def _shortest(value: float) -> str:
     """Return the fewest digits that tell a number; of one that was computed, as many as matter."""
     written = len(Decimal(repr(value)).as_tuple().digits)
@@ -55,7 +70,7 @@ def _shortest(value: float) -> str:
                 return f"{value:.{digits}g}"
     if written <= WRITTEN:
         return repr(value)
-    return f"{value:.{max(COMPUTED, len(str(abs(int(value)))) + 2)}g}"
+    return f"{value:.{max(COMPUTED, _whole(value) + 2)}g}"
 
 
 def _single(value: float) -> float | None:

@@ -15,8 +15,15 @@ from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.heading import heading
-from mlvajra_al.web.views.importance import feature_importance, image_importance
-from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
+from mlvajra_al.web.views.importance import MEANT, feature_importance, image_importance
+from mlvajra_al.web.views.names import (
+    answer_words,
+    by_name,
+    choose_label,
+    display,
+    in_order,
+    told_apart,
+)
 from mlvajra_al.web.views.newest import first_version, looking_at
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
@@ -64,13 +71,14 @@ def version_view(person: Person, project: Project, number: int) -> None:
         return
     labels = by_name(project)
     if explanation.image:
-        image_importance(explanation, labels)
+        image_importance(explanation, project)
         return
-    names = list(explanation.importances)
-    label = choose_label(labels, names, key="global-label", first=names[-1])
+    names = in_order(project, explanation.importances)
+    label = choose_label(labels, names, key=f"global-label:{project.id}", first=names[0])
+    meant = f" {MEANT[explanation.scale]}" if explanation.scale else ""
     st.caption(
         f"From {plural(explanation.n, 'sample')} of the pool. A weight above zero speaks for "
-        f"**{plain(display(labels, label))}**, one below against it."
+        f"**{plain(display(labels, label))}**, one below against it.{meant}"
     )
     feature_importance(explanation, label)
 

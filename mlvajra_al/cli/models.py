@@ -290,7 +290,7 @@ def _show_explanation(found: Any, project: Project) -> None:
             )
         return
     for label in found.labels:
-        sys.stdout.write(f"\n{label}\n")
+        sys.stdout.write(f"\n{label}, {found.scale}\n" if found.scale else f"\n{label}\n")
         rows = found.importances.get(label, ())
         tables.show([{"feature": row.feature, "importance": row.importance} for row in rows])
 

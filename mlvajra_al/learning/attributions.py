@@ -19,10 +19,11 @@ from mlvajra_al.learning.explanation import (
     is_linear,
     mean_features,
     output_labels,
+    scale_of,
     weights_of,
 )
 from mlvajra_al.learning.overlays import pixels
-from mlvajra_al.learning.wording import Units
+from mlvajra_al.learning.wording import Units, feature_columns
 from mlvajra_al.records import Attribution, FeatureImportance, GlobalExplanation
 from mlvajra_al.words import number as said
 
@@ -160,7 +161,7 @@ def explain_globally(
     rng : numpy.random.Generator
         Draws the samples that are looked at.
     preprocessing : fitted ColumnTransformer, optional
-        To draw the importance of pixels.
+        To draw the importance of pixels, and to say that of whole columns.
     shown : int
 
     Returns
@@ -181,7 +182,8 @@ def explain_globally(
     size = min(X.shape[0], GLOBAL_ROWS if is_linear(model) else GLOBAL_ROWS_OF_TREES)
     rows = X[np.sort(rng.choice(X.shape[0], size=size, replace=False))]
     mean = mean_features(X)
-    importances, image = {}, {}
+    importances, image, columns = {}, {}, {}
+    made_of = feature_columns(preprocessing) if preprocessing is not None else ()
     for part in contributions(model, rows, mean):
         weight = _importance(part, rows, mean, model)
         strongest = np.argsort(-weight, kind="stable")[:shown]
@@ -190,18 +192,43 @@ def explain_globally(
             for i in strongest
             if weight[i] > 0
         )
-        if preprocessing is not None and (grid := pixels(preprocessing, weight)):
+        if preprocessing is None:
+            continue
+        columns[part.label] = _by_column(part, rows, mean, model, made_of)
+        if grid := pixels(preprocessing, weight):
             image[part.label] = grid
-    return GlobalExplanation(version, size, tuple(importances), importances, image)
+    return GlobalExplanation(
+        version, size, tuple(importances), importances, image, scale_of(model), columns
+    )
+
+
+def _by_column(
+    part: Contributions, X: Any, mean: Floats, model: ClassifierMixin, made_of: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """Return the mean absolute sum of what the features of each column add, heaviest first."""
+    names = list(dict.fromkeys(made_of))
+    places = [names.index(name) for name in made_of]
+    among = sparse.csr_matrix((np.ones(len(places)), (range(len(places)), places)))
+    if is_linear(model):  # the features of a text are too many to be laid out
+        weights = _weights(model, part.label)
+        added = X @ sparse.csr_matrix(among.multiply(weights[:, None]))
+        sums = _dense(added) - among.T @ (weights * mean)
+    else:
+        sums = part.values @ among
+    heavy = np.abs(sums).mean(axis=0)
+    return tuple((names[at], float(heavy[at])) for at in np.argsort(-heavy, kind="stable"))
+
+
+def _weights(model: ClassifierMixin, label: str) -> Floats:
+    W, _ = weights_of(model)
+    return np.asarray(W[output_labels(model).index(label)])
 
 
 def _importance(part: Contributions, X: Any, mean: Floats, model: ClassifierMixin) -> Floats:
     """Return the mean absolute contribution of each feature, absent ones included."""
     if not sparse.issparse(part.values):
         return np.asarray(np.abs(part.values).mean(axis=0))
-    W, _ = weights_of(model)
-    weights = W[output_labels(model).index(part.label)]
-    size = X.shape[0]
+    weights, size = _weights(model, part.label), X.shape[0]
     present = np.bincount(part.values.indices, minlength=X.shape[1])
     summed = np.bincount(part.values.indices, np.abs(part.values.data), minlength=X.shape[1])
     return np.asarray((summed + (size - present) * np.abs(weights * mean)) / size)
@@ -217,6 +244,8 @@ def _feature(
 
 
 def _column(matrix: Any, place: int) -> Floats:
-    column = matrix[:, [place]]
-    dense = column.toarray() if sparse.issparse(column) else column
-    return np.asarray(dense, dtype=np.float64)[:, 0]
+    return _dense(matrix[:, [place]])[:, 0]
+
+
+def _dense(matrix: Any) -> Floats:
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)

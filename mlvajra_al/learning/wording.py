@@ -124,16 +124,30 @@ def units(preprocessing: ColumnTransformer) -> Units:
     >>> units(build_preprocessing(recipe).fit(to_frame(rows, recipe))).say(0, 0.25)
     '2.25'
     """
-    fitted = [(encoder, columns) for _, encoder, columns in fitted_parts(preprocessing)]
-    offset, scale, kinds = zip(*(_units(*part) for part in fitted), strict=True)
-    columns = chain(*(_columns(*part) for part in fitted))
-    return Units(
-        np.concatenate(offset), np.concatenate(scale), tuple(chain(*kinds)), tuple(columns)
-    )
+    parts = [_units(encoder, columns) for _, encoder, columns in fitted_parts(preprocessing)]
+    offset, scale, kinds = zip(*parts, strict=True)
+    columns = feature_columns(preprocessing)
+    return Units(np.concatenate(offset), np.concatenate(scale), tuple(chain(*kinds)), columns)
+
+
+def feature_columns(preprocessing: ColumnTransformer) -> tuple[str, ...]:
+    """Return for each feature the column of the data it is made of.
+
+    Examples
+    --------
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.learning.pipeline import build_preprocessing
+    >>> from mlvajra_al.records import Column, Recipe
+    >>> recipe = Recipe((Column("colour", "categorical"), Column("size", "numeric")))
+    >>> rows = [{"colour": c, "size": None} for c in ("red", "red", "blue", "blue")]
+    >>> feature_columns(build_preprocessing(recipe).fit(to_frame(rows, recipe)))
+    ('colour', 'colour', 'size', 'size')
+    """
+    parts = fitted_parts(preprocessing)
+    return tuple(chain(*(_columns(encoder, columns) for _, encoder, columns in parts)))
 
 
 def _columns(encoder: Any, columns: Any) -> list[str]:
-    """Return for each feature of an encoder the column of the data it is made of."""
     if isinstance(encoder, Terms):
         return [str(columns)] * len(_names(encoder, columns))
     if isinstance(encoder, (DateParts, Pixels)):

@@ -18,6 +18,7 @@ from mlvajra_al.records.explanations import (
     FeatureImportance,
     GlobalExplanation,
     SampleExplanation,
+    Scale,
 )
 from mlvajra_al.records.labelling import (
     Action,
@@ -111,6 +112,7 @@ __all__ = [
     "Role",
     "Run",
     "SampleExplanation",
+    "Scale",
     "Scenario",
     "Schema",
     "Scope",
