@@ -119,7 +119,7 @@ def running(person: Person, project_name: str) -> None:
     """Draw the jobs that wait or run, with a way to cancel them."""
     jobs = training.jobs_of(store(), person, project_name, limit=20)
     active = [job for job in jobs if job.state in ACTIVE]
-    alive, _, _ = overview.worker_seen(store(), person, now=now())
+    alive, _ = overview.worker_seen(store(), now=now())
     st.markdown("**Now**")
     if not active:
         st.caption("Nothing is running." if alive else "The worker is not running.")

@@ -15,6 +15,7 @@ from mlvajra_al.errors import NotFound
 from mlvajra_al.records import (
     Annotation,
     Job,
+    JobKind,
     Person,
     Project,
     Ranked,
@@ -26,7 +27,7 @@ from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import may, require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import processes, projects, ranking
+from mlvajra_al.store import jobs, processes, projects, ranking
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
@@ -102,6 +103,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class AtWork:
+    """What a worker does: for this project or another, which is None if one may not see it."""
+
+    kind: JobKind
+    message: str
+    own: bool
+    project: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What a version says about a row that somebody typed."""
 
@@ -110,23 +121,34 @@ class Answered:
     explanation: SampleExplanation | None
 
 
-def worker_seen(
-    store: Store, person: Person | None, *, now: datetime
-) -> tuple[bool, datetime | None, str]:
-    """Return whether a worker is alive, when one was last seen, and what all of them do.
-
-    Who is no admin is told the kinds of work only: its words may be of a project they may not see.
-    """
+def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None]:
+    """Return whether a worker is alive, and when one was last seen."""
     with store.read() as connection:
         found = processes.last_seen(connection, "worker")
         living = processes.living(connection, "worker", now=now)
-    if found is None:
-        return False, None, ""
-    seen, last = found
-    words = living or (last,)
-    if person is not None and not may(person, "admin"):
-        words = tuple(doing.partition(":")[0] for doing in words)
-    return bool(living), min(seen, now), "; ".join(filter(None, words))
+    return bool(living), min(found[0], now) if found else None
+
+
+def at_work(
+    store: Store, person: Person, project_name: str, *, now: datetime
+) -> tuple[AtWork, ...]:
+    """Return what the workers do, that of a project first.
+
+    Of another project its words are not told, nor to annotators what others have asked for.
+    """
+    with store.read() as connection:
+        own = access.project(connection, person, project_name)
+        seen = {one.id: one.name for one in access.listed(connection, person, archived=True)}
+        found = sorted(jobs.at_work(connection, now=now), key=lambda job: job.project_id != own.id)
+    return tuple(
+        AtWork(
+            kind=job.kind,
+            message=job.message if job.project_id == own.id and may(person, "reviewer") else "",
+            own=job.project_id == own.id,
+            project=seen.get(job.project_id),
+        )
+        for job in found
+    )
 
 
 def answer_rate(store: Store, person: Person | None, project_name: str, *, now: datetime) -> Rate:

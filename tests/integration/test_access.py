@@ -31,11 +31,12 @@ from mlvajra_al.services import (
     training,
     versions,
 )
+from mlvajra_al.services.overview import AtWork
 from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
-DOING = "ingest: secret: 5,000 rows read"
+DOING = "5,000 rows read"
 
 
 @dataclass
@@ -211,13 +212,25 @@ def test_every_waiting_job_is_counted_however_many_there_are(house: House) -> No
     assert (counts["jobs_queued"], counts["jobs_running"]) == (79, 1)
 
 
-@pytest.mark.parametrize(("role", "words"), [("reviewer", "ingest"), ("admin", DOING)])
-def test_only_admins_read_what_a_worker_says_of_its_work(
-    house: House, role: Role, words: str
+@pytest.mark.parametrize(
+    ("role", "name", "own"), [("annotator", None, ""), ("reviewer", None, DOING),
+                              ("admin", "secret", DOING)],
+)  # fmt: skip
+def test_of_other_projects_no_more_is_told_than_that_a_worker_is_busy(
+    house: House, role: Role, name: str | None, own: str
 ) -> None:
     with house.store.begin() as connection:
-        processes.report(connection, "w", kind="worker", started_at=NOW, now=NOW, doing=DOING)
-    assert overview.worker_seen(house.store, house.person("Eve", role), now=NOW)[2] == words
+        for number, project in enumerate(("secret", "open")):
+            found, worker = access.project(connection, None, project), f"w{number}"
+            jobs.enqueue(connection, found.id, "evaluate", payload={}, now=NOW)
+            job = jobs.claim(connection, worker=worker, now=NOW, lease=LEASE)
+            assert job is not None
+            jobs.beat(connection, job.id, worker=worker, until=NOW + LEASE, message=DOING)
+            processes.report(connection, worker, kind="worker", started_at=NOW, now=NOW, doing="")
+    seen = overview.at_work(house.store, house.person("Eve", role), "open", now=NOW)
+    assert seen == (AtWork("evaluate", own, True, "open"), AtWork("evaluate", "", False, name))
+    late = NOW + processes.SILENT + processes.SILENT
+    assert overview.at_work(house.store, house.admin, "open", now=late) == (), "they are dead"
 
 
 def test_a_job_of_a_hidden_project_is_hidden_too(house: House) -> None:

@@ -42,12 +42,12 @@ def test_every_estimator_that_exists_is_described_and_no_other() -> None:
 
 
 def test_a_worker_is_alive_while_its_pulse_is_fresh(store: Store) -> None:
-    assert overview.worker_seen(store, None, now=NOW) == (False, None, "")
+    assert overview.worker_seen(store, now=NOW) == (False, None)
     with store.begin() as connection:
         processes.report(connection, "w1", kind="worker", started_at=NOW, now=NOW, doing="retrain")
-    assert overview.worker_seen(store, None, now=NOW + processes.SILENT) == (True, NOW, "retrain")
+    assert overview.worker_seen(store, now=NOW + processes.SILENT) == (True, NOW)
     late = NOW + processes.SILENT + timedelta(seconds=1)
-    assert overview.worker_seen(store, None, now=late) == (False, NOW, "retrain")
+    assert overview.worker_seen(store, now=late) == (False, NOW)
 
 
 def test_the_rate_counts_every_answer_once(store: Store) -> None:
