@@ -40,6 +40,8 @@ CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
 )
+WIDE, LINES_OF_TWO = 520, 54
+"""Pixels of the column that says what became of a job, and of rows that hold two lines of it."""
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
 
 
@@ -190,7 +192,8 @@ def jobs_table(person: Person, project: Project) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        column_config={"What became of it": st.column_config.TextColumn(width="large")},
+        row_height=LINES_OF_TWO,
+        column_config={"What became of it": st.column_config.TextColumn(width=WIDE)},
         alt="Jobs of this project, newest first",
     )
 

@@ -303,6 +303,9 @@ def predict(
     version: Annotated[
         int | None, typer.Option(help="Which version; else the champion, else the newest.")
     ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of every label.")
+    ] = False,
 ) -> None:
     """Write label, probability and version for every row of the pool or of a file."""
     from mlvajra_al.services import predicting
@@ -317,6 +320,7 @@ def predict(
             pool=pool,
             version=version,
             file_format="parquet" if out.suffix == ".parquet" else "csv",
+            probabilities=probabilities,
         )
         job = predicting.request(store, operator(store), project, question=question, now=now())
         done = finished(store, job)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +24,7 @@ from mlvajra_al.records import (
     Shard,
 )
 from mlvajra_al.records.label_sets import to_text
-from mlvajra_al.services import access, cards
+from mlvajra_al.services import access, cards, resolving
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import may, require
 from mlvajra_al.store import annotations as events
@@ -77,6 +78,8 @@ ESTIMATORS: dict[str, str] = {
     "hist_gradient_boosting": "Gradient boosting: strongest on tables with many answers; slowest.",
 }
 RATE_EVENTS = 5_000
+SEARCHED = 200
+"""So many answers are looked through at once."""
 MOST_BARS = 36
 PERIODS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 360, 1_440, 10_080))
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -184,9 +187,11 @@ def _floor(at: datetime, period: timedelta) -> datetime:
 
 
 def recent_answers(
-    store: Store, person: Person | None, project_name: str, *, limit: int = 50
+    store: Store, person: Person | None, project_name: str, *, text: str = "", limit: int = 50
 ) -> tuple[Annotation, ...]:
     """Return the newest standing answers about samples that are not held out.
+
+    With `text` those whose sample or key has it somewhere.
 
     Raises
     ------
@@ -196,9 +201,42 @@ def recent_answers(
     if person is not None:
         require(person, "reviewer", "see the answers of others")
     wanted = events.Filter(action="answer", current=True, holdout=False)
+    needle, found = text.strip().casefold(), list[Annotation]()
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return events.listed(connection, project.id, wanted, limit=limit, newest_first=True)
+        if not needle:
+            return events.listed(connection, project.id, wanted, limit=limit, newest_first=True)
+        while len(found) < limit and (
+            page := events.listed(connection, project.id, wanted, limit=SEARCHED, newest_first=True)
+        ):
+            rows = cards.rows_at(
+                store, connection, project, positions=[event.position for event in page]
+            )
+            found += [
+                event
+                for event, row in zip(page, rows, strict=True)
+                if any(
+                    needle in str(value).casefold() for value in (event.sample_key, *row.values())
+                )
+            ]
+            wanted = replace(wanted, after_seq=page[-1].seq)
+    return tuple(found[:limit])
+
+
+def gold_of(store: Store, person: Person, project_name: str, key: str) -> str | None:
+    """Return the label that people gave a sample, resolved; None where there is none.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks: these are the answers of others too.
+    """
+    require(person, "reviewer", "see the answers of others")
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        said = events.current_answers(connection, project.id, sample_key=key)
+        found = next(chain(*resolving.resolve(said, overlap=project.policy.overlap)), None)
+    return None if found is None else found.label
 
 
 def next_asked(

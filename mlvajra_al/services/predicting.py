@@ -26,7 +26,8 @@ POLL_S = 0.05
 class Question:
     """What to predict: exactly one of `rows`, `upload` and `pool`; by whom, and written how.
 
-    Without `version` the champion answers, or the newest version where there is none.
+    Without `version` the champion answers, or the newest version where there is none. A file has
+    the probability of every label with `probabilities`, in columns ``p:LABEL``.
     """
 
     rows: Sequence[Mapping[str, Any]] | None = None
@@ -34,6 +35,7 @@ class Question:
     pool: bool = False
     version: int | None = None
     file_format: Format = "csv"
+    probabilities: bool = False
 
     def check(self) -> None:
         """Refuse what cannot be answered.
@@ -51,7 +53,11 @@ class Question:
 
     def payload(self) -> dict[str, Any]:
         """Return what the job is to know."""
-        how = {"version": self.version, "format": self.file_format}
+        how = {
+            "version": self.version,
+            "format": self.file_format,
+            "probabilities": self.probabilities,
+        }
         if self.rows is not None:
             return {"rows": [dict(row) for row in self.rows]} | how
         return ({"pool": True} if self.upload is None else {"upload": self.upload}) | how
@@ -155,6 +161,21 @@ def wait(store: Store, job_id: int, *, seconds: float) -> Job:
 def result_folder(store: Store) -> Path:
     """Return where files of predictions are kept."""
     return store.home / "results"
+
+
+def file_for(store: Store, person: Person, job: Job) -> Path:
+    """Return the file a finished job has written, to who may read it.
+
+    Raises
+    ------
+    NotAllowed
+        If it is of the pool and no admin asks: it tells what is held out.
+    NotFound
+        If there is none, or the file is gone.
+    """
+    if job.payload.get("pool"):
+        require(person, "admin", "read the predictions of a pool")
+    return result_path(store, job)
 
 
 def result_path(store: Store, job: Job) -> Path:

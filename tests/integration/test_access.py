@@ -146,6 +146,7 @@ VERBS: dict[str, Verb] = {
     "reasons": lambda s, p: versions.sample_explanation(s, p, "secret", 1, "p0"),
     "rate": lambda s, p: overview.answer_rate(s, p, "secret", now=NOW),
     "recent answers": lambda s, p: overview.recent_answers(s, p, "secret"),
+    "gold": lambda s, p: overview.gold_of(s, p, "secret", "p0"),
     "asked next": lambda s, p: overview.next_asked(s, p, "secret"),
     "sample": lambda s, p: overview.sample(s, p, "secret", "p0"),
     "card": lambda s, p: overview.card_of(s, p, "secret", {"body": "x"}),

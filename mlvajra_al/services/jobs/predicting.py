@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.services import predicting as asking
+from mlvajra_al.services import resolving
 from mlvajra_al.services.export_formats import escaped_column
 from mlvajra_al.services.jobs import explaining
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
@@ -43,6 +45,8 @@ SEVERAL = pa.schema(
     [FIELDS[0], ("label", pa.list_(TEXT)), ("probability", pa.list_(NUMBER)), FIELDS[3]]
 )
 """Where a sample may have several labels; what is no list in CSV is JSON there."""
+OF_WHICH = "p:"
+"""What the columns of all probabilities begin with, before the label."""
 
 
 def predict(store: Store, job: Job, tell: Tell) -> Result:
@@ -56,16 +60,18 @@ def predict(store: Store, job: Job, tell: Tell) -> Result:
             return {"version": number, "predictions": answers(ready, rows)}
         pool = project_pool(store, connection, project)
         ready_scorer = scorer(store.home, connection, project, number)
-    upload = job.payload.get("upload")
-    if upload is None:
-        batches = _of_pool(pool, ready_scorer, tell=tell)
+        upload = job.payload.get("upload")
+        known = None if upload is not None else _known(connection, project, pool)
+    if known is not None:
+        batches = _of_pool(pool, ready_scorer, known, tell=tell)
     else:
         batches = _of_upload(upload_path(store, str(upload)), project, ready_scorer, tell=tell)
     kind = str(job.payload.get("format", "csv"))
     name = f"predictions-{job.id}-version-{number}.{kind}"
-    answered = (_answered(keys, ready_scorer, table, number) for keys, table in batches)
+    schema = _schema(ready_scorer, known, every=bool(job.payload.get("probabilities")))
+    answered = (_answered(batch, ready_scorer, number, schema=schema) for batch in batches)
     path = asking.result_folder(store) / name
-    written = write_file(path, answered, SEVERAL if ready_scorer.multilabel else SCHEMA)
+    written = write_file(path, answered, schema)
     tell(1.0, f"Predicted {written:,} {'row' if written == 1 else 'rows'}")
     result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
@@ -139,14 +145,52 @@ def upload_path(store: Store, name: str) -> Path:
     return path
 
 
-Batch = tuple[list[str], pa.Table]
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the samples of a pool, in their order."""
+
+    holdout: NDArray[np.bool_]
+    gold: list[Any]
+    """Lists where a sample may have several labels; None where there is no label yet."""
 
 
-def _of_pool(pool: Pool, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
+def _known(connection: Connection, project: Project, pool: Pool) -> Known:
+    gold: list[Any] = [None] * len(pool)
+    for item in chain(*resolving.gold(connection, project)):
+        several = project.multilabel
+        gold[item.position] = list(project.names_in(item.label)) if several else item.label
+    return Known(pool.holdout(project.holdout_threshold), gold)
+
+
+def _schema(ready: Scorer, known: Known | None, *, every: bool) -> pa.Schema:
+    schema = SEVERAL if ready.multilabel else SCHEMA
+    if known is not None:
+        schema = schema.append(pa.field("holdout", pa.bool_()))
+        schema = schema.append(pa.field("gold", schema.field("label").type))
+    for label in ready.labels if every else ():
+        schema = schema.append(pa.field(f"{OF_WHICH}{label}", NUMBER))
+    return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows to answer, with what is known of them."""
+
+    keys: list[str]
+    rows: pa.Table
+    known: Known | None = None
+
+
+def _of_pool(pool: Pool, ready: Scorer, known: Known, *, tell: Tell) -> Iterator[Batch]:
     for first in range(0, len(pool), BATCH_ROWS):
         tell(first / len(pool), f"Predicted {first:,} of {plural(len(pool), 'sample')}")
         positions = np.arange(first, min(first + BATCH_ROWS, len(pool)))
-        yield pool.keys(positions), pool.take(positions, ready.columns)
+        part = slice(first, first + len(positions))
+        yield Batch(
+            pool.keys(positions),
+            pool.take(positions, ready.columns),
+            Known(known.holdout[part], known.gold[part]),
+        )
 
 
 def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
@@ -171,29 +215,31 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
         )
         done += batch.num_rows
-        yield ["" if name is None else str(name) for name in names], pa.Table.from_batches([batch])
+        keys = ["" if name is None else str(name) for name in names]
+        yield Batch(keys, pa.Table.from_batches([batch]))
 
 
-def _answered(keys: list[str], ready: Scorer, table: pa.Table, number: int) -> pa.Table:
-    probabilities = ready.probabilities(table)
+def _answered(batch: Batch, ready: Scorer, number: int, *, schema: pa.Schema) -> pa.Table:
+    probabilities = ready.probabilities(batch.rows)
+    labels: list[Any]
     if ready.multilabel:
-        return _answered_with_several(keys, ready, probabilities, number)
-    best = probabilities.argmax(axis=1)
-    columns = [
-        keys,
-        [ready.labels[place] for place in best],
-        probabilities.max(axis=1) if len(best) else [],
-        np.full(len(keys), number),
-    ]
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _answered_with_several(
-    keys: list[str], ready: Scorer, probabilities: NDArray[np.float64], number: int
-) -> pa.Table:
-    given = [ready.given(row) for row in probabilities]
-    shares = [row[row >= SURE] for row in probabilities]
-    return pa.table([keys, given, shares, np.full(len(keys), number)], schema=SEVERAL)
+        labels = [ready.given(row) for row in probabilities]
+        shares = [row[row >= SURE] for row in probabilities]
+    else:
+        labels = [ready.labels[place] for place in probabilities.argmax(axis=1)]
+        shares = list(probabilities.max(axis=1))
+    columns: dict[str, Any] = {
+        "key": batch.keys,
+        "label": labels,
+        "probability": shares,
+        "version": np.full(len(batch.keys), number),
+    }
+    if batch.known is not None:
+        columns |= {"holdout": batch.known.holdout, "gold": batch.known.gold}
+    columns |= {
+        f"{OF_WHICH}{label}": probabilities[:, place] for place, label in enumerate(ready.labels)
+    }
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def write_file(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> int:
@@ -227,9 +273,14 @@ def _plain(table: pa.Table) -> pa.Table:
     """Keep a spreadsheet from running what a key or a label says; write lists as JSON."""
     for place, field in enumerate(table.schema):
         if pa.types.is_list(field.type):
-            texts = [json.dumps(value, ensure_ascii=False) for value in table[place].to_pylist()]
+            texts = [
+                None if value is None else json.dumps(value, ensure_ascii=False)
+                for value in table[place].to_pylist()
+            ]
             table = table.set_column(place, field.name, pa.array(texts, TEXT))
-    for name in ("key", "label"):
+    for name in ("key", "label", "gold"):
+        if name not in table.schema.names:
+            continue
         place = table.schema.get_field_index(name)
-        table = table.set_column(place, SCHEMA.field(name), escaped_column(table[name]))
+        table = table.set_column(place, name, escaped_column(table[name]))
     return table

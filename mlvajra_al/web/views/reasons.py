@@ -23,19 +23,27 @@ log-odds too."""
 
 
 def reasons(
-    project: Project, explanation: SampleExplanation, card: dict[str, Any], *, narrow: bool = False
+    project: Project,
+    explanation: SampleExplanation,
+    card: dict[str, Any],
+    *,
+    narrow: bool = False,
+    people: str = "",
 ) -> None:
-    """Draw an answer, its probabilities, and the reasons in the form that fits the data."""
+    """Draw an answer, its probabilities, and the reasons in the form that fits the data.
+
+    `people` is what they say to it, as markdown.
+    """
     pixels = next((b["pixels"] for b in card["blocks"] if b["kind"] == "image"), None)
     beside = explanation.words or explanation.image
     if narrow:
-        answer_box(project, explanation)
+        answer_box(project, explanation, people)
         told(project, explanation, pixels)
         waterfall_box(project, explanation)
         return
     grid = st.grid(3, min_column_width=200)
     with grid.cell():
-        answer_box(project, explanation)
+        answer_box(project, explanation, people)
     with grid.cell(column_span=2):
         if beside:
             told(project, explanation, pixels)
@@ -45,12 +53,14 @@ def reasons(
         waterfall_box(project, explanation)
 
 
-def answer_box(project: Project, explanation: SampleExplanation) -> None:
-    """Draw the answer and the probability of each label."""
+def answer_box(project: Project, explanation: SampleExplanation, people: str) -> None:
+    """Draw the answer, what people say to it, and the probability of each label."""
     labels = by_name(project)
     with st.container(border=True):
         st.caption(f"Version {explanation.version} answers")
         st.markdown(f"### {plain(answer_words(project, explanation.label))}")
+        if people:
+            st.markdown(f":small[{people}]")
         look.show(
             explanations.probabilities(explanation.probabilities, labels),
             key="probabilities",
