@@ -12,7 +12,7 @@ import streamlit as st
 
 from mlvajra_al.records import Attribution, Project, SampleExplanation
 from mlvajra_al.web.charts import explanations, look
-from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display
+from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, in_order
 from mlvajra_al.web.widgets import plain
 from mlvajra_al.words import rounded
 
@@ -121,7 +121,8 @@ def choose_attribution(project: Project, explanation: SampleExplanation) -> Attr
         return towards(explanation.attributions[0], explanation.label)
     else:
         first = explanation.label
-    return found[choose_label(by_name(project), list(found), key="sample-label", first=first)]
+    names = in_order(project, found)
+    return found[choose_label(by_name(project), names, key="sample-label", first=first)]
 
 
 def likeliest(explanation: SampleExplanation) -> str:
