@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ACTIVE, Advice, Person, Progress, Project
+from mlvajra_al.records import ACTIVE, Advice, Job, Person, Progress, Project
 from mlvajra_al.services import advice, overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import live, require_role
@@ -30,6 +30,7 @@ from mlvajra_al.web.widgets import (
     flashed,
     plain,
     plural,
+    shorten,
     side_by_side,
 )
 
@@ -40,8 +41,8 @@ CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
 )
-WIDE, LINES_OF_TWO = 520, 54
-"""Pixels of the column that says what became of a job, and of rows that hold two lines of it."""
+WIDE, LETTERS = 520, 85
+"""How wide the column is that says what became of a job, and what it holds; errors stay whole."""
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
 
 
@@ -167,6 +168,12 @@ def curve(
     )
 
 
+def outcome(job: Job) -> str:
+    """Say what became of a job in the room there is."""
+    words = job_words(job)
+    return words if job.state == "failed" else shorten(words, LETTERS)
+
+
 def jobs_table(person: Person, project: Project) -> None:
     """Draw what has been done, with durations and errors in words."""
     st.subheader("Jobs")
@@ -181,7 +188,7 @@ def jobs_table(person: Person, project: Project) -> None:
             {
                 "Job": KINDS[job.kind],
                 "State": STATES[job.state][0],
-                "What became of it": job_words(job),
+                "What became of it": outcome(job),
                 "Took": duration(took(job)),
                 "Started": clock(job.started_at or job.created_at),
                 "By": job.person or "the loop",
@@ -192,7 +199,6 @@ def jobs_table(person: Person, project: Project) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        row_height=LINES_OF_TWO,
         column_config={"What became of it": st.column_config.TextColumn(width=WIDE)},
         alt="Jobs of this project, newest first",
     )
