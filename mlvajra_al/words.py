@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import struct
+from decimal import Decimal
+
+WRITTEN = 15
+"""A decimal of so many digits comes out of a float as it went in; what has more was computed."""
+SINGLE = 9
+"""So many tell any number of single precision."""
+COMPUTED = 10
+PLAIN = (1e-15, 1e15)
+"""Numbers between these are written without an exponent."""
+
 
 def plural(count: int, word: str, words: str = "") -> str:
     """Return a count with its word.
@@ -12,3 +24,58 @@ def plural(count: int, word: str, words: str = "") -> str:
     ('1 sample', '2,000 samples', '0 copies')
     """
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def number(value: float) -> str:
+    """Return a number as it stands in the data, without the noise of single or double precision.
+
+    Examples
+    --------
+    >>> number(1436.78), number(63050.0), number(0.1 + 0.2), number(1 / 3)
+    ('1436.78', '63050', '0.3', '0.3333333333')
+    >>> number(0.10000000149011612), number(123456789.12), number(2**60), number(1e21)
+    ('0.1', '123456789.12', '1152921504606846976', '1e+21')
+    """
+    if isinstance(value, int) or not math.isfinite(value):
+        return str(value)
+    smallest, largest = PLAIN
+    if value and not smallest <= abs(value) < largest:
+        return f"{float(_shortest(value)):.{WRITTEN}g}"
+    if value.is_integer():
+        return str(int(value))
+    return format(Decimal(_shortest(value)), "f")
+
+
+def rounded(value: float, digits: int = 3) -> str:
+    """Return a number that was computed with so many digits, what is before the point in full.
+
+    Examples
+    --------
+    >>> rounded(-0.031234), rounded(1234.5), rounded(0.0000312)
+    ('-0.0312', '1234', '0.0000312')
+    """
+    return number(float(f"{value:.{max(digits, _whole(value))}g}"))
+
+
+def _whole(value: float) -> int:
+    return len(str(abs(int(value))))
+
+
+def _shortest(value: float) -> str:
+    """Return the fewest digits that tell a number; of one that was computed, as many as matter."""
+    written = len(Decimal(repr(value)).as_tuple().digits)
+    if written > COMPUTED and _single(value) == value:
+        for digits in range(6, SINGLE + 1):
+            if _single(float(f"{value:.{digits}g}")) == value:
+                return f"{value:.{digits}g}"
+    if written <= WRITTEN:
+        return repr(value)
+    return f"{value:.{max(COMPUTED, _whole(value) + 2)}g}"
+
+
+def _single(value: float) -> float | None:
+    """Return a number in single precision; None where it is too large for it."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return None

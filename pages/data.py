@@ -122,10 +122,11 @@ def shards_table(person: Person, project: Project) -> None:
                 "Source": [piece.source for piece in pieces],
                 "Samples": [piece.rows for piece in pieces],
                 "When": [clock(piece.created_at) for piece in pieces],
-                "SHA-256": [piece.sha256[:16] for piece in pieces],
+                "SHA-256": [piece.sha256 for piece in pieces],
             }
         ),
         hide_index=True,
+        column_config={"Samples": st.column_config.NumberColumn(format="localized")},
         alt="Imports of this project",
     )
 

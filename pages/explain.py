@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ENDED, Job, Person, Project
+from mlvajra_al.records import ENDED, Job, Person, Project, SampleExplanation
 from mlvajra_al.services import overview, predicting, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.versions import VersionRow
@@ -17,8 +18,15 @@ from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
 from mlvajra_al.web.views.heading import heading
-from mlvajra_al.web.views.importance import feature_importance, image_importance
-from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, told_apart
+from mlvajra_al.web.views.importance import MEANT, feature_importance, image_importance
+from mlvajra_al.web.views.names import (
+    answer_words,
+    by_name,
+    choose_label,
+    display,
+    in_order,
+    told_apart,
+)
 from mlvajra_al.web.views.newest import first_version, looking_at
 from mlvajra_al.web.views.reasons import reasons
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
@@ -27,6 +35,7 @@ from mlvajra_al.web.widgets import (
     current_project,
     empty,
     errors_shown,
+    height_of,
     plain,
     plural,
     side_by_side,
@@ -66,13 +75,14 @@ def version_view(person: Person, project: Project, number: int) -> None:
         return
     labels = by_name(project)
     if explanation.image:
-        image_importance(explanation, labels)
+        image_importance(explanation, project)
         return
-    names = list(explanation.importances)
-    label = choose_label(labels, names, key="global-label", first=names[-1])
+    names = in_order(project, explanation.importances)
+    label = choose_label(labels, names, key=f"global-label:{project.id}", first=names[0])
+    meant = f" {MEANT[explanation.scale]}" if explanation.scale else ""
     st.caption(
         f"From {plural(explanation.n, 'sample')} of the pool. A weight above zero speaks for "
-        f"**{plain(display(labels, label))}**, one below against it."
+        f"**{plain(display(labels, label))}**, one below against it.{meant}"
     )
     feature_importance(explanation, label)
 
@@ -88,7 +98,40 @@ def sample_view(person: Person, project: Project, number: int) -> None:
         if explanation is None:
             ensure(person, project, number, key)
         else:
-            reasons(project, explanation, sample.card)
+            gold = overview.gold_of(store(), person, project.name, key)
+            reasons(
+                project, explanation, sample.card, people=people_say(project, gold, explanation)
+            )
+            whole_sample(key, sample.card)
+
+
+def people_say(project: Project, gold: str | None, explanation: SampleExplanation) -> str:
+    """Say what people answered, and whether the version is right."""
+    if gold is None:
+        return ":gray[People: no answer that counts yet]"
+    right = {*project.names_in(gold)} == {*project.names_in(explanation.label)}
+    mark = ":green[:material/check_circle: right]" if right else ":red[:material/cancel: wrong]"
+    return f"{mark} · People: **{plain(answer_words(project, gold))}** (gold)"
+
+
+def whole_sample(key: str, card: dict[str, Any]) -> None:
+    """Draw the key of a sample, its title and the columns that are neither text nor image."""
+    with st.container(border=True):
+        st.markdown(f"**The sample** :gray[{plain(key)}]")
+        if card["title"]:
+            st.markdown(plain(card["title"]))
+        rows = [
+            row for block in card["blocks"] if block["kind"] == "table" for row in block["rows"]
+        ]
+        if rows:
+            st.dataframe(
+                pd.DataFrame(
+                    {"Column": [r["name"] for r in rows], "Value": [r["value"] for r in rows]}
+                ),
+                hide_index=True,
+                height=height_of(len(rows)),
+                alt="Columns of the sample",
+            )
 
 
 def choose_sample(person: Person, project: Project) -> str | None:
@@ -106,9 +149,18 @@ def choose_sample(person: Person, project: Project) -> str | None:
                 label_visibility="collapsed",
             )
             return typed.strip() or None
-        items = recent(person, project) if way == ways[0] else waiting(person, project)
+        if way == ways[0]:
+            text = st.text_input(
+                "Search",
+                key=f"sample-search:{project.id}",
+                placeholder="Words or a key, Enter searches",
+                label_visibility="collapsed",
+            )
+            items, nothing = recent(person, project, text), "Nothing here has these words."
+        else:
+            items, text, nothing = waiting(person, project), "", ""
         if not items:
-            st.caption("Nothing here yet.")
+            st.caption(nothing if text else "Nothing here yet.")
             return None
         return st.selectbox(
             "Sample",
@@ -119,9 +171,9 @@ def choose_sample(person: Person, project: Project) -> str | None:
         )
 
 
-def recent(person: Person, project: Project) -> dict[str, str]:
-    """Return the keys and first words of samples answered last."""
-    answers = overview.recent_answers(store(), person, project.name)
+def recent(person: Person, project: Project, text: str) -> dict[str, str]:
+    """Return the keys and first words of samples answered last, of those with `text` if any."""
+    answers = overview.recent_answers(store(), person, project.name, text=text)
     words = overview.beginnings(store(), person, project.name, [item.position for item in answers])
     return told_apart(
         {

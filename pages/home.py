@@ -24,6 +24,7 @@ from mlvajra_al.web.views.newest import (
 )
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.warnings import damaged
+from mlvajra_al.web.watching import work_words
 from mlvajra_al.web.widgets import (
     PAGES,
     ago,
@@ -183,7 +184,7 @@ def loop_card(person: Person, project: Project) -> None:
     """Draw what the loop is doing, and whether the worker is alive."""
     state = progress(store(), person, project.name, now=now())
     word, color = LOOP.get(state.loop_state, (state.loop_state, "gray"))
-    alive, seen, doing = overview.worker_seen(store(), person, now=now())
+    alive, seen = overview.worker_seen(store(), now=now())
     st.markdown("**Learning**")
     st.badge(word, color=color)  # type: ignore[arg-type]
     st.markdown(plain(state.loop_message))
@@ -192,6 +193,7 @@ def loop_card(person: Person, project: Project) -> None:
         done = every - state.until_retrain
         st.progress(done / every, text=f":small[{done} of {plural(every, 'answer')}]")
     if alive:
+        doing = work_words(overview.at_work(store(), person, project.name, now=now()))
         pulse = f":green[●] Worker running{', ' + plain(doing) if doing else ''}"
     else:
         pulse = f":red[●] Worker last seen {ago(seen)}"

@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ACTIVE, Advice, Person, Progress, Project
+from mlvajra_al.records import ACTIVE, Advice, Job, Person, Progress, Project
 from mlvajra_al.services import advice, overview, training, versions
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import live, require_role
@@ -32,6 +32,7 @@ from mlvajra_al.web.widgets import (
     flashed,
     plain,
     plural,
+    shorten,
     side_by_side,
 )
 
@@ -44,6 +45,8 @@ CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
 )
+WIDE, LETTERS = 520, 85
+"""How wide the column is that says what became of a job, and what it holds; errors stay whole."""
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
 
 
@@ -123,7 +126,7 @@ def running(person: Person, project_name: str) -> None:
     """Draw the jobs that wait or run, with a way to cancel them."""
     jobs = training.jobs_of(store(), person, project_name, limit=20)
     active = [job for job in jobs if job.state in ACTIVE]
-    alive, _, _ = overview.worker_seen(store(), person, now=now())
+    alive, _ = overview.worker_seen(store(), now=now())
     st.markdown("**Now**")
     if not active:
         st.caption("Nothing is running." if alive else "The worker is not running.")
@@ -174,6 +177,12 @@ def curve(
     )
 
 
+def outcome(job: Job) -> str:
+    """Say what became of a job in the room there is."""
+    words = job_words(job)
+    return words if job.state == "failed" else shorten(words, LETTERS)
+
+
 def jobs_table(person: Person, project: Project) -> None:
     """Draw what has been done, with durations and errors in words."""
     st.subheader("Jobs")
@@ -188,7 +197,7 @@ def jobs_table(person: Person, project: Project) -> None:
             {
                 "Job": KINDS[job.kind],
                 "State": STATES[job.state][0],
-                "What became of it": job_words(job),
+                "What became of it": outcome(job),
                 "Took": duration(took(job)),
                 "Started": clock(job.started_at or job.created_at),
                 "By": job.person or "the loop",
@@ -199,7 +208,7 @@ def jobs_table(person: Person, project: Project) -> None:
     st.dataframe(
         frame,
         hide_index=True,
-        column_config={"What became of it": st.column_config.TextColumn(width="large")},
+        column_config={"What became of it": st.column_config.TextColumn(width=WIDE)},
         alt="Jobs of this project, newest first",
     )
 

@@ -287,7 +287,7 @@ def _show_explanation(found: Any, project: Project) -> None:
             )
         return
     for label in found.labels:
-        sys.stdout.write(f"\n{label}\n")
+        sys.stdout.write(f"\n{label}, {found.scale}\n" if found.scale else f"\n{label}\n")
         rows = found.importances.get(label, ())
         tables.show([{"feature": row.feature, "importance": row.importance} for row in rows])
 
@@ -300,6 +300,9 @@ def predict(
     version: Annotated[
         int | None, typer.Option(help="Which version; else the champion, else the newest.")
     ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of every label.")
+    ] = False,
 ) -> None:
     """Write label, probability and version for every row of the pool or of a file."""
     from mlvajra_al.services import importing, predicting
@@ -314,6 +317,7 @@ def predict(
             pool=pool,
             version=version,
             file_format="parquet" if out.suffix == ".parquet" else "csv",
+            probabilities=probabilities,
         )
         job = predicting.request(store, operator(store), project, question=question, now=now())
         done = finished(store, job)

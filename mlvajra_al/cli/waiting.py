@@ -70,7 +70,7 @@ def _tended(store: Store) -> bool:
     """Tell whether some worker lives."""
     from mlvajra_al.services import overview
 
-    return overview.worker_seen(store, None, now=now())[0]
+    return overview.worker_seen(store, now=now())[0]
 
 
 def _do(store: Store, job: Job, look: Callable[[], object]) -> bool:
@@ -139,7 +139,7 @@ class Helper:
         if self.process is not None:
             if self.process.poll() is not None:
                 raise Setup(f"the worker ended by itself; see why in {self._log}")
-        elif not overview.worker_seen(self.store, None, now=now())[0]:
+        elif not overview.worker_seen(self.store, now=now())[0]:
             self._start()
 
     @property

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
@@ -18,11 +19,13 @@ from mlvajra_al.learning.explanation import (
     is_linear,
     mean_features,
     output_labels,
+    scale_of,
     weights_of,
 )
 from mlvajra_al.learning.overlays import pixels
-from mlvajra_al.learning.wording import Units
+from mlvajra_al.learning.wording import Units, feature_columns
 from mlvajra_al.records import Attribution, FeatureImportance, GlobalExplanation
+from mlvajra_al.words import number as said
 
 SHOWN = 20
 GLOBAL_ROWS = 200
@@ -36,6 +39,7 @@ def explain_samples(
     *,
     mean: Floats,
     units: Units | None = None,
+    frame: pd.DataFrame | None = None,
     shown: int = SHOWN,
 ) -> tuple[tuple[Attribution, ...], ...]:
     """Explain each sample: the strongest features, and what all others add.
@@ -48,7 +52,9 @@ def explain_samples(
     mean : ndarray of shape (n_features,)
         From `mean_features` of the pool.
     units : Units, optional
-        To show values as they are in the data.
+        To show values in the words of the data.
+    frame : DataFrame, optional
+        What `X` was made of: its numbers are shown as they are.
     shown : int
 
     Returns
@@ -65,7 +71,8 @@ def explain_samples(
     >>> why.label, why.features, bool(abs(why.base + sum(why.values) - why.output) < 1e-9)
     ('b', ('size', 'age'), True)
     """
-    return attributions(contributions(model, X, mean), X, names, units=units, shown=shown)
+    parts = contributions(model, X, mean)
+    return attributions(parts, X, names, units=units, frame=frame, shown=shown)
 
 
 def attributions(
@@ -74,6 +81,7 @@ def attributions(
     names: Sequence[str],
     *,
     units: Units | None = None,
+    frame: pd.DataFrame | None = None,
     shown: int = SHOWN,
 ) -> tuple[tuple[Attribution, ...], ...]:
     """Put contributions that are already there into records, per sample one for each part.
@@ -86,8 +94,15 @@ def attributions(
     >>> why.features, why.data, why.other
     (('size',), ('7',), -1.0)
     """
+    rows = None if frame is None else frame.to_dict("records")
+
+    def say(i: int, feature: int, value: float) -> str:
+        if units is None:
+            return said(value)
+        return units.say(feature, value, None if rows is None else rows[i])
+
     return tuple(
-        tuple(_attribution(part, X, i, names=names, units=units, shown=shown) for part in parts)
+        tuple(_attribution(part, X, i, names=names, say=say, shown=shown) for part in parts)
         for i in range(X.shape[0])
     )
 
@@ -98,23 +113,19 @@ def _attribution(
     number: int,
     *,
     names: Sequence[str],
-    units: Units | None,
+    say: Callable[[int, int, float], str],
     shown: int,
 ) -> Attribution:
     features, values, data = _row(part.values, X, number)
     strongest = np.lexsort((features, -np.abs(values)))[:shown]
     strongest = strongest[values[strongest] != 0]
-    said = [
-        units.say(int(features[i]), float(data[i])) if units else f"{data[i]:.4g}"
-        for i in strongest
-    ]
     return Attribution(
         label=part.label,
         base=part.base,
         output=float(part.output[number]),
         features=tuple(names[int(features[i])] for i in strongest),
         values=tuple(float(values[i]) for i in strongest),
-        data=tuple(said),
+        data=tuple(say(number, int(features[i]), float(data[i])) for i in strongest),
         other=float(part.output[number] - part.base - values[strongest].sum()),
         scale=part.scale,
     )
@@ -150,7 +161,7 @@ def explain_globally(
     rng : numpy.random.Generator
         Draws the samples that are looked at.
     preprocessing : fitted ColumnTransformer, optional
-        To draw the importance of pixels.
+        To draw the importance of pixels, and to say that of whole columns.
     shown : int
 
     Returns
@@ -171,7 +182,8 @@ def explain_globally(
     size = min(X.shape[0], GLOBAL_ROWS if is_linear(model) else GLOBAL_ROWS_OF_TREES)
     rows = X[np.sort(rng.choice(X.shape[0], size=size, replace=False))]
     mean = mean_features(X)
-    importances, image = {}, {}
+    importances, image, columns = {}, {}, {}
+    made_of = feature_columns(preprocessing) if preprocessing is not None else ()
     for part in contributions(model, rows, mean):
         weight = _importance(part, rows, mean, model)
         strongest = np.argsort(-weight, kind="stable")[:shown]
@@ -180,18 +192,43 @@ def explain_globally(
             for i in strongest
             if weight[i] > 0
         )
-        if preprocessing is not None and (grid := pixels(preprocessing, weight)):
+        if preprocessing is None:
+            continue
+        columns[part.label] = _by_column(part, rows, mean, model, made_of)
+        if grid := pixels(preprocessing, weight):
             image[part.label] = grid
-    return GlobalExplanation(version, size, tuple(importances), importances, image)
+    return GlobalExplanation(
+        version, size, tuple(importances), importances, image, scale_of(model), columns
+    )
+
+
+def _by_column(
+    part: Contributions, X: Any, mean: Floats, model: ClassifierMixin, made_of: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """Return the mean absolute sum of what the features of each column add, heaviest first."""
+    names = list(dict.fromkeys(made_of))
+    places = [names.index(name) for name in made_of]
+    among = sparse.csr_matrix((np.ones(len(places)), (range(len(places)), places)))
+    if is_linear(model):  # the features of a text are too many to be laid out
+        weights = _weights(model, part.label)
+        added = X @ sparse.csr_matrix(among.multiply(weights[:, None]))
+        sums = _dense(added) - among.T @ (weights * mean)
+    else:
+        sums = part.values @ among
+    heavy = np.abs(sums).mean(axis=0)
+    return tuple((names[at], float(heavy[at])) for at in np.argsort(-heavy, kind="stable"))
+
+
+def _weights(model: ClassifierMixin, label: str) -> Floats:
+    W, _ = weights_of(model)
+    return np.asarray(W[output_labels(model).index(label)])
 
 
 def _importance(part: Contributions, X: Any, mean: Floats, model: ClassifierMixin) -> Floats:
     """Return the mean absolute contribution of each feature, absent ones included."""
     if not sparse.issparse(part.values):
         return np.asarray(np.abs(part.values).mean(axis=0))
-    W, _ = weights_of(model)
-    weights = W[output_labels(model).index(part.label)]
-    size = X.shape[0]
+    weights, size = _weights(model, part.label), X.shape[0]
     present = np.bincount(part.values.indices, minlength=X.shape[1])
     summed = np.bincount(part.values.indices, np.abs(part.values.data), minlength=X.shape[1])
     return np.asarray((summed + (size - present) * np.abs(weights * mean)) / size)
@@ -207,6 +244,8 @@ def _feature(
 
 
 def _column(matrix: Any, place: int) -> Floats:
-    column = matrix[:, [place]]
-    dense = column.toarray() if sparse.issparse(column) else column
-    return np.asarray(dense, dtype=np.float64)[:, 0]
+    return _dense(matrix[:, [place]])[:, 0]
+
+
+def _dense(matrix: Any) -> Floats:
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)

@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import SGDClassifier
 from sklearn.naive_bayes import ComplementNB
 
 from mlvajra_al.errors import NotAdditive
 from mlvajra_al.learning.fanning import each, pieces
 from mlvajra_al.learning.multilabel import OneVsRest
+from mlvajra_al.records import Scale
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ class Contributions:
     values: Any
     absent: Floats
     output: Floats
-    scale: str
+    scale: Scale
 
     def row(self, number: int) -> Floats:
         """Return the contributions of one sample, one number per feature."""
@@ -127,6 +129,27 @@ def is_linear(model: ClassifierMixin) -> bool:
     return not isinstance(model, (RandomForestClassifier, HistGradientBoostingClassifier))
 
 
+def scale_of(model: ClassifierMixin) -> Scale:
+    """Say what a model's outputs are, from which it makes its probabilities.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = [[0.0], [1.0], [2.0]]
+    >>> scale_of(LogisticRegression().fit(X, ["a", "b", "b"]))
+    'log-odds'
+    >>> scale_of(LogisticRegression().fit(X, ["a", "b", "c"]))
+    'score'
+    """
+    if isinstance(model, OneVsRest):
+        return scale_of(next(one for one in model.models_ if one is not None))
+    if isinstance(model, RandomForestClassifier):
+        return "probability"
+    if len(model.classes_) == 2:
+        return "log-odds"
+    return "one-vs-rest log-odds" if isinstance(model, SGDClassifier) else "score"
+
+
 def _check_additive(total: Floats, output: Floats) -> None:
     scale = np.maximum(1.0, np.abs(output))
     gap = float(np.max(np.abs(total - output) / scale)) if len(output) else 0.0
@@ -135,7 +158,7 @@ def _check_additive(total: Floats, output: Floats) -> None:
 
 
 def weights_of(model: ClassifierMixin) -> tuple[Floats, Floats]:
-    """Return weights of shape (n_outputs, n_features) and intercepts in log-odds.
+    """Return weights of shape (n_outputs, n_features) and intercepts, as `scale_of` says.
 
     Examples
     --------
@@ -168,7 +191,7 @@ def _linear_parts(model: ClassifierMixin, X: Any, mean: Floats) -> tuple[Contrib
             float(intercepts[number] + W[number] @ mean),
             *_linear_values(X, W[number], mean),
             outputs[:, number],
-            "log-odds",
+            scale_of(model),
         )
         for number, label in enumerate(labels)
     )
@@ -201,7 +224,7 @@ def _tree_parts(model: ClassifierMixin, X: Any) -> tuple[Contributions, ...]:
     values = values.reshape(len(rows), rows.shape[1], -1)
     if forest and len(model.classes_) == 2:
         values, bases, outputs = values[:, :, 1:], bases[1:], outputs[:, 1:]
-    scale, nothing = "probability" if forest else "log-odds", np.zeros(len(rows))
+    scale, nothing = scale_of(model), np.zeros(len(rows))
     return tuple(
         Contributions(label, float(bases[i]), values[:, :, i], nothing, outputs[:, i], scale)
         for i, label in enumerate(output_labels(model))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -13,8 +15,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from mlvajra_al.learning.encoders import DateParts, Pixels, Terms
+from mlvajra_al.words import number as said
 
 FLOAT32 = 1e-6
+SURE_DIGITS = 6
+"""So many digits survive being a feature in single precision."""
 
 
 def feature_names(preprocessing: ColumnTransformer) -> tuple[str, ...]:
@@ -78,23 +83,32 @@ def _categories(encoder: OneHotEncoder, number: int) -> list[str]:
 class Units:
     """How to say a feature in the data's words: ``value = feature * scale + offset``.
 
-    `kinds` are "number", "term" or "flag".
+    `kinds` are "column" (a column of numbers as it is), "number", "term" or "flag"; `columns`
+    are those of the data that features are made of.
     """
 
     offset: NDArray[np.float64]
     scale: NDArray[np.float64]
     kinds: tuple[str, ...]
+    columns: tuple[str, ...]
 
-    def say(self, feature: int, value: float) -> str:
-        """Return the value of a feature as a person would write it."""
+    def say(self, feature: int, value: float, row: Mapping[str, Any] | None = None) -> str:
+        """Return the value of a feature as a person would write it.
+
+        A number is read from the `row` it came from, if there is one: features are single
+        precision, and clipped or filled in.
+        """
         if self.kinds[feature] == "term":
             return "in the text" if value else "not in the text"
         scale, offset = self.scale[feature], self.offset[feature]
         number = value * scale + offset
         if self.kinds[feature] == "flag":
             return "yes" if number > 0.5 else "no"
+        if self.kinds[feature] == "column" and row is not None:
+            given = float(row[self.columns[feature]])
+            return said(given) if math.isfinite(given) else "missing"
         nothing = FLOAT32 * max(abs(scale), abs(offset))  # what is left of a zero in float32
-        return f"{0 if abs(number) < nothing else number:.4g}"
+        return said(0.0 if abs(number) < nothing else float(f"{number:.{SURE_DIGITS}g}"))
 
 
 def units(preprocessing: ColumnTransformer) -> Units:
@@ -112,7 +126,37 @@ def units(preprocessing: ColumnTransformer) -> Units:
     """
     parts = [_units(encoder, columns) for _, encoder, columns in fitted_parts(preprocessing)]
     offset, scale, kinds = zip(*parts, strict=True)
-    return Units(np.concatenate(offset), np.concatenate(scale), tuple(chain(*kinds)))
+    columns = feature_columns(preprocessing)
+    return Units(np.concatenate(offset), np.concatenate(scale), tuple(chain(*kinds)), columns)
+
+
+def feature_columns(preprocessing: ColumnTransformer) -> tuple[str, ...]:
+    """Return for each feature the column of the data it is made of.
+
+    Examples
+    --------
+    >>> from mlvajra_al.learning.frames import to_frame
+    >>> from mlvajra_al.learning.pipeline import build_preprocessing
+    >>> from mlvajra_al.records import Column, Recipe
+    >>> recipe = Recipe((Column("colour", "categorical"), Column("size", "numeric")))
+    >>> rows = [{"colour": c, "size": None} for c in ("red", "red", "blue", "blue")]
+    >>> feature_columns(build_preprocessing(recipe).fit(to_frame(rows, recipe)))
+    ('colour', 'colour', 'size', 'size')
+    """
+    parts = fitted_parts(preprocessing)
+    return tuple(chain(*(_columns(encoder, columns) for _, encoder, columns in parts)))
+
+
+def _columns(encoder: Any, columns: Any) -> list[str]:
+    if isinstance(encoder, Terms):
+        return [str(columns)] * len(_names(encoder, columns))
+    if isinstance(encoder, (DateParts, Pixels)):
+        return [str(columns[0])] * len(_names(encoder, columns))
+    if isinstance(encoder, OneHotEncoder):
+        sizes = (len(_categories(encoder, number)) for number in range(len(columns)))
+        return [column for column, size in zip(columns, sizes, strict=True) for _ in range(size)]
+    imputer = encoder[0] if isinstance(encoder, Pipeline) else encoder
+    return [*columns, *(columns[int(gap)] for gap in imputer.indicator_.features_)]
 
 
 def _units(
@@ -133,4 +177,4 @@ def _units(
         offset, scale = np.array(encoder[-1].mean_), np.array(encoder[-1].scale_)
     if isinstance(encoder[-1], MinMaxScaler):
         offset, scale = np.array(encoder[-1].data_min_), 1 / np.array(encoder[-1].scale_)
-    return offset, scale, ["number"] * len(columns) + ["flag"] * (size - len(columns))
+    return offset, scale, ["column"] * len(columns) + ["flag"] * (size - len(columns))

@@ -19,6 +19,7 @@ from mlvajra_al.records.explanations import (
     FeatureImportance,
     GlobalExplanation,
     SampleExplanation,
+    Scale,
 )
 from mlvajra_al.records.labelling import (
     Action,
@@ -121,6 +122,7 @@ __all__ = [
     "Role",
     "Run",
     "SampleExplanation",
+    "Scale",
     "Scenario",
     "Schema",
     "Scope",

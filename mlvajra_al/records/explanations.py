@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+Scale = Literal["log-odds", "one-vs-rest log-odds", "score", "probability"]
+"""What contributions add up to: the log-odds of a label; those of one against all the others, whose
+probabilities are then made to add up to one; a score, of which the softmax over all labels is the
+probability; the probability itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +26,8 @@ class Attribution:
     data: tuple[str, ...]
     """The feature's value in this sample, as text."""
     other: float
-    scale: str
-    """Of `output`: "log-odds" or "probability"."""
+    scale: Scale
+    """Of `output`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +68,8 @@ class GlobalExplanation:
     importances: dict[str, tuple[FeatureImportance, ...]]
     image: dict[str, tuple[tuple[float, ...], ...]]
     """Mean absolute weight per pixel, per label; empty where there is no image."""
+    scale: Scale | None = None
+    """Of the weights; None where an earlier release has explained."""
+    columns: dict[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    """Per label the input columns, heaviest first: the mean absolute sum of what all features of
+    a column add together."""

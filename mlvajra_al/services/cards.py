@@ -15,6 +15,7 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import projects
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import FEW, Pool
+from mlvajra_al.words import number
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
@@ -134,7 +135,9 @@ def _shown(project: Project) -> list[Column]:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _text_block(name: str, value: Any) -> Json:
@@ -202,13 +205,13 @@ def _number(value: Any) -> float | None:
 
 
 def _value(value: Any) -> str:
-    """Return a cell as text: numbers short, dates plain, nothing as a dash."""
+    """Return a cell as text: numbers as they are, dates plain, nothing as a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+        return number(value)
     if isinstance(value, datetime):
         midnight = (value.hour, value.minute, value.second) == (0, 0, 0)
         return value.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from statistics import median
 from typing import Any
 
@@ -13,6 +14,7 @@ from mlvajra_al.errors import NotFound
 from mlvajra_al.records import (
     Annotation,
     Job,
+    JobKind,
     Person,
     Project,
     Ranked,
@@ -20,11 +22,11 @@ from mlvajra_al.records import (
     Shard,
 )
 from mlvajra_al.records.label_sets import to_text
-from mlvajra_al.services import access, cards
+from mlvajra_al.services import access, cards, resolving
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import may, require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import processes, projects, ranking
+from mlvajra_al.store import jobs, processes, projects, ranking
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
 
@@ -74,6 +76,8 @@ ESTIMATORS: dict[str, str] = {
     "hist_gradient_boosting": "Gradient boosting: strongest on tables with many answers; slowest.",
 }
 RATE_EVENTS = 5_000
+SEARCHED = 200
+"""So many answers are looked through at once."""
 MOST_BARS = 36
 PERIODS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 360, 1_440, 10_080))
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -99,6 +103,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class AtWork:
+    """What a worker does: for this project or another, which is None if one may not see it."""
+
+    kind: JobKind
+    message: str
+    own: bool
+    project: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What a version says about a row that somebody typed."""
 
@@ -107,23 +121,34 @@ class Answered:
     explanation: SampleExplanation | None
 
 
-def worker_seen(
-    store: Store, person: Person | None, *, now: datetime
-) -> tuple[bool, datetime | None, str]:
-    """Return whether a worker is alive, when one was last seen, and what all of them do.
-
-    Who is no admin is told the kinds of work only: its words may be of a project they may not see.
-    """
+def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None]:
+    """Return whether a worker is alive, and when one was last seen."""
     with store.read() as connection:
         found = processes.last_seen(connection, "worker")
         living = processes.living(connection, "worker", now=now)
-    if found is None:
-        return False, None, ""
-    seen, last = found
-    words = living or (last,)
-    if person is not None and not may(person, "admin"):
-        words = tuple(doing.partition(":")[0] for doing in words)
-    return bool(living), min(seen, now), "; ".join(filter(None, words))
+    return bool(living), min(found[0], now) if found else None
+
+
+def at_work(
+    store: Store, person: Person, project_name: str, *, now: datetime
+) -> tuple[AtWork, ...]:
+    """Return what the workers do, that of a project first.
+
+    Of another project its words are not told, nor to annotators what others have asked for.
+    """
+    with store.read() as connection:
+        own = access.project(connection, person, project_name)
+        seen = {one.id: one.name for one in access.listed(connection, person, archived=True)}
+        found = sorted(jobs.at_work(connection, now=now), key=lambda job: job.project_id != own.id)
+    return tuple(
+        AtWork(
+            kind=job.kind,
+            message=job.message if job.project_id == own.id and may(person, "reviewer") else "",
+            own=job.project_id == own.id,
+            project=seen.get(job.project_id),
+        )
+        for job in found
+    )
 
 
 def answer_rate(store: Store, person: Person | None, project_name: str, *, now: datetime) -> Rate:
@@ -153,9 +178,11 @@ def _floor(at: datetime, period: timedelta) -> datetime:
 
 
 def recent_answers(
-    store: Store, person: Person | None, project_name: str, *, limit: int = 50
+    store: Store, person: Person | None, project_name: str, *, text: str = "", limit: int = 50
 ) -> tuple[Annotation, ...]:
     """Return the newest standing answers about samples that are not held out.
+
+    With `text` those whose sample or key has it somewhere.
 
     Raises
     ------
@@ -165,9 +192,42 @@ def recent_answers(
     if person is not None:
         require(person, "reviewer", "see the answers of others")
     wanted = events.Filter(action="answer", current=True, holdout=False)
+    needle, found = text.strip().casefold(), list[Annotation]()
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return events.listed(connection, project.id, wanted, limit=limit, newest_first=True)
+        if not needle:
+            return events.listed(connection, project.id, wanted, limit=limit, newest_first=True)
+        while len(found) < limit and (
+            page := events.listed(connection, project.id, wanted, limit=SEARCHED, newest_first=True)
+        ):
+            rows = cards.rows_at(
+                store, connection, project, positions=[event.position for event in page]
+            )
+            found += [
+                event
+                for event, row in zip(page, rows, strict=True)
+                if any(
+                    needle in str(value).casefold() for value in (event.sample_key, *row.values())
+                )
+            ]
+            wanted = replace(wanted, after_seq=page[-1].seq)
+    return tuple(found[:limit])
+
+
+def gold_of(store: Store, person: Person, project_name: str, key: str) -> str | None:
+    """Return the label that people gave a sample, resolved; None where there is none.
+
+    Raises
+    ------
+    NotAllowed
+        If an annotator asks: these are the answers of others too.
+    """
+    require(person, "reviewer", "see the answers of others")
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        said = events.current_answers(connection, project.id, sample_key=key)
+        found = next(chain(*resolving.resolve(said, overlap=project.policy.overlap)), None)
+    return None if found is None else found.label
 
 
 def next_asked(

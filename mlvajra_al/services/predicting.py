@@ -27,7 +27,8 @@ class Question:
     """What to predict: exactly one of `rows`, `upload` and `pool`; by whom, and written how.
 
     `upload` is the id an upload was answered with. Without `version` the champion answers, or the
-    newest version where there is none.
+    newest version where there is none. A file has the probability of every label with
+    `probabilities`, in columns ``p:LABEL``.
     """
 
     rows: Sequence[Mapping[str, Any]] | None = None
@@ -35,6 +36,7 @@ class Question:
     pool: bool = False
     version: int | None = None
     file_format: Format = "csv"
+    probabilities: bool = False
 
     def check(self) -> None:
         """Refuse what cannot be answered.
@@ -58,7 +60,11 @@ class Question:
         NotFound
             If the uploaded file is gone.
         """
-        how = {"version": self.version, "format": self.file_format}
+        how = {
+            "version": self.version,
+            "format": self.file_format,
+            "probabilities": self.probabilities,
+        }
         if self.rows is not None:
             return {"rows": [dict(row) for row in self.rows]} | how
         if self.upload is None:
@@ -181,6 +187,21 @@ def with_files(store: Store, person: Person, project_name: str, *, limit: int) -
 def result_folder(store: Store) -> Path:
     """Return where files of predictions are kept."""
     return store.home / "results"
+
+
+def file_for(store: Store, person: Person, job: Job) -> Path:
+    """Return the file a finished job has written, to who may read it.
+
+    Raises
+    ------
+    NotAllowed
+        If it is of the pool and no admin asks: it tells what is held out.
+    NotFound
+        If there is none, or the file is gone.
+    """
+    if job.payload.get("pool"):
+        require(person, "admin", "read the predictions of a pool")
+    return result_path(store, job)
 
 
 def result_path(store: Store, job: Job) -> Path:

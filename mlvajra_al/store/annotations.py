@@ -301,10 +301,19 @@ def history(connection: Connection, project_id: int, wanted: Filter) -> Iterator
 
 
 def current_answers(
-    connection: Connection, project_id: int, *, until_seq: int | None = None
+    connection: Connection,
+    project_id: int,
+    *,
+    until_seq: int | None = None,
+    sample_key: str | None = None,
 ) -> Iterator[Any]:
-    """Stream the rows of `standing_answers` in order of `seq`, in bounded memory."""
+    """Stream the rows of `standing_answers`, of one sample or all, in order of `seq`.
+
+    Memory is bounded.
+    """
     query = standing_answers(project_id, until_seq=until_seq).order_by(annotation.c.seq)
+    if sample_key is not None:
+        query = query.where(annotation.c.sample_key == sample_key)
     yield from connection.execute(query, execution_options={"yield_per": PAGE})
 
 

@@ -462,6 +462,13 @@ def last_asked(connection: Connection, project_id: int, kind: JobKind) -> dateti
     return asked
 
 
+def at_work(connection: Connection, *, now: datetime) -> tuple[Job, ...]:
+    """Return what the workers that live do, of all projects, the oldest job first."""
+    living = processes.living(connection, "worker", now=now)
+    query = LISTED.where(job.c.state == "running", job.c.worker.in_(living))
+    return tuple(_job(row) for row in connection.execute(query.order_by(job.c.id)))
+
+
 def doing(connection: Connection, worker: str) -> str:
     """Say in a few words what a worker does; empty if nothing."""
     query = select(job.c.kind, job.c.message).where(

@@ -54,14 +54,14 @@ def last_seen(connection: Connection, kind: str) -> tuple[datetime, str] | None:
 
 
 def living(connection: Connection, kind: str, *, now: datetime) -> tuple[str, ...]:
-    """Return what each process of this kind that is alive does, the oldest first."""
+    """Return the names of the processes of this kind that are alive, the oldest first."""
     return tuple(connection.scalars(_living(kind, now)))
 
 
 def _living(kind: str, now: datetime) -> Select[tuple[str]]:
     seen = process.c.seen_at.between(now - SILENT, now + SILENT)
     return (
-        select(process.c.doing)
+        select(process.c.name)
         .where(process.c.kind == kind, seen)
         .order_by(process.c.started_at, process.c.name)
     )

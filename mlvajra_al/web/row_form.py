@@ -11,7 +11,7 @@ import streamlit as st
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import overview
 from mlvajra_al.web.context import store
-from mlvajra_al.web.widgets import plain
+from mlvajra_al.web.widgets import height_of, plain
 
 MOST_PIXELS = 24
 
@@ -19,7 +19,7 @@ MOST_PIXELS = 24
 def typed(person: Person, project: Project) -> dict[str, Any] | None:
     """Draw the form for the input columns; return the row once it is sent."""
     columns = [column for column in project.recipe.columns if column.kind != "ignored"]
-    start = beginning_row(person, project)
+    asked, start = beginning_row(person, project)
     row: dict[str, Any] = {}
     with st.form(f"try:{project.id}", border=True):
         for column in columns:
@@ -30,15 +30,20 @@ def typed(person: Person, project: Project) -> dict[str, Any] | None:
                 row[column.name] = pixels_form(project, column.name, start.get(column.name))
         cells = [column.name for column in columns if column.kind not in ("text", "image")]
         if cells:
+            if asked is not None:
+                st.caption(f"The values are those of the sample {plain(asked)}, to be changed.")
             row |= cells_form(project, cells, start)
         sent = st.form_submit_button("Ask", type="primary", icon=":material/psychology:")
     return row if sent else None
 
 
-def beginning_row(person: Person, project: Project) -> dict[str, Any]:
-    """Return a sample of the pool for the form to start from, where there is one."""
+def beginning_row(person: Person, project: Project) -> tuple[str | None, dict[str, Any]]:
+    """Return the key and the columns of a sample for the form to start from, where there is one."""
     items = overview.next_asked(store(), person, project.name, limit=1)
-    return overview.sample(store(), person, project.name, items[0].sample_key).row if items else {}
+    if not items:
+        return None, {}
+    found = overview.sample(store(), person, project.name, items[0].sample_key)
+    return found.key, found.row
 
 
 def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dic
         ),
         disabled=["Column"],
         hide_index=True,
-        height=min(460, 40 + 35 * len(names)),
+        height=height_of(len(names)),
         key=f"cells:{project.id}",
         alt="Values of the row",
     )

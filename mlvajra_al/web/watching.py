@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,6 +10,7 @@ import streamlit as st
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import ACTIVE, ENDED, Job, JobKind, Person
 from mlvajra_al.services import training
+from mlvajra_al.services.overview import AtWork
 from mlvajra_al.services.progress import labels_needed
 from mlvajra_al.web.auth import live
 from mlvajra_al.web.context import now, store
@@ -33,6 +34,20 @@ STATES = {
     "failed": ("Failed", "red"),
     "cancelled": ("Cancelled", "gray"),
 }
+
+
+def work_words(doing: Sequence[AtWork]) -> str:
+    """Say what the workers do: this project's jobs as they are, of others hardly more than that."""
+    said = []
+    for one in doing:
+        kind = KINDS[one.kind].lower()
+        if one.own:
+            said.append(f"{kind}: {one.message}" if one.message else kind)
+        elif one.project is None:
+            said.append("busy with another project")
+        else:
+            said.append(f"busy with another project: {one.project}, {kind}")
+    return "; ".join(dict.fromkeys(said))
 
 
 def took(job: Job) -> float | None:

@@ -32,11 +32,12 @@ from mlvajra_al.services import (
     training,
     versions,
 )
+from mlvajra_al.services.overview import AtWork
 from mlvajra_al.store import jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
-DOING = "ingest: secret: 5,000 rows read"
+DOING = "5,000 rows read"
 
 
 @dataclass
@@ -153,6 +154,7 @@ VERBS: dict[str, Verb] = {
     "reasons": lambda s, p: versions.sample_explanation(s, p, "secret", 1, "p0"),
     "rate": lambda s, p: overview.answer_rate(s, p, "secret", now=NOW),
     "recent answers": lambda s, p: overview.recent_answers(s, p, "secret"),
+    "gold": lambda s, p: overview.gold_of(s, p, "secret", "p0"),
     "asked next": lambda s, p: overview.next_asked(s, p, "secret"),
     "sample": lambda s, p: overview.sample(s, p, "secret", "p0"),
     "card": lambda s, p: overview.card_of(s, p, "secret", {"body": "x"}),
@@ -222,13 +224,25 @@ def test_every_waiting_job_is_counted_however_many_there_are(house: House) -> No
     assert (counts["jobs_queued"], counts["jobs_running"]) == (79, 1)
 
 
-@pytest.mark.parametrize(("role", "words"), [("reviewer", "ingest"), ("admin", DOING)])
-def test_only_admins_read_what_a_worker_says_of_its_work(
-    house: House, role: Role, words: str
+@pytest.mark.parametrize(
+    ("role", "name", "own"), [("annotator", None, ""), ("reviewer", None, DOING),
+                              ("admin", "secret", DOING)],
+)  # fmt: skip
+def test_of_other_projects_no_more_is_told_than_that_a_worker_is_busy(
+    house: House, role: Role, name: str | None, own: str
 ) -> None:
     with house.store.begin() as connection:
-        processes.report(connection, "w", kind="worker", started_at=NOW, now=NOW, doing=DOING)
-    assert overview.worker_seen(house.store, house.person("Eve", role), now=NOW)[2] == words
+        for number, project in enumerate(("secret", "open")):
+            found, worker = access.project(connection, None, project), f"w{number}"
+            jobs.enqueue(connection, found.id, "evaluate", payload={}, now=NOW)
+            job = jobs.claim(connection, worker=worker, now=NOW, lease=LEASE)
+            assert job is not None
+            jobs.beat(connection, job.id, worker=worker, until=NOW + LEASE, message=DOING)
+            processes.report(connection, worker, kind="worker", started_at=NOW, now=NOW, doing="")
+    seen = overview.at_work(house.store, house.person("Eve", role), "open", now=NOW)
+    assert seen == (AtWork("evaluate", own, True, "open"), AtWork("evaluate", "", False, name))
+    late = NOW + processes.SILENT + processes.SILENT
+    assert overview.at_work(house.store, house.admin, "open", now=late) == (), "they are dead"
 
 
 def test_a_job_of_a_hidden_project_is_hidden_too(house: House) -> None:

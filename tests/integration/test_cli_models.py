@@ -139,7 +139,7 @@ def test_promote_and_roll_back_say_who_answers_now(loop: Rehearsal) -> None:
 def test_a_version_and_a_sample_are_explained(loop: Rehearsal) -> None:
     whole = document("explain", "texts", "1")
     assert whole["importances"]["spam"]
-    assert said("explain", "texts", "1").startswith("\nspam\n")
+    assert said("explain", "texts", "1").startswith("\nspam, log-odds\n")
     one = document("explain", "texts", "2", "--sample", "t7")
     assert one["sample_key"] == "t7" and len(one["attributions"]) == 1
     assert said("explain", "texts", "2", "--sample", "t7").startswith("t7: ")
@@ -160,10 +160,12 @@ def test_the_pool_is_predicted_into_a_file(loop: Rehearsal, tmp_path: Path, name
 def test_a_file_is_predicted(loop: Rehearsal, tmp_path: Path) -> None:
     source, out = tmp_path / "new ones.csv", tmp_path / "out.csv"
     source.write_text("id,body\nk1,win free pills\nk2,meeting at lunch\n")
-    done = run("predict", "texts", "--source", str(source), "--out", str(out))
+    done = run("predict", "texts", "--source", str(source), "--out", str(out), "--probabilities")
     assert done.exit_code == 0, done.output
     assert "2 answers of version 1" in done.stderr
     assert [line.split(",")[0] for line in out.read_text().splitlines()[1:]] == ['"k1"', '"k2"']
+    header = out.read_text().splitlines()[0].replace('"', "")
+    assert header == "key,label,probability,version,p:ham,p:spam"
     job = training.jobs_of(loop.store, None, "texts", kinds=("predict",))[0]
     assert (job.state, job.message) == ("done", "Predicted 2 rows")
 

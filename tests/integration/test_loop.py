@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict, NotAllowed, NotFound
 from mlvajra_al.records import Answer, Column, Job, Policy, Project, Recipe, TrainingMode
-from mlvajra_al.services import predicting, training, versions
+from mlvajra_al.services import labelling, predicting, resolving, training, versions
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files, fitting, revising, snapshots, warm
@@ -27,7 +28,7 @@ from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, ranking
+from mlvajra_al.store import jobs, projects, ranking
 from mlvajra_al.store import versions as stored_versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.shards import sha256_of
@@ -502,6 +503,50 @@ def test_the_whole_pool_is_predicted_into_a_file(light: Store, tmp_path: Path) -
     assert table.num_rows == 300 and set(table["version"].to_pylist()) == {1}
     assert sorted(table["key"].to_pylist()) == sorted(f"t{n}" for n in range(300))
     assert min(table["probability"].to_pylist()) >= 0.5
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_of_the_pool_tells_all_probabilities_gold_labels_and_what_is_held_out(
+    light: Store, tmp_path: Path, kind: predicting.Format
+) -> None:
+    loop = a_model(light, tmp_path)
+    question = predicting.Question(pool=True, file_format=kind, probabilities=True)
+    asked = predicting.request(light, loop.admin, "texts", question=question, now=worker.utc_now())
+    loop.work()
+    path = predicting.result_path(light, training.job(light, None, asked.id))
+    read = pq.read_table if kind == "parquet" else csv.read_csv
+    rows = {row["key"]: row for row in read(path).to_pylist()}
+    with light.read() as connection:
+        project = projects.by_name(connection, "texts")
+        pool, held = resolving.gold(connection, project)
+        drawn = labelling.project_pool(light, connection, project).holdout(
+            project.holdout_threshold
+        )
+    names = [f"p:{label.name}" for label in project.labels]
+    assert [*rows["t0"]] == ["key", "label", "probability", "version", "holdout", "gold", *names]
+    assert sum(row["holdout"] for row in rows.values()) == drawn.sum() > 0
+    assert all(rows[item.sample_key]["holdout"] for item in held)
+    known = {item.sample_key: item.label for item in (*pool, *held)}
+    assert {key: row["gold"] or None for key, row in rows.items()} == {
+        key: known.get(key) for key in rows
+    }
+    for row in rows.values():
+        assert sum(row[name] for name in names) == pytest.approx(1)
+        assert row["probability"] == pytest.approx(row[f"p:{row['label']}"])
+
+
+def test_who_may_not_know_what_is_held_out_reads_no_predictions_of_a_pool(
+    light: Store, tmp_path: Path
+) -> None:
+    loop = a_model(light, tmp_path)
+    asked = predicting.request(
+        light, loop.admin, "texts", question=predicting.Question(pool=True), now=worker.utc_now()
+    )
+    loop.work()
+    job = training.job(light, None, asked.id)
+    with pytest.raises(NotAllowed, match="read the predictions of a pool"):
+        predicting.file_for(light, a_person(light, "Rita", role="reviewer"), job)
+    assert predicting.file_for(light, loop.admin, job).is_file()
 
 
 def test_the_newest_files_of_predictions_stay(

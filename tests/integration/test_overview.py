@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from mlvajra_al.errors import NotFound
+from mlvajra_al.errors import NotAllowed, NotFound
 from mlvajra_al.learning.strategies import STRATEGIES
 from mlvajra_al.records import EstimatorName, Job, SampleExplanation
 from mlvajra_al.services import claiming, importing, labelling, overview
@@ -42,12 +42,39 @@ def test_every_estimator_that_exists_is_described_and_no_other() -> None:
 
 
 def test_a_worker_is_alive_while_its_pulse_is_fresh(store: Store) -> None:
-    assert overview.worker_seen(store, None, now=NOW) == (False, None, "")
+    assert overview.worker_seen(store, now=NOW) == (False, None)
     with store.begin() as connection:
         processes.report(connection, "w1", kind="worker", started_at=NOW, now=NOW, doing="retrain")
-    assert overview.worker_seen(store, None, now=NOW + processes.SILENT) == (True, NOW, "retrain")
+    assert overview.worker_seen(store, now=NOW + processes.SILENT) == (True, NOW)
     late = NOW + processes.SILENT + timedelta(seconds=1)
-    assert overview.worker_seen(store, None, now=late) == (False, NOW, "retrain")
+    assert overview.worker_seen(store, now=late) == (False, NOW)
+
+
+def test_answers_are_found_by_words_of_their_samples_however_long_ago(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "SEARCHED", 2)
+    rank(store, a_project(store), 10)
+    answered(store, 10)
+    every = overview.recent_answers(store, None, "spam")
+    oldest = every[-1].sample_key
+    words = f" NUMBER {oldest.removeprefix('p')}"
+    found = overview.recent_answers(store, None, "spam", text=words)
+    assert [item.sample_key for item in found] == [oldest]
+    assert overview.recent_answers(store, None, "spam", text=oldest) == found
+    assert overview.recent_answers(store, None, "spam", text="text number", limit=3) == every[:3]
+    assert overview.recent_answers(store, None, "spam", text="nothing of it") == ()
+
+
+def test_what_people_say_of_a_sample_is_resolved_and_for_reviewers(store: Store) -> None:
+    rank(store, a_project(store), 3)
+    answered(store, 1)
+    (said,) = overview.recent_answers(store, None, "spam")
+    reviewer = a_person(store, "Rita", role="reviewer")
+    assert overview.gold_of(store, reviewer, "spam", said.sample_key) == said.label
+    assert overview.gold_of(store, reviewer, "spam", "p9") is None
+    with pytest.raises(NotAllowed):
+        overview.gold_of(store, a_person(store, "Anna"), "spam", said.sample_key)
 
 
 def test_the_rate_counts_every_answer_once(store: Store) -> None:

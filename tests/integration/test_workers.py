@@ -40,10 +40,10 @@ def state(store: Store, job_id: int) -> str:
         return jobs.get(connection, job_id).state
 
 
-def alive(store: Store, *names: str, at: datetime = NOW, doing: str = "") -> None:
+def alive(store: Store, *names: str, at: datetime = NOW) -> None:
     with store.begin() as connection:
         for name in names:
-            processes.report(connection, name, kind="worker", started_at=NOW, now=at, doing=doing)
+            processes.report(connection, name, kind="worker", started_at=NOW, now=at, doing="")
 
 
 @pytest.mark.parametrize(("workers", "at_once"), [(0, 1), (1, 1), (2, 1), (3, 2), (5, 4)])
@@ -243,28 +243,25 @@ def test_a_clock_that_drifts_or_is_corrected_a_little_is_trusted() -> None:
 
 
 def test_pages_know_of_all_workers_that_live(store: Store) -> None:
-    assert overview.worker_seen(store, None, now=NOW) == (False, None, "")
-    alive(store, "w1", doing="ingest: 5,000 rows read")
-    alive(store, "w2")
-    alive(store, "w3", doing="retrain")
-    seen = overview.worker_seen(store, None, now=NOW)
-    assert seen == (True, NOW, "ingest: 5,000 rows read; retrain")
+    assert overview.worker_seen(store, now=NOW) == (False, None)
+    alive(store, "w1", "w2", "w3")
+    assert overview.worker_seen(store, now=NOW) == (True, NOW)
     assert tallies.tallies(store, None, now=NOW)["workers"] == 3
     late = NOW + processes.SILENT + MOMENT
     alive(store, "w2", at=late)
-    assert overview.worker_seen(store, None, now=late) == (True, late, "")
+    assert overview.worker_seen(store, now=late) == (True, late)
     assert tallies.tallies(store, None, now=late)["workers"] == 1
 
 
 def test_a_dead_worker_is_not_alive_for_an_hour_after_the_clock_went_back(store: Store) -> None:
-    alive(store, "dead", doing="retrain")
+    alive(store, "dead")
     hour_ago = NOW - timedelta(hours=1)
-    assert not overview.worker_seen(store, None, now=hour_ago)[0]
+    assert not overview.worker_seen(store, now=hour_ago)[0]
     assert tallies.tallies(store, None, now=hour_ago)["worker_silent_seconds"] == 0
     alive(store, "w2", at=hour_ago)  # whoever lives puts right when the other was seen
     late = hour_ago + processes.SILENT + MOMENT
     alive(store, "w2", at=late)
-    assert overview.worker_seen(store, None, now=late) == (True, late, "")
+    assert overview.worker_seen(store, now=late) == (True, late)
 
 
 def test_a_worker_that_leaves_is_forgotten_and_an_old_one_too(store: Store) -> None:

@@ -81,7 +81,7 @@ class Explainer:
         X = pipeline.transform(self.scorer.preprocessing, frame)
         parts = explanation.contributions(self.scorer.estimator, X, self.mean)
         reasons = attributions.explain_samples(
-            self.scorer.estimator, X, self.names, mean=self.mean, units=self.units
+            self.scorer.estimator, X, self.names, mean=self.mean, units=self.units, frame=frame
         )
         texts = [c.name for c in frames.inputs(self.scorer.recipe) if c.kind == "text"]
         out = []

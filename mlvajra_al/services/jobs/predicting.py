@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.services import predicting as asking
+from mlvajra_al.services import resolving
 from mlvajra_al.services.export_formats import escaped_column
 from mlvajra_al.services.jobs import explaining
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
@@ -45,7 +47,8 @@ SEVERAL = pa.schema(
     [FIELDS[0], ("label", pa.list_(TEXT)), ("probability", pa.list_(NUMBER)), FIELDS[3]]
 )
 """Where a sample may have several labels; what is no list in CSV is JSON there."""
-Batch = tuple[list[str], pa.Table]
+OF_WHICH = "p:"
+"""What the columns of all probabilities begin with, before the label."""
 
 
 def predict(store: Store, job: Job, tell: Tell) -> Result:
@@ -78,29 +81,31 @@ def _of_file(store: Store, job: Job, tell: Tell) -> Result:
         number = asking.chosen(connection, project, job.payload.get("version"))
         pool = project_pool(store, connection, project)
         ready = scorer(store.home, connection, project, number)
-    uri = job.payload.get("uri")
-    if uri is None:
-        batches = _of_pool(pool, ready, tell=tell)
+        uri = job.payload.get("uri")
+        known = _known(connection, project, pool) if uri is None else None
+    schema = _schema(ready, known, every=bool(job.payload.get("probabilities")))
+    if known is not None:
+        batches = _of_pool(pool, ready, known, tell=tell)
     else:
         batches = _of_upload(Path(str(uri)), project, ready, tell=tell)
-    return _written(store, job, batches, ready=ready, number=number, tell=tell)
+    answered = (_answered(batch, ready, number, schema=schema) for batch in batches)
+    return _written(store, job, answered, schema=schema, number=number, tell=tell)
 
 
 def _written(
     store: Store,
     job: Job,
-    batches: Iterable[Batch],
+    answered: Iterable[pa.Table],
     *,
-    ready: Scorer,
+    schema: pa.Schema,
     number: int,
     tell: Tell,
 ) -> Result:
     """Write a file of answers, and remove those that are kept no longer."""
     kind = str(job.payload.get("format", "csv"))
     name = f"predictions-{job.id}-version-{number}.{kind}"
-    answered = (_answered(keys, ready, table, number) for keys, table in batches)
     path = asking.result_folder(store) / name
-    written = write_file(path, answered, SEVERAL if ready.multilabel else SCHEMA)
+    written = write_file(path, answered, schema)
     tell(1.0, f"Predicted {written:,} {'row' if written == 1 else 'rows'}")
     result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
 
@@ -159,11 +164,52 @@ def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return catalogue.table_of(rows, columns)
 
 
-def _of_pool(pool: Pool, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the samples of a pool, in their order."""
+
+    holdout: NDArray[np.bool_]
+    gold: list[Any]
+    """Lists where a sample may have several labels; None where there is no label yet."""
+
+
+def _known(connection: Connection, project: Project, pool: Pool) -> Known:
+    gold: list[Any] = [None] * len(pool)
+    for item in chain(*resolving.gold(connection, project)):
+        several = project.multilabel
+        gold[item.position] = list(project.names_in(item.label)) if several else item.label
+    return Known(pool.holdout(project.holdout_threshold), gold)
+
+
+def _schema(ready: Scorer, known: Known | None, *, every: bool) -> pa.Schema:
+    schema = SEVERAL if ready.multilabel else SCHEMA
+    if known is not None:
+        schema = schema.append(pa.field("holdout", pa.bool_()))
+        schema = schema.append(pa.field("gold", schema.field("label").type))
+    for label in ready.labels if every else ():
+        schema = schema.append(pa.field(f"{OF_WHICH}{label}", NUMBER))
+    return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows to answer, with what is known of them."""
+
+    keys: list[str]
+    rows: pa.Table
+    known: Known | None = None
+
+
+def _of_pool(pool: Pool, ready: Scorer, known: Known, *, tell: Tell) -> Iterator[Batch]:
     for first in range(0, len(pool), BATCH_ROWS):
         tell(first / len(pool), f"Predicted {first:,} of {plural(len(pool), 'sample')}")
         positions = np.arange(first, min(first + BATCH_ROWS, len(pool)))
-        yield pool.keys(positions), pool.take(positions, ready.columns)
+        part = slice(first, first + len(positions))
+        yield Batch(
+            pool.keys(positions),
+            pool.take(positions, ready.columns),
+            Known(known.holdout[part], known.gold[part]),
+        )
 
 
 def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
@@ -188,29 +234,31 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
         )
         done += batch.num_rows
-        yield ["" if name is None else str(name) for name in names], pa.Table.from_batches([batch])
+        keys = ["" if name is None else str(name) for name in names]
+        yield Batch(keys, pa.Table.from_batches([batch]))
 
 
-def _answered(keys: list[str], ready: Scorer, table: pa.Table, number: int) -> pa.Table:
-    probabilities = ready.probabilities(table)
+def _answered(batch: Batch, ready: Scorer, number: int, *, schema: pa.Schema) -> pa.Table:
+    probabilities = ready.probabilities(batch.rows)
+    labels: list[Any]
     if ready.multilabel:
-        return _answered_with_several(keys, ready, probabilities, number)
-    best = probabilities.argmax(axis=1)
-    columns = [
-        keys,
-        [ready.labels[place] for place in best],
-        probabilities.max(axis=1) if len(best) else [],
-        np.full(len(keys), number),
-    ]
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _answered_with_several(
-    keys: list[str], ready: Scorer, probabilities: NDArray[np.float64], number: int
-) -> pa.Table:
-    given = [ready.given(row) for row in probabilities]
-    shares = [row[row >= SURE] for row in probabilities]
-    return pa.table([keys, given, shares, np.full(len(keys), number)], schema=SEVERAL)
+        labels = [ready.given(row) for row in probabilities]
+        shares = [row[row >= SURE] for row in probabilities]
+    else:
+        labels = [ready.labels[place] for place in probabilities.argmax(axis=1)]
+        shares = list(probabilities.max(axis=1))
+    columns: dict[str, Any] = {
+        "key": batch.keys,
+        "label": labels,
+        "probability": shares,
+        "version": np.full(len(batch.keys), number),
+    }
+    if batch.known is not None:
+        columns |= {"holdout": batch.known.holdout, "gold": batch.known.gold}
+    columns |= {
+        f"{OF_WHICH}{label}": probabilities[:, place] for place, label in enumerate(ready.labels)
+    }
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def write_file(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> int:
@@ -244,9 +292,14 @@ def _plain(table: pa.Table) -> pa.Table:
     """Keep a spreadsheet from running what a key or a label says; write lists as JSON."""
     for place, field in enumerate(table.schema):
         if pa.types.is_list(field.type):
-            texts = [json.dumps(value, ensure_ascii=False) for value in table[place].to_pylist()]
+            texts = [
+                None if value is None else json.dumps(value, ensure_ascii=False)
+                for value in table[place].to_pylist()
+            ]
             table = table.set_column(place, field.name, pa.array(texts, TEXT))
-    for name in ("key", "label"):
+    for name in ("key", "label", "gold"):
+        if name not in table.schema.names:
+            continue
         place = table.schema.get_field_index(name)
-        table = table.set_column(place, SCHEMA.field(name), escaped_column(table[name]))
+        table = table.set_column(place, name, escaped_column(table[name]))
     return table

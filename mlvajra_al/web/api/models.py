@@ -78,6 +78,7 @@ class Rows(Strict):
     pool: bool = False
     version: int | None = None
     format: predicting.Format = "csv"
+    probabilities: bool = False
 
 
 class Move(Strict):
@@ -144,7 +145,7 @@ def cancel_job(job_id: int, caller: Caller) -> Response:
 @router.get("/jobs/{job_id}/file", response_class=Response, responses=DOWNLOAD)
 def job_file(job_id: int, caller: Caller) -> Response:
     """Return the file of predictions a finished job has written."""
-    path = predicting.result_path(store(), _readable(caller, job_id))
+    path = predicting.file_for(store(), caller, _readable(caller, job_id))
     return FileResponse(path, filename=path.name)
 
 
@@ -163,7 +164,11 @@ def _answer(job: Job) -> Response:
 def predict(project: str, caller: Caller, body: Rows) -> Response:
     """Ask the champion, or the named version; 202 and a job to ask for if it takes longer."""
     question = predicting.Question(
-        rows=body.rows, pool=body.pool, version=body.version, file_format=body.format
+        rows=body.rows,
+        pool=body.pool,
+        version=body.version,
+        file_format=body.format,
+        probabilities=body.probabilities,
     )
     job = predicting.request(store(), caller, project, question=question, now=now())
     seconds = PATIENCE_S if body.rows is not None else 0.0
@@ -184,10 +189,16 @@ async def predict_file(
     name: str = "",
     version: int | None = None,
     format: predicting.Format = "csv",
+    probabilities: bool = False,
 ) -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body, and queue its predictions."""
     path = await saved(request, caller, name=name)
-    question = predicting.Question(upload=uploads.id_of(path), version=version, file_format=format)
+    question = predicting.Question(
+        upload=uploads.id_of(path),
+        version=version,
+        file_format=format,
+        probabilities=probabilities,
+    )
     job = await run_in_threadpool(
         predicting.request, store(), caller, project, question=question, now=now()
     )

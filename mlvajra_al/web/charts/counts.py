@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mlvajra_al.records import Forecast, Label, Measure
-from mlvajra_al.web.charts.look import ACCENT, FAINT, MAIN, ROW, SOFT, figure, rows, safe
+from mlvajra_al.web.charts.look import ACCENT, FAINT, MAIN, SOFT, figure, height_of_rows, rows, safe
 
 MOST_TICKS = 4
 LENGTHS = {
@@ -165,7 +165,7 @@ def label_counts(labels: Sequence[Label], counts: dict[str, int]) -> go.Figure:
     )
     return figure(
         bars,
-        height=ROW * len(labels) + 40,
+        height=height_of_rows([label.display for label in labels]) + 40,
         yaxis=rows([label.display for label in labels]),
         xaxis={"visible": False, "range": [0, max(values, default=0) * 1.18 + 1]},
     )

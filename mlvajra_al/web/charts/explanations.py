@@ -12,16 +12,21 @@ from mlvajra_al.web.charts.look import (
     CLEAR,
     MAIN,
     QUIET,
-    ROW,
     SHADES,
     TEXT,
     figure,
+    height_of_rows,
     rows,
     safe,
 )
+from mlvajra_al.words import plural, rounded
 
 PRESENT = "in the text"
 """What an explanation says of a word that is there; too plain to repeat on every row."""
+ABSENT = "not in the text"
+GAP = " is missing"
+MOST = 12
+"""So many probabilities are drawn one by one."""
 Grid = Sequence[Sequence[float]]
 STRENGTH = [[0.0, "rgba(99, 102, 241, 0)"], [1.0, "rgba(99, 102, 241, 0.9)"]]
 INK = [[0.0, "rgba(128, 128, 128, 0.06)"], [1.0, "rgba(128, 128, 128, 0.8)"]]
@@ -29,22 +34,30 @@ LOW_TO_HIGH = [[0.0, "#a3a6b3"], [1.0, MAIN]]
 """Grey to the app's own colour: labels have all the others."""
 
 
-def importance(features: Sequence[FeatureImportance], *, color: str = MAIN) -> go.Figure:
-    """Draw the mean absolute weight of each feature, strongest on top."""
+def importance(weights: Sequence[tuple[str, float]], *, unit: str = "") -> go.Figure:
+    """Draw the mean absolute weight of each feature or column, strongest on top."""
+    names = [name for name, _ in weights]
     bars = go.Bar(
-        x=[item.importance for item in features],
-        y=list(range(len(features))),
+        x=[weight for _, weight in weights],
+        y=list(range(len(weights))),
         orientation="h",
-        marker={"color": color, "cornerradius": 3},
-        customdata=[safe(item.feature, 120) for item in features],
-        hovertemplate="%{customdata}<br><b>%{x:.4g}</b><extra></extra>",
+        marker={"color": MAIN, "cornerradius": 3},
+        text=[safe(name, 120) for name in names],
+        textposition="none",
+        customdata=[rounded(weight) for _, weight in weights],
+        hovertemplate="%{text}<br><b>%{customdata}</b><extra></extra>",
     )
     return figure(
         bars,
-        height=ROW * len(features) + 60,
-        yaxis=rows([item.feature for item in features]),
-        xaxis_title="Mean absolute weight",
+        height=height_of_rows(names) + 60,
+        yaxis=rows(names),
+        xaxis_title=in_units("Mean absolute weight", unit),
     )
+
+
+def in_units(what: str, unit: str) -> str:
+    """Return what an axis shows, with its unit where that is known."""
+    return f"{what}, {unit}" if unit else what
 
 
 def spread(values: Sequence[float], *, bins: int = 60, step: float = 0.07) -> list[float]:
@@ -63,7 +76,7 @@ def spread(values: Sequence[float], *, bins: int = 60, step: float = 0.07) -> li
     return [offset * min(1.0, 0.38 / largest) if largest else 0.0 for offset in offsets]
 
 
-def beeswarm(features: Sequence[FeatureImportance]) -> go.Figure:
+def beeswarm(features: Sequence[FeatureImportance], *, unit: str = "") -> go.Figure:
     """Draw a dot per background sample and feature: its weight across, its value in colour.
 
     Samples where a feature has no weight (a word that is not there) are left out.
@@ -72,6 +85,7 @@ def beeswarm(features: Sequence[FeatureImportance]) -> go.Figure:
     y: list[float] = []
     color: list[float] = []
     names: list[str] = []
+    features_named = [item.feature for item in features]
     for row, item in enumerate(features):
         felt = [(v, d) for v, d in zip(item.values, item.data, strict=True) if v]
         values = [value for value, _ in felt]
@@ -104,9 +118,9 @@ def beeswarm(features: Sequence[FeatureImportance]) -> go.Figure:
     )
     made = figure(
         dots,
-        height=ROW * len(features) + 60,
-        yaxis=rows([item.feature for item in features]),
-        xaxis_title="Weight for the label",
+        height=height_of_rows(features_named) + 60,
+        yaxis=rows(features_named),
+        xaxis_title=in_units("Weight for the label", unit),
     )
     made.add_vline(x=0, line={"color": QUIET, "width": 1})
     return made
@@ -122,10 +136,7 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
     if hidden:
         features.append("everything else")
         values.append(rest)
-    names = [
-        feature if given in ("", PRESENT) else f"{feature} = {given}"
-        for feature, given in zip(features, data, strict=False)
-    ]
+    names = [fact(feature, given) for feature, given in zip(features, data, strict=False)]
     starts = [attribution.base]
     for value in values[:-1]:
         starts.append(starts[-1] + value)
@@ -136,7 +147,7 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
         orientation="h",
         marker=_solid_or_striped([value > 0 for value in values]),
         textfont={"color": TEXT},
-        text=[f"{value:+.3g}" for value in values],
+        text=["+" * (value > 0) + rounded(value) for value in values],
         textposition="outside",
         cliponaxis=False,
         customdata=[safe(name, 160) for name in names],
@@ -144,7 +155,7 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
     )
     made = figure(
         bars,
-        height=ROW * len(values) + 56,
+        height=height_of_rows(names) + 56,
         yaxis=rows(names),
         xaxis_range=_room([*starts, attribution.output]),
         bargap=0.25,
@@ -152,6 +163,27 @@ def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:
     made.add_vline(x=attribution.base, line={"color": QUIET, "dash": "dot", "width": 1})
     made.add_vline(x=attribution.output, line={"color": QUIET, "width": 1})
     return made
+
+
+def fact(feature: str, given: str) -> str:
+    """Say a feature with its value as one fact: a category, a gap and a word are there or not.
+
+    Examples
+    --------
+    >>> fact("size", "50"), fact("colour = red", "yes"), fact("colour = red", "no")
+    ('size = 50', 'colour = red', 'colour ≠ red')
+    >>> fact("size is missing", "no"), fact("body: free", PRESENT), fact("body: free", ABSENT)
+    ('size is not missing', 'body: free', 'body: free is not in the text')
+    """
+    if given in ("", PRESENT):
+        return feature
+    if given == ABSENT:
+        return f"{feature} is {ABSENT}"
+    if given in ("yes", "no") and feature.endswith(GAP):
+        return feature if given == "yes" else feature.removesuffix(GAP) + " is not missing"
+    if given in ("yes", "no") and " = " in feature:
+        return feature if given == "yes" else feature.replace(" = ", " ≠ ", 1)
+    return f"{feature} = {given}"
 
 
 def _solid_or_striped(speaks_for: Sequence[bool]) -> dict[str, Any]:
@@ -175,14 +207,22 @@ def _room(values: Sequence[float]) -> list[float]:
 
 
 def probabilities(chances: dict[str, float], labels: dict[str, Label]) -> go.Figure:
-    """Draw the probability of each label, likeliest on top."""
-    ordered = sorted(chances.items(), key=lambda pair: -pair[1])[:12]
+    """Draw the probability of each label, likeliest on top; of many the last are one row."""
+    ordered = sorted(chances.items(), key=lambda pair: -pair[1])
+    ordered, others = ordered[:MOST], ordered[MOST:]
+    names = [labels[name].display if name in labels else name for name, _ in ordered]
+    if others:
+        names.append(f"{plural(len(others), 'more label')}, each at most")
+        ordered = [*ordered, others[0]]
     bars = go.Bar(
         x=[chance for _, chance in ordered],
         y=list(range(len(ordered))),
         orientation="h",
         marker={
-            "color": [labels[name].color if name in labels else MAIN for name, _ in ordered],
+            "color": [
+                QUIET if place == MOST else labels[name].color if name in labels else MAIN
+                for place, (name, _) in enumerate(ordered)
+            ],
             "cornerradius": 3,
         },
         text=[f"{chance:.1%}" for _, chance in ordered],
@@ -192,8 +232,8 @@ def probabilities(chances: dict[str, float], labels: dict[str, Label]) -> go.Fig
     )
     return figure(
         bars,
-        height=ROW * len(ordered) + 36,
-        yaxis=rows([labels[name].display if name in labels else name for name, _ in ordered]),
+        height=height_of_rows(names) + 36,
+        yaxis=rows(names),
         xaxis={"visible": False, "range": [0, 1.32]},
     )
 
@@ -208,18 +248,36 @@ def _square(trace: Any, *, size: int) -> go.Figure:
     )
 
 
-def heat_map(weights: Grid, *, size: int = 260) -> go.Figure:
-    """Draw a weight of zero or more per pixel."""
+def heat_map(weights: Grid, *, largest: float, size: int = 260) -> go.Figure:
+    """Draw a weight of zero or more per pixel; `largest` is the deepest."""
     trace = go.Heatmap(
         z=[list(row) for row in weights],
         colorscale=SHADES,
         zmin=0,
+        zmax=largest or 1.0,
         showscale=False,
         xgap=1,
         ygap=1,
         hovertemplate="<b>%{z:.3g}</b><extra></extra>",
     )
     return _square(trace, size=size)
+
+
+def shades(largest: float, *, unit: str) -> go.Figure:
+    """Draw which colour stands for which weight."""
+    steps = [largest * step / 40 for step in range(41)]
+    bar = go.Heatmap(
+        x=steps, z=[steps], colorscale=SHADES, zmin=0, zmax=largest or 1.0, showscale=False,
+        hoverinfo="skip",
+    )  # fmt: skip
+    return figure(
+        bar,
+        height=76,
+        width=300,
+        xaxis_title=in_units("Mean absolute weight", unit),
+        xaxis={"showgrid": False, "nticks": 4},
+        yaxis={"visible": False},
+    )
 
 
 def image(pixels: Grid, *, size: int = 260) -> go.Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -26,6 +27,8 @@ CONFIG: dict[str, Any] = {"displaylogo": False, "displayModeBar": False, "scroll
 DASHES = ("solid", "dash", "dot", "dashdot")
 """What tells lines apart besides their colours."""
 ROW = 26
+TALL_ROW = 36
+"""Of two lines."""
 NAME_LENGTH = 30
 
 
@@ -64,12 +67,23 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
     return made
 
 
+def wrapped(text: object) -> str:
+    """Break long text from data over two lines, cut what is longer still, and escape it."""
+    lines = textwrap.wrap(str(text), NAME_LENGTH, max_lines=2, placeholder=" …")
+    return "<br>".join(escape(line) for line in lines)
+
+
+def height_of_rows(names: Sequence[object]) -> int:
+    """Return how much room named rows need: more where a name takes two lines."""
+    return len(names) * (TALL_ROW if any("<br>" in wrapped(name) for name in names) else ROW)
+
+
 def rows(names: Sequence[object]) -> dict[str, Any]:
     """Return a y axis with one named row per entry, the first on top."""
     return {
         "tickmode": "array",
         "tickvals": list(range(len(names))),
-        "ticktext": [safe(name) + " " for name in names],
+        "ticktext": [wrapped(name) + " " for name in names],
         "range": [len(names) - 0.4, -0.6],
         "showgrid": False,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
@@ -40,6 +40,12 @@ def choose_label(labels: Labels, names: Sequence[str], *, key: str, first: str) 
 def display(labels: Labels, name: str) -> str:
     """Return what a label is shown as."""
     return labels[name].display if name in labels else name
+
+
+def in_order(project: Project, names: Iterable[str]) -> list[str]:
+    """Return labels in the order of the project's, those that are gone last."""
+    places = {label.name: place for place, label in enumerate(project.labels)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
 
 
 def answer_words(project: Project, answer: str | None) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import streamlit as st
 
-from mlvajra_al.records import Person, Project
+from mlvajra_al.records import Job, Person, Project
 from mlvajra_al.services import predicting, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
 from mlvajra_al.web.views.newest import newer
-from mlvajra_al.web.watching import await_job, job_words, watched
-from mlvajra_al.web.widgets import FORMATS, act, ago, plain, plural, shorten
+from mlvajra_al.web.watching import await_job, watched
+from mlvajra_al.web.widgets import FORMATS, act, ago, clock, plain, plural, shorten
 
 SHOWN = 5
 WRITTEN: tuple[predicting.Format, ...] = get_args(predicting.Format)
@@ -31,6 +32,8 @@ def predictions(person: Person, project: Project) -> None:
             required=True, key="predict-format",
         )  # fmt: skip
 
+        every = st.checkbox("The probability of every label", key="predict-every")
+
         def ask(**what: Any) -> Callable[[], None]:
             return lambda: await_job(
                 place,
@@ -38,7 +41,9 @@ def predictions(person: Person, project: Project) -> None:
                     store(),
                     person,
                     project.name,
-                    question=predicting.Question(version=version, file_format=kind, **what),
+                    question=predicting.Question(
+                        version=version, file_format=kind, probabilities=every, **what
+                    ),
                     now=now(),
                 ),
             )
@@ -78,10 +83,17 @@ def who_answers(rows: Sequence[VersionRow]) -> int | None:
 def ready(person: Person, project: Project) -> None:
     """Draw the files of predictions that are there."""
     for job in predicting.with_files(store(), person, project.name, limit=SHOWN):
+        name, what = file_words(job)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.link_button(
-                job_words(job).removesuffix("."),
-                f"/api/v1/jobs/{job.id}/file",
-                icon=":material/download:",
-            )
-            st.caption(ago(job.finished_at))
+            st.link_button(plain(name), f"/api/v1/jobs/{job.id}/file", icon=":material/download:")
+            st.caption(plain(f"{what}, {clock(job.finished_at)} ({ago(job.finished_at)})"))
+
+
+def file_words(job: Job) -> tuple[str, str]:
+    """Name what a file of predictions is of, and say what tells it from the others."""
+    result, upload = job.result or {}, job.payload.get("uri")
+    of = "The pool" if upload is None else shorten(Path(str(upload)).name, 40)
+    every = " with all probabilities" if job.payload.get("probabilities") else ""
+    written = FORMATS[job.payload.get("format", "csv")]
+    rows = plural(result["rows"], "prediction")
+    return f"{of}, {written}", f"{rows} of version {result['version']}{every}"

@@ -12,28 +12,38 @@ import streamlit as st
 
 from mlvajra_al.records import Attribution, Project, SampleExplanation
 from mlvajra_al.web.charts import explanations, look
-from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display
+from mlvajra_al.web.views.names import answer_words, by_name, choose_label, display, in_order
 from mlvajra_al.web.widgets import plain
+from mlvajra_al.words import rounded
 
 TALL = 380
 NEAR = 0.005
-"""Log-odds that make up a probability this well stand for it alone."""
+"""Log-odds that make up a probability this well stand for it alone; earlier releases called scores
+log-odds too."""
 
 
 def reasons(
-    project: Project, explanation: SampleExplanation, card: dict[str, Any], *, narrow: bool = False
+    project: Project,
+    explanation: SampleExplanation,
+    card: dict[str, Any],
+    *,
+    narrow: bool = False,
+    people: str = "",
 ) -> None:
-    """Draw an answer, its probabilities, and the reasons in the form that fits the data."""
+    """Draw an answer, its probabilities, and the reasons in the form that fits the data.
+
+    `people` is what they say to it, as markdown.
+    """
     pixels = next((b["pixels"] for b in card["blocks"] if b["kind"] == "image"), None)
     beside = explanation.words or explanation.image
     if narrow:
-        answer_box(project, explanation)
+        answer_box(project, explanation, people)
         told(project, explanation, pixels)
         waterfall_box(project, explanation)
         return
     grid = st.grid(3, min_column_width=200)
     with grid.cell():
-        answer_box(project, explanation)
+        answer_box(project, explanation, people)
     with grid.cell(column_span=2):
         if beside:
             told(project, explanation, pixels)
@@ -43,12 +53,14 @@ def reasons(
         waterfall_box(project, explanation)
 
 
-def answer_box(project: Project, explanation: SampleExplanation) -> None:
-    """Draw the answer and the probability of each label."""
+def answer_box(project: Project, explanation: SampleExplanation, people: str) -> None:
+    """Draw the answer, what people say to it, and the probability of each label."""
     labels = by_name(project)
     with st.container(border=True):
         st.caption(f"Version {explanation.version} answers")
         st.markdown(f"### {plain(answer_words(project, explanation.label))}")
+        if people:
+            st.markdown(f":small[{people}]")
         look.show(
             explanations.probabilities(explanation.probabilities, labels),
             key="probabilities",
@@ -76,15 +88,20 @@ def added_up(attribution: Attribution, chance: float | None, *, shown: str) -> t
     if attribution.scale == "probability":
         detail = "The numbers are probabilities: from the dotted line, of an average sample, to "
         return f"{_from_to(base, output, shown)} {legend}", f"{detail}the solid one, of this one."
-    numbers = (
-        f"The numbers are log-odds, in which reasons add up: from {base:.3g} (dotted line) to "
-        f"{output:.3g} (solid line)"
-    )
-    if chance is not None and abs(_chance_of(output) - chance) < NEAR:
+    run = f"from {rounded(base)} (dotted line) to {rounded(output)} (solid line)"
+    if chance is None:
+        whole = ""
+    elif attribution.scale == "log-odds" and abs(_chance_of(output) - chance) < NEAR:
+        numbers = f"The numbers are log-odds, in which reasons add up: {run}; 0 stands for a "
         said = _from_to(_chance_of(base), chance, shown)
-        return f"{said} {legend}", f"{numbers}; 0 stands for a probability of 50%."
-    whole = "" if chance is None else f"Probability of {shown}: {chance:.1%}. "
-    return f"{whole}{legend}", f"{numbers}; the label with the highest number is the likeliest."
+        return f"{said} {legend}", f"{numbers}probability of 50%."
+    else:
+        whole = f"Probability of {shown}: {chance:.1%}. "
+    if attribution.scale == "one-vs-rest log-odds":
+        numbers = f"The numbers are log-odds of {shown} against all other labels: {run}. What they "
+        return f"{whole}{legend}", f"{numbers}stand for, divided by its sum, are the probabilities."
+    numbers = f"The numbers are scores, in which reasons add up: {run}. The softmax of the scores "
+    return f"{whole}{legend}", f"{numbers}of all labels is their probability."
 
 
 def _from_to(base: float, output: float, shown: str) -> str:
@@ -104,7 +121,8 @@ def choose_attribution(project: Project, explanation: SampleExplanation) -> Attr
         return towards(explanation.attributions[0], explanation.label)
     else:
         first = explanation.label
-    return found[choose_label(by_name(project), list(found), key="sample-label", first=first)]
+    names = in_order(project, found)
+    return found[choose_label(by_name(project), names, key="sample-label", first=first)]
 
 
 def likeliest(explanation: SampleExplanation) -> str:

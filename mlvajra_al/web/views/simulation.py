@@ -154,7 +154,7 @@ def made_of(run: Run) -> None:
         if facts is not None:
             rows |= {
                 "Labels": ", ".join(f"{name} {count:,}" for name, count in facts.labels[:12]),
-                "SHA-256 of samples and labels": facts.fingerprint[:16],
+                "SHA-256 of samples and labels": f"{facts.fingerprint[:16]}…",
                 "Libraries": ", ".join(f"{name} {v}" for name, v in facts.libraries.items()),
                 "Processor": facts.cpu,
             }

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Policy, Project, Role
-from mlvajra_al.store import damage, jobs, versions
+from mlvajra_al.records import JobKind, Policy, Project, Role
+from mlvajra_al.services import members
+from mlvajra_al.store import damage, jobs, processes, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_person, a_project, a_report, a_version, rank
@@ -87,6 +88,29 @@ def test_an_import_under_way_is_said_where_one_would_label(store: Store, admin: 
         jobs.enqueue(connection, made.id, "ingest", payload={}, now=now())
     page = admin.opens("home")
     assert "The worker is not running" in words(page), "nobody does the job"
+
+
+def test_home_says_what_is_done_for_this_project_and_of_others_that_a_worker_is_busy(
+    store: Store, admin: Visitor, visitor: Callable[..., Visitor]
+) -> None:
+    kinds: dict[str, JobKind] = {"spam": "examine", "tickets": "retrain", "secret": "retrain"}
+    for name, kind in kinds.items():
+        found, worker = a_project(store, name), f"worker of {name}"
+        with store.begin() as connection:
+            jobs.enqueue(connection, found.id, kind, payload={}, now=now())
+            job = jobs.claim(connection, worker=worker, now=now(), lease=LEASE)
+            assert job is not None
+            until = now() + LEASE
+            jobs.beat(connection, job.id, worker=worker, until=until, message=f"says {name}")
+            pulse = {"kind": "worker", "started_at": now(), "now": now(), "doing": ""}
+            processes.report(connection, worker, **pulse)
+    members.set_restricted(store, admin.person, "secret", restricted=True, now=now())
+    text = words(visitor("reviewer").opens("home", "spam"))
+    assert (
+        "Worker running, check labels: says spam; busy with another project: tickets, retrain; "
+        "busy with another project" in text
+    )
+    assert "secret" not in text and "says tickets" not in text and "examine" not in text
 
 
 def test_whoever_has_answered_continues(store: Store, admin: Visitor, project: Project) -> None:

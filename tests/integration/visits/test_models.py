@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Project, Ranked, Why
+from mlvajra_al.records import Attribution, Project, Ranked, SampleExplanation, Why
 from mlvajra_al.services import training, versions
 from mlvajra_al.store import projects, ranking
+from mlvajra_al.store import versions as versions_store
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.views.newest import COMPARE_TAB
@@ -194,6 +195,33 @@ def test_samples_are_found_by_what_was_said_about_them_and_by_what_comes_next(
     assert found(page) == ["ham: text number 3"]
     page.segmented_control("way").set_value("Asked next").run()
     assert found(page)[0] == "text number 0"
+
+
+def test_an_explained_sample_says_what_people_answered_and_who_is_right(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project)
+    for key, label in (("p3", "ham"), ("p4", "spam")):
+        say(store, admin.person, key, label)
+        body = SampleExplanation(
+            1, key, "ham", {"ham": 0.8, "spam": 0.2},
+            (Attribution("spam", -0.5, -1.386, ("body: text",), (-0.886,), ("in the text",), 0.0,
+                         "log-odds"),),
+        )  # fmt: skip
+        with store.begin() as connection:
+            versions_store.add_explanation(
+                connection, project.id, 1, sample_key=key, body=body, now=now()
+            )
+    tab = {"explain-tab": ":material/article: A sample"}
+    page = admin.opens("explain", **tab)
+    assert found(page) == ["spam: text number 4", "ham: text number 3"]
+    assert "cancel: wrong" in words(page) and "People: **spam** (gold)" in words(page)
+    assert "**The sample** :gray[p4]" in words(page)
+    page.text_input(f"sample-search:{project.id}").set_value("NUMBER 3").run()
+    assert found(page) == ["ham: text number 3"]
+    assert "check_circle: right" in words(page)
+    page.text_input(f"sample-search:{project.id}").set_value("nowhere").run()
+    assert "Nothing here has these words." in words(page)
 
 
 def found(page: AppTest) -> list[str]:

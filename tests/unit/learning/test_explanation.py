@@ -13,6 +13,7 @@ from mlvajra_al.learning import explanation
 from mlvajra_al.learning.attributions import explain_globally, explain_samples
 from mlvajra_al.learning.explanation import contributions, mean_features
 from mlvajra_al.learning.frames import to_frame
+from mlvajra_al.learning.multilabel import train_each
 from mlvajra_al.learning.overlays import highlight, pixels
 from mlvajra_al.learning.pipeline import build_preprocessing, transform
 from mlvajra_al.learning.training import train
@@ -54,6 +55,81 @@ def test_attributions_add_up_to_the_output(estimator: EstimatorName, labels: int
             assert attributions[-1].scale == "probability"
             expected = model.predict_proba(X[row : row + 1])[0, -1]
             assert attributions[-1].output == pytest.approx(expected)
+
+
+def probability_of(outputs: np.ndarray, scale: str) -> np.ndarray:
+    """Return what outputs on a scale say a probability is."""
+    if scale == "probability":
+        return outputs
+    alone = 1 / (1 + np.exp(-outputs))
+    if scale == "log-odds":
+        return alone
+    chances = alone if scale == "one-vs-rest log-odds" else np.exp(outputs)
+    return chances / chances.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "two", "three"),
+    [
+        ("logistic_regression", "log-odds", "score"),
+        ("sgd", "log-odds", "one-vs-rest log-odds"),
+        ("complement_nb", "log-odds", "score"),
+        ("random_forest", "probability", "probability"),
+        ("hist_gradient_boosting", "log-odds", "score"),
+    ],
+)
+def test_the_scale_says_how_outputs_become_probabilities(
+    estimator: EstimatorName, two: str, three: str
+) -> None:
+    for labels, scale in ((2, two), (3, three)):
+        X, y = dense(labels)
+        model = train(estimator, X, y, seed=0).model
+        parts = contributions(model, X, mean_features(X))
+        assert {part.scale for part in parts} == {scale}
+        outputs = np.stack([part.output for part in parts], axis=1)
+        expected = model.predict_proba(X)[:, -outputs.shape[1] :]
+        assert np.allclose(probability_of(outputs, scale), expected, atol=1e-6)
+        rng = np.random.default_rng(0)
+        assert explain_globally(model, X, NAMES, version=1, rng=rng).scale == scale
+
+
+@pytest.mark.parametrize("estimator", LINEAR + TREES)
+def test_where_samples_have_several_labels_each_has_its_own_scale(estimator: EstimatorName) -> None:
+    X, y = dense(3)
+    answers = [(one, "d") if one == "a" else (one,) for one in y]
+    model = train_each(estimator, X, answers, seed=0).model
+    parts = contributions(model, X, mean_features(X))
+    outputs = np.stack([part.output for part in parts], axis=1)
+    (scale,) = {part.scale for part in parts}
+    assert np.allclose(probability_of(outputs, scale), model.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("estimator", LINEAR + TREES)
+def test_the_importance_of_a_column_is_that_of_all_its_features_together(
+    estimator: EstimatorName,
+) -> None:
+    recipe = Recipe((Column("body", "text"), Column("colour", "categorical"),
+                     Column("size", "numeric")), estimator)  # fmt: skip
+    rows = [
+        {"body": ["cheap pills", "good morning", "cheap morning"][i % 3],
+         "colour": ["red", "blue"][i % 2], "size": i % 7}
+        for i in range(60)
+    ]  # fmt: skip
+    frame = to_frame(rows, recipe)
+    preprocessing = build_preprocessing(recipe).fit(frame)
+    X = transform(preprocessing, frame)
+    model = train(estimator, X, ["a" if i % 3 else "b" for i in range(60)], seed=0).model
+    found = explain_globally(model, X, feature_names(preprocessing), version=1,
+                             rng=np.random.default_rng(0), preprocessing=preprocessing)  # fmt: skip
+    thick = X.toarray() if sparse.issparse(X) else X
+    (part,) = contributions(model, thick, mean_features(thick))
+    columns = np.array(units(preprocessing).columns)
+    expected = {
+        name: float(np.abs(part.values[:, columns == name].sum(axis=1)).mean())
+        for name in ("body", "colour", "size")
+    }
+    assert dict(found.columns[part.label]) == pytest.approx(expected, abs=1e-5)
+    assert found.columns[part.label][0][0] == "body"
 
 
 @pytest.mark.parametrize("labels", [2, 3])
@@ -100,6 +176,17 @@ def test_what_does_not_add_up_is_not_shown() -> None:
     with pytest.raises(NotAdditive) as caught:
         explanation._check_additive(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
     assert caught.value.gap == pytest.approx(0.2)
+
+
+def test_a_sample_is_explained_with_the_number_that_is_in_the_data() -> None:
+    recipe = Recipe((Column("amount", "numeric"),))
+    frame = to_frame([{"amount": value} for value in (1436.78, 63_050.0, 5.25, 7.0)], recipe)
+    preprocessing = build_preprocessing(recipe).fit(frame)
+    X = transform(preprocessing, frame)
+    model = train("logistic_regression", X, ["a", "b", "a", "b"], seed=0).model
+    explained = explain_samples(model, X, feature_names(preprocessing), mean=mean_features(X),
+                                units=units(preprocessing), frame=frame)  # fmt: skip
+    assert [why.data for (why,) in explained] == [("1436.78",), ("63050",), ("5.25",), ("7",)]
 
 
 def test_the_strongest_features_come_first_in_the_words_of_the_data() -> None:

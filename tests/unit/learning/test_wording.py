@@ -33,7 +33,7 @@ def test_there_is_one_name_and_one_unit_per_feature(estimator: EstimatorName) ->
     names, words = feature_names(preprocessing), units(preprocessing)
     width = transform(preprocessing, to_frame(ROWS, recipe)).shape[1]
     assert len(names) == len(set(names)) == width
-    assert len(words.kinds) == len(words.offset) == len(words.scale) == width
+    assert len(words.kinds) == len(words.offset) == len(words.scale) == len(words.columns) == width
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,31 @@ def test_dates_words_flags_and_pixels_are_said_too(estimator: EstimatorName) -> 
     assert (told["pixel 0,1"], told["pixel 1,0"]) == ("16", "4")
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_number_of_the_data_is_said_to_its_last_digit(estimator: EstimatorName) -> None:
+    recipe = Recipe((Column("amount", "numeric"),), estimator)
+    preprocessing = fitted(recipe, [{"amount": value} for value in (1.5, 1436.78, 63_050.0)])
+    rows = [{"amount": value} for value in (1436.78, 63_050.0, 987_654.32, None)]
+    frame = to_frame(rows, recipe)
+    X, words = transform(preprocessing, frame), units(preprocessing)
+    said = [
+        words.say(0, float(x[0]), row) for x, row in zip(X, frame.to_dict("records"), strict=True)
+    ]
+    assert said == ["1436.78", "63050", "987654.32", "missing"]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_each_feature_knows_its_column(estimator: EstimatorName) -> None:
+    preprocessing = fitted(Recipe(MIXED, estimator))
+    columns = dict(zip(feature_names(preprocessing), units(preprocessing).columns, strict=True))
+    assert columns["body: cheap"] == "body"
+    assert columns["size"] == columns["size is missing"] == "size"
+    assert columns["colour = red"] == "colour" and columns["urgent"] == "urgent"
+    assert columns["sent: weekday = Tuesday"] == "sent" and columns["pixel 0,1"] == "scan"
+
+
 def test_what_is_in_no_text_is_said_so() -> None:
-    words = Units(np.zeros(2), np.ones(2), ("term", "flag"))
+    words = Units(np.zeros(2), np.ones(2), ("term", "flag"), ("body", "urgent"))
     assert [words.say(0, 0.0), words.say(0, 0.3)] == ["not in the text", "in the text"]
     assert [words.say(1, 0.4), words.say(1, 0.6)] == ["no", "yes"]
 

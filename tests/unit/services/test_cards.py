@@ -83,6 +83,26 @@ def test_a_number_knows_its_place_in_the_pool() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1436.78, "1436.78"),
+        (63_050.0, "63050"),
+        (0.1 + 0.2, "0.3"),
+        (0.10000000149011612, "0.1"),
+        (1 / 3, "0.3333333333"),
+        (123_456_789.12, "123456789.12"),
+        (-0.00001, "-0.00001"),
+        (999_999_999_999_999.0, "999999999999999"),
+        (12_345_678_901, "12345678901"),
+    ],
+)
+def test_a_number_is_shown_as_it_is_in_the_data(value: float, shown: str) -> None:
+    project, row = a_mixed_project(), a_row(size=value)
+    assert table(cards.card(project, row, STATISTICS))["size"]["value"] == shown
+    assert f"size: {shown}" in cards.beginning(project, row)
+
+
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_a_number_that_is_none_has_no_place(value: float | None) -> None:
     rows = table(cards.card(a_mixed_project(), a_row(size=value), STATISTICS))
@@ -108,8 +128,8 @@ def test_a_column_that_never_varies_or_was_never_counted_has_no_bar() -> None:
         (True, "yes"),
         (False, "no"),
         (3.0, "3"),
-        (0.123456, "0.1235"),
-        (12345678.9, "1.235e+07"),
+        (0.123456, "0.123456"),
+        (12345678.9, "12345678.9"),
         (10**20, "100000000000000000000"),
         (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02"),
         (datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "2026-01-02 03:04"),

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Job, JobKind, JobState
 from mlvajra_al.web import watching
+from mlvajra_al.web.views.predictions import file_words
 from tests.factories import NOW
 
 JOB = Job(
@@ -35,6 +36,17 @@ def test_every_kind_and_state_of_a_job_has_a_word() -> None:
     assert {*watching.KINDS} == {*get_args(JobKind)}
     assert {*watching.STATES} == {*get_args(JobState)}
     assert {*watching.OUTCOMES} == {*get_args(JobKind)}
+
+
+def test_files_of_predictions_are_told_apart_by_what_they_are_of() -> None:
+    result = {"rows": 3_000, "version": 2, "file": "a.csv"}
+    pool = replace(JOB, kind="predict", payload={"pool": True, "format": "csv"}, result=result)
+    assert file_words(pool) == ("The pool, CSV", "3,000 predictions of version 2")
+    payload = {"upload": "0f/new tickets.csv", "format": "parquet", "probabilities": True}
+    assert file_words(replace(pool, payload=payload)) == (
+        "new tickets.csv, Parquet",
+        "3,000 predictions of version 2 with all probabilities",
+    )
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,13 @@ def test_a_waterfall_names_values_but_not_that_a_word_is_there() -> None:
     assert "<" not in drawn.data[0].customdata[1]
 
 
+def test_a_category_that_a_sample_has_is_said_once() -> None:
+    assert explanations.fact("Priorität = hoch", "yes") == "Priorität = hoch"
+    assert explanations.fact("Priorität = hoch", "no") == "Priorität ≠ hoch"
+    assert explanations.fact("urgent", "yes") == "urgent = yes"
+    assert explanations.fact("Betrag is missing", "yes") == "Betrag is missing"
+
+
 def test_dots_of_a_beeswarm_do_not_leave_their_row() -> None:
     offsets = explanations.spread([0.1] * 300 + [0.2])
     assert max(map(abs, offsets)) <= 0.38
@@ -72,10 +79,40 @@ def test_a_beeswarm_leaves_out_samples_where_a_feature_has_no_weight() -> None:
 
 def test_importance_rows_are_told_apart_even_if_their_names_are_cut_alike() -> None:
     long = "the same beginning of a very long name "
-    features = [FeatureImportance(long + end, 1.0, (), ()) for end in "ab"]
-    (bars,) = explanations.importance(features).data
+    (bars,) = explanations.importance([(long + end, 1.0) for end in "ab"]).data
     assert list(bars.y) == [0, 1]
-    assert bars.customdata[0] != bars.customdata[1]
+    assert bars.text[0] != bars.text[1]
+
+
+def test_names_longer_than_a_line_take_two_and_keep_their_values() -> None:
+    names = ("mean fractal dimension", "sent: weekday = Wednesday")
+    given = an_attribution(features=names, values=(1.0, 2.0), data=("0.0613214", "yes"), other=0.0)
+    drawn = explanations.waterfall(given)
+    assert list(drawn.layout.yaxis.ticktext) == [
+        "mean fractal dimension =<br>0.0613214 ", "sent: weekday = Wednesday ",
+    ]  # fmt: skip
+    short = an_attribution(features=("a", "b"), values=(1.0, 2.0), data=("", ""), other=0.0)
+    assert drawn.layout.height > explanations.waterfall(short).layout.height
+
+
+@pytest.mark.parametrize("unit", ["score", ""])
+def test_weights_have_a_unit_where_it_is_known(unit: str) -> None:
+    feature = FeatureImportance("x", 0.5, (0.4,), (0.0,))
+    bars, dots = (
+        explanations.importance([("x", 0.5)], unit=unit),
+        explanations.beeswarm([feature], unit=unit),
+    )
+    end = f", {unit}" if unit else ""
+    assert bars.layout.xaxis.title.text == f"Mean absolute weight{end}"
+    assert dots.layout.xaxis.title.text == f"Weight for the label{end}"
+
+
+def test_labels_that_are_not_drawn_one_by_one_are_counted() -> None:
+    chances = {f"label {place}": (20 - place) / 210 for place in range(20)}
+    drawn = explanations.probabilities(chances, {})
+    assert len(drawn.data[0].y) == 13
+    assert drawn.layout.yaxis.ticktext[-1] == "8 more labels, each at most "
+    assert drawn.data[0].text[-1] == "3.8%"
 
 
 def test_probabilities_are_ordered_likeliest_first() -> None:
@@ -101,8 +138,10 @@ def test_reasons_have_no_colour_that_a_label_may_have() -> None:
 
 def test_an_image_is_drawn_with_its_first_row_on_top() -> None:
     assert explanations.image([[0.0, 1.0]]).layout.yaxis.autorange == "reversed"
-    (trace,) = explanations.heat_map([[0.0, 2.0]]).data
-    assert trace.zmin == 0
+    (trace,) = explanations.heat_map([[0.0, 2.0]], largest=4.0).data
+    assert (trace.zmin, trace.zmax) == (0, 4.0), "all labels have one scale"
+    (scale,) = explanations.shades(4.0, unit="score").data
+    assert (scale.colorscale, scale.x[-1]) == (trace.colorscale, 4.0)
 
 
 def test_a_waterfall_that_shows_everything_has_no_row_for_the_rest() -> None:

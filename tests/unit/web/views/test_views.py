@@ -24,6 +24,7 @@ from mlvajra_al.records import (
     Measure,
     Report,
     SampleExplanation,
+    Scale,
     Verdict,
 )
 from mlvajra_al.services.versions import HoldOut
@@ -321,6 +322,8 @@ def test_a_row_is_explained_by_the_answer_and_a_waterfall(narrow: bool) -> None:
         ),
         ({}, 0.6, "Probability of spam: 60.0%. Solid bars"),
         ({}, None, "Solid bars speak for spam"),
+        ({"scale": "score"}, 0.6, "Probability of spam: 60.0%. Solid bars"),
+        ({"scale": "one-vs-rest log-odds"}, 0.6, "Probability of spam: 60.0%. Solid bars"),
     ],
 )
 def test_what_reasons_add_up_to_is_said_as_a_probability_first(
@@ -329,6 +332,20 @@ def test_what_reasons_add_up_to_is_said_as_a_probability_first(
     first, detail = reasons.added_up(replace(ATTRIBUTION, **changes), chance, shown="spam")
     assert first.startswith(said)
     assert "of 50%" not in detail, "0 is one half only where two labels share all chances"
+
+
+@pytest.mark.parametrize(
+    ("scale", "chance", "said"),
+    [
+        ("score", 0.6, "scores, in which reasons add up: from -0.5 (dotted line) to 1.5"),
+        ("score", 0.82, "The softmax of the scores of all labels is their probability."),
+        ("log-odds", 0.6, "The softmax of the scores"),
+        ("one-vs-rest log-odds", 0.6, "log-odds of spam against all other labels: from -0.5"),
+    ],
+)
+def test_numbers_are_called_what_they_are(scale: Scale, chance: float, said: str) -> None:
+    _, detail = reasons.added_up(replace(ATTRIBUTION, scale=scale), chance, shown="spam")
+    assert said in detail
 
 
 @pytest.mark.parametrize("narrow", [True, False])
@@ -357,7 +374,7 @@ def test_an_image_is_explained_by_its_pixels(card: dict[str, Any]) -> None:
     ("scale", "base", "output"), [("log-odds", 0.5, -1.5), ("probability", 1.5, -0.5)]
 )
 def test_the_reasons_of_one_of_two_labels_are_those_of_the_other_turned_round(
-    scale: str, base: float, output: float
+    scale: Scale, base: float, output: float
 ) -> None:
     given = replace(ATTRIBUTION, scale=scale)
     turned = reasons.towards(given, HAM)
@@ -393,6 +410,16 @@ def test_features_are_drawn_strongest_first_with_all_of_them_in_a_table() -> Non
     assert len(table(app)) == 20
 
 
+def test_columns_are_drawn_above_features_and_all_in_their_unit() -> None:
+    features = {SPAM: (FeatureImportance("Text: free", 1.0, (0.1,), (0.0,)),)}
+    columns = {SPAM: (("Text", 2.0), ("Betrag", 0.5))}
+    whole = GlobalExplanation(1, 100, (SPAM,), features, {}, "score", columns)
+    app = draw(importance.feature_importance, whole, SPAM)
+    assert "How much each column matters" in words(app)
+    assert len(app.get("plotly_chart")) == 3
+    assert list(app.dataframe[0].value) == ["Feature", "Mean absolute weight, score"]
+
+
 def test_a_version_without_weights_says_so() -> None:
     app = draw(
         importance.feature_importance, GlobalExplanation(1, 1, (SPAM,), {SPAM: ()}, {}), SPAM
@@ -401,12 +428,12 @@ def test_a_version_without_weights_says_so() -> None:
 
 
 def test_pixels_are_drawn_for_each_label_by_its_shown_name() -> None:
-    labels = {HAM: Label(HAM, "Wanted", "1", "#2563eb")}
-    heat = {HAM: ((0.1, 0.2), (0.3, 0.4)), "gone": ((0.0, 0.0), (0.0, 1.0))}
-    app = draw(importance.image_importance, GlobalExplanation(1, 7, (HAM,), {}, heat), labels)
+    project = replace(PROJECT, labels=(Label(HAM, "Wanted", "1", "#2563eb"),))
+    heat = {"gone": ((0.0, 0.0), (0.0, 1.0)), HAM: ((0.1, 0.2), (0.3, 0.4))}
+    app = draw(importance.image_importance, GlobalExplanation(1, 7, (HAM,), {}, heat), project)
     assert "over 7 samples of the pool" in words(app)
     assert [item.value for item in app.markdown] == ["**Wanted**", "**gone**"]
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("plotly_chart")) == 3, "the last tells what the colours mean"
 
 
 @pytest.mark.parametrize(
