@@ -32,6 +32,8 @@ from mlvajra_al.web.widgets import (
 
 person = require_role("admin")
 project = current_project(person)
+SAMPLE_TAB = ":material/article: A sample"
+BY_KEY = "By key"
 
 
 def ensure(person: Person, project: Project, number: int, sample_key: str) -> None:
@@ -91,12 +93,13 @@ def sample_view(person: Person, project: Project, number: int) -> None:
 
 def choose_sample(person: Person, project: Project) -> str | None:
     """Draw the ways to a sample and return its key."""
-    ways = ["Answered", "Asked next", "By key"]
+    ways = ["Answered", "Asked next", BY_KEY]
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.session_state.setdefault("way", ways[0])
         way = st.segmented_control(
-            "Find", ways, default=ways[0], required=True, key="way", label_visibility="collapsed"
+            "Find", ways, required=True, key="way", label_visibility="collapsed"
         )
-        if way == "By key":
+        if way == BY_KEY:
             typed = st.text_input(
                 "Key",
                 key="sample-key",
@@ -188,6 +191,15 @@ def answered(person: Person, project: Project, job: Job) -> None:
     look.show(explanations.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
 
 
+def follow_link(key: str, numbers: list[int]) -> None:
+    """Turn to the version and the sample that the address names, once."""
+    number, sample = (st.query_params.pop(name, "") for name in ("version", "sample"))
+    if number in map(str, numbers):
+        st.session_state[key] = int(number)
+    if sample:
+        st.session_state.update({"explain-tab": SAMPLE_TAB, "way": BY_KEY, "sample-key": sample})
+
+
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     heading("Explain", project)
@@ -207,10 +219,11 @@ def draw(person: Person, project: Project) -> None:
         for row in rows
     }
     key = f"explain-version:{project.id}"
+    st.session_state.setdefault(key, first)
+    follow_link(key, numbers)
     number = st.selectbox(
         "Version",
         numbers,
-        index=numbers.index(first),
         format_func=words.__getitem__,
         width=260,
         key=key,
@@ -226,7 +239,7 @@ def draw(person: Person, project: Project) -> None:
             )
     views = {
         ":material/deployed_code: The version": version_view,
-        ":material/article: A sample": sample_view,
+        SAMPLE_TAB: sample_view,
         ":material/psychology: Try it": try_it,
     }
     for tab, view in zip(

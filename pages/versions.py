@@ -13,9 +13,10 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.heading import heading
+from mlvajra_al.web.views.mistakes import where_apart, wrong_on_the_holdout
 from mlvajra_al.web.views.newest import COMPARE_TAB, first_version
 from mlvajra_al.web.views.reach import out_of_reach
-from mlvajra_al.web.views.report import evidence, figures, measures, per_label
+from mlvajra_al.web.views.report import evidence, figures, made_of, measures, per_label
 from mlvajra_al.web.views.verdict import verdict_view
 from mlvajra_al.web.views.version_table import version_table
 from mlvajra_al.web.views.warnings import damaged
@@ -59,9 +60,11 @@ def report_view(person: Person, project: Project, row: VersionRow, held: HoldOut
         )
         return
     evidence(row)
+    made_of(row.version)
     measures(row.report, never)
     per_label(project, row.report, never)
     figures(project, row.report)
+    wrong_on_the_holdout(person, project, number)
 
 
 def what_measures(project: Project) -> str:
@@ -116,6 +119,7 @@ def comparison(person: Person, project: Project, rows: Rows) -> None:
         )
     else:
         verdict_view(verdict)
+    where_apart(person, project, champion, challenger)
 
 
 def draw(person: Person, project: Project) -> None:

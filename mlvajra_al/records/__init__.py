@@ -29,7 +29,15 @@ from mlvajra_al.records.labelling import (
     Recorded,
     Why,
 )
-from mlvajra_al.records.measures import Curve, Evaluation, LabelMeasures, Measure, Report, Verdict
+from mlvajra_al.records.measures import (
+    Curve,
+    Evaluation,
+    LabelMeasures,
+    Measure,
+    Mistake,
+    Report,
+    Verdict,
+)
 from mlvajra_al.records.models import Damage, Drift, Promotion, Revision, TrainingMode, Version
 from mlvajra_al.records.people import (
     AuditEntry,
@@ -94,6 +102,7 @@ __all__ = [
     "Label",
     "LabelMeasures",
     "Measure",
+    "Mistake",
     "Member",
     "Origin",
     "PairAgreement",

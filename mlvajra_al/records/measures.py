@@ -82,6 +82,19 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """A holdout sample that a version has wrong."""
+
+    sample_key: str
+    position: int
+    label: str
+    answered: str
+    """What the version says; like `label` as it is stored, a set where there may be several."""
+    probability: float
+    """How sure the version is of what is wrong: of its answer, or of one label of several."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Result of comparing two versions on the same holdout samples.
 
