@@ -177,7 +177,7 @@ def _show_report(found: Report, row: VersionRow) -> None:
             {
                 "measure": measure.name,
                 "value": _value(measure),
-                "95% interval": _interval(measure) or measure.note.removeprefix("too few to say: "),
+                "95% interval": _interval(measure) or measure.lacks,
                 "n": measure.n,
             }
             for measure in evaluation.ordered

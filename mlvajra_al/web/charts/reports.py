@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mlvajra_al.records import Curve, Label, Measure, Report
-from mlvajra_al.web.charts.look import ACCENT, DASHES, MAIN, QUIET, SHADES, TEXT, figure, safe
+from mlvajra_al.web.charts.look import ACCENT, DASHES, MAIN, QUIET, SHADES, TEXT, figure
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 LONGEST = 32
@@ -21,6 +21,8 @@ NARROW = 190
 """Pixels that the columns share where there is least room."""
 CROWDED = 8
 """So many labels have large cells."""
+LEGEND_ROW = 19
+"""Pixels that a long name takes above the lines."""
 ALIKE = 8
 """So many labels are told apart by their colours alone; the next ones have other dashes too."""
 
@@ -102,17 +104,18 @@ def shortened(names: Sequence[str], limit: int) -> list[str]:
 def _lines(
     curves: Sequence[Curve], labels: dict[str, Label], *, mode: str, hover: str
 ) -> list[go.Scatter]:
+    called = [labels[c.label].display if c.label in labels else c.label for c in curves]
     return [
         go.Scatter(
             x=curve.x,
             y=curve.y,
-            name=safe(labels[curve.label].display if curve.label in labels else curve.label, 24),
+            name=escape(name),
             mode=mode,
             customdata=curve.counts or [0] * len(curve.x),
             hovertemplate=hover,
             **_look(curve, labels),
         )
-        for curve in curves
+        for curve, name in zip(curves, shortened(called, LONGEST), strict=True)
     ]
 
 
@@ -138,7 +141,7 @@ def precision_recall(curves: Sequence[Curve], labels: dict[str, Label]) -> go.Fi
     hover = "recall %{x:.2f}, precision %{y:.2f}"
     return figure(
         *_lines(curves, labels, mode="lines", hover=hover),
-        height=300,
+        height=300 + LEGEND_ROW * max(0, len(curves) - 2),
         showlegend=len(curves) > 1,
         xaxis={"title": "Recall", "range": [-0.02, 1.02]},
         yaxis={"title": "Precision", "range": [-0.02, 1.04]},
@@ -155,7 +158,7 @@ def calibration(curves: Sequence[Curve], labels: dict[str, Label]) -> go.Figure:
     return figure(
         diagonal,
         *_lines(curves, labels, mode="lines+markers", hover=hover),
-        height=300,
+        height=300 + LEGEND_ROW * max(0, len(curves) - 2),
         showlegend=len(curves) > 1,
         xaxis={"title": "Probability said", "range": [-0.02, 1.02]},
         yaxis={"title": "Share that was true", "range": [-0.02, 1.04]},

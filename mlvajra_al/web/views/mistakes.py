@@ -99,7 +99,7 @@ def where_apart(person: Person, project: Project, champion: int, challenger: int
         st.caption("Not listed yet: *Compare* lists them.")
         return
     whole = "; right is who has all labels of a sample right" if project.multilabel else ""
-    counts = ", ".join(f"{words[side].lower()} {n:,}" for side, n in found.counts.items())
+    counts = ", ".join(f"{name.lower()} {found.counts[side]:,}" for side, name in words.items())
     st.caption(f"With the answers up to event {found.holdout_seq:,}: {counts}{whole}.")
     if not found.pairs:
         st.caption("None.")

@@ -141,6 +141,7 @@ def per_label(project: Project, report: Report, never: OutOfReach | None) -> Non
         frame,
         height=height_of(len(frame)),
         hide_index=True,
+        placeholder="",
         column_config=numbers,
         alt="Precision, recall and F1 of each label with 95% intervals",
     )
@@ -202,7 +203,8 @@ def confusion(report: Report, names: dict[str, str]) -> None:
     wide = CELL * len(labels) + round(reports.LETTER * max(map(len, labels))) + 40
     st.html(
         "<style>.st-key-confusion-box {overflow-x: auto} "
-        f".st-key-confusion-box .stPlotlyChart {{min-width: {wide}px}}</style>"
+        f".st-key-confusion-box > div:last-child {{min-width: {wide}px}}"
+        "</style>"
     )
     with st.container(border=True, height="stretch", key="confusion-box"):
         st.markdown("**Confusion** :gray[rows are true]")

@@ -26,6 +26,7 @@ def version_table(project: Project, rows: Sequence[VersionRow], *, held: HoldOut
     picked = st.dataframe(
         pd.DataFrame([_cells(row, held) for row in shown]),
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [0]}},
@@ -74,20 +75,20 @@ def _interval(row: VersionRow, held: HoldOut) -> str:
 def _columns(measure: str) -> dict[str, Any]:
     config = st.column_config
     return {
-        "measure": config.NumberColumn(measure, width=105, format="%.3f"),
-        "Version": config.NumberColumn(width=65),
-        "★": config.TextColumn(width=35, help="The champion"),
-        "95% interval": config.TextColumn(width=190),
+        "measure": config.NumberColumn(measure, width=80, format="%.3f"),
+        "Version": config.NumberColumn(width=58),
+        "★": config.TextColumn(width=30, help="The champion"),
+        "95% interval": config.TextColumn(width=165),
         "Held out": config.NumberColumn(
-            width=75, help="How many holdout labels it was measured with"
+            width=65, help="How many holdout labels it was measured with"
         ),
-        "Labels": config.NumberColumn(width=60, help="How many labels it has learnt from"),
-        "Estimator": config.TextColumn(width=150),
+        "Labels": config.NumberColumn(width=55, help="How many labels it has learnt from"),
+        "Estimator": config.TextColumn(width=130),
         "Revision": config.NumberColumn(
-            width=70, help="Of the recipe: columns, and what was learnt to read them with"
+            width=65, help="Of the recipe: columns, and what was learnt to read them with"
         ),
-        "Mode": config.TextColumn(width=90),
-        "Parent": config.NumberColumn(width=60),
-        "Took": config.NumberColumn(width=65, format="%.1f s"),
-        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
+        "Mode": config.TextColumn(width=85),
+        "Parent": config.NumberColumn(width=55),
+        "Took": config.NumberColumn(width=60, format="%.1f s"),
+        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=125),
     }

@@ -85,3 +85,16 @@ def test_a_link_leads_to_the_reasons_for_a_sample(
     assert number.value == 1
     assert page.text_input("sample-key").value == "p3"
     assert "version" not in page.query_params and "sample" not in page.query_params
+
+
+def test_a_report_says_in_facts_what_it_rests_on_and_what_the_version_is_made_of(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    lists(store, project, 1, {})
+    page = admin.opens("versions")
+    said = words(page)
+    assert "**Measured on** 30 holdout labels, drawn at random and never trained on" in said
+    assert "**Made because of** test" in said
+    [made] = [table.value for table in page.table if "Estimator" in table.value.index]
+    assert made.loc["Estimator"].tolist() == ["Logistic regression"]
+    assert made.loc["Seed"].tolist() == ["7"]

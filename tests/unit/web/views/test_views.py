@@ -108,6 +108,18 @@ def test_what_has_no_room_in_a_cell_is_shortened_to_words_and_not_cut() -> None:
     assert report.brief_interval(own, label="a label of many words") == "too few: 2 more"
 
 
+def test_what_many_labels_lack_is_counted_in_reports_of_before_too() -> None:
+    every = ", ".join(f"{n} more of Klasse {n}" for n in range(1, 6))
+    wall = replace(FEW, note=f"too few to say: {every} needed")
+    assert lacking(wall, None) == "5 labels have too few holdout answers"
+
+
+def test_labels_without_a_curve_are_counted() -> None:
+    three = a_report((HAM, SPAM, "other"))
+    app = draw(report.figures, PROJECT, three)
+    assert "2 of 3 labels have fewer than 5 holdout answers and no curve" in words(app)
+
+
 @pytest.mark.parametrize(
     ("held", "cell", "words"),
     [
