@@ -43,6 +43,8 @@ from mlvajra_al.web.widgets import (
 
 person = require_role("admin")
 project = current_project(person)
+SAMPLE_TAB = ":material/article: A sample"
+BY_KEY = "By key"
 
 
 def ensure(person: Person, project: Project, number: int, sample_key: str) -> None:
@@ -136,12 +138,13 @@ def whole_sample(key: str, card: dict[str, Any]) -> None:
 
 def choose_sample(person: Person, project: Project) -> str | None:
     """Draw the ways to a sample and return its key."""
-    ways = ["Answered", "Asked next", "By key"]
+    ways = ["Answered", "Asked next", BY_KEY]
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.session_state.setdefault("way", ways[0])
         way = st.segmented_control(
-            "Find", ways, default=ways[0], required=True, key="way", label_visibility="collapsed"
+            "Find", ways, required=True, key="way", label_visibility="collapsed"
         )
-        if way == "By key":
+        if way == BY_KEY:
             typed = st.text_input(
                 "Key",
                 key="sample-key",
@@ -242,6 +245,15 @@ def answered(person: Person, project: Project, job: Job) -> None:
     look.show(explanations.probabilities(answer.probabilities, labels), key="typed", alt="Chances")
 
 
+def follow_link(key: str, numbers: list[int]) -> None:
+    """Turn to the version and the sample that the address names, once."""
+    number, sample = (st.query_params.pop(name, "") for name in ("version", "sample"))
+    if number in map(str, numbers):
+        st.session_state[key] = int(number)
+    if sample:
+        st.session_state.update({"explain-tab": SAMPLE_TAB, "way": BY_KEY, "sample-key": sample})
+
+
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     heading("Explain", project)
@@ -256,7 +268,7 @@ def draw(person: Person, project: Project) -> None:
     number = _chosen(project, rows)
     views = {
         ":material/deployed_code: The version": version_view,
-        ":material/article: A sample": sample_view,
+        SAMPLE_TAB: sample_view,
         ":material/psychology: Try it": try_it,
     }
     for tab, view in zip(
@@ -277,10 +289,11 @@ def _chosen(project: Project, rows: Sequence[VersionRow]) -> int:
         for row in rows
     }
     key = f"explain-version:{project.id}"
+    st.session_state.setdefault(key, first)
+    follow_link(key, numbers)
     number: int = st.selectbox(
         "Version",
         numbers,
-        index=numbers.index(first),
         format_func=words.__getitem__,
         width=260,
         key=key,

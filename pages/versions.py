@@ -14,9 +14,10 @@ from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.measure_all import measure_all
+from mlvajra_al.web.views.mistakes import where_apart, wrong_on_the_holdout
 from mlvajra_al.web.views.newest import COMPARE_TAB, first_version
 from mlvajra_al.web.views.reach import out_of_reach
-from mlvajra_al.web.views.report import evidence, figures, measures, per_label
+from mlvajra_al.web.views.report import evidence, figures, made_of, measures, per_label
 from mlvajra_al.web.views.verdict import before_comparing, verdict_view
 from mlvajra_al.web.views.version_table import version_table
 from mlvajra_al.web.views.warnings import damaged
@@ -60,9 +61,11 @@ def report_view(person: Person, project: Project, row: VersionRow, held: HoldOut
         )
         return
     evidence(row.version, report)
+    made_of(row.version)
     measures(report, never)
     per_label(project, report, never)
     figures(project, report)
+    wrong_on_the_holdout(person, project, number)
 
 
 def what_measures(project: Project) -> str:
@@ -119,6 +122,7 @@ def comparison(person: Person, project: Project, rows: Rows, chosen: int) -> Non
     st.caption(before_comparing(number, again=verdict is not None))
     if verdict is not None:
         verdict_view(verdict)
+    where_apart(person, project, this, other)
 
 
 def draw(person: Person, project: Project) -> None:

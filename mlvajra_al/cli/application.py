@@ -18,6 +18,7 @@ from mlvajra_al.cli import (
     members,
     models,
     projects,
+    reports,
     running,
     simulate,
     tokens,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for room in (
-    running, demo, accounts, tokens, projects, members, data, models, simulate, upkeep,
+    running, demo, accounts, tokens, projects, members, data, models, reports, simulate, upkeep,
 ):  # fmt: skip
     room.register(app)
 

@@ -1,4 +1,4 @@
-"""`mlvajra train | versions | report | promote | rollback | rebuild | explain | predict`."""
+"""`mlvajra train | promote | rollback | rebuild | explain | predict`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlvajra_al.cli import reports
 from mlvajra_al.cli.waiting import finished
 from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
-    from mlvajra_al.records import Project, Report, Summary
-    from mlvajra_al.services.versions import VersionRow
+    from mlvajra_al.records import Project
 
 Name = Annotated[str, typer.Argument(help="The project's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
@@ -28,8 +28,6 @@ Reason = Annotated[str, typer.Option(help="Why, for the record.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(epilog="Example: mlvajra train spam --full")(train)
-    app.command(epilog="Example: mlvajra versions spam --json")(versions)
-    app.command(epilog="Example: mlvajra report spam 3 --json")(report)
     app.command(epilog="Example: mlvajra promote spam 3 --reason 'better on spam'")(promote)
     app.command(epilog="Example: mlvajra rollback spam --reason 'too many false alarms'")(rollback)
     app.command(epilog="Example: mlvajra rebuild spam 3 --json")(rebuild)
@@ -58,134 +56,9 @@ def train(
     if left.get("nothing_new"):
         sys.stderr.write(f"nothing was trained: no answer is new since version {left['version']}\n")
     if as_json:
-        put(_version(row))
+        put(reports.as_document(row))
     else:
-        _show([_version(row)])
-
-
-def versions(project: Name, as_json: AsJson = False) -> None:
-    """List a project's model versions, oldest first."""
-    from mlvajra_al.services import versions as service
-
-    with opened() as store:
-        rows = [_version(row) for row in service.listed(store, None, project)]
-    put(rows) if as_json else _show(rows)
-
-
-def _version(row: VersionRow) -> dict[str, Any]:
-    version = row.version
-    return {
-        "number": version.number,
-        "created_at": version.created_at.isoformat(),
-        "parent": version.parent,
-        "mode": version.mode,
-        "n_labels": version.n_labels,
-        "metrics": _metrics(row.summary),
-        "champion": row.is_champion,
-        "asks": version.asks,
-        "drift": version.drift and asdict(version.drift),
-    }
-
-
-def _metrics(summary: Summary | None) -> dict[str, Any] | None:
-    """Return measures by name, each with its interval; None where nothing was measured."""
-    if summary is None:
-        return None
-    return {
-        measure.name: {
-            "value": measure.value,
-            "low": measure.low,
-            "high": measure.high,
-            "n": measure.n,
-            "note": measure.note,
-        }
-        for measure in summary.ordered
-    }
-
-
-def _show(rows: list[dict[str, Any]]) -> None:
-    from mlvajra_al.cli import tables
-
-    tables.show([row | {"metrics": _headline(row["metrics"])} for row in rows])
-
-
-def _headline(metrics: dict[str, Any] | None) -> str:
-    if not metrics:
-        return "not measured"
-    name, measure = next(iter(metrics.items()))
-    if measure["value"] is None:
-        return str(measure["note"])
-    return (
-        f"{name} {measure['value']:.3f} ({measure['low']:.3f} to {measure['high']:.3f}, "
-        f"n={measure['n']})"
-    )
-
-
-def report(
-    project: Name,
-    number: Number,
-    again: Annotated[bool, typer.Option(help="Measure anew on today's holdout.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show how good a version is on the holdout, with intervals and sample sizes."""
-    from dataclasses import asdict
-
-    from mlvajra_al.services import advice
-    from mlvajra_al.services import versions as service
-
-    with opened() as store:
-        found = None if again else service.report(store, None, project, number)
-        if found is None:
-            job = service.request_evaluation(
-                store, operator(store), project, numbers=(number,), now=now()
-            )
-            finished(store, job)
-            found = service.report(store, None, project, number)
-        given = advice.of_version(store, None, project, number)
-    if found is None:
-        raise NotFound("report of version", number)
-    if as_json:
-        put(asdict(found) | {"advice": given and asdict(given)})
-        return
-    _show_report(found)
-    if given is not None:
-        sys.stdout.write(f"\nestimated when it was made: {given.words}\n")
-
-
-def _show_report(found: Report) -> None:
-    from mlvajra_al.cli import tables
-
-    evaluation = found.evaluation
-    sys.stdout.write(
-        f"version {found.version}: {evaluation.n} holdout samples "
-        f"(asked {found.asked}, answered {found.answered}, skipped {found.skipped})\n\n"
-    )
-    tables.show(
-        [
-            {
-                "measure": measure.name,
-                "value": measure.value,
-                "low": measure.low,
-                "high": measure.high,
-                "n": measure.n,
-                "note": measure.note,
-            }
-            for measure in evaluation.ordered
-        ]
-    )
-    sys.stdout.write("\n")
-    tables.show(
-        [
-            {
-                "label": item.label,
-                "support": item.support,
-                "precision": item.precision.value,
-                "recall": item.recall.value,
-                "f1": item.f1.value,
-            }
-            for item in evaluation.per_label
-        ]
-    )
+        reports.show([row])
 
 
 def promote(project: Name, number: Number, reason: Reason = "") -> None:
@@ -217,8 +90,6 @@ def rollback(project: Name, reason: Reason = "") -> None:
 
 def rebuild(project: Name, number: Number, as_json: AsJson = False) -> None:
     """Make a version again from its labels and say whether the same bits come out."""
-    from dataclasses import asdict
-
     from mlvajra_al.services.jobs import rebuilding
 
     with opened() as store:
@@ -240,8 +111,6 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say what a version pays attention to, or why it answers as it does for one sample."""
-    from dataclasses import asdict
-
     from mlvajra_al.services import projects
     from mlvajra_al.services import versions as service
 

@@ -13,6 +13,8 @@ from mlvajra_al.records import Curve
 
 CURVE_POINTS = 200
 BINS = 10
+FEWEST_IN_A_BIN = 10
+"""Bins with fewer samples join their neighbours: a share of one or two says nothing."""
 Has = NDArray[np.bool_]
 """Which samples have which label: shape (n_samples, n_labels)."""
 
@@ -64,7 +66,23 @@ def _precision_recall(label: str, truth: Has, score: Floats) -> Curve:
 def _calibration(label: str, truth: Has, score: Floats) -> Curve:
     bins = np.minimum((score * BINS).astype(int), BINS - 1)
     counts = np.bincount(bins, minlength=BINS)
-    used = np.flatnonzero(counts)
-    x = np.bincount(bins, weights=score, minlength=BINS)[used] / counts[used]
-    y = np.bincount(bins, weights=truth, minlength=BINS)[used] / counts[used]
-    return Curve(label, tuple(map(float, x)), tuple(map(float, y)), tuple(map(int, counts[used])))
+    starts = _starts(counts)
+    n = np.add.reduceat(counts, starts)
+    x = np.add.reduceat(np.bincount(bins, weights=score, minlength=BINS), starts) / n
+    y = np.add.reduceat(np.bincount(bins, weights=truth, minlength=BINS), starts) / n
+    return Curve(label, tuple(map(float, x)), tuple(map(float, y)), tuple(map(int, n)))
+
+
+def _starts(counts: NDArray[np.intp]) -> list[int]:
+    """Return where bins begin so that each has samples enough; together they have enough for one.
+
+    >>> _starts(np.array([30, 2, 1, 0, 9, 0, 0, 0, 0, 12])), _starts(np.array([3, 8, 4]))
+    ([0, 1, 5], [0])
+    """
+    starts, held = [0], 0
+    for at, count in enumerate(counts.tolist()):
+        held += count
+        if held >= FEWEST_IN_A_BIN and counts[at + 1 :].sum() >= FEWEST_IN_A_BIN:
+            starts.append(at + 1)
+            held = 0
+    return starts

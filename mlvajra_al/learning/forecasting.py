@@ -112,8 +112,9 @@ def missing(judged: Judged, labels: Sequence[str]) -> str:
         of=() if several else range(len(labels)),
         n=judged.samples if several else None,
     )
-    words = note.removeprefix("too few to say: ").removesuffix(" needed")
-    return f"the holdout needs {words}" if note else ""
+    words = note.removeprefix("too few to say: ")
+    needed = words.removesuffix(" needed")
+    return words if needed == words else f"the holdout needs {needed}"
 
 
 def forecast(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlvajra_al.errors import Invalid
+from mlvajra_al.errors import MOST_NAMED, Invalid
 from mlvajra_al.records import Measure
 from mlvajra_al.words import plural
 
@@ -84,12 +84,15 @@ def too_few(
 ) -> str:
     """Return what is missing before the labels `of` can be judged, or nothing.
 
-    `n` is the number of samples where a sample may have several labels.
+    `n` is the number of samples where a sample may have several labels. Of many labels they are
+    counted, not named: the measures of each label say how many it takes.
 
     Examples
     --------
     >>> too_few(np.array([30, 2]), ["ham", "spam"], of=[0, 1])
     'too few to say: 3 more of spam needed'
+    >>> too_few(np.array([30, 2, 1, 0, 4, 3]), list("abcdef"), of=range(6))
+    'too few to say: 5 of 6 labels have fewer than 5 holdout answers'
     """
     missing = [f"{FEWEST_OF_A_LABEL - support[i]} more of {labels[i]}" for i in of]
     missing = [text for i, text in zip(of, missing, strict=True) if support[i] < FEWEST_OF_A_LABEL]
@@ -97,6 +100,9 @@ def too_few(
     if samples < FEWEST:
         missing.insert(0, plural(FEWEST - samples, "more sample"))
         missing = missing[:1]
+    if len(missing) > MOST_NAMED:
+        few = f"have fewer than {FEWEST_OF_A_LABEL} holdout answers"
+        return f"too few to say: {len(missing)} of {plural(len(of), 'label')} {few}"
     return f"too few to say: {', '.join(missing)} needed" if missing else ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from mlvajra_al.errors import MOST_NAMED
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -19,6 +21,13 @@ class Measure:
     high: float | None
     n: int
     note: str = ""
+
+    @property
+    def lacks(self) -> str:
+        """What is missing for a value, in short: reports used to name every label there was."""
+        words = self.note.removeprefix("too few to say: ")
+        named = words.count(" more of ")
+        return words if named <= MOST_NAMED else f"{named} labels have too few holdout answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,19 @@ class Summary:
     def ordered(self) -> tuple[Measure, ...]:
         """Every measure once, the headline first; of two labels it is none of `measures`."""
         return _headline_first(self.headline, self.measures)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A holdout sample that a version has wrong."""
+
+    sample_key: str
+    position: int
+    label: str
+    answered: str
+    """What the version says; like `label` as it is stored, a set where there may be several."""
+    probability: float
+    """How sure the version is of what is wrong: of its answer, or of one label of several."""
 
 
 @dataclass(frozen=True, slots=True)

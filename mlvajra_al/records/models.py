@@ -67,6 +67,8 @@ class Version:
     """By what strategy it ranked the pool, and why by that one, in a sentence."""
     drift: Drift | None = None
     """Of a full fit: how far continuing from the version before would have led away from it."""
+    fitted: str = ""
+    """The estimator with its parameters; empty of versions made before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)

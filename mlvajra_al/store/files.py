@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from mlvajra_al.store.schema import job, revision, shard, version
+from mlvajra_al.store.schema import job, report, revision, shard, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +16,25 @@ class Mentioned:
 
     path: str
     sha256: str
+    made_anew: bool = False
+    """Whether measuring again makes it anew."""
 
 
 def mentioned(connection: Connection) -> Iterator[Mentioned]:
-    """Yield every file that must be there: shards of pools, then preprocessings and estimators."""
+    """Yield every file that must be there: shards, preprocessings and estimators, mistakes."""
     shards = select(shard.c.project_id, shard.c.sha256).order_by(shard.c.project_id, shard.c.number)
     for row in connection.execute(shards):
         yield Mentioned(f"shards/{row.project_id}/{row.sha256}.arrow", row.sha256)
     blobs = select(revision.c.preprocessing).union(select(version.c.estimator))
     for digest in connection.scalars(blobs):
-        yield Mentioned(f"artefacts/{digest[:2]}/{digest}", digest)
+        yield Mentioned(_artefact(digest), digest)
+    lists = select(report.c.mistakes).where(report.c.mistakes.is_not(None)).distinct()
+    for digest in connection.scalars(lists):
+        yield Mentioned(_artefact(digest), digest, made_anew=True)
+
+
+def _artefact(digest: str) -> str:
+    return f"artefacts/{digest[:2]}/{digest}"
 
 
 def kept(connection: Connection) -> Iterator[Mentioned]:

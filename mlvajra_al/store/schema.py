@@ -317,6 +317,7 @@ version = Table(
     Column("because", Text, nullable=False, server_default=""),
     Column("asks", Text, nullable=False, server_default=""),
     Column("drift", JSON),
+    Column("fitted", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(["project_id", "parent"], ["version.project_id", "version.number"]),
 )
 
@@ -331,6 +332,7 @@ report = Table(
     Column("skipped", Integer, nullable=False),
     Column("evaluation", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("mistakes", String(64)),
     ForeignKeyConstraint(["project_id", "version"], ["version.project_id", "version.number"]),
 )
 

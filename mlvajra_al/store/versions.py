@@ -88,6 +88,7 @@ def _version(row: Row[Any]) -> Version:
         because=row.because,
         asks=row.asks,
         drift=None if row.drift is None else load(Drift, row.drift),
+        fitted=row.fitted,
     )
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner, Result
 
 from mlvajra_al import worker
 from mlvajra_al.cli.application import app
 from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.services import training, versions
+from mlvajra_al.store.schema import report
 from tests.integration.test_loop import begin
 from tests.integration.test_rebuild import a_chain, opened
 from tests.rehearsal import Rehearsal
@@ -80,7 +82,8 @@ def test_versions_are_listed_for_people_and_for_programs(loop: Rehearsal) -> Non
     assert (found[1]["parent"], found[1]["mode"]) == (1, "warm_start")
     assert set(found[0]["metrics"]) >= {"accuracy", "macro F1"}
     shown = said("versions", "texts")
-    assert "warm_start" in shown and "too few to say" in shown
+    assert "warm_start" in shown and "too few to say" in shown and "logistic_regression" in shown
+    assert max(map(len, shown.splitlines())) <= 120 and "{" not in shown
 
 
 def test_a_full_retrain_waits_for_its_version(loop: Rehearsal) -> None:
@@ -125,7 +128,29 @@ def test_a_report_is_shown_and_measured_anew_on_request(loop: Rehearsal) -> None
     assert again["holdout_seq"] > before["holdout_seq"]
     shown = said("report", "texts", "1")
     assert shown.startswith("version 1: ") and "holdout samples (asked " in shown
+    assert f"measured {again['created_at'][:16]} UTC" in shown
+    assert "LogisticRegression(C=10.0" in shown
+    spam = next(line for line in shown.splitlines() if line.startswith("spam"))
+    assert spam.count(" to ") == 3 or spam.count("too few") == 3
     assert "spam" in shown and "precision" in shown
+
+
+def test_what_a_version_has_wrong_is_listed_and_written(loop: Rehearsal, tmp_path: Path) -> None:
+    found = document("report", "texts", "1", "--mistakes")
+    assert found["version"] == 1 and found["total"] == len(found["mistakes"])
+    out = tmp_path / "wrong.csv"
+    done = run("report", "texts", "1", "--mistakes", "--out", str(out))
+    assert done.exit_code == 0 and f"{out}: {found['total']} mistake" in done.stderr
+    assert len(out.read_text("utf-8").splitlines()) == found["total"] + 1
+    said("report", "texts", "1", "--mistakes")
+    assert isinstance(run("report", "texts", "1", "--out", str(out)).exception, Invalid)
+
+
+def test_a_version_measured_before_there_were_lists_is_measured_again(loop: Rehearsal) -> None:
+    before = document("report", "texts", "1", "--mistakes")
+    with loop.store.begin() as connection:
+        connection.execute(update(report).values(mistakes=None))
+    assert document("report", "texts", "1", "--mistakes") == before
 
 
 def test_promote_and_roll_back_say_who_answers_now(loop: Rehearsal) -> None:

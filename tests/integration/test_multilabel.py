@@ -37,6 +37,7 @@ from mlvajra_al.services import (
     exporting,
     importing,
     labelling,
+    mistakes,
     predicting,
     projects,
     reviewing,
@@ -548,3 +549,23 @@ def test_a_list_is_no_answer_where_one_label_is_asked_for(web: Web) -> None:
 
 def test_a_set_is_the_same_text_whatever_the_order() -> None:
     assert from_text(to_text(["b", 'a"', "ž"])) == ('a"', "b", "ž")
+
+
+def test_what_a_version_has_wrong_is_found_by_the_label_that_was_missed(loop: Rehearsal) -> None:
+    annotate(loop, 60)
+    (*_, last) = loop.versions()
+    whole = mistakes.whole(loop.store, None, "news", last.number)
+    measured = versions.report(loop.store, None, "news", last.number)
+    assert measured is not None
+    exact = next(m for m in measured.evaluation.measures if m.name == "exact match")
+    assert exact.value is None or whole.total == round(exact.n * (1 - exact.value))
+    for label in LABELS:
+        wanted = mistakes.Wanted(label=label)
+        found = mistakes.listed(loop.store, None, "news", last.number, wanted=wanted)
+        assert list(found.mistakes) == [
+            m
+            for m in whole.mistakes
+            if label in from_text(m.label) and label not in from_text(m.answered)
+        ]
+    document = mistakes.as_document(loop.project, whole)
+    assert all(isinstance(m["label"], list) for m in document["mistakes"])

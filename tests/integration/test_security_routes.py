@@ -70,6 +70,7 @@ API: dict[str, Asked] = {
     f"GET {P}/versions": Asked("annotator"),
     f"GET {P}/versions/{{number}}": Asked("annotator"),
     f"GET {P}/versions/{{number}}/report": Asked("annotator"),
+    f"GET {P}/versions/{{number}}/mistakes": Asked("admin"),
     f"GET {P}/versions/{{number}}/explanation": Asked("annotator"),
     f"GET {P}/versions/{{number}}/advice": Asked("annotator"),
     f"GET {P}/examination": Asked("reviewer"),

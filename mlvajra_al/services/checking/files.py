@@ -38,7 +38,9 @@ def whole(visit: Visit) -> Iterator[Finding]:
 
 def _unlike(item: Mentioned, what: str) -> Finding:
     remedy = f"copy BACKUP/{item.path} of a backup to its place in the workspace"
-    if item.path.startswith("artefacts/"):
+    if item.made_anew:
+        remedy += ", or measure its version again: it lists what that has wrong"
+    elif item.path.startswith("artefacts/"):
         remedy += ", or train in full: the model is then replaced by a new version"
     return Finding("files", f"{item.path} {what}", remedy)
 

@@ -55,14 +55,13 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
     for place, number in enumerate(numbers):
         tell(0.1 + 0.8 * place / len(numbers), f"Evaluating version {number}")
         answers[number] = scorers[number].at(pool, holdout.positions)
-    measured = {n: holdout.evaluate(answers[n], project) for n in numbers}
+    measured = {n: holdout.measure(store.home, answers[n], project) for n in numbers}
     found = compare(project, holdout, answers, stake=stake) if len(numbers) == 2 else None
 
     def operation(connection: Connection) -> Result:
         tell.check(connection)
         for number in numbers:
-            report = holdout.report(project, number, of=measured[number], now=tell.clock())
-            versions.add_report(connection, report)
+            holdout.write(connection, project, number, of=measured[number], now=tell.clock())
         verdict = found and counted(connection, project, holdout, found, now=tell.clock())
         result: Result = {"verdict": verdict and dump(verdict)}
         tell.settle(connection, result)
@@ -87,13 +86,12 @@ def _evaluate_each(store: Store, job: Job, tell: Tell) -> Result:
             damaged.append(number)
             continue
         answers = scorer.at(pool, holdout.positions)
-        measured[number] = holdout.evaluate(answers, project)
+        measured[number] = holdout.measure(store.home, answers, project)
 
     def operation(connection: Connection) -> Result:
         tell.check(connection)
         for number, of in measured.items():
-            report = holdout.report(project, number, of=of, now=tell.clock())
-            versions.add_report(connection, report)
+            holdout.write(connection, project, number, of=of, now=tell.clock())
         result: Result = {"verdict": None, "measured": len(measured), "damaged": damaged}
         tell.settle(connection, result)
         return result

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged, NotEnoughLabels
-from mlvajra_al.learning import fanning, multilabel, persistence, quality, strategies
+from mlvajra_al.learning import fanning, multilabel, persistence, pipeline, quality, strategies
 from mlvajra_al.learning.explanation import is_linear
 from mlvajra_al.records import (
     Advice,
     Drift,
-    Evaluation,
     Job,
     Project,
     Ranked,
@@ -39,7 +38,7 @@ from mlvajra_al.services.jobs import (
 from mlvajra_al.services.jobs.engine import Done
 from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
-from mlvajra_al.services.jobs.scoring import Scorer
+from mlvajra_al.services.jobs.scoring import Measured, Scorer
 from mlvajra_al.services.jobs.snapshots import Snapshot, nothing_new, snapshot
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.resolving import fingerprint, require_two
@@ -60,11 +59,12 @@ class Thought:
 
     mode: TrainingMode
     blob: str
+    fitted: str
     seed: int
     seconds: float
     linear: bool
-    evaluation: Evaluation
-    champion: Evaluation | None
+    measured: Measured
+    champion: Measured | None
     """Of the champion, on the same samples; None where there is none yet, or it is damaged."""
     ranking: strategies.Ranking
     note: str
@@ -132,13 +132,12 @@ def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Resu
     """Evaluate the newest version on today's holdout: there is nothing new to learn."""
     with store.read() as connection:
         scorer = scoring.scorer(store.home, connection, seen.project, newest.number)
-    measured = seen.holdout.evaluate(scorer.at(seen.pool, seen.holdout.positions), seen.project)
+    measured = _measured(store, seen, scorer)
     result = {"version": newest.number, "nothing_new": True}
     tell(0.9, f"Nothing new to learn since version {newest.number}")
 
     def operation(connection: Connection) -> Result:
-        added = seen.holdout.report(seen.project, newest.number, of=measured, now=tell.clock())
-        versions.add_report(connection, added)
+        seen.holdout.write(connection, seen.project, newest.number, of=measured, now=tell.clock())
         tell.settle(connection, result)
         return result
 
@@ -146,7 +145,7 @@ def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Resu
 
 
 def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: Tell) -> Thought:
-    """Fit, evaluate and rank; nothing is written but the estimator's blob."""
+    """Fit, evaluate and rank; nothing is written but blobs."""
     anew = f" anew: {fit.because}" if fit.because and seen.past.versions else ""
     tell(0.3, f"Learning from {plural(len(seen.gold), 'label')}{anew}")
     seed = fitting.seed_of(seen.project, seen.seq)
@@ -155,7 +154,7 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
     tell(0.6, "Evaluating on the holdout")
     names = scoring.label_names(seen.project)
     scorer = Scorer(prepared.recipe, prepared.preprocessing, trained.model, names)
-    measured = seen.holdout.evaluate(scorer.at(seen.pool, seen.holdout.positions), seen.project)
+    measured = _measured(store, seen, scorer)
     tell(0.8, "Choosing what to ask next")
     candidates = preparing.askable(seen.project, seen.pool, seen.touched)
     best = choose(seen, prepared, trained.model, candidates=candidates, seed=seed)
@@ -163,10 +162,11 @@ def think(store: Store, seen: Snapshot, prepared: Prepared, *, fit: Fit, tell: T
     return Thought(
         mode=trained.mode,
         blob=blob,
+        fitted=pipeline.described(trained.model),
         seed=seed,
         seconds=0.0,
         linear=linear,
-        evaluation=measured,
+        measured=measured,
         champion=measure_champion(store, seen, now=tell.clock()),
         ranking=best.value,
         note=best.note,
@@ -208,7 +208,7 @@ def _told(seen: Snapshot, model: Any) -> Any:
     return multilabel.indicators(sets, model.classes_.tolist())
 
 
-def measure_champion(store: Store, seen: Snapshot, *, now: datetime) -> Evaluation | None:
+def measure_champion(store: Store, seen: Snapshot, *, now: datetime) -> Measured | None:
     """Measure the champion on today's holdout, so that its number is as fresh as the new one's."""
     if seen.project.champion is None:
         return None
@@ -219,8 +219,12 @@ def measure_champion(store: Store, seen: Snapshot, *, now: datetime) -> Evaluati
         log.warning("the champion was not measured: %s", error)
         mending.react(store, seen.project.id, error, now=now)
         return None
+    return _measured(store, seen, scorer)
+
+
+def _measured(store: Store, seen: Snapshot, scorer: Scorer) -> Measured:
     answers = scorer.at(seen.pool, seen.holdout.positions)
-    return seen.holdout.evaluate(answers, seen.project)
+    return seen.holdout.measure(store.home, answers, seen.project)
 
 
 def write(
@@ -315,6 +319,7 @@ def _version(
         because=fit.because,
         asks=thought.ranking.reason,
         drift=thought.drift,
+        fitted=thought.fitted,
     )
 
 
@@ -322,12 +327,11 @@ def _report(
     connection: Connection, seen: Snapshot, number: int, *, thought: Thought, now: datetime
 ) -> None:
     """Store what was measured of the new version, and of the champion beside it."""
-    measured = {number: thought.evaluation}
+    measured = {number: thought.measured}
     if seen.project.champion is not None and thought.champion is not None:
         measured[seen.project.champion] = thought.champion
-    for of, evaluation in measured.items():
-        added = seen.holdout.report(seen.project, of, of=evaluation, now=now)
-        versions.add_report(connection, added)
+    for version, of in measured.items():
+        seen.holdout.write(connection, seen.project, version, of=of, now=now)
 
 
 def _by(item: Ranked, number: int) -> Ranked:

@@ -13,9 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlvajra_al.learning import evaluation, frames, multilabel, multilabel_evaluation, pipeline
-from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report
+from mlvajra_al.records import Evaluation, Gold, Mistake, Project, Recipe, Report
+from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services.jobs import warm
-from mlvajra_al.store import versions
+from mlvajra_al.store import mistakes, versions
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.shards import Pool
 
@@ -82,6 +83,14 @@ def scorer(home: Path, connection: Connection, project: Project, number: int) ->
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """How good a version is, and the stored list of what it has wrong."""
+
+    evaluation: Evaluation
+    mistakes: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holdout:
     """The labelled holdout as it stood after event `seq`."""
 
@@ -111,7 +120,43 @@ class Holdout:
             return multilabel_evaluation.evaluate(truth, probabilities, names, rng=rng)
         return evaluation.evaluate(self.truth, probabilities, names, rng=rng)
 
-    def report(self, project: Project, number: int, *, of: Evaluation, now: datetime) -> Report:
-        """Say what was measured of a version, and on what."""
-        asked, answered, skipped = self.tally
-        return Report(project.id, number, self.seq, asked, answered, skipped, of, now)
+    def measure(self, home: Path, probabilities: NDArray[np.float64], project: Project) -> Measured:
+        """Measure answers about these samples, and store which of them are wrong."""
+        wrong = self.mistakes(probabilities, project)
+        return Measured(self.evaluate(probabilities, project), mistakes.write(home, wrong))
+
+    def mistakes(self, probabilities: NDArray[np.float64], project: Project) -> list[Mistake]:
+        """Return these samples as far as they are answered wrongly, the surest first."""
+        names = label_names(project)
+        wrong = []
+        for item, p in zip(self.gold, probabilities, strict=True):
+            if project.multilabel:
+                answered = to_text(names[at] for at in np.flatnonzero(p >= multilabel.SURE))
+            else:
+                answered = names[int(p.argmax())]
+            if answered != item.label:
+                sure = _sure(dict(zip(names, p.tolist(), strict=True)), item, answered, project)
+                wrong.append(Mistake(item.sample_key, item.position, item.label, answered, sure))
+        return sorted(wrong, key=lambda mistake: (-mistake.probability, mistake.position))
+
+    def write(
+        self,
+        connection: Connection,
+        project: Project,
+        number: int,
+        *,
+        of: Measured,
+        now: datetime,
+    ) -> None:
+        """Store what was measured of a version, and on what."""
+        report = Report(project.id, number, self.seq, *self.tally, of.evaluation, now)
+        versions.add_report(connection, report)
+        mistakes.mention(connection, report, of.mistakes)
+
+
+def _sure(p: Mapping[str, float], item: Gold, answered: str, project: Project) -> float:
+    """Return how sure an answer is of what is wrong: of several labels, of the surest one."""
+    if not project.multilabel:
+        return p[answered]
+    true, given = set(project.names_in(item.label)), set(project.names_in(answered))
+    return max(p[name] if name in given else 1 - p[name] for name in true ^ given)

@@ -24,6 +24,7 @@ from mlvajra_al.records import (
 from mlvajra_al.services import (
     advice,
     measuring,
+    mistakes,
     people,
     predicting,
     projects,
@@ -45,6 +46,7 @@ from mlvajra_al.web.api.shapes import (
     ShownJob,
     VersionLine,
     VersionMade,
+    WrongPage,
     many,
     shown,
 )
@@ -249,7 +251,7 @@ def get(project: str, number: int, caller: Caller) -> Response:
     row = versions.one(store(), caller, project, number)
     made = ["recipe", "shards", "libraries", "cpu"]
     if people.may(caller, "reviewer"):
-        made += ["label_seq", "label_fingerprint", "seed"]
+        made += ["label_seq", "label_fingerprint", "seed", "fitted"]
     return Json(public_version(row) | {name: getattr(row.version, name) for name in made})
 
 
@@ -260,6 +262,22 @@ def report(project: str, number: int, caller: Caller) -> Response:
     if found is None:
         raise NotFound("report of version", number)
     return Json(found)
+
+
+@router.get("/projects/{project}/versions/{number}/mistakes", response_model=WrongPage)
+def mistakes_of(
+    project: str,
+    number: int,
+    caller: Caller,
+    label: Annotated[str | None, Query(description="Only those that truly have it")] = None,
+    answered: Annotated[str | None, Query(description="Only those it was answered for")] = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=mistakes.MOST)] = 50,
+) -> Response:
+    """Return the holdout samples that the newest report has wrong, the surest first; for admins."""
+    wanted = mistakes.Wanted(label, answered, offset, limit)
+    found = mistakes.listed(store(), caller, project, number, wanted=wanted)
+    return Json(mistakes.as_document(projects.get(store(), caller, project), found))
 
 
 @router.get("/projects/{project}/versions/{number}/advice", response_model=Advice)

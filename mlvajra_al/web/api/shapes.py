@@ -148,6 +148,25 @@ class Uploaded(BaseModel):
     name: str
 
 
+class Wrong(BaseModel):
+    """A holdout sample that a version has wrong; lists where there may be several labels."""
+
+    sample_key: str
+    label: str | list[str]
+    answered: str | list[str]
+    probability: float
+    beginning: str
+
+
+class WrongPage(BaseModel):
+    """A page of them; `total` is how many there are, `holdout_seq` what the report knows."""
+
+    version: int
+    holdout_seq: int
+    total: int
+    mistakes: list[Wrong]
+
+
 class VersionLine(BaseModel):
     """A version with the measures of its newest report."""
 
@@ -175,6 +194,7 @@ class VersionMade(VersionLine):
     label_seq: int | None = None
     label_fingerprint: str | None = None
     seed: int | None = None
+    fitted: str | None = None
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": Failed}, "5XX": {"model": Failed}}

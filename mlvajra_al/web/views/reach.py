@@ -55,7 +55,6 @@ def still_missing(project: Project, learnt: Mapping[str, int], answers: Counter[
 
 def lacking(measure: Measure, never: OutOfReach | None) -> str:
     """Say what a measure lacks: how much more it takes, or why that cannot come."""
-    more = measure.note.removeprefix("too few to say: ")
     if never is None:
-        return more
-    return never.words if never.brief else f"{more}, but {never.words}"
+        return measure.lacks
+    return never.words if never.brief else f"{measure.lacks}, but {never.words}"

@@ -12,12 +12,13 @@ import streamlit as st
 
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import measuring
+from mlvajra_al.services.overview import ESTIMATORS
 from mlvajra_al.services.versions import HoldOut, VersionRow
 from mlvajra_al.web.context import store
 from mlvajra_al.web.views.newest import headline
 from mlvajra_al.web.views.reach import out_of_reach, still_missing
 from mlvajra_al.web.views.report import brief_interval
-from mlvajra_al.web.widgets import duration, local, plural, value_of
+from mlvajra_al.web.widgets import local, plural
 
 MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
 
@@ -40,6 +41,7 @@ def version_table(
             [_cells(row, _interval(row, held, missing.get(row.version.number))) for row in shown]
         ),
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [0]}},
@@ -58,14 +60,17 @@ def version_table(
 def _cells(row: VersionRow, interval: str) -> dict[str, Any]:
     version, measure = row.version, headline(row)
     return {
-        "Version": f"{version.number} ★" if row.is_champion else f"{version.number}",
-        "measure": value_of(measure) if measure else "none yet",
+        "Version": version.number,
+        "★": "★" if row.is_champion else "",
+        "measure": measure.value if measure else None,
         "95% interval": interval,
         "Held out": row.summary.n if row.summary else 0,
         "Labels": version.n_labels,
+        "Estimator": ESTIMATORS[version.recipe.estimator].partition(":")[0],
+        "Revision": version.revision_id,
         "Mode": MODES[version.mode],
-        "Parent": "" if version.parent is None else f"{version.parent}",
-        "Took": duration(version.duration_s),
+        "Parent": version.parent,
+        "Took": version.duration_s,
         "When": local(version.created_at),
     }
 
@@ -97,15 +102,20 @@ def _interval(row: VersionRow, held: HoldOut, missing: str | None) -> str:
 def _columns(measure: str) -> dict[str, Any]:
     config = st.column_config
     return {
-        "measure": config.TextColumn(measure, width=105),
-        "Version": config.TextColumn(width=70),
-        "95% interval": config.TextColumn(width=190),
+        "measure": config.NumberColumn(measure, width=80, format="%.3f"),
+        "Version": config.NumberColumn(width=58),
+        "★": config.TextColumn(width=30, help="The champion"),
+        "95% interval": config.TextColumn(width=165),
         "Held out": config.NumberColumn(
-            width=75, help="How many holdout labels it was measured with"
+            width=65, help="How many holdout labels it was measured with"
         ),
-        "Labels": config.NumberColumn(width=60, help="How many labels it has learnt from"),
-        "Mode": config.TextColumn(width=90),
-        "Parent": config.TextColumn(width=60),
-        "Took": config.TextColumn(width=60),
-        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=130),
+        "Labels": config.NumberColumn(width=55, help="How many labels it has learnt from"),
+        "Estimator": config.TextColumn(width=130),
+        "Revision": config.NumberColumn(
+            width=65, help="Of the recipe: columns, and what was learnt to read them with"
+        ),
+        "Mode": config.TextColumn(width=85),
+        "Parent": config.NumberColumn(width=55),
+        "Took": config.NumberColumn(width=60, format="%.1f s"),
+        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=125),
     }

@@ -122,3 +122,10 @@ def test_nothing_at_all_is_fine() -> None:
 def test_what_does_not_fit_is_refused_with_numbers(truth, p, said: str) -> None:
     with pytest.raises(Invalid, match=said):
         checked(truth, p, LABELS)
+
+
+def test_of_many_labels_it_is_counted_how_many_lack_answers() -> None:
+    labels = [f"label {n}" for n in range(20)]
+    support = np.array([9] * 4 + [4] * 16)
+    said = too_few(support, labels, of=range(20))
+    assert said == "too few to say: 16 of 20 labels have fewer than 5 holdout answers"

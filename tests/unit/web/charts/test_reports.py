@@ -76,3 +76,31 @@ def test_a_difference_is_centred_on_zero_and_coloured_by_its_interval() -> None:
     colors = {drawn.data[0].marker.color for drawn in (better, worse, unsure)}
     assert len(colors) == 3
     assert better.data[0].error_x.array[0] == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("count", [2, 4, 10, 20])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "l{}",
+        "Abteilung {} – Vertrieb Innendienst Süddeutschland",
+        "a name with its number last: {}",
+    ],
+)
+def test_every_row_and_column_of_a_matrix_has_a_name_of_its_own(count: int, named: str) -> None:
+    labels = tuple(named.format(n) for n in range(count))
+    report = a_report(labels)
+    counts = tuple(tuple(int(i == j) for j in range(count)) for i in range(count))
+    drawn = reports.confusion(
+        replace(report, evaluation=replace(report.evaluation, confusion=counts)), {}
+    )
+    for axis in (drawn.layout.xaxis, drawn.layout.yaxis):
+        assert len(axis.tickvals) == len(set(axis.ticktext)) == count
+    turned = drawn.layout.xaxis.tickangle
+    assert turned == (0 if named == "l{}" and count <= 10 else -45 if count <= 8 else -90)
+
+
+def test_dots_are_as_large_as_there_are_samples_behind_them() -> None:
+    curve = Curve("spam", (0.1, 0.9), (0.0, 1.0), (4, 64))
+    small, large = reports.calibration([curve], BY_NAME).data[-1].marker.size
+    assert small < large / 1.5

@@ -97,31 +97,36 @@ def table(app: AppTest) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("measure", "interval", "cell"),
+    ("measure", "interval"),
     [
-        (KNOWN, "0.850 to 0.940", "0.900 (0.850 to 0.940)"),
-        (FEW, "too few: 12 more samples", "too few: 12 more samples"),
-        (
-            replace(KNOWN, low=None, high=None, note="no interval"),
-            "no interval",
-            "0.900 (no interval)",
-        ),
+        (KNOWN, "0.850 to 0.940"),
+        (FEW, "too few: 12 more samples"),
+        (replace(KNOWN, low=None, high=None, note="no interval"), "no interval"),
     ],
 )
-def test_a_cell_says_a_measure_or_what_is_missing(
-    measure: Measure, interval: str, cell: str
-) -> None:
+def test_a_cell_says_an_interval_or_what_is_missing(measure: Measure, interval: str) -> None:
     assert report.brief_interval(measure) == interval
-    assert report.brief(measure) == cell
 
 
 SOME = replace(FEW, note="too few to say: 1 more of Klasse 4, 2 more of Klasse 8 needed")
 
 
 def test_what_has_no_room_in_a_cell_is_shortened_to_words_and_not_cut() -> None:
-    assert report.brief(SOME) == "too few of some labels"
+    assert report.brief_interval(SOME) == "too few of some labels"
     own = replace(FEW, note="too few to say: 2 more of a label of many words needed")
-    assert report.brief(own, label="a label of many words") == "too few: 2 more"
+    assert report.brief_interval(own, label="a label of many words") == "too few: 2 more"
+
+
+def test_what_many_labels_lack_is_counted_in_reports_of_before_too() -> None:
+    every = ", ".join(f"{n} more of Klasse {n}" for n in range(1, 6))
+    wall = replace(FEW, note=f"too few to say: {every} needed")
+    assert lacking(wall, None) == "5 labels have too few holdout answers"
+
+
+def test_labels_without_a_curve_are_counted() -> None:
+    three = a_report((HAM, SPAM, "other"))
+    app = draw(report.figures, PROJECT, three)
+    assert "2 of 3 labels have fewer than 5 holdout answers and no curve" in words(app)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_what_has_no_room_in_a_cell_is_shortened_to_words_and_not_cut() -> None:
 )  # fmt: skip
 def test_what_a_pool_cannot_give_is_not_asked_for(held: HoldOut, cell: str, words: str) -> None:
     never = out_of_reach(held)
-    assert (report.brief(SOME, never), lacking(SOME, never)) == (cell, words)
+    assert (report.brief_interval(SOME, never), lacking(SOME, never)) == (cell, words)
 
 
 def test_so_many_held_out_samples_are_said_to_be_needed_as_are() -> None:
@@ -191,8 +196,8 @@ def test_each_label_has_a_row_under_the_name_it_is_shown_as() -> None:
     app = draw(report.per_label, replace(PROJECT, labels=shown), a_report(), None)
     few = "too few: 12 more samples"
     assert table(app) == [
-        ["Wanted", 4, "0.900 (0.850 to 0.940)", few, "0.900 (0.850 to 0.940)"],
-        ["Junk", 4, "0.900 (0.850 to 0.940)", few, "0.900 (0.850 to 0.940)"],
+        ["Wanted", 4, 0.9, "0.850 to 0.940", None, few, 0.9, "0.850 to 0.940"],
+        ["Junk", 4, 0.9, "0.850 to 0.940", None, few, 0.9, "0.850 to 0.940"],
     ]
 
 
