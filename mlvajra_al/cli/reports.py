@@ -167,7 +167,7 @@ def _show_report(found: Report, row: VersionRow) -> None:
     evaluation, version = found.evaluation, row.version
     sys.stdout.write(
         f"version {found.version}: {evaluation.n} holdout samples "
-        f"(asked {found.asked}, answered {found.answered}, skipped {found.skipped}), "
+        f"({found.rests_on}), "
         f"measured {found.created_at:%Y-%m-%d %H:%M} UTC\n"
         f"made {version.created_at:%Y-%m-%d %H:%M} UTC from {plural(version.n_labels, 'label')}: "
         f"{version.fitted or version.recipe.estimator}, revision {version.revision_id}\n\n"

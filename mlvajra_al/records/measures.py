@@ -92,6 +92,22 @@ class Report:
     evaluation: Evaluation
     created_at: datetime
 
+    @property
+    def rests_on(self) -> str:
+        """What became of the holdout samples that were asked about, in words.
+
+        Examples
+        --------
+        >>> from datetime import UTC
+        >>> f1 = Measure("macro F1", None, None, None, 0)
+        >>> nothing = Evaluation(0, (), f1, (), (), (), (), ())
+        >>> Report(1, 1, 9, 13, 12, 0, nothing, datetime(2026, 1, 1, tzinfo=UTC)).rests_on
+        '13 asked, 12 answered, 0 skipped, 1 flagged or taken back'
+        """
+        other = self.asked - self.answered - self.skipped
+        words = f"{self.asked:,} asked, {self.answered:,} answered, {self.skipped:,} skipped"
+        return f"{words}, {other:,} flagged or taken back" if other else words
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

@@ -44,8 +44,7 @@ def evidence(version: Version, report: Report) -> None:
     fit = "incremental" if version.parent is not None and version.mode != "full" else "full fit"
     facts = {
         "Measured on": f"{plural(report.evaluation.n, 'holdout label')}, drawn at random and "
-        f"never trained on ({report.asked} asked, {report.answered} answered, "
-        f"{report.skipped} skipped)",
+        f"never trained on ({report.rests_on})",
         "Measured": f"{ago(report.created_at)}, with the answers up to event "
         f"{report.holdout_seq:,}",
         "Made": f"{ago(version.created_at)}, from {plural(version.n_labels, 'label')}",
