@@ -29,7 +29,7 @@ def add(name: Name, role: TheirRole = "annotator") -> None:
     from mlvajra_al.services import people
 
     secret = _password()
-    with opened() as store:
+    with opened(begin=True) as store:
         people.add(store, operator(store), name=name, role=role, password=secret, now=now())
     sys.stderr.write(f"{name} can sign in as {role}\n")
 
@@ -39,7 +39,7 @@ def invite(role: TheirRole = "annotator") -> None:
     """Print the path of a link with which somebody makes an account; it works once, for a week."""
     from mlvajra_al.services import links
 
-    with opened() as store:
+    with opened(begin=True) as store:
         token = links.invite(store, operator(store), role=role, now=now())
     sys.stdout.write(f"/account/join?token={token}\n")
 

@@ -150,7 +150,7 @@ def _read(guidelines: Path | None) -> str:
 def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
     from mlvajra_al.services import projects
 
-    with opened() as store:
+    with opened(begin=True) as store:
         created = projects.create(store, operator(store), wanted)
         try:
             _import(store, created, place, labels_from=labels_from)

@@ -30,9 +30,11 @@ def register(app: typer.Typer) -> None:
 def run() -> None:
     """Open the app: web and workers, started again when they die; Ctrl-C stops them all."""
     from mlvajra_al.cli.tenancy import tenancy
-    from mlvajra_al.config import settings
+    from mlvajra_al.config import settings, unknown
 
     chosen = settings()
+    for stranger in unknown():
+        typer.echo(f"mlvajra: {stranger}", err=True)
     app = app_file()
     with tenancy(chosen.home) as place:
         port = free_port(chosen.host, chosen.port)

@@ -165,11 +165,12 @@ def doctor(
 ) -> None:
     """Examine the whole workspace and say what to do; exit code 1 when something is wrong."""
     from mlvajra_al.config import settings
+    from mlvajra_al.services import workspaces
     from mlvajra_al.services.checking import examination
 
     chosen = settings()
     with (
-        closing(examination.existing(chosen.home.absolute(), chosen.url)) as store,
+        closing(workspaces.existing(chosen.home.absolute(), chosen.url)) as store,
         progress(unit="files") as bar,
     ):
         task = bar.add_task("Examining", total=1)

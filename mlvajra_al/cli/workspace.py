@@ -22,15 +22,14 @@ def now() -> datetime:
 
 
 @contextmanager
-def opened() -> Iterator[Store]:
-    """Open the workspace that the settings name, at the newest schema."""
+def opened(*, begin: bool = False) -> Iterator[Store]:
+    """Open the workspace that the settings name; only with `begin` where none is yet."""
     from mlvajra_al.config import settings
-    from mlvajra_al.store.database import Store
+    from mlvajra_al.services import workspaces
 
     chosen = settings()
-    store = Store.open(chosen.url, chosen.home)
+    store = workspaces.opened(chosen.home, chosen.url, begin=begin)
     try:
-        store.migrate()
         yield store
     finally:
         store.close()

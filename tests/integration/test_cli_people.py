@@ -34,7 +34,7 @@ Mlvajra = Callable[..., Said]
 
 @pytest.fixture
 def mlvajra(
-    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Mlvajra:
     """Run a command on an empty workspace; the password comes by standard input."""
 
@@ -47,9 +47,9 @@ def mlvajra(
 
 
 @pytest.fixture
-def store(workspace: Path) -> Iterator[Store]:
+def store(begun: Path) -> Iterator[Store]:
     """The workspace the commands work on."""
-    opened = Store.open(f"sqlite:///{workspace / 'mlvajra.db'}", workspace)
+    opened = Store.open(f"sqlite:///{begun / 'mlvajra.db'}", begun)
     opened.migrate()
     yield opened
     opened.close()
@@ -169,7 +169,7 @@ def test_a_short_password_is_refused(mlvajra: Mlvajra) -> None:
 
 @pytest.mark.parametrize(("typed", "code"), [(["one way", "another"], 1), ([PASSWORD] * 2, 0)])
 def test_at_a_terminal_the_password_is_typed_twice(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str], code: int
+    begun: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str], code: int
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,16 +15,19 @@ import pytest
 from mlvajra_al.cli.application import run
 from mlvajra_al.cli.workspace import now, opened
 from mlvajra_al.services import projects, training
-from mlvajra_al.store import processes
+from mlvajra_al.store import presence, processes
 from tests.workers import a_worker, wait_until
 
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
     """One workspace for all commands that change nothing."""
     folder = tmp_path_factory.mktemp("errors")
+    (folder / "home").mkdir()
+    (folder / "home" / presence.IN_USE).touch()
+    shutil.copy(migrated, folder / "home" / "mlvajra.db")
     (folder / "good.csv").write_text("id,body\n1,some words\n2,other words\n")
     (folder / "ragged.csv").write_text("id,body\n1,some words\n2\n")
     (folder / "empty.csv").write_text("")
@@ -150,7 +154,7 @@ def test_a_workspace_that_is_a_file_is_called_one(
         ("postgresql://host:port/x", "MLVAJRA_DATABASE_URL"),
         ("mysql://host/x", "MLVAJRA_DATABASE_URL names 'mysql', but only sqlite and postgresql"),
         ("postgresql://ada:secret@127.0.0.1:1/x", "ada:***@127.0.0.1:1/x cannot be used: "),
-        ("sqlite:////proc/nowhere/x.db", "sqlite:////proc/nowhere/x.db cannot be used: "),
+        ("sqlite:////proc/nowhere/x.db", "/proc/nowhere/x.db does not exist; set MLV"),
     ],
 )
 @pytest.mark.parametrize("line", ["project list --json", "user list", "versions x --json"])
@@ -169,7 +173,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(
 
 @pytest.mark.parametrize(
     ("home", "sentence"),
-    [("good.csv", "good.csv"), ("/proc/nowhere", "set MLVAJRA_HOME to a folder you may write to")],
+    [("good.csv", "good.csv"), ("/proc/nowhere", "there is no workspace in /proc/nowhere; set")],
 )
 def test_a_workspace_that_is_no_folder_is_named(
     said: Callable[..., str], monkeypatch: pytest.MonkeyPatch, home: str, sentence: str
@@ -188,7 +192,7 @@ def test_a_database_file_that_is_none_is_named(
 
 
 def test_a_project_whose_import_fails_says_how_to_go_on(
-    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "late.csv"
     path.write_text("id,body\n" + "".join(f"{row},words\n" for row in range(30_000)) + "1\n")
@@ -212,7 +216,7 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
     ],
 )
 def test_what_is_wrong_with_labels_is_said_before_a_project_is_made(
-    workspace: Path,
+    begun: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     more: list[str],
@@ -227,7 +231,7 @@ def test_what_is_wrong_with_labels_is_said_before_a_project_is_made(
         assert projects.listed(store, None) == ()
 
 
-def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_path: Path) -> None:
+def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(begun: Path, tmp_path: Path) -> None:
     path = tmp_path / "good.csv"
     path.write_text("id,body\n1,some words\n")
     with opened() as store, store.begin() as connection:
@@ -244,11 +248,11 @@ def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_p
         text=True,
         preexec_fn=_listening,
     )
-    wait_until(lambda: queued(workspace) or waiting.poll() is not None)
+    wait_until(lambda: queued(begun) or waiting.poll() is not None)
     waiting.send_signal(signal.SIGINT)
     _, err = waiting.communicate(timeout=240)
     assert (waiting.returncode, err) == (130, "mlvajra: interrupted\n")
-    assert queued(workspace)
+    assert queued(begun)
 
 
 def _listening() -> None:
@@ -256,7 +260,7 @@ def _listening() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def queued(workspace: Path) -> bool:
+def queued(begun: Path) -> bool:
     with opened() as store:
         return any(
             training.jobs_of(store, None, item.name) for item in projects.listed(store, None)

@@ -72,7 +72,7 @@ def test_no_example_is_forgotten() -> None:
 
 
 @pytest.fixture
-def desk(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the examples name, a project `spam`, and a worker."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", iter(()))
