@@ -158,14 +158,14 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name, why = PREFIX + str(first["loc"][0]).upper(), _said(first)
+        name, why = PREFIX + str(first["loc"][0]).upper(), said(first)
         message = f"the setting {name} cannot be used: {why}; correct or unset it"
         if first["input"] == "":
             message = f"the setting {name} is missing: {why}; set it"
         raise Setup(message) from error
 
 
-def _said(error: ErrorDetails) -> str:
+def said(error: ErrorDetails) -> str:
     """Say in our words what is wrong with a value, and which it is."""
     limits = error.get("ctx", {})
     if error["type"] == "value_error":

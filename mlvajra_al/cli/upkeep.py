@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator, progress, put
+from mlvajra_al.cli.workspace import now, opened, operator, progress, put, warn_unrecorded
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def backup(place: Place, as_json: AsJson = False) -> None:
         put(_row(made))
     else:
         _say_what_it_holds(made)
+    warn_unrecorded(made.unrecorded)
     lacking = made.manifest.lacking
     if lacking:
         sys.stderr.write(
@@ -87,7 +88,7 @@ def backups(place: Place, as_json: AsJson = False) -> None:
         [
             {
                 "backup": item.folder.name,
-                "made": f"{item.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC",
+                "made": item.manifest.created_at,
                 "projects": item.manifest.projects,
                 "annotations": item.manifest.annotations,
                 "versions": item.manifest.versions,
@@ -187,8 +188,9 @@ def doctor(
     else:
         for item in found:
             mark = "wrong" if item.wrong else "fixed" if item.fixed else "note "
-            sys.stderr.write(f"{mark} | {item.what}\n      | {item.remedy}\n")
-        sys.stderr.write(f"{wrong:,} things are wrong\n" if wrong else "nothing is wrong\n")
+            sys.stdout.write(f"{mark} | {item.what}\n      | {item.remedy}\n")
+        count = plural(wrong, "thing is wrong", "things are wrong") if wrong else "nothing is wrong"
+        sys.stdout.write(f"{count}\n")
     if wrong:
         raise typer.Exit(1)
 

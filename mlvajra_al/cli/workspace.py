@@ -42,9 +42,19 @@ def operator(store: Store) -> Person:
     return people.operator(store, now=now())
 
 
+def warn_unrecorded(why: str) -> None:
+    """Say that something was done, but is in no audit trail; nothing where it is."""
+    if why:
+        sys.stderr.write(f"the audit trail does not tell of it: {why}\n")
+
+
 def put(document: object) -> None:
     """Write one JSON document to standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def progress(*, unit: str = "") -> Progress:

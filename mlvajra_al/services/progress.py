@@ -29,6 +29,8 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         if len(pool):
             until = min(until, counted.wanting(len(pool), project.policy.overlap) if wanted else 0)
         state, message = loop_state(connection, project, until=until, now=now)
+        if not len(pool) and projects.came_to_nothing(connection, project.id):
+            message = "Nothing imported yet: the last import failed."
         if len(pool) and not wanted:
             finished = _finished(len(pool), left=len(pool) - closed, flags=counted.said["flag"])
             state, message = _at_the_end(connection, project, finished, state, message)

@@ -199,9 +199,11 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
     with opened() as store, a_worker(store):
         assert run([*CREATE.split(), str(path)]) == 1
     err = capsys.readouterr().err
-    assert "the project made is made but empty, because the ingest job 1 failed: late.csv: " in err
+    assert "\nmlvajra: late.csv: " in f"\n{err}"
     assert "line 30,002 has 1 fields where 2 are expected" in err
-    assert err.rstrip().endswith("import made --source FILE, or create it once more")
+    assert err.rstrip().endswith("; the project made was not made")
+    assert run(["project", "list"]) == 0
+    assert capsys.readouterr().err == "there are none\n"
     path.write_text("id,body\n" + "".join(f"{row},words {row}\n" for row in range(50)))
     with opened() as store, a_worker(store):
         assert run([*CREATE.split(), str(path)]) == 0

@@ -578,7 +578,7 @@ def test_the_command_ends_with_1_when_something_is_wrong(
     assert {"check", "what", "remedy", "wrong", "fixed"} == set(answer["findings"][0])
     the_shard(store, project).unlink()
     assert run(["doctor", "--fix"]) == 1
-    lines = capsys.readouterr().err.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("wrong | shards/1/")
-    assert lines[-1] == "1 things are wrong"
+    assert lines[-1] == "1 thing is wrong"
     store.close()
