@@ -118,7 +118,7 @@ CREATE = "project create made --labels a,b --text body --id id --source"
         (f"{CREATE} good.csv --labels a", "label"),
         (f"{CREATE} /no/such/none.csv", "/no/such/none.csv: there is no such file"),
         ("predict x --pool --out x.txt", "x.txt cannot be written; name a file that ends in .csv"),
-        ("token revoke 99", "there is no token 99; check"),
+        ("token revoke 99", "there is no token 99; 'mlvajra token list' shows"),
         ("predict x --out x.csv", "predict either the pool (--pool) or a file (--source FILE)"),
         ("restore none", "none"),
         ("backups good.csv", "good.csv"),
