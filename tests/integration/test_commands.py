@@ -255,3 +255,29 @@ def test_archived_projects_are_listed_on_request_only(
     assert project["archived"]
     output(capsys, "project", "archive", "topics", "--undo")
     assert len(json.loads(output(capsys, "project", "list", "--json"))) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_jobs_of_a_project_are_shown_the_newest_first(
+    mails: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food")
+    *_, first = json.loads(output(capsys, "jobs", "topics", "--json"))
+    assert (first["kind"], first["state"], first["error"]) == ("ingest", "done", None)
+    assert first["person"] == OPERATOR
+    head, *lines = output(capsys, "jobs", "topics", "--limit", "1000").splitlines()
+    assert head.split() == ["id", "kind", "state", "asked", "by", "says"]
+    assert "150 samples added" in lines[-1]
+
+
+def test_an_export_is_what_its_file_says_it_is(
+    begun: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body"]
+    output(capsys, *made, "--labels", "pets,food", "--labels-from", "topic")
+    out = tmp_path / "labels.parquet"
+    output(capsys, "export", "topics", "--out", str(out))
+    assert out.read_bytes()[:4] == b"PAR1"
+    assert run(["export", "topics", "--out", str(out), "--format", "csv"]) == 1
+    assert "ends in .parquet, but --format is csv" in capsys.readouterr().err

@@ -36,6 +36,7 @@ IN_ORDER = (
     "demo annotate",
     "train",
     "versions",
+    "jobs",
     "rebuild",
     "report",
     "promote",
