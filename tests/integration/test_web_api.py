@@ -354,7 +354,7 @@ def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Cl
 
 
 def test_a_form_in_the_place_of_json_is_told_what_to_send(admin: httpx.Client) -> None:
-    refused = admin.post(f"{P}/predict", data={"rows": "x"})
+    refused = admin.post("/api/v1/projects", data={"name": "x"})
     assert refused.status_code == 422
     assert refused.json()["error"]["message"] == (
         "the body is not sent as JSON; send Content-Type: application/json"
