@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
+import os
 import re
+from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mlvajra_al.errors import Setup
 
+CHECKOUT = Path(__file__).parents[1]
+PREFIX = "MLVAJRA_"
+HOST = re.compile(r"(?!-)[\w-]+(\.[\w-]+)*\.?")
 ENGINE = re.compile(r"local|dask://([^\s/:\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
+
+WANTED = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be one of {expected}",
+    "string_too_long": "must have at most {max_length} characters",
+    "oidc_issuer": "must be an address that begins with https://",
+    "oidc_scopes": "must have 'openid' among its words",
+}
+"""What is wanted of a value, by the kind of Pydantic's refusal, else by the name of the setting."""
+
+
+def default_home() -> Path:
+    """Return the workspace of this checkout; where there is none, one in the current folder."""
+    place = Path("data/workspace")
+    return CHECKOUT / place if (CHECKOUT / "app.py").is_file() else place
 
 
 class Settings(BaseSettings):
     """What an operator may set; every name is prefixed with ``MLVAJRA_``."""
 
-    model_config = SettingsConfigDict(env_prefix="MLVAJRA_", frozen=True, validate_default=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, validate_default=True
+    )
 
-    home: Path = Field(default=Path("data/workspace"), description="The workspace folder")
+    home: Path = Field(default_factory=default_home, description="The workspace folder")
     host: str = Field(default="127.0.0.1", description="Address the web server listens on")
     port: int = Field(default=8501, ge=0, le=65535, description="Port the web server listens on")
     database_url: str = Field(
@@ -89,14 +118,25 @@ class Settings(BaseSettings):
         if not ENGINE.fullmatch(value):
             raise ValueError("it is 'local', or 'dask://host:port' of a scheduler")
         if value != "local" and find_spec("distributed") is None:
-            raise ValueError('Dask is not installed: pip install "mlvajra_al[dask]"')
+            raise ValueError("Dask is not installed: .venv/bin/pip install -e '.[dask]'")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names(cls, value: str) -> str:
+        for name in filter(None, map(str.strip, value.split(","))):
+            if not HOST.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} is no name of a host; write names alone, like "
+                    "'label.example.org,label', without http:// and without a port"
+                )
         return value
 
     @field_validator("oidc_client_id")
     @classmethod
     def _named(cls, value: str, info: ValidationInfo) -> str:
         if info.data.get("oidc_issuer") and not value:
-            raise ValueError("MLVAJRA_OIDC_ISSUER is set, so the provider's name for us is needed")
+            raise ValueError("MLVAJRA_OIDC_ISSUER is of no use without it")
         return value
 
     @property
@@ -118,6 +158,30 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "MLVAJRA_" + str(first["loc"][0]).upper()
-        message = f"the setting {name} cannot be used: {first['msg']}; correct or unset it"
+        name, why = PREFIX + str(first["loc"][0]).upper(), said(first)
+        message = f"the setting {name} cannot be used: {why}; correct or unset it"
+        if first["input"] == "":
+            message = f"the setting {name} is missing: {why}; set it"
         raise Setup(message) from error
+
+
+def said(error: ErrorDetails) -> str:
+    """Say in our words what is wrong with a value, and which it is."""
+    limits = error.get("ctx", {})
+    if error["type"] == "value_error":
+        return str(limits["error"])
+    wanted = WANTED.get(error["type"]) or WANTED[str(error["loc"][0])]
+    return f"it {wanted.format(**limits)} but is {str(error['input'])!r}"
+
+
+def unknown() -> list[str]:
+    """Return a sentence for each variable that looks like a setting and is none."""
+    known = {name.upper() for name in Settings.model_fields}
+    found = [name.removeprefix(PREFIX) for name in sorted(os.environ) if name.startswith(PREFIX)]
+    return [_unknown(name, known) for name in found if name.upper() not in known]
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    meant = get_close_matches(name, known, n=1)
+    hint = f"did you mean {PREFIX}{meant[0]}?" if meant else "docs/settings.md lists all"
+    return f"there is no setting {PREFIX}{name}, so it changes nothing; {hint}"

@@ -5,6 +5,7 @@
     MlvajraError
     ├── NotFound                 no such project, version, job, sample or person
     ├── NotAllowed               the person's role does not permit it
+    ├── ForeignPage              sent by a page of another address
     ├── NotLinked                a provider vouches for somebody nobody here is linked with
     ├── ProviderFailed           the sign-in provider is down, or answers what cannot be trusted
     ├── NotSignedIn              no session, an expired or a revoked one
@@ -20,6 +21,7 @@
     ├── Damaged                  a file that is missing or whose checksum does not match
     ├── DiskFull                 no room left where something was to be written
     ├── Unavailable              the database does not answer just now
+    │   ├── ReadOnly             it answers, but takes nothing in
     │   └── Contended            two processes waited for each other, and this one gave way
     ├── NotAdditive              an explanation that does not sum to the model's output
     └── Setup                    the installation or its settings need attention
@@ -35,6 +37,20 @@ MOST_NAMED = 4
 """More labels than these are not told one by one."""
 
 
+WHERE_LISTED = {
+    "project": "check the name or pick one from the list",
+    "person": "check the name; admins see who there is under Admin and by 'mlvajra user list'",
+    "version": "the page Versions and 'mlvajra versions PROJECT' show which there are",
+    "sample": "check the key; exports and the page Explain show the keys there are",
+    "job": "the page Train and 'mlvajra jobs PROJECT' show which there are",
+    "simulation": "the page Simulate shows which there are",
+    "token": "'mlvajra token list' shows which there are",
+    "uploaded file": "uploads are kept for a day; send it again",
+    "upload": "uploads are kept for a day; send it again",
+}
+"""Where to look for what there is, by the kind of what was not found."""
+
+
 class MlvajraError(Exception):
     """Base of all our errors; its text is fit to show to the person concerned."""
 
@@ -47,7 +63,8 @@ class NotFound(MlvajraError):
     status = 404
 
     def __init__(self, kind: str, name: object) -> None:
-        super().__init__(f"there is no {kind} {name!r}; check the name or pick one from the list")
+        remedy = WHERE_LISTED.get(kind, "check it")
+        super().__init__(f"there is no {kind} {name!r}; {remedy}")
         self.kind, self.name = kind, name
 
 
@@ -59,6 +76,20 @@ class NotAllowed(MlvajraError):
     def __init__(self, action: str, needed: str) -> None:
         super().__init__(f"only {needed} may {action}; ask an admin if you need to")
         self.action, self.needed = action, needed
+
+
+class ForeignPage(MlvajraError):
+    """A browser sends this from a page that, as far as can be seen here, is not ours."""
+
+    status = 403
+
+    def __init__(self, origin: str, host: str) -> None:
+        seen = f"a browser at {origin[:200]!r} sent this, but it arrived for {host[:200]!r}"
+        super().__init__(
+            f"{seen}; open the app by the address it is served at, and have a proxy pass Host and "
+            "the scheme on"
+        )
+        self.origin, self.host = origin, host
 
 
 class NotLinked(MlvajraError):
@@ -254,12 +285,21 @@ class Unavailable(MlvajraError):
 
     status = 503
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, remedy: str = "try again in a moment") -> None:
         super().__init__(
             f"the database cannot be used right now ({why}); nothing that was saved is lost: "
-            "try again in a moment"
+            f"{remedy}"
         )
         self.why = why
+
+
+class ReadOnly(Unavailable):
+    """The database can be read, but not written: a disk or an account without that right."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it can only be read", "an admin should let this program write to it and its folder"
+        )
 
 
 class Contended(Unavailable):

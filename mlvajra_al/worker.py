@@ -17,12 +17,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup, Unavailable
+from mlvajra_al.services import workspaces
 from mlvajra_al.services.jobs.performing import LEASE, TROUBLE_S, Stop, every, run_once, utc_now
 from mlvajra_al.services.jobs.registry import MODULES, handler_of
 from mlvajra_al.services.jobs.telling import Clock
@@ -32,8 +35,6 @@ from mlvajra_al.store.database import Store
 REPORT_S = 5.0
 POLL_S = 0.25
 AGAIN_S = 0.05
-END_S = 4.0
-"""So long the interpreter may take to end once the last job is given back."""
 TIDY = timedelta(hours=1)
 """So often uploads that nobody waits for are looked for."""
 STANDBY = timedelta(seconds=0.5)
@@ -105,6 +106,7 @@ class Worker:
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """End soon; a signal ends the job at hand at once, and it goes back to the queue."""
         self.stopping.set()
+        step_forward()
         if self._interruptible and threading.get_ident() == self._thread:
             self._interruptible = False
             raise Stop
@@ -121,7 +123,7 @@ class Worker:
         """Do jobs as they come."""
         self._thread = threading.get_ident()
         if not self._after:
-            warm_up()
+            self._turn(warm_up)
         with every(REPORT_S, self._report_or_wait):
             self._turn(self.report)
             while not self.stopping.is_set():
@@ -200,14 +202,6 @@ def run_forever(store: Store, *, standby: bool = False) -> None:
         signal.signal(number, worker.stop)
     sys.unraisablehook = worker.stop_again
     worker.run_forever()
-    _end_soon()
-
-
-def _end_soon() -> None:
-    """See that this process ends, whatever threads a library has left behind in it."""
-    timer = threading.Timer(END_S, os._exit, [0])
-    timer.daemon = True
-    timer.start()
 
 
 def warm_up() -> None:
@@ -236,6 +230,15 @@ def step_back(niceness: int) -> None:
             log.debug("%s: %s", AUTOGROUP, error.strerror)
 
 
+def step_forward() -> None:
+    """Take that back as far as the system lets us: what ends waits behind nobody."""
+    with suppress(OSError):  # only root may be nicer to itself
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
+        with suppress(OSError):
+            AUTOGROUP.write_text("0\n")
+
+
 def main() -> None:
     """Run a worker on the workspace that the settings name."""
     parser = argparse.ArgumentParser(prog="python -m mlvajra_al.worker", description=main.__doc__)
@@ -248,8 +251,7 @@ def main() -> None:
     try:
         chosen = settings()
         step_back(chosen.worker_nice)
-        store = Store.open(chosen.url, chosen.home)
-        store.migrate()
+        store = workspaces.opened(chosen.home, chosen.url)
     except Setup as error:
         sys.exit(str(error))
     try:
@@ -258,5 +260,14 @@ def main() -> None:
         store.close()
 
 
+def end() -> NoReturn:
+    """End without clearing up, of which Python and its libraries make seconds of a busy machine."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
     main()
+    end()

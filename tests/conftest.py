@@ -61,6 +61,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture
+def begun(workspace: Path, migrated: Path) -> Path:
+    """A workspace that MLVAJRA_HOME names, with nothing in it yet."""
+    shutil.copy(migrated, workspace / "mlvajra.db")
+    return workspace
+
+
 @pytest.fixture(scope="session")
 def forks() -> Iterator[Forks]:
     """Where processes come from that are to be killed."""

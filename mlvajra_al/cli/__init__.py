@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -12,8 +13,10 @@ def main() -> None:
     refusal = refuse(sys.version_info[:2])
     if refusal:
         sys.exit(refusal)
-    from mlvajra_al.cli.application import run
-
+    try:
+        from mlvajra_al.cli.application import run
+    except KeyboardInterrupt:  # before anything could answer it
+        sys.exit(INTERRUPTED)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -10,6 +10,7 @@ import typer
 from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Role
+from mlvajra_al.services.listening import address
 
 user = typer.Typer(help="People and their passwords.", epilog="Example: mlvajra user add ada")
 
@@ -29,19 +30,26 @@ def add(name: Name, role: TheirRole = "annotator") -> None:
     from mlvajra_al.services import people
 
     secret = _password()
-    with opened() as store:
+    with opened(begin=True) as store:
         people.add(store, operator(store), name=name, role=role, password=secret, now=now())
     sys.stderr.write(f"{name} can sign in as {role}\n")
 
 
 @user.command(epilog="Example: mlvajra user invite --role reviewer")
 def invite(role: TheirRole = "annotator") -> None:
-    """Print the path of a link with which somebody makes an account; it works once, for a week."""
+    """Print the address of a link with which somebody makes an account: once, within a week.
+
+    It begins with where 'mlvajra run' answers here; behind a proxy put its name there.
+    """
+    from mlvajra_al.cli.tenancy import noted
+    from mlvajra_al.config import settings
     from mlvajra_al.services import links
 
-    with opened() as store:
+    with opened(begin=True) as store:
         token = links.invite(store, operator(store), role=role, now=now())
-    sys.stdout.write(f"/account/join?token={token}\n")
+    chosen = settings()
+    there = noted(chosen.home) or address(chosen.host, chosen.port)
+    sys.stdout.write(f"{there}/account/join?token={token}\n")
 
 
 @user.command(epilog="Example: mlvajra user password ada")
@@ -81,12 +89,19 @@ def listed(
         {
             "name": person.name,
             "role": person.role,
-            "created_at": person.created_at.isoformat(),
+            "created_at": person.created_at,
             "disabled": person.disabled_at is not None,
         }
         for person in everybody
     ]
-    put(rows) if as_json else tables.show(rows)
+    if as_json:
+        put(rows)
+        return
+    tables.show(rows)
+    if any(people.is_machine(person) for person in everybody):
+        sys.stderr.write(
+            f"nobody signs in as {people.OPERATOR!r} or 'import: …': commands and imports act so\n"
+        )
 
 
 @user.command(epilog="Example: mlvajra user role ada reviewer")

@@ -12,9 +12,11 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from mlvajra_al.cli import (
+    INTERRUPTED,
     accounts,
     data,
     demo,
+    jobs,
     members,
     models,
     projects,
@@ -27,7 +29,7 @@ from mlvajra_al.cli import (
 from mlvajra_al.errors import MlvajraError
 
 DEBUG = "--debug"
-FAILED, MISUSED, BUG, INTERRUPTED = 1, 2, 70, 130
+FAILED, MISUSED, BUG = 1, 2, 70
 
 app = typer.Typer(
     name="mlvajra",
@@ -37,7 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for room in (
-    running, demo, accounts, tokens, projects, members, data, models, reports, simulate, upkeep,
+    running, demo, accounts, tokens, projects, members, data, models, reports, jobs, simulate,
+    upkeep,
 ):  # fmt: skip
     room.register(app)
 
@@ -93,13 +96,25 @@ def guarded(command: Callable[[], int | None], *, debug: bool = False) -> int:
 
 def _words(error: Exception) -> tuple[str, int]:
     if isinstance(error, TyperException):
-        return f"{_sentence(error.format_message())} ({_help_of(error)})", error.exit_code
+        return f"{_sentence(_in_our_words(error))} ({_help_of(error)})", error.exit_code
     if isinstance(error, MlvajraError):
         return str(error), FAILED
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path and its permissions", FAILED
     found = f"{type(error).__name__}: {error}".splitlines()[0]
     return f"this is a mistake of ours: {found}; run it again with {DEBUG} and report it", BUG
+
+
+def _in_our_words(error: TyperException) -> str:
+    """Return what is wrong with an argument, with its value where Pydantic refused it."""
+    from pydantic import ValidationError
+
+    from mlvajra_al.config import WANTED, said
+
+    cause = error.__cause__
+    if isinstance(cause, ValidationError) and cause.errors()[0]["type"] in WANTED:
+        error.message = said(cause.errors()[0])
+    return error.format_message()
 
 
 def _sentence(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator
+from mlvajra_al.cli.workspace import now, opened, operator, warn_unrecorded
 from mlvajra_al.errors import Invalid
 
 
@@ -42,13 +42,15 @@ def export(
         What, typer.Option(help="Gold labels with their samples, or all that was ever said.")
     ] = What.labels,
     file_format: Annotated[
-        Format, typer.Option("--format", help="CSV, JSON Lines or Parquet.")
-    ] = Format.csv,
+        Format | None,
+        typer.Option("--format", help="CSV, JSON Lines or Parquet; else as the file's name ends."),
+    ] = None,
     out: Annotated[str, typer.Option(help="The file to write; - is standard output.")] = "-",
 ) -> None:
     """Write gold labels or the full annotation history, in bounded memory."""
     from mlvajra_al.services import exporting
 
+    written = _format_of(out, file_format)
     tally = exporting.Tally()
     with opened() as store:
         pieces = exporting.export(
@@ -56,7 +58,7 @@ def export(
             operator(store),
             project,
             what=what.value,
-            file_format=file_format.value,
+            file_format=written.value,
             now=now(),
             tally=tally,
         )
@@ -66,6 +68,19 @@ def export(
             write_file(pieces, Path(out))
             rows = f"{tally.rows:,} {'row' if tally.rows == 1 else 'rows'}"
             sys.stderr.write(f"{out}: {rows}, the {what.value} of {project}\n")
+    warn_unrecorded(tally.unrecorded)
+
+
+def _format_of(out: str, asked: Format | None) -> Format:
+    """Return how to write a file: as it is asked for, or as its name ends."""
+    ending = Path(out).suffix.lower().removeprefix(".")
+    told = Format(ending) if ending in list(Format) else None
+    if asked is not None and told is not None and asked is not told:
+        raise Invalid(
+            f"{out} ends in .{ending}, but --format is {asked.value}; leave out --format, or give "
+            f"the file a name that ends in .{asked.value}"
+        )
+    return asked or told or Format.csv
 
 
 def write_out(pieces: Iterator[bytes]) -> None:

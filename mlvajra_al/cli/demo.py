@@ -36,7 +36,7 @@ def create() -> None:
     """
     from mlvajra_al.services import demo
 
-    with opened() as store:
+    with opened(begin=True) as store:
         person = operator(store)
         made = demo.create(store, person, now=now())
         for name in demo.unloaded(store):

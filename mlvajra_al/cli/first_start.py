@@ -24,7 +24,7 @@ def main() -> None:
 
 def _prepare() -> None:
     chosen = settings()
-    with opened() as store:
+    with opened(begin=True) as store:
         path = first_page(store, chosen)
         if chosen.demo and demo.wanted(store):
             demo.create(store, operator(store), now=now())

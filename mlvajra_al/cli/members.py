@@ -48,7 +48,7 @@ def members(
         {
             "name": item.name,
             "role": item.role,
-            "added_at": item.added_at.isoformat(timespec="minutes"),
+            "added_at": item.added_at,
             "added_by": item.added_by,
         }
         for item in found

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 LabelsFrom = Annotated[
     str | None, typer.Option(help="Import this column's labels as answers of 'import: COLUMN'.")
 ]
-Name = Annotated[str, typer.Argument(help="The project's name.")]
+Name = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -150,15 +150,15 @@ def _read(guidelines: Path | None) -> str:
 def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
     from mlvajra_al.services import projects
 
-    with opened() as store:
-        created = projects.create(store, operator(store), wanted)
+    with opened(begin=True) as store:
+        person = operator(store)
+        created = projects.create(store, person, wanted)
         try:
             _import(store, created, place, labels_from=labels_from)
         except JobFailed as failed:
-            raise Invalid(
-                f"the project {created.name} is made but empty, because {failed}. Then go on "
-                f"with: mlvajra import {created.name} --source FILE, or create it once more"
-            ) from failed
+            if not projects.drop_if_empty(store, person, created.name, now=now()):
+                raise
+            raise Invalid(f"{failed}; the project {created.name} was not made") from failed
 
 
 @group.command("list", epilog="Example: mlvajra project list --json")

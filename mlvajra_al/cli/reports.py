@@ -50,7 +50,7 @@ def as_document(row: VersionRow) -> dict[str, Any]:
     version = row.version
     return {
         "number": version.number,
-        "created_at": version.created_at.isoformat(),
+        "created_at": version.created_at,
         "parent": version.parent,
         "mode": version.mode,
         "n_labels": version.n_labels,

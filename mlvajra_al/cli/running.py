@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from mlvajra_al.cli.supervisor import Child, Task, stop, stop_on_signals
 from mlvajra_al.errors import Setup
-from mlvajra_al.services.listening import free_port
+from mlvajra_al.services.listening import address, free_port, reachable
 
 PACKAGE = Path(__file__).parent.parent
 HOPELESS = 3
@@ -23,16 +24,24 @@ HOPELESS = 3
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(epilog="Example: MLVAJRA_PORT=8600 mlvajra run")(run)
+    app.command(epilog="Example: mlvajra run --port 8600")(run)
     app.command(epilog="Example: mlvajra worker")(worker)
 
 
-def run() -> None:
+def run(
+    port: Annotated[int | None, typer.Option(help="In the place of MLVAJRA_PORT.")] = None,
+    host: Annotated[str | None, typer.Option(help="In the place of MLVAJRA_HOST.")] = None,
+) -> None:
     """Open the app: web and workers, started again when they die; Ctrl-C stops them all."""
     from mlvajra_al.cli.tenancy import tenancy
-    from mlvajra_al.config import settings
+    from mlvajra_al.config import settings, unknown
 
+    for name, value in (("MLVAJRA_PORT", port), ("MLVAJRA_HOST", host)):
+        if value is not None:
+            os.environ[name] = str(value)
     chosen = settings()
+    for stranger in unknown():
+        typer.echo(f"mlvajra: {stranger}", err=True)
     app = app_file()
     with tenancy(chosen.home) as place:
         port = free_port(chosen.host, chosen.port)
@@ -110,6 +119,7 @@ def prepare() -> dict[str, str]:
         [sys.executable, "-m", "mlvajra_al.cli.first_start"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is heard here, and ends it from here
         check=False,
     )
     if done.returncode:
@@ -121,24 +131,10 @@ def prepare() -> dict[str, str]:
 def answers(host: str, port: int) -> bool:
     """Tell whether the web server accepts connections."""
     try:
-        with socket.create_connection((_reachable(host), port), timeout=1):
+        with socket.create_connection((reachable(host), port), timeout=1):
             return True
     except OSError:
         return False
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
-
-
-def address(host: str, port: int) -> str:
-    """Return where to point a browser.
-
-    >>> address("0.0.0.0", 8501), address("::1", 80)
-    ('http://127.0.0.1:8501', 'http://[::1]:80')
-    """
-    name = _reachable(host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def line(url: str, path: str) -> str:

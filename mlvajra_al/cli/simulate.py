@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from mlvajra_al.records import Game, Plan
     from mlvajra_al.services.jobs.oracles import Oracle
 
+KNOWN = (
+    "auto, diversified_margin, focused_margin, margin, least_confident, entropy, "
+    "information_density, ranked_batch, vote_entropy, consensus_entropy, disagreement, "
+    "expected_error, rare_label, typiclust, cold_start, random; with several labels auto, "
+    "diversified_doubt, focused_doubt, binary_doubt, mean_doubt, loss_reduction, unusual_count, "
+    "typiclust, cold_start, random"
+)
+"""Written out, because nothing that knows them is loaded for --help."""
 USUAL = "auto,margin,random; with several labels auto,binary_doubt,random"
 
 
@@ -42,7 +50,8 @@ def simulate(
     columns: Columns = "",
     image: Image = "",
     strategies: Annotated[
-        str, typer.Option(help="Query strategies, separated by commas.", show_default=USUAL)
+        str,
+        typer.Option(help=f"Query strategies, separated by commas. {KNOWN}.", show_default=USUAL),
     ] = "",
     batch: Annotated[int, typer.Option(help="Labels between two retrains.")] = 10,
     seeds: Annotated[int, typer.Option(help="How often each strategy plays.")] = 5,

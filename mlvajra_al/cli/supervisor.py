@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from mlvajra_al.services.listening import SUPERVISED
+
 FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0
 STEADY_SECONDS = 30.0
 """Who has run this long has recovered: its next death counts as the first."""
@@ -79,9 +81,10 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", SUPERVISED: "1"},
         )
         self._started, self._due = time.monotonic(), None
+        say(self.task.name, f"started as process {self.process.pid}")
         pipe = self.process.stdout
         if pipe is not None:
             arguments = (self.task.name, pipe)
@@ -119,12 +122,16 @@ class Child:
         """Wait for its end until `deadline` (monotonic), then end it."""
         if self.process is None:
             return
+        ran = self.running
         try:
             self.process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             say(self.task.name, f"did not stop within {STOP_SECONDS:g} s, so it was killed")
             self.process.kill()
             self.process.wait()
+        else:
+            if ran:
+                say(self.task.name, "stopped")
         self._let_go()
 
     def _let_go(self) -> None:

@@ -62,6 +62,14 @@ def tenancy(home: Path) -> Iterator[Tenancy]:
                 joined.close()
 
 
+def noted(home: Path) -> str:
+    """Return where the last one on a workspace answers or answered; empty if nobody knows."""
+    try:
+        return str(json.loads((home / NAME).read_text(encoding="utf-8"))["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _lock(file: IO[str], home: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -56,8 +56,8 @@ def listed(
             "user": item.person,
             "purpose": item.name,
             "scopes": "everything" if item.scopes is None else " ".join(sorted(item.scopes)),
-            "last_used": item.seen_at.isoformat(timespec="minutes") if item.seen_at else None,
-            "expires": item.expires_at.isoformat(timespec="minutes"),
+            "last_used": item.seen_at,
+            "expires": item.expires_at,
         }
         for item in found
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator, progress, put
+from mlvajra_al.cli.workspace import now, opened, operator, progress, put, warn_unrecorded
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def backup(place: Place, as_json: AsJson = False) -> None:
         put(_row(made))
     else:
         _say_what_it_holds(made)
+    warn_unrecorded(made.unrecorded)
     lacking = made.manifest.lacking
     if lacking:
         sys.stderr.write(
@@ -87,7 +88,7 @@ def backups(place: Place, as_json: AsJson = False) -> None:
         [
             {
                 "backup": item.folder.name,
-                "made": f"{item.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC",
+                "made": item.manifest.created_at,
                 "projects": item.manifest.projects,
                 "annotations": item.manifest.annotations,
                 "versions": item.manifest.versions,
@@ -159,11 +160,12 @@ def doctor(
 ) -> None:
     """Examine the whole workspace and say what to do; exit code 1 when something is wrong."""
     from mlvajra_al.config import settings
+    from mlvajra_al.services import workspaces
     from mlvajra_al.services.checking import examination
 
     chosen = settings()
     with (
-        closing(examination.existing(chosen.home.absolute(), chosen.url)) as store,
+        closing(workspaces.existing(chosen.home.absolute(), chosen.url)) as store,
         progress(unit="files") as bar,
     ):
         task = bar.add_task("Examining", total=1)
@@ -180,8 +182,9 @@ def doctor(
     else:
         for item in found:
             mark = "wrong" if item.wrong else "fixed" if item.fixed else "note "
-            sys.stderr.write(f"{mark} | {item.what}\n      | {item.remedy}\n")
-        sys.stderr.write(f"{wrong:,} things are wrong\n" if wrong else "nothing is wrong\n")
+            sys.stdout.write(f"{mark} | {item.what}\n      | {item.remedy}\n")
+        count = plural(wrong, "thing is wrong", "things are wrong") if wrong else "nothing is wrong"
+        sys.stdout.write(f"{count}\n")
     if wrong:
         raise typer.Exit(1)
 

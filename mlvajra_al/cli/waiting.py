@@ -30,9 +30,8 @@ class JobFailed(MlvajraError):
     """A job that was waited for did not end well."""
 
     def __init__(self, job: Job) -> None:
-        cancelled = "was cancelled; ask for it again if it is still wanted"
-        what = cancelled if job.state == "cancelled" else f"failed: {job.error}"
-        super().__init__(f"the {job.kind} job {job.id} {what}")
+        cancelled = f"the {job.kind} was cancelled; ask for it again if it is still wanted"
+        super().__init__(cancelled if job.state == "cancelled" else str(job.error))
         self.job = job
 
 

@@ -22,15 +22,14 @@ def now() -> datetime:
 
 
 @contextmanager
-def opened() -> Iterator[Store]:
-    """Open the workspace that the settings name, at the newest schema."""
+def opened(*, begin: bool = False) -> Iterator[Store]:
+    """Open the workspace that the settings name; only with `begin` where none is yet."""
     from mlvajra_al.config import settings
-    from mlvajra_al.store.database import Store
+    from mlvajra_al.services import workspaces
 
     chosen = settings()
-    store = Store.open(chosen.url, chosen.home)
+    store = workspaces.opened(chosen.home, chosen.url, begin=begin)
     try:
-        store.migrate()
         yield store
     finally:
         store.close()
@@ -43,9 +42,19 @@ def operator(store: Store) -> Person:
     return people.operator(store, now=now())
 
 
+def warn_unrecorded(why: str) -> None:
+    """Say that something was done, but is in no audit trail; nothing where it is."""
+    if why:
+        sys.stderr.write(f"the audit trail does not tell of it: {why}\n")
+
+
 def put(document: object) -> None:
     """Write one JSON document to standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def progress(*, unit: str = "") -> Progress:

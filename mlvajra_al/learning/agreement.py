@@ -61,9 +61,9 @@ def alpha(counts: ArrayLike, weights: ArrayLike | None = None) -> Floats:
 
     Parameters
     ----------
-    counts : array-like of int, shape (n_samples, n_labels)
+    counts : array_like of int, shape (n_samples, n_labels)
         How many people gave each label to each sample; those with one answer do not count.
-    weights : array-like of shape (n_draws, n_samples), optional
+    weights : array_like of shape (n_draws, n_samples), optional
         How much each sample counts.
 
     Returns

@@ -85,7 +85,7 @@ def members(model: Any, rows: Any, labels: Any, *, rng: np.random.Generator) -> 
     ----------
     model : fitted classifier
     rows : ndarray, sparse matrix or data frame of n_labelled rows
-    labels : array-like of shape (n_labelled,)
+    labels : array_like of shape (n_labelled,)
         Of a forest or committee neither rows nor labels are looked at.
     rng : numpy.random.Generator
 

@@ -59,8 +59,8 @@ def compare(
 
     Parameters
     ----------
-    y_true : array-like of str, shape (n_samples,)
-    champion_proba, challenger_proba : array-like of shape (n_samples, n_labels)
+    y_true : array_like of str, shape (n_samples,)
+    champion_proba, challenger_proba : array_like of shape (n_samples, n_labels)
     labels : sequence of str
     rng : numpy.random.Generator
     alpha : float or None

@@ -59,7 +59,7 @@ def estimate_f1(
 
     Parameters
     ----------
-    probabilities : array-like of shape (n_samples, n_labels)
+    probabilities : array_like of shape (n_samples, n_labels)
         Of samples the model was not trained on.
     labels : sequence of str
         The label set.
@@ -118,7 +118,7 @@ def estimate_micro_f1(
 
     Parameters
     ----------
-    probabilities : array-like of shape (n_samples, n_labels)
+    probabilities : array_like of shape (n_samples, n_labels)
         Of each label, of samples the model was not trained on.
     known : Told, optional
         Its truth is of the shape of its probabilities.

@@ -46,7 +46,7 @@ def aligned(proba: ArrayLike, classes: Sequence[str], labels: Sequence[str]) -> 
 
     Parameters
     ----------
-    proba : array-like of shape (n_samples, n_classes)
+    proba : array_like of shape (n_samples, n_classes)
     classes : sequence of str
         ``model.classes_``.
     labels : sequence of str
@@ -77,8 +77,8 @@ def evaluate(
 
     Parameters
     ----------
-    y_true : array-like of str, shape (n_samples,)
-    proba : array-like of shape (n_samples, n_labels)
+    y_true : array_like of str, shape (n_samples,)
+    proba : array_like of shape (n_samples, n_labels)
         In the order of `labels`; see `aligned`.
     labels : sequence of str
     rng : numpy.random.Generator

@@ -33,7 +33,7 @@ def posterior(
 
     Parameters
     ----------
-    cells : array-like of counts, any shape
+    cells : array_like of counts, any shape
     prior : float
         Pseudo-count of each cell.
     rng : numpy.random.Generator

@@ -56,7 +56,7 @@ def evaluate(
     Parameters
     ----------
     answers : sequence of sequence of str, length n_samples
-    proba : array-like of shape (n_samples, n_labels)
+    proba : array_like of shape (n_samples, n_labels)
         In the order of `labels`; a label is given from one half on.
     labels : sequence of str
     rng : numpy.random.Generator

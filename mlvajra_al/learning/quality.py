@@ -104,7 +104,7 @@ def out_of_sample(
     ----------
     estimator : EstimatorName
     X : ndarray or CSR matrix of shape (n_labelled, n_features)
-    y : array-like of str, shape (n_labelled,)
+    y : array_like of str, shape (n_labelled,)
     labels : sequence of str
         The label set: a column each.
     seed : int
@@ -139,9 +139,9 @@ def suspects(y: ArrayLike, probabilities: ArrayLike, *, labels: Sequence[str]) -
 
     Parameters
     ----------
-    y : array-like of str, shape (n_labelled,)
+    y : array_like of str, shape (n_labelled,)
         Each with several examples: those that are `checkable`.
-    probabilities : array-like of shape (n_labelled, n_labels)
+    probabilities : array_like of shape (n_labelled, n_labels)
         From models the rows taught nothing: `out_of_sample`.
     labels : sequence of str
 
@@ -206,11 +206,11 @@ def worth_asking_again(
 
     Parameters
     ----------
-    answers : array-like of shape (n_labelled, n_people)
+    answers : array_like of shape (n_labelled, n_people)
         Places in the label set; -1 where a person has not answered.
-    probabilities : array-like of shape (n_labelled, n_labels)
+    probabilities : array_like of shape (n_labelled, n_labels)
         Out of sample.
-    unlabelled : array-like of shape (n_unlabelled, n_labels)
+    unlabelled : array_like of shape (n_unlabelled, n_labels)
 
     Returns
     -------
@@ -242,9 +242,9 @@ def places_to_ask_again(again: ArrayLike, anew: ArrayLike, *, batch: int) -> lis
 
     Parameters
     ----------
-    again : array-like of shape (n_labelled,)
+    again : array_like of shape (n_labelled,)
         Scores of labelled samples, from `worth_asking_again`.
-    anew : array-like of shape (n_new,)
+    anew : array_like of shape (n_new,)
         Scores of the new samples that come next.
     batch : int
         So many new ones are asked until the next ranking.

@@ -26,7 +26,7 @@ def refit(model: Any, X: Any, y: Any, *, rng: np.random.Generator) -> Any:
     ----------
     model : classifier, or modAL learner
     X : ndarray, sparse matrix or data frame of n_samples rows
-    y : array-like of shape (n_samples,)
+    y : array_like of shape (n_samples,)
     rng : numpy.random.Generator
         Seeds whatever in the copy is random.
 

@@ -32,7 +32,7 @@ def choose(
     margins : ndarray of shape (n_candidates,), or None
         One minus the gap between the two likeliest labels; None without a model.
     batch_size : int
-    labels : array-like, optional
+    labels : array_like, optional
         Of what is labelled.
 
     Returns
@@ -50,7 +50,7 @@ def choose(
     diversified_margin Diversified margin: the model hesitates about 300 of 300 samples, so each
     batch is spread over the 100 it doubts most.
     >>> print(*choose(np.zeros(300), batch_size=2))
-    focused_margin Exploitation: the model hesitates about only 0 of 300 samples, so each batch
+    focused_margin Exploitation: the model hesitates about none of 300 samples, so each batch
     comes from the 20 it doubts most.
     >>> print(*choose(np.zeros(1), batch_size=2))
     focused_margin The last of the pool: 1 sample is left.
@@ -119,8 +119,9 @@ def _by_doubts(
         left = plural(n, "sample is left", "samples are left, those the model doubts most first")
         return focused, f"The last of the pool: {left}."
     if doubtful < FOCUS * batch_size:
+        few = f"only {doubtful:,}" if doubtful else "none"
         return focused, (
-            f"Exploitation: {words} only {doubtful:,} of {n:,} samples, "
+            f"Exploitation: {words} {few} of {n:,} samples, "
             f"so each batch comes from the {min(FOCUS * batch_size, n):,} it doubts most."
         )
     return diversified, (

@@ -163,7 +163,7 @@ def select_batch(
 
     Parameters
     ----------
-    model : classifier with ``predict_proba`` or ``decision_function``, or None
+    model : classifier with predict_proba or decision_function, or None
         Without a model, `auto` picks a first batch.
     X_pool : ndarray or sparse matrix of shape (n_pool, n_features)
         Or whatever the model's ``predict_proba`` takes.
@@ -172,9 +172,9 @@ def select_batch(
     batch_size : int
     rng : numpy.random.Generator
         Breaks ties; seed it to reproduce a batch.
-    labelled : array-like of int, optional
+    labelled : array_like of int, optional
         Positions in `X_pool` that are not to be picked.
-    labels : array-like, optional
+    labels : array_like, optional
         The labels of `labelled`, for strategies that try labels out or fit a committee; a
         modAL learner brings what it was taught.
 
@@ -242,9 +242,9 @@ def rank(
         Answers until the next retrain: within a batch samples are spread out.
     n : int
     rng : numpy.random.Generator
-    labelled : array-like of int, optional
+    labelled : array_like of int, optional
         Positions that are not to be asked.
-    labels : array-like, optional
+    labels : array_like, optional
         The labels of `labelled`.
 
     Returns

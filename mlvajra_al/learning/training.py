@@ -59,7 +59,7 @@ def train(
     ----------
     estimator : EstimatorName
     X : ndarray or CSR matrix of shape (n_labelled, n_features)
-    y : array-like of str, shape (n_labelled,)
+    y : array_like of str, shape (n_labelled,)
     seed : int
     previous : classifier, optional
         What `train` returned for fewer rows.

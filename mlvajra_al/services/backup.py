@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from mlvajra_al.errors import Conflict, Damaged, Invalid
+from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, Unavailable
 from mlvajra_al.records import Person
 from mlvajra_al.services.people import require
 from mlvajra_al.store import audit, backups, copying
@@ -74,12 +74,16 @@ def backup(
         with backups.made_aside(place, name) as folder:
             manifest = _fill(store, folder, earlier, now=now, watch=watch)
     detail = f"{place / name}{without(manifest)}"
-    store.write(
-        lambda connection: audit.add(
-            connection, "backup made", now=now, person_id=person.id, detail=detail
+    unrecorded = ""
+    try:
+        store.write(
+            lambda connection: audit.add(
+                connection, "backup made", now=now, person_id=person.id, detail=detail
+            )
         )
-    )
-    return Backup(place / name, manifest)
+    except (Unavailable, DiskFull) as error:  # of all disks this one has what is needed
+        unrecorded = str(error)
+    return Backup(place / name, manifest, unrecorded)
 
 
 def without(manifest: Manifest) -> str:

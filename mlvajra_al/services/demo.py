@@ -106,6 +106,14 @@ class Plan:
     labels: int
     error_rate: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        if self.labels < 1 or not 0.0 <= self.error_rate <= 1.0:
+            raise Invalid(
+                f"{self.labels} labels at an error rate of {self.error_rate:g} cannot be "
+                "simulated; ask for at least 1 label and a rate from 0 to 1"
+            )
+
 
 def annotate(
     store: Store,
@@ -123,18 +131,11 @@ def annotate(
 
     Raises
     ------
-    Invalid
-        If the plan cannot be simulated.
     Conflict
         If the project has no gold column.
     PoolExhausted
         If no sample is left to ask about.
     """
-    if plan.labels < 1 or not 0.0 <= plan.error_rate <= 1.0:
-        raise Invalid(
-            f"{plan.labels} labels at an error rate of {plan.error_rate:g} cannot be simulated; "
-            "ask for at least 1 label and a rate from 0 to 1"
-        )
     project = projects.get(store, person, project_name)
     done = 0
     while done < plan.labels:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from mlvajra_al.errors import Invalid
+from mlvajra_al.errors import Invalid, ReadOnly
 from mlvajra_al.records import Annotation, Gold, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.export_formats import FORMATS, Format
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.services.people import require
+from mlvajra_al.services.people import is_machine, require
 from mlvajra_al.services.resolving import resolve
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, exports
@@ -67,6 +67,8 @@ class Tally:
     """How many rows of an export have been written so far."""
 
     rows: int = 0
+    unrecorded: str = ""
+    """Why the audit trail does not tell of it."""
 
 
 def export(
@@ -84,7 +86,8 @@ def export(
     Labels carry who answered (several names where several agree), when, how the label was
     resolved, and the columns of their sample; one of these that bears the name of one of ours
     is called ``sample.NAME``. Only in CSV are texts that look like formulas escaped. The rows are
-    counted in `tally` as they are taken.
+    counted in `tally` as they are taken. A command exports from a database that can only be read
+    too, though that is written down nowhere.
 
     Raises
     ------
@@ -100,8 +103,14 @@ def export(
             f"and one of {', '.join(FORMATS)}"
         )
 
-    def operation(connection: Connection) -> tuple[Project, Pool]:
+    tally = tally or Tally()
+
+    def looked_up(connection: Connection) -> tuple[Project, Pool]:
         project = access.project(connection, person, project_name)
+        return project, project_pool(store, connection, project)
+
+    def operation(connection: Connection) -> tuple[Project, Pool]:
+        project, pool = looked_up(connection)
         audit.add(
             connection,
             f"{what} exported",
@@ -110,14 +119,21 @@ def export(
             project_id=project.id,
             detail=file_format,
         )
-        return project, project_pool(store, connection, project)
+        return project, pool
 
-    project, pool = store.write(operation)
+    try:
+        project, pool = store.write(operation)
+    except ReadOnly as error:
+        if not is_machine(person):
+            raise
+        tally.unrecorded = str(error)
+        with store.read() as connection:
+            project, pool = looked_up(connection)
     if what == "labels":
         schema, pages = _labels_schema(project, pool), _labels(store, project, pool)
     else:
         schema, pages = _ours(HISTORY_SCHEMA, project), _history(store, project)
-    return FORMATS[file_format](schema, _counted(pages, tally or Tally()))
+    return FORMATS[file_format](schema, _counted(pages, tally))
 
 
 def _counted(pages: Iterator[pa.Table], tally: Tally) -> Iterator[pa.Table]:

@@ -32,6 +32,8 @@ def progress(store: Store, person: Person, project_name: str, *, now: datetime) 
         state, message = loop_state(
             connection, project, until=until, standing=counted.labels, now=now
         )
+        if not len(pool) and projects.came_to_nothing(connection, project.id):
+            message = "Nothing imported yet: the last import failed."
         if len(pool) and not wanted:
             finished = _finished(len(pool), left=len(pool) - closed, flags=counted.said["flag"])
             if state == "waiting":

@@ -209,6 +209,21 @@ def came_to_nothing(store: Store, person: Person | None, name: str) -> bool:
         return projects.came_to_nothing(connection, access.project(connection, person, name).id)
 
 
+def drop_if_empty(store: Store, person: Person, name: str, *, now: datetime) -> bool:
+    """Remove a project whose imports failed if nothing is in it, and tell whether it was."""
+    require(person, "admin", "remove a project")
+
+    def operation(connection: Connection) -> bool:
+        project = projects.by_name(connection, name)
+        if not projects.came_to_nothing(connection, project.id):
+            return False
+        _audit(connection, person, "empty project removed", project, now)
+        projects.drop(connection, project.id)
+        return True
+
+    return store.write(operation)
+
+
 def check_recipe(project: Project) -> None:
     """Refuse a recipe without input, of an unknown estimator, or one that would see the answer.
 

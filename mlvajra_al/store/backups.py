@@ -68,6 +68,8 @@ class Backup:
 
     folder: Path
     manifest: Manifest
+    unrecorded: str = ""
+    """Why the audit trail does not tell of it."""
 
 
 @contextmanager

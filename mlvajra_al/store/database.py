@@ -103,14 +103,27 @@ def _changing_nothing(connection: Connection) -> Iterator[None]:
             driver.read_only = None
 
 
-def _parsed(url: str) -> URL:
+def parsed(url: str) -> URL:
+    """Return the parts of the address of a database.
+
+    Raises
+    ------
+    Setup
+        If it is none, or of a database we do not know.
+    """
     try:
-        return make_url(url)
+        found = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise Setup(
             "MLVAJRA_DATABASE_URL is no address of a database; write "
             "postgresql://NAME:PASSWORD@HOST:PORT/DATABASE, or unset it"
         ) from error
+    if found.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise Setup(
+            f"MLVAJRA_DATABASE_URL names {found.get_backend_name()!r}, but only sqlite and "
+            "postgresql are supported; correct it"
+        )
+    return found
 
 
 class Store:
@@ -146,12 +159,7 @@ class Store:
             If the folder cannot be written, is being restored, or the URL is of no database
             we know.
         """
-        parsed = _parsed(url)
-        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-            raise Setup(
-                f"MLVAJRA_DATABASE_URL names {parsed.get_backend_name()!r}, but only sqlite and "
-                "postgresql are supported; correct it"
-            )
+        address = parsed(url)
         if home.exists() and not home.is_dir():
             raise Setup(f"the workspace {home} is a file; set MLVAJRA_HOME to a folder")
         try:
@@ -162,10 +170,10 @@ class Store:
                 f"the workspace {home} cannot be created ({error.strerror}); "
                 "set MLVAJRA_HOME to a folder you may write to"
             ) from error
-        sqlite = parsed.get_backend_name() == "sqlite"
+        sqlite = address.get_backend_name() == "sqlite"
         if not sqlite:
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_size=20, max_overflow=40, pool_use_lifo=True)
+            address = address.set(drivername="postgresql+psycopg")
+        engine = create_engine(address, pool_size=20, max_overflow=40, pool_use_lifo=True)
         if sqlite:
             _prepare_sqlite(engine)
         else:

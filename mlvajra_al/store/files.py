@@ -9,6 +9,9 @@ from sqlalchemy import Connection, select
 
 from mlvajra_al.store.schema import job, report, revision, shard, version
 
+PLACES = ("shards", "artefacts")
+"""The folders of a workspace in which they lie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:

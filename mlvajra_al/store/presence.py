@@ -51,6 +51,11 @@ def join(home: Path) -> IO[bytes] | None:
     return file
 
 
+def was_used(home: Path) -> bool:
+    """Say whether a folder has ever been opened as a workspace."""
+    return (home / IN_USE).exists()
+
+
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
     """Keep everybody else out of a workspace.

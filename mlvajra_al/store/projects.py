@@ -29,7 +29,7 @@ from mlvajra_al.store.codec import dump, loads
 from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.prepared import Prepared, prepared
 from mlvajra_al.store.ranking import WAITING
-from mlvajra_al.store.schema import annotation, job, label, membership, project, shard, slot
+from mlvajra_al.store.schema import annotation, audit, job, label, membership, project, shard, slot
 
 JSON_TEXTS = ("recipe", "policy")
 COLUMNS = [
@@ -181,6 +181,15 @@ def came_to_nothing(connection: Connection, project_id: int) -> bool:
     ]
     nothing = [~query.exists() for query in came]
     return bool(connection.scalar(select(and_(imports.exists(), *nothing))))
+
+
+def drop(connection: Connection, project_id: int) -> None:
+    """Remove a project of which nothing came, with its failed imports; the audit trail stays."""
+    for mentions in (job, membership, label):
+        connection.execute(delete(mentions).where(mentions.c.project_id == project_id))
+    told = update(audit).where(audit.c.project_id == project_id)
+    connection.execute(told.values(project_id=None))
+    connection.execute(delete(project).where(project.c.id == project_id))
 
 
 def get(connection: Connection, project_id: int) -> Project:

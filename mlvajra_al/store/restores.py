@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, update
-from sqlalchemy.engine import make_url
 
 from mlvajra_al.errors import Setup
 from mlvajra_al.store import audit
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.codec import load
+from mlvajra_al.store.database import parsed
 from mlvajra_al.store.presence import IN_USE, UNFINISHED
 from mlvajra_al.store.schema import invitation, process, session, sign_in_flow
 
@@ -75,14 +75,14 @@ def sqlite_path(url: str) -> Path | None:
     Raises
     ------
     Setup
-        If it is a database that is kept nowhere.
+        If it is no address of a database, or of one that is kept nowhere.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
+    address = parsed(url)
+    if address.get_backend_name() != "sqlite":
         return None
-    if parsed.database in (None, "", ":memory:"):
-        raise Setup("a database in memory cannot be restored; name a file in MLVAJRA_DATABASE_URL")
-    return Path(str(parsed.database)).absolute()
+    if address.database in (None, "", ":memory:"):
+        raise Setup("a database in memory is kept nowhere; name a file in MLVAJRA_DATABASE_URL")
+    return Path(str(address.database)).absolute()
 
 
 def contents(home: Path) -> list[Path]:

@@ -18,14 +18,15 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
-from mlvajra_al.errors import Contended, DiskFull, Invalid, MlvajraError, Unavailable
+from mlvajra_al.errors import Contended, DiskFull, Invalid, MlvajraError, ReadOnly, Unavailable
 from mlvajra_al.store.room import free_bytes, is_full
 
 UNSTORABLE = (UnicodeEncodeError, OverflowError)
+READ_ONLY = "it can only be read"
 SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY: "another process has locked it",
     sqlite3.SQLITE_LOCKED: "another process has locked it",
-    sqlite3.SQLITE_READONLY: "it can only be read",
+    sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_IOERR: "its file cannot be read or written",
     sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
     sqlite3.SQLITE_PROTOCOL: "another process has locked it",
@@ -33,7 +34,7 @@ SQLITE_AWAY = {
     sqlite3.SQLITE_NOTADB: "its file is damaged; an admin should run 'mlvajra doctor'",
 }
 POSTGRESQL_AWAY = {
-    "25006": "it can only be read",
+    "25006": READ_ONLY,
     "53300": "all its connections are in use",
 }
 
@@ -48,7 +49,8 @@ def told(home: Path) -> Iterator[None]:
     Raises
     ------
     Unavailable
-        `Contended` where trying again at once is all that is needed.
+        `Contended` where trying again at once is all that is needed, `ReadOnly` where it would
+        never help.
     DiskFull
     Invalid
         If a value fits no database: half a character, NUL, too large.
@@ -77,7 +79,7 @@ def words(error: Exception, home: Path) -> MlvajraError | None:
         return Contended()
     away = why_away(error)
     if away is not None:
-        return Unavailable(away)
+        return ReadOnly() if away == READ_ONLY else Unavailable(away)
     cause = error.orig if isinstance(error, StatementError) else error
     if isinstance(error, DataError) or isinstance(cause, UNSTORABLE):
         why = str(cause).splitlines()[0]

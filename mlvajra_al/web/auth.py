@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -15,7 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlvajra_al.config import settings
-from mlvajra_al.errors import MlvajraError, NotAllowed, NotSignedIn
+from mlvajra_al.errors import ForeignPage, MlvajraError, NotAllowed, NotSignedIn
 from mlvajra_al.records import Person, Role, SignedIn
 from mlvajra_al.services import credentials, people, sessions
 from mlvajra_al.web.api.answers import error_response
@@ -32,6 +33,9 @@ P = ParamSpec("P")
 COOKIE = "mlv_session"
 TRUSTED_PREFIX = b"x-mlv-"
 LOGIN = "/account/login"
+FAILED = 500
+"""From this status on an answer is a line in the log."""
+log = logging.getLogger("mlvajra")
 PUBLIC = frozenset(
     {
         "/healthz",
@@ -75,6 +79,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers, person, session = Headers(scope=scope), None, None
+        told = _with_headers(send, scope["path"])
         try:
             signed, session = await _caller(scope["path"], headers)
             person = signed.person if signed is not None else None
@@ -82,11 +87,11 @@ class Gate:
         except MlvajraError as error:  # the database is away
             refusal = _refused(scope["path"], error)
         if refusal is None:
-            await self.app(_trusted(scope, person, session), receive, _with_headers(send))
+            await self.app(_trusted(scope, person, session), receive, told)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "not signed in"})
         else:
-            await refusal(scope, receive, _with_headers(send))
+            await refusal(scope, receive, told)
 
 
 def _trusted(scope: Scope, person: Person | None, session: str | None) -> Scope:
@@ -96,10 +101,12 @@ def _trusted(scope: Scope, person: Person | None, session: str | None) -> Scope:
     return {**scope, "headers": kept, "mlv.person": person, "mlv.session": session}
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, path: str) -> Send:
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             answered[message["status"]] += 1
+            if message["status"] >= FAILED and path not in PROBES:
+                log.warning("answered %d to %s", message["status"], path)
             present = {name.lower() for name, _ in message["headers"]}
             own = (POLICY, content_policy()), *HEADERS
             added = [pair for pair in own if pair[0] not in present]
@@ -136,7 +143,7 @@ async def _known(token: str, kind: str) -> tuple[SignedIn | None, str | None]:
 def _refusal(scope: Scope, headers: Headers, signed: SignedIn | None) -> Response | None:
     path, method = scope["path"], scope.get("method", "WEBSOCKET")
     if method not in SAFE and not _by_bearer(path, headers) and not same_origin(headers):
-        return _refused(path, NotAllowed("send this", "a page of this app"))
+        return _refused(path, _foreign(headers))
     if signed is not None:
         return _beyond_scope(path, method, signed)
     if path in PUBLIC:
@@ -146,6 +153,12 @@ def _refusal(scope: Scope, headers: Headers, signed: SignedIn | None) -> Respons
     query = scope.get("query_string", b"").decode("latin-1")
     target = quote(path + ("?" + query if query else ""), safe="")
     return RedirectResponse(f"{LOGIN}?next={target}", status_code=303)
+
+
+def _foreign(headers: Headers) -> ForeignPage:
+    scheme = "https" if settings().secure_cookies else "http"
+    sent = headers.get("origin", f"{headers.get('sec-fetch-site')} address")
+    return ForeignPage(sent, f"{scheme}://{headers.get('host', '')}")
 
 
 def _beyond_scope(path: str, method: str, signed: SignedIn) -> Response | None:

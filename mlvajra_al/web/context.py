@@ -13,6 +13,7 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 
 from mlvajra_al.config import settings
+from mlvajra_al.services import workspaces
 from mlvajra_al.store.database import Operation, Store
 
 S = TypeVar("S")
@@ -31,8 +32,7 @@ def store() -> Store:
 @cache
 def _store() -> Store:
     current = settings()
-    opened = Store.open(current.url, current.home.absolute())
-    opened.migrate()
+    opened = workspaces.opened(current.home.absolute(), current.url, begin=True)
     opened.start_writer()
     return opened
 

@@ -6,10 +6,12 @@ import asyncio
 import gc
 import importlib
 import logging
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,10 +24,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from mlvajra_al.config import settings
+from mlvajra_al.config import settings, unknown
 from mlvajra_al.errors import MlvajraError, Setup
 from mlvajra_al.services import links, people
-from mlvajra_al.services.listening import free_port
+from mlvajra_al.services.listening import SUPERVISED, address, free_port
 from mlvajra_al.web import context, probes
 from mlvajra_al.web.account import routing as account
 from mlvajra_al.web.api import application
@@ -45,6 +47,8 @@ SERVER: dict[str, Any] = {
     "access_log": False,
     "server_header": False,
 }
+
+SERVED_AT: ContextVar[str] = ContextVar("where `serve` listens", default="")
 
 log = logging.getLogger("mlvajra")
 
@@ -74,6 +78,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     """
     check_loop()
     await run_in_threadpool(_open)
+    await run_in_threadpool(_greet, SERVED_AT.get())
     for name in HEAVY:
         importlib.import_module(name)
     gc.collect()
@@ -90,6 +95,22 @@ def _open() -> None:
     if password is not None:
         people.ensure_admin(context.store(), password.get_secret_value(), now=context.now())
     context.store()
+
+
+def _greet(address: str) -> None:
+    """Say where to go, where nobody else does, and what is set for nothing."""
+    if os.environ.get(SUPERVISED):
+        return
+    for stranger in unknown():
+        sys.stderr.write(f"mlvajra: {stranger}\n")
+    if not people.needs_setup(context.store()):
+        text = f"Open {address} to sign in.\n" if address else ""
+    else:
+        path = f"/account/setup?token={links.setup_link(context.store(), context.now())}"
+        where = f"{address}{path}" if address else f"{path} at the address of this server"
+        text = f"Open {where} to set up the first account.\n"
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def check_loop() -> None:
@@ -131,9 +152,7 @@ def serve(app: ASGIApp) -> None:
     try:
         current = settings()
         port = free_port(current.host, current.port)
-        if sys.stdout.isatty():  # under the supervisor, that says where to go
-            _open()
-            sys.stdout.write(f"Open http://{current.host}:{port}{_first_path()}\n")
+        SERVED_AT.set(address(current.host, port))
         uvicorn.run(
             app,
             host=current.host,
@@ -144,9 +163,3 @@ def serve(app: ASGIApp) -> None:
         )
     except MlvajraError as error:
         sys.exit(f"mlvajra: {error}")
-
-
-def _first_path() -> str:
-    if not people.needs_setup(context.store()):
-        return "/"
-    return f"/account/setup?token={links.setup_link(context.store(), context.now())}"

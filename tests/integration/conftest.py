@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
-import shutil
 import socket
 import ssl
 import threading
@@ -107,9 +106,8 @@ def _trust() -> ssl.SSLContext:
 
 
 @pytest.fixture
-def web(workspace: Path, migrated: Path) -> Iterator[Web]:
+def web(begun: Path) -> Iterator[Web]:
     """The web edge on an empty SQLite workspace."""
-    shutil.copy(migrated, workspace / "mlvajra.db")
     with serving() as running:
         yield running
 

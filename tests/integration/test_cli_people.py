@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from mlvajra_al.cli import workspace as shared
 from mlvajra_al.cli.application import run
+from mlvajra_al.cli.tenancy import tenancy
 from mlvajra_al.services import people, projects, sessions
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.store.database import Store
@@ -34,7 +36,7 @@ Mlvajra = Callable[..., Said]
 
 @pytest.fixture
 def mlvajra(
-    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Mlvajra:
     """Run a command on an empty workspace; the password comes by standard input."""
 
@@ -47,9 +49,9 @@ def mlvajra(
 
 
 @pytest.fixture
-def store(workspace: Path) -> Iterator[Store]:
+def store(begun: Path) -> Iterator[Store]:
     """The workspace the commands work on."""
-    opened = Store.open(f"sqlite:///{workspace / 'mlvajra.db'}", workspace)
+    opened = Store.open(f"sqlite:///{begun / 'mlvajra.db'}", begun)
     opened.migrate()
     yield opened
     opened.close()
@@ -80,14 +82,23 @@ def test_people_are_listed_as_a_table_and_as_json(mlvajra: Mlvajra) -> None:
     mlvajra("user", "add", "ada")
     table = mlvajra("user", "list")
     listed = json.loads(mlvajra("user", "list", "--json").out)
-    assert table.out.splitlines()[0].split() == ["name", "role", "created_at", "disabled"]
+    head, *lines = table.out.splitlines()
+    assert head.split() == ["name", "role", "created_at", "disabled"]
+    assert all(re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC ", line) for line in lines)
+    assert table.err.startswith("nobody signs in as 'command line'")
     assert [(row["name"], row["disabled"]) for row in listed][-1] == ("ada", False)
 
 
-def test_an_invitation_is_the_path_of_a_link_and_nothing_else(mlvajra: Mlvajra) -> None:
+def test_an_invitation_is_the_address_of_a_link_and_nothing_else(
+    mlvajra: Mlvajra, begun: Path
+) -> None:
     said = mlvajra("user", "invite", "--role", "admin")
-    assert said.out.startswith("/account/join?token=")
+    assert said.out.startswith("http://127.0.0.1:8501/account/join?token=")
     assert (said.code, said.err, said.out.count("\n")) == (0, "", 1)
+    with tenancy(begun) as place:
+        place.note("http://127.0.0.1:8600")
+        said = mlvajra("user", "invite")
+    assert said.out.startswith("http://127.0.0.1:8600/account/join?token=")
 
 
 def test_a_token_is_printed_alone_listed_without_its_secret_and_revoked(
@@ -169,7 +180,7 @@ def test_a_short_password_is_refused(mlvajra: Mlvajra) -> None:
 
 @pytest.mark.parametrize(("typed", "code"), [(["one way", "another"], 1), ([PASSWORD] * 2, 0)])
 def test_at_a_terminal_the_password_is_typed_twice(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str], code: int
+    begun: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str], code: int
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

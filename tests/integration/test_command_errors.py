@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,16 +15,19 @@ import pytest
 from mlvajra_al.cli.application import run
 from mlvajra_al.cli.workspace import now, opened
 from mlvajra_al.services import projects, training
-from mlvajra_al.store import processes
+from mlvajra_al.store import presence, processes
 from tests.workers import a_worker, wait_until
 
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
     """One workspace for all commands that change nothing."""
     folder = tmp_path_factory.mktemp("errors")
+    (folder / "home").mkdir()
+    (folder / "home" / presence.IN_USE).touch()
+    shutil.copy(migrated, folder / "home" / "mlvajra.db")
     (folder / "good.csv").write_text("id,body\n1,some words\n2,other words\n")
     (folder / "ragged.csv").write_text("id,body\n1,some words\n2\n")
     (folder / "empty.csv").write_text("")
@@ -114,7 +118,7 @@ CREATE = "project create made --labels a,b --text body --id id --source"
         (f"{CREATE} good.csv --labels a", "label"),
         (f"{CREATE} /no/such/none.csv", "/no/such/none.csv: there is no such file"),
         ("predict x --pool --out x.txt", "x.txt cannot be written; name a file that ends in .csv"),
-        ("token revoke 99", "there is no token 99; check"),
+        ("token revoke 99", "there is no token 99; 'mlvajra token list' shows"),
         ("predict x --out x.csv", "predict either the pool (--pool) or a file (--source FILE)"),
         ("restore none", "none"),
         ("backups good.csv", "good.csv"),
@@ -150,7 +154,7 @@ def test_a_workspace_that_is_a_file_is_called_one(
         ("postgresql://host:port/x", "MLVAJRA_DATABASE_URL"),
         ("mysql://host/x", "MLVAJRA_DATABASE_URL names 'mysql', but only sqlite and postgresql"),
         ("postgresql://ada:secret@127.0.0.1:1/x", "ada:***@127.0.0.1:1/x cannot be used: "),
-        ("sqlite:////proc/nowhere/x.db", "sqlite:////proc/nowhere/x.db cannot be used: "),
+        ("sqlite:////proc/nowhere/x.db", "/proc/nowhere/x.db does not exist; set MLV"),
     ],
 )
 @pytest.mark.parametrize("line", ["project list --json", "user list", "versions x --json"])
@@ -169,7 +173,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(
 
 @pytest.mark.parametrize(
     ("home", "sentence"),
-    [("good.csv", "good.csv"), ("/proc/nowhere", "set MLVAJRA_HOME to a folder you may write to")],
+    [("good.csv", "good.csv"), ("/proc/nowhere", "there is no workspace in /proc/nowhere; set")],
 )
 def test_a_workspace_that_is_no_folder_is_named(
     said: Callable[..., str], monkeypatch: pytest.MonkeyPatch, home: str, sentence: str
@@ -188,16 +192,18 @@ def test_a_database_file_that_is_none_is_named(
 
 
 def test_a_project_whose_import_fails_says_how_to_go_on(
-    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "late.csv"
     path.write_text("id,body\n" + "".join(f"{row},words\n" for row in range(30_000)) + "1\n")
     with opened() as store, a_worker(store):
         assert run([*CREATE.split(), str(path)]) == 1
     err = capsys.readouterr().err
-    assert "the project made is made but empty, because the ingest job 1 failed: late.csv: " in err
+    assert "\nmlvajra: late.csv: " in f"\n{err}"
     assert "line 30,002 has 1 fields where 2 are expected" in err
-    assert err.rstrip().endswith("import made --source FILE, or create it once more")
+    assert err.rstrip().endswith("; the project made was not made")
+    assert run(["project", "list"]) == 0
+    assert capsys.readouterr().err == "there are none\n"
     path.write_text("id,body\n" + "".join(f"{row},words {row}\n" for row in range(50)))
     with opened() as store, a_worker(store):
         assert run([*CREATE.split(), str(path)]) == 0
@@ -212,7 +218,7 @@ def test_a_project_whose_import_fails_says_how_to_go_on(
     ],
 )
 def test_what_is_wrong_with_labels_is_said_before_a_project_is_made(
-    workspace: Path,
+    begun: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     more: list[str],
@@ -227,7 +233,7 @@ def test_what_is_wrong_with_labels_is_said_before_a_project_is_made(
         assert projects.listed(store, None) == ()
 
 
-def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_path: Path) -> None:
+def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(begun: Path, tmp_path: Path) -> None:
     path = tmp_path / "good.csv"
     path.write_text("id,body\n1,some words\n")
     with opened() as store, store.begin() as connection:
@@ -244,11 +250,11 @@ def test_ctrl_c_is_one_word_and_the_job_goes_on_by_itself(workspace: Path, tmp_p
         text=True,
         preexec_fn=_listening,
     )
-    wait_until(lambda: queued(workspace) or waiting.poll() is not None)
+    wait_until(lambda: queued(begun) or waiting.poll() is not None)
     waiting.send_signal(signal.SIGINT)
     _, err = waiting.communicate(timeout=240)
     assert (waiting.returncode, err) == (130, "mlvajra: interrupted\n")
-    assert queued(workspace)
+    assert queued(begun)
 
 
 def _listening() -> None:
@@ -256,7 +262,7 @@ def _listening() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def queued(workspace: Path) -> bool:
+def queued(begun: Path) -> bool:
     with opened() as store:
         return any(
             training.jobs_of(store, None, item.name) for item in projects.listed(store, None)

@@ -17,13 +17,13 @@ from tests.workers import a_worker, living
 
 
 def test_debug_is_understood_behind_the_command_too(
-    workspace: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["project", "archive", "nothing", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_reports_are_one_json_document(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_reports_are_one_json_document(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["project", "list", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out) == []
@@ -31,7 +31,7 @@ def test_reports_are_one_json_document(workspace: Path, capsys: pytest.CaptureFi
 
 
 def test_people_are_added_listed_and_disabled(
-    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     type_in(monkeypatch, "correct horse\n")
     assert run(["user", "add", "ada", "--role", "reviewer"]) == 0
@@ -49,7 +49,7 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 def test_a_weak_password_is_refused_in_a_sentence(
-    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     type_in(monkeypatch, "short\n")
     assert run(["user", "add", "ada"]) == 1
@@ -57,7 +57,7 @@ def test_a_weak_password_is_refused_in_a_sentence(
 
 
 def test_a_token_is_all_that_is_printed(
-    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     type_in(monkeypatch, "correct horse\n")
     run(["user", "add", "ada"])
@@ -98,7 +98,7 @@ def output(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 @pytest.fixture
-def worker(workspace: Path) -> Iterator[None]:
+def worker(begun: Path) -> Iterator[None]:
     """Somebody's worker on the workspace."""
     with opened() as store, a_worker(store):
         yield
@@ -106,7 +106,7 @@ def worker(workspace: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("worker")
 def test_a_project_goes_from_a_file_to_predictions_by_command(
-    workspace: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
     output(capsys, *made, "--labels", "pets,food", "--gold", "topic", "--seed", "1")
@@ -160,7 +160,7 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
 
 @pytest.mark.usefixtures("worker")
 def test_an_export_into_a_file_says_how_many_rows_went_there_and_nothing_on_standard_output(
-    workspace: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
     output(capsys, *made, "--labels", "pets,food", "--labels-from", "topic")
@@ -173,20 +173,20 @@ def test_an_export_into_a_file_says_how_many_rows_went_there_and_nothing_on_stan
 
 
 def test_a_command_that_finds_no_worker_has_one_of_its_own_for_as_long(
-    workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, mails: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
     output(capsys, *made, "--labels", "pets,food")
     (project,) = json.loads(output(capsys, "project", "list", "--json"))
     assert project["left"] == 150
-    assert "ingest 1: started" in (workspace / "worker.log").read_text()
+    assert "ingest 1: started" in (begun / "worker.log").read_text()
     with opened() as store:
         assert living(store) == ()
 
 
 @pytest.mark.usefixtures("worker")
 def test_labels_of_a_file_become_answers_of_a_named_source(
-    workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, mails: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
     output(capsys, *made, "--labels", "pets,food", "--labels-from", "topic")
@@ -197,7 +197,7 @@ def test_labels_of_a_file_become_answers_of_a_named_source(
 
 @pytest.mark.usefixtures("worker")
 def test_a_nested_column_is_refused_only_where_it_is_used(
-    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "b.jsonl"
     row = '{"subject": "one", "body": "mail %d", "meta": {"from": "ada"}}\n'
@@ -223,7 +223,7 @@ def test_a_nested_column_is_refused_only_where_it_is_used(
     ],
 )
 def test_a_project_that_cannot_be_made_is_one_sentence_and_leaves_nothing(
-    workspace: Path,
+    begun: Path,
     mails: Path,
     capsys: pytest.CaptureFixture[str],
     options: list[str],
@@ -237,7 +237,7 @@ def test_a_project_that_cannot_be_made_is_one_sentence_and_leaves_nothing(
     assert json.loads(output(capsys, "project", "list", "--json")) == []
 
 
-def test_a_missing_file_is_named(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_named(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["project", "create", "x", "--source", "/no/such.csv", "--text", "a"]
     assert run([*words, "--labels", "a,b"]) == 1
     assert "such.csv: there is no such file" in capsys.readouterr().err
@@ -245,7 +245,7 @@ def test_a_missing_file_is_named(workspace: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.usefixtures("worker")
 def test_archived_projects_are_listed_on_request_only(
-    workspace: Path, mails: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, mails: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
     output(capsys, *made, "--labels", "pets,food")
@@ -255,3 +255,29 @@ def test_archived_projects_are_listed_on_request_only(
     assert project["archived"]
     output(capsys, "project", "archive", "topics", "--undo")
     assert len(json.loads(output(capsys, "project", "list", "--json"))) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_jobs_of_a_project_are_shown_the_newest_first(
+    mails: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food")
+    *_, first = json.loads(output(capsys, "jobs", "topics", "--json"))
+    assert (first["kind"], first["state"], first["error"]) == ("ingest", "done", None)
+    assert first["person"] == OPERATOR
+    head, *lines = output(capsys, "jobs", "topics", "--limit", "1000").splitlines()
+    assert head.split() == ["id", "kind", "state", "asked", "by", "says"]
+    assert "150 samples added" in lines[-1]
+
+
+def test_an_export_is_what_its_file_says_it_is(
+    begun: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body"]
+    output(capsys, *made, "--labels", "pets,food", "--labels-from", "topic")
+    out = tmp_path / "labels.parquet"
+    output(capsys, "export", "topics", "--out", str(out))
+    assert out.read_bytes()[:4] == b"PAR1"
+    assert run(["export", "topics", "--out", str(out), "--format", "csv"]) == 1
+    assert "ends in .parquet, but --format is csv" in capsys.readouterr().err

@@ -36,6 +36,7 @@ IN_ORDER = (
     "demo annotate",
     "train",
     "versions",
+    "jobs",
     "rebuild",
     "report",
     "promote",
@@ -72,7 +73,7 @@ def test_no_example_is_forgotten() -> None:
 
 
 @pytest.fixture
-def desk(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the examples name, a project `spam`, and a worker."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", iter(()))

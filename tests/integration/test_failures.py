@@ -31,7 +31,7 @@ ENDED = "you are not signed in, or your session has ended; sign in again"
 AWAY = "he database cannot be used right now"
 READ_ONLY = (
     "the database cannot be used right now (it can only be read); nothing that was saved is "
-    "lost: try again in a moment"
+    "lost: an admin should let this program write to it and its folder"
 )
 SAMPLES = 60
 
@@ -361,7 +361,7 @@ def test_while_postgresql_is_down_everybody_is_told_and_afterwards_all_goes_on(
 
 
 def test_a_database_that_can_only_be_read_takes_no_answer_and_says_so(
-    fragile: Desk, fragile_url: str
+    fragile: Desk, fragile_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     ada = fragile.annotator("Ada")
     answer_six(ada)
@@ -370,6 +370,7 @@ def test_a_database_that_can_only_be_read_takes_no_answer_and_says_so(
             ada.fetch()
         patient(ada).pump()
         assert told(ada) == {(503, READ_ONLY)}
+        assert "answered 503 to /api/v1/projects/spam/annotations" in caplog.text
         assert ada.client.get("/api/v1/projects/spam/progress").status_code == 200
     while ada.outbox:
         patient(ada).pump()

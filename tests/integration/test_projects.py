@@ -13,7 +13,17 @@ import pytest
 from sqlalchemy import event
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
-from mlvajra_al.records import Answer, Column, Job, JobState, Label, Person, Policy, Recipe
+from mlvajra_al.records import (
+    Answer,
+    Column,
+    Job,
+    JobState,
+    Label,
+    Person,
+    Policy,
+    Project,
+    Recipe,
+)
 from mlvajra_al.services import claiming, labelling, members, progress, reviewing, training
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import annotations as events
@@ -410,3 +420,34 @@ def test_a_retrain_that_begins_while_another_is_asked_for_is_followed_by_it(stor
     asked = training.request_retrain(store, admin, project.name, mode="incremental", now=NOW)
     assert begun[1] is not None and asked.id > begun[1].id
     assert asked.state == "queued"
+
+
+def a_failed_import(store: Store, project: Project) -> None:
+    with store.begin() as connection:
+        job = jobs.enqueue(connection, project.id, "ingest", payload={}, now=NOW)
+        assert job is not None
+        jobs.finish(connection, job, state="failed", now=NOW, error="few.csv: is empty", result={})
+
+
+def test_a_project_whose_first_import_failed_is_removed_and_its_name_is_free(store: Store) -> None:
+    root = a_person(store, "Root", role="admin")
+    project = services.create(store, root, a_draft("spam"))
+    assert not services.drop_if_empty(store, root, "spam", now=NOW)
+    a_failed_import(store, project)
+    state = progress.progress(store, root, "spam", now=NOW)
+    assert state.loop_message == "Nothing imported yet: the last import failed."
+    assert services.drop_if_empty(store, root, "spam", now=NOW)
+    assert services.listed(store, root, archived=True) == ()
+    with store.read() as connection:
+        told = audit.listed(connection, audit.Filter(), limit=2)
+    assert [entry.action for entry in told] == ["empty project removed", "project created"]
+    assert services.create(store, root, a_draft("spam")).name == "spam"
+
+
+def test_a_project_that_holds_something_is_never_removed(store: Store) -> None:
+    root = a_person(store, "Root", role="admin")
+    project = a_project(store)
+    rank(store, project, 3)
+    a_failed_import(store, project)
+    assert not services.drop_if_empty(store, root, project.name, now=NOW)
+    assert services.get(store, root, project.name) == project

@@ -239,7 +239,7 @@ def test_an_sqlite_file_outside_the_workspace_is_put_where_it_belongs(
 
 
 def test_a_database_in_memory_cannot_be_restored(made: Backup, tmp_path: Path) -> None:
-    with pytest.raises(Setup, match="in memory cannot be restored; name a file"):
+    with pytest.raises(Setup, match="in memory is kept nowhere; name a file"):
         put(made, Place(tmp_path / "target", "sqlite://"))
 
 

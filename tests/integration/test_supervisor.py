@@ -269,3 +269,46 @@ def test_a_setting_that_cannot_work_is_one_sentence(
     assert app.process.wait(timeout=120) == 1
     assert said in app.said
     assert app.said.count("\n") == 1
+
+
+def test_ctrl_c_while_the_workspace_is_prepared_is_one_word(tmp_path: Path) -> None:
+    home = tmp_path / "workspace"
+    with (tmp_path / "log").open("wb") as sink:
+        process = subprocess.Popen(
+            [MLVAJRA, "run"],
+            env=os.environ | {"MLVAJRA_HOME": str(home), "MLVAJRA_PORT": str(free_port())},
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+            preexec_fn=_hearing_ctrl_c,
+        )
+    eventually(lambda: "pid" in _text(home / "run.lock"))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+    assert process.wait(timeout=120) == 130
+    assert _text(tmp_path / "log") == "mlvajra: interrupted\n"
+
+
+def _hearing_ctrl_c() -> None:
+    """Hear it even where the tests were started in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def test_the_port_and_the_host_may_be_told_on_the_command_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [MLVAJRA, "run", "--port", port, "--host", "127.0.0.1"],
+            env=os.environ | {"MLVAJRA_HOME": str(tmp_path), "MLVAJRA_PORT": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"mlvajra: port {port} on 127.0.0.1 is taken")
+    assert f"another port: mlvajra run --port {int(port) + 1}" in done.stderr

@@ -349,7 +349,17 @@ def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Cl
     for path in description.json()["paths"]:
         assert f"/api/v1{path}" in browser_page
     assert "<script" not in browser_page
+    assert "`" not in browser_page
+    assert "<code>Authorization: Bearer TOKEN</code>" in browser_page
     assert "https://" not in browser_page
+
+
+def test_a_form_in_the_place_of_json_is_told_what_to_send(admin: httpx.Client) -> None:
+    refused = admin.post("/api/v1/projects", data={"name": "x"})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"] == (
+        "the body is not sent as JSON; send Content-Type: application/json"
+    )
 
 
 def test_an_admin_asks_for_a_retrain_and_sees_and_cancels_the_job(

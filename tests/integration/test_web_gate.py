@@ -228,3 +228,15 @@ def test_without_its_database_the_app_is_not_ready(web: Web) -> None:
 
     assert answer.status_code == 503
     assert answer.text == "not ready: OperationalError\n"
+
+
+def test_a_page_of_another_address_is_told_which_two_differ(web: Web) -> None:
+    sent = {"Origin": "https://label.example.org"}
+    refused = web.browser().post("/account/login", headers=sent)
+    assert refused.status_code == 403
+    assert refused.text == (
+        f"a browser at 'https://label.example.org' sent this, but it arrived for '{web.url}'; open "
+        "the app by the address it is served at, and have a proxy pass Host and the scheme on"
+    )
+    refused = web.browser().post("/account/login", headers={"Sec-Fetch-Site": "cross-site"})
+    assert refused.text.startswith("a browser at 'cross-site address' sent this")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -98,6 +99,21 @@ def test_a_fresh_server_shows_a_stranger_no_page_however_it_is_started(
             assert stranger.get("/_stcore/health").status_code == 200
             config = stranger.get("/_stcore/host-config").json()
             assert config["allowedOrigins"] == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_first_start_prints_the_setup_link_however_it_is_started(
+    way: str, tmp_path: Path
+) -> None:
+    with started(way, tmp_path, MLVAJRA_PROT="8600") as host:
+        with httpx.Client(base_url=f"http://{host}", timeout=60) as stranger:
+            assert stranger.get("/readyz").text == "ready\n"
+            said = (tmp_path / "log").read_text()
+            found = re.search(r"^Open (\S*)(/account/setup\?token=\S+)", said, re.MULTILINE)
+            assert found, said
+            assert found[1] in ("", f"http://{host}")
+            assert "Create account" in stranger.get(found[2]).text
+        assert said.count("did you mean MLVAJRA_PORT?") == 1
 
 
 def test_a_setting_that_cannot_be_used_ends_in_one_sentence(tmp_path: Path) -> None:

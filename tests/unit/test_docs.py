@@ -20,7 +20,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     rows = re.findall(r"^\| `(MLVAJRA_\w+)` \| (.+?) \|", _page("settings.md"), re.MULTILINE)
     documented = {name: default.strip("`") for name, default in rows}
     settings = {
-        f"MLVAJRA_{name.upper()}": _as_written(field.default)
+        f"MLVAJRA_{name.upper()}": _as_written(field.get_default(call_default_factory=True))
         for name, field in Settings.model_fields.items()
     }
     assert documented == settings
@@ -29,6 +29,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
 def _as_written(default: object) -> str:
     if default is None:
         return "not set"
+    if isinstance(default, Path):
+        return default.relative_to(ROOT.parent).as_posix()
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, float):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from mlvajra_al.errors import Setup
 from mlvajra_al.records import Finding
 from mlvajra_al.services.backup import Watch, nobody_watches
 from mlvajra_al.services.checking import cluster, database, files, machine, work
 from mlvajra_al.services.checking.visit import Visit
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.restores import sqlite_path
 
 Check = Callable[[Visit], Iterator[Finding]]
 FIRST: dict[str, Check] = {"schema": database.schema, "database": database.sound}
@@ -54,18 +51,3 @@ def examine(
     )
     found += [finding for check in checks for finding in check(visit)]
     return tuple(found)
-
-
-def existing(home: Path, url: str) -> Store:
-    """Open a workspace that is there.
-
-    Raises
-    ------
-    Setup
-        If there is none.
-    """
-    database = sqlite_path(url)
-    missing = next((path for path in (home, database) if path and not path.exists()), None)
-    if missing is not None:
-        raise Setup(f"there is no workspace: {missing} does not exist; check MLVAJRA_HOME")
-    return Store.open(url, home)

@@ -30,6 +30,7 @@ from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.naming import Plan
 from mlvajra_al.store.shards import Pool
 from mlvajra_al.store.staging import Staged
+from mlvajra_al.words import plural
 
 MAX_HOLDOUT = 20_000
 LABELS_AT_ONCE = 2_000
@@ -295,18 +296,24 @@ def _result(outcome: Outcome) -> Result:
 
 def _sentence(staged: Staged, counts: dict[str, int], unused: tuple[str, ...]) -> str:
     parts = [
-        (staged.added, "{:,} samples added", True),
-        (staged.known, "{:,} were there already", False),
-        (staged.copies, "{:,} rows are copies of others", False),
-        (staged.changed, "{:,} differ now and keep what they held first", False),
-        (counts.get("labels_added", 0), "{:,} labels imported", bool(counts)),
+        (staged.added, "sample added", "samples added", True),
+        (staged.known, "was there already", "were there already", False),
+        (staged.copies, "row is a copy of another", "rows are copies of others", False),
+        (
+            staged.changed,
+            "differs now and keeps what it held first",
+            "differ now and keep what they held first",
+            False,
+        ),
+        (counts.get("labels_added", 0), "label imported", "labels imported", bool(counts)),
         (
             counts.get("labels_disputed", 0),
-            "{:,} samples have different labels in several rows, of which the commonest counts",
+            "sample has different labels in several rows, of which the commonest counts",
+            "samples have different labels in several rows, of which the commonest counts",
             False,
         ),
     ]
-    said = ", ".join(words.format(n) for n, words, always in parts if n or always)
+    said = ", ".join(plural(n, one, many) for n, one, many, always in parts if n or always)
     return f"{said}{_left_out(unused)}."
 
 

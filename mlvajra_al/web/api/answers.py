@@ -73,9 +73,12 @@ def http_error(status: int, message: str, *, headers: dict[str, str] | None = No
     return Json(body, status_code=status, headers=headers)
 
 
-def bad_request(errors: list[dict[str, Any]]) -> Response:
+def bad_request(errors: list[dict[str, Any]], *, as_json: bool = True) -> Response:
     """Return what is wrong with a body or a parameter: the first problem as a sentence."""
     first = errors[0]
+    if not as_json and tuple(first["loc"]) == ("body",):
+        error = Invalid("the body is not sent as JSON; send Content-Type: application/json")
+        return error_response(error, detail=[_plainly(item) for item in errors[:20]])
     if first["type"] == "json_invalid":
         error = Invalid("the body is no JSON; send what /api/docs shows for this route")
         return error_response(error, detail=[_plainly(item) for item in errors[:20]])

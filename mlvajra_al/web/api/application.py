@@ -98,8 +98,9 @@ async def _ours(_request: Request, error: Any) -> Response:
     return answers.error_response(error)
 
 
-async def _invalid(_request: Request, error: Any) -> Response:
-    return answers.bad_request(list(error.errors()))
+async def _invalid(request: Request, error: Any) -> Response:
+    as_json = "json" in request.headers.get("content-type", "json")
+    return answers.bad_request(list(error.errors()), as_json=as_json)
 
 
 async def _http(request: Request, error: Any) -> Response:

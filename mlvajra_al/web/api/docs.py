@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from mlvajra_al.web import html
 
+CODE = re.compile(r"`+([^`]+)`+")
 METHODS = ("get", "post", "put", "delete")
 
 
@@ -19,9 +21,18 @@ def page(description: dict[str, Any]) -> Response:
     base = description["servers"][0]["url"]
     body = "".join(_operations(description, base))
     info = description["info"]
-    intro = "".join(map(html.paragraph, info["description"].split("\n\n")))
+    intro = "".join(f"<p>{_prose(text)}</p>" for text in info["description"].split("\n\n"))
     machines = html.link("/api/openapi.json", "The same for machines: openapi.json")
     return html.page("API", intro + machines + body, wide=True)
+
+
+def _prose(text: str) -> str:
+    """Return words as HTML, with what stands between backticks as code.
+
+    >>> _prose("send `a < b`")
+    'send <code>a &lt; b</code>'
+    """
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _operations(description: dict[str, Any], base: str) -> Iterator[str]:
@@ -43,7 +54,7 @@ def _operation(name: str, operation: dict[str, Any], description: dict[str, Any]
     table = f"<table>{rows}</table>" if rows else ""
     return (
         f'<section><h3><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></h3>'
-        f"<p>{escape(operation.get('description', ''))}</p>{table}{_body(operation, description)}"
+        f"<p>{_prose(operation.get('description', ''))}</p>{table}{_body(operation, description)}"
         "</section>"
     )
 
@@ -52,7 +63,7 @@ def _parameter(item: dict[str, Any]) -> str:
     words = item.get("description", "") or item["schema"].get("description", "")
     kind = item["schema"].get("type", "")
     needed = "" if item.get("required") else "optional"
-    cells = (f"<code>{escape(item['name'])}</code>", escape(kind), needed, escape(words))
+    cells = (f"<code>{escape(item['name'])}</code>", escape(kind), needed, _prose(words))
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 

@@ -16,13 +16,13 @@ def pool(doubtful: int, n: int = 2_000) -> np.ndarray:
 @pytest.mark.parametrize(
     ("doubtful", "n", "strategy", "sentence"),
     [
-        (0, 2_000, "focused_margin", "Exploitation: the model hesitates about only 0 of 2,000 "
+        (0, 2_000, "focused_margin", "Exploitation: the model hesitates about none of 2,000 "
          "samples, so each batch comes from the 100 it doubts most."),
         (99, 2_000, "focused_margin", "Exploitation: the model hesitates about only 99 of 2,000 "
          "samples, so each batch comes from the 100 it doubts most."),
         (100, 2_000, "diversified_margin", "Diversified margin: the model hesitates about 100 of "
          "2,000 samples, so each batch is spread over the 500 it doubts most."),
-        (0, 11, "focused_margin", "Exploitation: the model hesitates about only 0 of 11 samples, "
+        (0, 11, "focused_margin", "Exploitation: the model hesitates about none of 11 samples, "
          "so each batch comes from the 11 it doubts most."),
         (0, 5, "focused_margin", "The last of the pool: 5 samples are left, those the model "
          "doubts most first."),

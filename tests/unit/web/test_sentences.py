@@ -12,8 +12,8 @@ from mlvajra_al.web.sentences import sentence
     ("error", "words"),
     [
         (
-            NotFound("version", 7),
-            "There is no version 7; check the name or pick one from the list.",
+            NotFound("project", "x"),
+            "There is no project 'x'; check the name or pick one from the list.",
         ),
         (
             BadSource("mine.csv", "is empty", "choose another"),

@@ -1,0 +1,61 @@
+"""Open a workspace that is there, or begin one; a mistyped address begins none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlvajra_al.errors import Setup
+from mlvajra_al.store import files, presence
+from mlvajra_al.store.database import Store
+from mlvajra_al.store.restores import sqlite_path
+
+
+def opened(home: Path, url: str, *, begin: bool = False) -> Store:
+    """Open a workspace at the newest schema; with `begin`, make it where nothing is yet.
+
+    Raises
+    ------
+    Setup
+        If there is none, or its files are elsewhere than its database says.
+    """
+    store = Store.open(url, home) if begin else existing(home, url)
+    try:
+        store.migrate()
+        _require_files(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def existing(home: Path, url: str) -> Store:
+    """Open a workspace that is there, as it is.
+
+    Raises
+    ------
+    Setup
+        If there is none.
+    """
+    database = sqlite_path(url)
+    there = presence.was_used(home) if database is None else database.exists()
+    if there or home.is_file() or (home / presence.UNFINISHED).exists():
+        return Store.open(url, home)
+    elsewhere = database is not None and database.parent != home.absolute()
+    lacks = f": {database} does not exist" if elsewhere else ""
+    raise Setup(
+        f"there is no workspace in {home.absolute()}{lacks}; set MLVAJRA_HOME, or start it with "
+        "'mlvajra run'"
+    )
+
+
+def _require_files(store: Store) -> None:
+    """Refuse the folder of another workspace, or one that is not mounted, beside a server."""
+    if store.is_file:
+        return
+    with store.read() as connection:
+        mentioned = next(files.mentioned(connection), None) is not None
+    if mentioned and not any((store.home / place).is_dir() for place in files.PLACES):
+        raise Setup(
+            f"the database of MLVAJRA_DATABASE_URL has projects, but {store.home.absolute()} holds "
+            "none of their files; mount the folder they are in, or set MLVAJRA_HOME to it"
+        )

@@ -1,0 +1,24 @@
+"""What is not found says where to look for what there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlvajra_al.errors import NotFound
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("project", "x", "there is no project 'x'; check the name or pick one from the list"),
+        (
+            "version",
+            99,
+            "there is no version 99; the page Versions and 'mlvajra versions PROJECT' show which "
+            "there are",
+        ),
+        ("link with", "https://a.b", "there is no link with 'https://a.b'; check it"),
+    ],
+)
+def test_each_kind_has_a_remedy_of_its_own(kind: str, name: object, words: str) -> None:
+    assert str(NotFound(kind, name)) == words
