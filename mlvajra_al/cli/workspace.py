@@ -36,6 +36,23 @@ def opened() -> Iterator[Store]:
         store.close()
 
 
+@contextmanager
+def opened_as_it_is() -> Iterator[Store]:
+    """Open the workspace that the settings name, and leave an earlier schema of it alone."""
+    from mlvajra_al.config import settings
+    from mlvajra_al.store import revisions
+    from mlvajra_al.store.database import Store
+
+    chosen = settings()
+    store = Store.open(chosen.url, chosen.home)
+    try:
+        if store.schema() not in revisions.known():
+            store.migrate()
+        yield store
+    finally:
+        store.close()
+
+
 def operator(store: Store) -> Person:
     """Return whom the command line acts as, for the audit trail."""
     from mlvajra_al.services import people

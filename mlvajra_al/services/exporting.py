@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Annotation, Gold, Person, Project
-from mlvajra_al.services import access
+from mlvajra_al.services import access, damage
 from mlvajra_al.services.export_formats import FORMATS, Format
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
@@ -92,6 +92,8 @@ def export(
         If there is no such export.
     NotFound
         If there is no such project.
+    Damaged
+        If labels are asked for and a file of the pool is.
     """
     require(person, "reviewer", "export")
     if what not in ("labels", "history") or file_format not in FORMATS:
@@ -99,6 +101,12 @@ def export(
             f"cannot export {what!r} as {file_format!r}; choose labels or history, "
             f"and one of {', '.join(FORMATS)}"
         )
+
+    if what == "labels":
+        with store.read() as connection:
+            project = access.project(connection, person, project_name)
+            pool = project_pool(store, connection, project)
+        damage.verified(store, project.id, pool, now=now)
 
     def operation(connection: Connection) -> tuple[Project, Pool]:
         project = access.project(connection, person, project_name)

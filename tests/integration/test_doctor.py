@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sqlalchemy import column, delete, insert, select, table, update
 
+from mlvajra_al import config
 from mlvajra_al.cli.application import run
 from mlvajra_al.errors import Setup
 from mlvajra_al.records import Finding, Project
@@ -593,3 +594,31 @@ def test_a_workspace_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(Setup, match=r"mlvajra\.db does not exist"):
         examination.existing(home, f"sqlite:///{home / 'mlvajra.db'}")
     assert list(home.iterdir()) == []
+
+
+def test_a_database_on_a_server_is_examined_though_the_folder_is_gone(
+    server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MLVAJRA_DATABASE_URL", server_url)
+    monkeypatch.setenv("MLVAJRA_HOME", str(tmp_path / "lost"))
+    config.settings.cache_clear()
+    store = Store.open(server_url, tmp_path / "elsewhere")
+    store.migrate()
+    a_version(store, a_project(store))
+    store.close()
+    assert run(["doctor"]) == 1
+    words = capsys.readouterr().err
+    assert f"the folder of the workspace, {tmp_path / 'lost'}, did not exist" in words
+    assert "is missing" in words, "the files that its rows mention"
+
+
+def test_a_database_that_is_away_is_named_with_the_setting_to_check(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLVAJRA_DATABASE_URL", "postgresql://ada:secret@127.0.0.1:1/x")
+    config.settings.cache_clear()
+    assert run(["doctor"]) == 1
+    words = capsys.readouterr().err
+    assert "the database postgresql+psycopg://ada:***@127.0.0.1:1/x cannot be used: " in words
+    assert "check MLVAJRA_DATABASE_URL and MLVAJRA_HOME" in words

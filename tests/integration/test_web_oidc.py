@@ -16,6 +16,7 @@ from mlvajra_al.web import context
 from tests.integration.bent_provider import CLIENT, BentProvider, Running, a_key
 from tests.integration.conftest import PASSWORD, Web
 from tests.provider import honest_provider, knows
+from tests.server import free_port
 
 START, CALLBACK = "/account/oidc/start", "/account/oidc/callback"
 FROM_OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}

@@ -41,11 +41,13 @@ def examine(
     now: datetime,
     lease: timedelta,
     fix: bool = False,
+    there: bool = True,
     watch: Watch = nobody_watches,
 ) -> tuple[Finding, ...]:
     """Return everything an operator should know of a workspace; with `fix`, mend what is safe.
 
-    Nothing is brought to a newer schema, and people and the worker can go on meanwhile.
+    Nothing is brought to a newer schema, and people and the worker can go on meanwhile. `there`
+    tells whether the folder was before the database was opened.
     """
     visit = Visit(store, now, lease, fix, watch)
     found = [finding for check in FIRST.values() for finding in check(visit)]
@@ -53,19 +55,37 @@ def examine(
         [*OF_THE_MACHINE.values()] if found else [*OF_TABLES.values(), *OF_THE_MACHINE.values()]
     )
     found += [finding for check in checks for finding in check(visit)]
+    if not there:
+        found.insert(0, _without_folder(store.home))
     return tuple(found)
 
 
+def _without_folder(home: Path) -> Finding:
+    return Finding(
+        "files",
+        f"the folder of the workspace, {home}, did not exist; an empty one was made",
+        "check MLVAJRA_HOME; if the folder is lost, restore the newest backup",
+    )
+
+
 def existing(home: Path, url: str) -> Store:
-    """Open a workspace that is there.
+    """Open a workspace that is there; of one on a database server, the folder may be missing.
 
     Raises
     ------
     Setup
-        If there is none.
+        If there is none, or its database cannot be reached.
     """
     database = sqlite_path(url)
-    missing = next((path for path in (home, database) if path and not path.exists()), None)
-    if missing is not None:
-        raise Setup(f"there is no workspace: {missing} does not exist; check MLVAJRA_HOME")
-    return Store.open(url, home)
+    if database is not None:
+        missing = next((path for path in (home, database) if not path.exists()), None)
+        if missing is not None:
+            raise Setup(f"there is no workspace: {missing} does not exist; check MLVAJRA_HOME")
+        return Store.open(url, home)
+    store = Store.open(url, home)
+    try:
+        store.schema()
+    except Setup:
+        store.close()
+        raise
+    return store

@@ -28,9 +28,10 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import files, projects
 from mlvajra_al.store.artefacts import sync_folder
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import Pool, sha256_of
+from mlvajra_al.store.shards import Pool
 from mlvajra_al.words import plural
 
 BATCH_ROWS = 5_000
@@ -58,6 +59,7 @@ def predict(store: Store, job: Job, tell: Tell) -> Result:
         ready_scorer = scorer(store.home, connection, project, number)
     upload = job.payload.get("upload")
     if upload is None:
+        pool.verify()
         batches = _of_pool(pool, ready_scorer, tell=tell)
     else:
         batches = _of_upload(upload_path(store, str(upload)), project, ready_scorer, tell=tell)

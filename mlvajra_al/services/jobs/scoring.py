@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlvajra_al.learning import evaluation, frames, multilabel, multilabel_evaluation, pipeline
 from mlvajra_al.records import Evaluation, Gold, Project, Recipe, Report
 from mlvajra_al.services.jobs import warm
-from mlvajra_al.store import versions
+from mlvajra_al.store import artefacts, versions
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.shards import Pool
 
@@ -70,9 +70,16 @@ def label_names(project: Project) -> tuple[str, ...]:
 
 
 def scorer(home: Path, connection: Connection, project: Project, number: int) -> Scorer:
-    """Load a version."""
+    """Load a version, whose files must be whole though it may be in memory already.
+
+    Raises
+    ------
+    Damaged
+    """
     version = versions.get(connection, project.id, number)
     revision = versions.get_revision(connection, version.revision_id)
+    for digest in (revision.preprocessing, version.estimator):
+        artefacts.check(home, digest)
     return Scorer(
         recipe=version.recipe,
         preprocessing=warm.preprocessing(home, revision.preprocessing),
