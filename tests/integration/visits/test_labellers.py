@@ -74,7 +74,6 @@ def test_an_answer_is_changed_and_taken_back_from_the_list(
 def test_a_change_in_a_stale_tab_is_refused_in_words_and_the_newer_answer_is_shown(
     store: Store, admin: Visitor, project: Project
 ) -> None:
-    rank(store, project, 1)
     first = say(store, admin.person, "p0", "ham")
     stale = admin.opens("annotate", **MINE)
     newer = say(store, admin.person, "p0", None, action="skip")
