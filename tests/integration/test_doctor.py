@@ -20,7 +20,7 @@ from mlvajra_al.errors import Setup
 from mlvajra_al.records import Finding, Project
 from mlvajra_al.services import claiming, labelling
 from mlvajra_al.services.checking import examination, machine
-from mlvajra_al.store import artefacts, features, files, jobs, processes, shards
+from mlvajra_al.store import artefacts, checksums, features, files, jobs, processes, shards
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.invariants import broken
 from mlvajra_al.store.schema import metadata
@@ -134,7 +134,7 @@ def predictions(store: Store) -> Path:
     path = store.home / "results" / "a.csv"
     path.parent.mkdir()
     path.write_text("key,label\n")
-    result = {"file": path.name, "sha256": shards.sha256_of(path)}
+    result = {"file": path.name, "sha256": checksums.sha256_of(path)}
     with store.begin() as connection:
         number = jobs.enqueue(connection, 1, "predict", payload={}, now=NOW)
         jobs.finish(connection, number or 0, state="done", now=NOW, result=result)
