@@ -78,7 +78,7 @@ def test_a_change_in_a_stale_tab_is_refused_in_words_and_the_newer_answer_is_sho
     stale = admin.opens("annotate", **MINE)
     newer = say(store, admin.person, "p0", None, action="skip")
     stale.selectbox(key=f"change_{first}").set_value("spam").run()
-    assert "what this corrects does not stand any more: you have skipped it" in words(stale)
+    assert "What this corrects does not stand any more: you have skipped it" in words(stale)
     assert [box.key for box in stale.selectbox if box.key == f"change_{newer}"]
     assert current(store, project) == [("p0", "skip", None)]
     stale.selectbox(key=f"change_{newer}").set_value("spam").run()
