@@ -196,16 +196,16 @@ def rollback(
         If of all champions before a file is damaged.
     """
     require(person, "admin", "roll back")
+    with store.read() as connection:
+        seen = access.open_project(connection, person, project_name).champion
     to = rollback_to(store, person, project_name)
     if to is None:
         raise Conflict("there is no earlier champion to roll back to; promote a version first")
 
     def operation(connection: Connection) -> int:
         project = access.open_project(connection, person, project_name)
-        if to not in before(versions.promotions(connection, project.id)):
-            raise Conflict("the champion was moved meanwhile; look at it and decide again")
-        seen = project.champion if expected is None else expected
-        _move(connection, project, person, move=_Move(seen, to, audit.ROLLED_BACK, reason), now=now)
+        move = _Move(seen if expected is None else expected, to, audit.ROLLED_BACK, reason)
+        _move(connection, project, person, move=move, now=now)
         return to
 
     return store.write(operation)

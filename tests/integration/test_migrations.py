@@ -18,7 +18,7 @@ from sqlalchemy import Boolean, DateTime, Float, Integer, MetaData, String, Tabl
 from sqlalchemy.types import JSON
 
 from mlvajra_al.cli.application import run
-from mlvajra_al.errors import Setup
+from mlvajra_al.errors import Conflict, Setup
 from mlvajra_al.store import copying, revisions
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
@@ -144,6 +144,14 @@ def test_a_backup_of_an_earlier_database_holds_every_value_and_leaves_it_as_it_i
         assert copy.schema() == revisions.newest()
     finally:
         copy.close()
+
+
+def test_a_backup_refuses_an_earlier_schema_that_knew_more_than_this_one(empty: Store) -> None:
+    _made_by(empty, "0001")
+    with empty.begin() as connection:
+        connection.execute(text("ALTER TABLE person ADD COLUMN shoe_size INTEGER"))
+        with pytest.raises(Conflict, match="'person' of this earlier schema cannot be copied"):
+            list(copying._of_both(connection))
 
 
 def _plain(stored: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, str]]]:
