@@ -14,6 +14,7 @@
     │   ├── BadSource            a file or table we cannot read: names file, place and remedy
     │   └── BadPassword
     ├── Conflict                 the world has moved on: a stale pointer, a taken name
+    │   └── Superseded           a correction of what its person has corrected already
     ├── TooLarge                 an upload over the limit
     ├── Throttled                too many attempts; says how long to wait
     ├── PoolExhausted            more samples asked for than are left
@@ -177,6 +178,21 @@ class Conflict(MlvajraError):
     """Somebody or something else got there first."""
 
     status = 409
+
+
+class Superseded(Conflict):
+    """A correction of what is not the last a person said about a sample.
+
+    `event_id`, `action` and `label` are what was said last; None where nothing was.
+    """
+
+    def __init__(
+        self, *, event_id: str | None, action: str | None, label: str | None, words: str
+    ) -> None:
+        super().__init__(
+            f"what this corrects does not stand any more: {words}; look at it and answer again"
+        )
+        self.event_id, self.action, self.label = event_id, action, label
 
 
 class TooLarge(MlvajraError):

@@ -11,7 +11,7 @@ from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import store
 from mlvajra_al.web.views.heading import slim_heading
-from mlvajra_al.web.views.own_word import change, last_change, own_word
+from mlvajra_al.web.views.own_word import carry_out, change, last_change, own_word
 
 PER_PAGE = 10
 SAID = {"skip": "skipped", "flag": "flagged"}
@@ -83,6 +83,7 @@ def my_answers(person: Person, project: Project) -> None:
         text=text,
         before=_cursor((project.name, text, action, label))[-1],
     )
+    carry_out(person, project, back=_take_back)
     found = answers.mine(store(), person, project.name, wanted=wanted, limit=PER_PAGE + 1)
     last_change(project, "Newest first" if found.said else "")
     if found.further is not None:
@@ -90,7 +91,7 @@ def my_answers(person: Person, project: Project) -> None:
     elif not found.said:
         _none(sought=bool(text.strip() or action))
     for said in found.said[:PER_PAGE]:
-        own_word(project, person, said, about=_about(said), back=_take_back)
+        own_word(project, person, said, about=_about(said))
     _paging(found)
 
 

@@ -93,7 +93,7 @@ def rebuild(project: Name, number: Number, as_json: AsJson = False) -> None:
     from mlvajra_al.services.jobs import rebuilding
 
     with opened() as store:
-        found = rebuilding.rebuild(store, operator(store), project, number=number)
+        found = rebuilding.rebuild(store, operator(store), project, number=number, now=now())
     if as_json:
         put(asdict(found))
     elif found.identical:

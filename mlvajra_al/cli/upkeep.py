@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator, progress, put, warn_unrecorded
+from mlvajra_al.cli.workspace import (
+    now,
+    opened_as_it_is,
+    operator,
+    progress,
+    put,
+    warn_unrecorded,
+)
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
@@ -39,12 +46,15 @@ def backup(place: Place, as_json: AsJson = False) -> None:
     Exit code 3 when it was made, but without files that are damaged or missing.
     """
     from mlvajra_al.services import backup as service
+    from mlvajra_al.store import revisions
 
-    with opened() as store, progress(unit="files") as bar:
+    with opened_as_it_is() as store, progress(unit="files") as bar:
         task = bar.add_task("Backing up", total=1)
+        # Who commands act as is not asked of a schema that may not know it yet.
+        person = operator(store) if store.schema() == revisions.newest() else None
         made = service.backup(
             store,
-            operator(store),
+            person,
             place,
             now=now(),
             watch=lambda done, total: bar.update(task, completed=done, total=total),
@@ -164,8 +174,9 @@ def doctor(
     from mlvajra_al.services.checking import examination
 
     chosen = settings()
+    there = chosen.home.exists()
     with (
-        closing(workspaces.existing(chosen.home.absolute(), chosen.url)) as store,
+        closing(workspaces.examined(chosen.home.absolute(), chosen.url)) as store,
         progress(unit="files") as bar,
     ):
         task = bar.add_task("Examining", total=1)
@@ -174,6 +185,7 @@ def doctor(
             now=now(),
             lease=timedelta(minutes=chosen.lease_minutes),
             fix=fix,
+            there=there,
             watch=lambda done, total: bar.update(task, completed=done, total=total),
         )
     wrong = sum(item.wrong for item in found)

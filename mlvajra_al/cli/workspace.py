@@ -35,6 +35,20 @@ def opened(*, begin: bool = False) -> Iterator[Store]:
         store.close()
 
 
+@contextmanager
+def opened_as_it_is() -> Iterator[Store]:
+    """Open the workspace that the settings name, and leave an earlier schema of it alone."""
+    from mlvajra_al.config import settings
+    from mlvajra_al.services import workspaces
+
+    chosen = settings()
+    store = workspaces.as_it_is(chosen.home, chosen.url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def operator(store: Store) -> Person:
     """Return whom the command line acts as, for the audit trail."""
     from mlvajra_al.services import people

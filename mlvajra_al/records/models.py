@@ -92,3 +92,5 @@ class Promotion:
     person: str | None
     reason: str
     created_at: datetime
+    rolled_back: bool
+    """Whether somebody asked for the champion before, rather than for this version."""

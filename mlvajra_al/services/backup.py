@@ -10,13 +10,13 @@ from pathlib import Path
 
 from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, Unavailable
 from mlvajra_al.records import Person
-from mlvajra_al.services.people import require
+from mlvajra_al.services.people import require_admin
 from mlvajra_al.store import audit, backups, copying
 from mlvajra_al.store.backups import DATABASE, Backup, Lacking, Manifest
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.files import Mentioned
 from mlvajra_al.store.room import room
-from mlvajra_al.store.shards import sha256_of
 
 __all__ = [
     "Backup",
@@ -39,7 +39,7 @@ def nobody_watches(_done: int, _total: int) -> None:
 
 def backup(
     store: Store,
-    person: Person,
+    person: Person | None,
     place: Path,
     *,
     now: datetime,
@@ -47,6 +47,7 @@ def backup(
 ) -> Backup:
     """Copy everything people and jobs did into a new dated folder in `place`.
 
+    A database of an earlier schema is copied as it is, and brought up to date when it is restored.
     It holds one moment: pools, models and every row of the database, from PostgreSQL too, as an
     SQLite file. Files that another backup in `place` holds already are linked, not copied.
     Caches, uploads and files of predictions are left out; they are made anew. It appears under
@@ -64,7 +65,7 @@ def backup(
     DiskFull
         If `place` has no room for it.
     """
-    require(person, "admin", "make a backup")
+    require_admin(person, "make a backup")
     place, home = place.absolute(), store.home.absolute()
     _check(place, home)
     with room(place), backups.exclusive(place):
@@ -74,11 +75,11 @@ def backup(
         with backups.made_aside(place, name) as folder:
             manifest = _fill(store, folder, earlier, now=now, watch=watch)
     detail = f"{place / name}{without(manifest)}"
-    unrecorded = ""
+    who, unrecorded = None if person is None else person.id, ""
     try:
         store.write(
             lambda connection: audit.add(
-                connection, "backup made", now=now, person_id=person.id, detail=detail
+                connection, "backup made", now=now, person_id=who, detail=detail
             )
         )
     except (Unavailable, DiskFull) as error:  # of all disks this one has what is needed

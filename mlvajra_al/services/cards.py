@@ -33,8 +33,8 @@ Pixels = list[list[float]]
 
 def drawn(handed: Handed) -> tuple[Json, ...]:
     """Return the cards of claims, in their order, read from the pool in one take."""
-    project, positions = handed.project, [claim.position for claim in handed.claims]
-    rows = _rows(handed.pool, project, positions)
+    project = handed.project
+    rows = _rows(handed.pool, project, handed.positions)
     return tuple(card(project, row, handed.statistics) for row in rows)
 
 
@@ -50,8 +50,16 @@ def cards_at(
 def rows_at(
     store: Store, connection: Connection, project: Project, *, positions: Sequence[int]
 ) -> list[Row]:
-    """Return what a card shows of samples, as plain values, read in one take."""
-    return _rows(project_pool(store, connection, project), project, positions)
+    """Return what a card shows of samples, as plain values, read in one take.
+
+    Raises
+    ------
+    Damaged
+        If a file they are in is.
+    """
+    pool = project_pool(store, connection, project)
+    pool.verify(positions)
+    return _rows(pool, project, positions)
 
 
 def _rows(pool: Pool, project: Project, positions: Sequence[int]) -> list[Row]:

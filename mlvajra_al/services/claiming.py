@@ -31,6 +31,26 @@ class Handed:
     pool: Pool
     statistics: Mapping[str, Any]
 
+    @property
+    def positions(self) -> list[int]:
+        """Where the samples are."""
+        return [claim.position for claim in self.claims]
+
+    def is_checked(self) -> bool:
+        """Say whether the files of these samples were found whole and are unchanged since."""
+        return self.pool.is_checked(self.positions)
+
+    def is_whole(self) -> bool:
+        """Read those files, once per process, and say whether they are whole.
+
+        Samples of one that is not are left out from the next time on.
+        """
+        try:
+            self.pool.verify(self.positions)
+        except Damaged:
+            return False
+        return True
+
 
 def claim(
     store: Store,
@@ -55,8 +75,11 @@ def handing_out(
     n: int,
     at: tuple[datetime, timedelta],
     rng: np.random.Generator,
+    instead_of: Sequence[Claim] = (),
 ) -> Operation[Handed]:
     """Return the write that hands out up to `n` samples, `at` a moment for the length of a lease.
+
+    Claims that it hands them out `instead_of` are taken back before.
 
     Raises
     ------
@@ -71,6 +94,9 @@ def handing_out(
     def operation(connection: Connection) -> Handed:
         project = access.open_project(connection, person, project_name)
         claims.one_at_a_time(connection, project.id, person_id=person.id)
+        if instead_of:
+            given = [one.id for one in instead_of]
+            claims.release(connection, project.id, person_id=person.id, claims=given)
         pool = project_pool(store, connection, project)
         spoiled = _spoiled(store, connection, project, pool, now=at[0])
         wish = claims.Wish(project.id, person.id, *at, without=spoiled)
@@ -104,8 +130,7 @@ def _spoiled(
     """Return the first and last positions of what cannot be shown, and say that it is damaged."""
     found = pool.unreadable()
     if found:
-        paths = [str(pool.path(shard)) for shard in found]
-        damage.note_pool(store, connection, project.id, paths=paths, now=now)
+        damage.note_pool(store, connection, project.id, found=[*found.values()], now=now)
     return tuple((shard.start, shard.start + shard.rows - 1) for shard in found)
 
 

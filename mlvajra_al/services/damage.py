@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from mlvajra_al.errors import UNLIKE, Damaged
 from mlvajra_al.records import Damage, Person
 from mlvajra_al.services import access
 from mlvajra_al.store import damage
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.store.shards import Pool
 
 SAID = {
     "shards": (
@@ -36,19 +38,56 @@ def listed(store: Store, person: Person | None, project_name: str) -> tuple[Dama
         return damage.listed(connection, project.id)
 
 
-def note_pool(
-    store: Store, connection: Connection, project_id: int, *, paths: Sequence[str], now: datetime
+def verified(
+    store: Store,
+    project_id: int,
+    pool: Pool,
+    *,
+    now: datetime,
+    positions: Sequence[int] | None = None,
 ) -> None:
-    """Say of shards that they are damaged, where it is not said already."""
-    known = {found.path for found in damage.listed(connection, project_id)}
-    for path in sorted({below(store.home, path) for path in paths} - known):
-        damage.note(connection, project_id, path=path, what=said_of(path), now=now)
+    """Verify the files of a pool, or of some of its samples, and note what is damaged.
+
+    Raises
+    ------
+    Damaged
+    """
+    try:
+        pool.verify(positions)
+    except Damaged as error:
+        found = error
+        store.write(
+            lambda connection: note_pool(store, connection, project_id, found=[found], now=now)
+        )
+        raise
 
 
-def said_of(path: str) -> str:
+def note_pool(
+    store: Store,
+    connection: Connection,
+    project_id: int,
+    *,
+    found: Sequence[Damaged],
+    now: datetime,
+) -> None:
+    """Say of shards that they are damaged, where it is not said so already."""
+    known = {item.path: item.what for item in damage.listed(connection, project_id)}
+    for error in found:
+        path = below(store.home, error.path)
+        what = said_of(path, error.what)
+        if known.get(path) != what:
+            damage.note(connection, project_id, path=path, what=what, now=now)
+
+
+def said_of(path: str, wrong: str) -> str:
     """Return what to say of a damaged file that no version mentions, by where it lies."""
     what, then = SAID.get(path.partition("/")[0], OTHER)
-    return f"{what} damaged ({path} does not match its SHA-256){then}"
+    return f"{what} damaged ({path} {briefly(wrong)}){then}"
+
+
+def briefly(what: str) -> str:
+    """Return what is wrong with a file as it stands behind its name in a sentence."""
+    return "does not match its SHA-256" if what == UNLIKE else what
 
 
 def below(home: Path, path: str) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlvajra_al.errors import Invalid, ReadOnly
 from mlvajra_al.records import Annotation, Gold, Person, Project
-from mlvajra_al.services import access
+from mlvajra_al.services import access, damage
 from mlvajra_al.services.export_formats import FORMATS, Format
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import is_machine, require
@@ -95,6 +95,8 @@ def export(
         If there is no such export.
     NotFound
         If there is no such project.
+    Damaged
+        If labels are asked for and a file of the pool is.
     """
     require(person, "reviewer", "export")
     if what not in ("labels", "history") or file_format not in FORMATS:
@@ -108,6 +110,11 @@ def export(
     def looked_up(connection: Connection) -> tuple[Project, Pool]:
         project = access.project(connection, person, project_name)
         return project, project_pool(store, connection, project)
+
+    if what == "labels":
+        with store.read() as connection:
+            project, pool = looked_up(connection)
+        damage.verified(store, project.id, pool, now=now)
 
     def operation(connection: Connection) -> tuple[Project, Pool]:
         project, pool = looked_up(connection)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Invalid, Superseded
 from mlvajra_al.records import (
     Annotation,
     Answer,
@@ -63,6 +63,8 @@ def record(
         If the project or a sample does not exist.
     Conflict
         If an event of that id is stored which says something else.
+    Superseded
+        If an answer corrects what is not the last its person said about the sample.
     """
     operation = recording(store, person, project_name, answers=answers, at=(now, lease))
     return store.write(operation)
@@ -219,6 +221,7 @@ def _record_one(
     if known is not None:
         return _repeated(known, project, answer=answer, person=person)
     check(project, answer)
+    _check_superseded(project, answer, before)
     if answer.action == "retract" and (before is None or before.action == "retract"):
         raise Invalid("there is no answer of yours to take back for this sample")
     return _store(
@@ -259,7 +262,7 @@ def _store(
         elapsed_ms=answer.elapsed_ms,
         client_time=answer.client_time,
         created_at=now,
-        late=late,
+        late=late and not manner.adjudicates,
         adjudicates=manner.adjudicates or _still_adjudicates(answer, before),
         source="",
         why=placed.why,
@@ -267,7 +270,32 @@ def _store(
     events.append(connection, [event], holdout=[placed.holdout], multilabel=project.multilabel)
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
-    return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=late)
+    return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=event.late)
+
+
+def _check_superseded(project: Project, answer: Answer, before: Annotation | None) -> None:
+    """Refuse to correct what its person has corrected already, in another tab or program.
+
+    Raises
+    ------
+    Superseded
+    """
+    if answer.supersedes is None or (before and before.event_id == answer.supersedes):
+        return
+    if before is None:
+        raise Superseded(
+            event_id=None, action=None, label=None, words="you have said nothing about this sample"
+        )
+    if before.label is None:
+        said = {"skip": "skipped it", "flag": "flagged it", "retract": "taken it back"}
+        words = f"you have {said[before.action]} meanwhile"
+    else:
+        names = project.names_in(before.label)
+        shown = [label.display for label in project.labels if label.name in names]
+        words = f"you have answered {' and '.join(shown) or 'none of the labels'} meanwhile"
+    raise Superseded(
+        event_id=before.event_id, action=before.action, label=before.label, words=words
+    )
 
 
 def _nearer_to_retrain(
@@ -364,9 +392,12 @@ def _asked_in_vain(
     """Say whether a person was asked whose place somebody else has filled meanwhile.
 
     A correction of an answer that stands needs no place; one given anew after an undo or a skip
-    does.
+    does. Who was not asked is late where as many as are wanted have answered already.
     """
-    if before is None:
-        return answer.claim_id is not None
-    ranked = ranking.place(connection, project.id, answer.sample_key) is not None
-    return before.action in ("retract", "skip") and ranked
+    if before is None and answer.claim_id is not None:
+        return True
+    if before is not None and before.action not in ("retract", "skip"):
+        return False
+    if ranking.place(connection, project.id, answer.sample_key) is None:
+        return False
+    return before is not None or not ranking.is_wanted(connection, project.id, answer.sample_key)

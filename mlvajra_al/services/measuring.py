@@ -8,9 +8,10 @@ from datetime import datetime
 from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Job, Person
 from mlvajra_al.services import access
+from mlvajra_al.services.champions import is_provisional
 from mlvajra_al.services.people import require
 from mlvajra_al.services.resolving import gold
-from mlvajra_al.services.versions import enqueue, is_provisional
+from mlvajra_al.services.versions import enqueue
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import verdicts, versions
 from mlvajra_al.store.database import Connection, Store

@@ -62,11 +62,16 @@ def is_called(person: Person, name: str) -> bool:
 
 def is_machine(person: Person) -> bool:
     """Say whether this is the command line or a column of imported labels, which nobody is."""
-    return _is_ours(person.name)
+    return _is_machines(person.name)
+
+
+def _is_machines(name: str) -> bool:
+    return name.lower() == OPERATOR or name.lower().startswith(IMPORTED)
 
 
 def _is_ours(name: str) -> bool:
-    return name.lower() == OPERATOR or name.lower().startswith(IMPORTED)
+    """Say whether a name is a machine's, or what the audit trail calls nobody, however spaced."""
+    return _is_machines(name) or " ".join(name.lower().split()) == audit.SERVER
 
 
 def needs_setup(store: Store) -> bool:

@@ -12,12 +12,12 @@ from mlvajra_al.errors import Conflict, Damaged, Invalid, Setup
 from mlvajra_al.services.backup import Lacking, Watch, nobody_watches, without
 from mlvajra_al.store import backups, copying, restores, revisions
 from mlvajra_al.store.backups import DATABASE, USE_ANOTHER, Backup
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.files import mentioned
 from mlvajra_al.store.presence import alone
 from mlvajra_al.store.restores import STAGING, Ended, Journal
 from mlvajra_al.store.room import room
-from mlvajra_al.store.shards import sha256_of
 
 
 @dataclass(frozen=True, slots=True)

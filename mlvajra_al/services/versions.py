@@ -24,6 +24,7 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services import access
 from mlvajra_al.services.answers import may_see_opinion
+from mlvajra_al.services.champions import before, damaged_of, is_provisional
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
@@ -206,14 +207,22 @@ def promote(
     ------
     Conflict
         If the champion has moved meanwhile, or is this version already.
+    Damaged
+        If a file of this version is.
     """
     require(person, "admin", "promote a version")
+    with store.read() as connection:
+        project = _with_versions(connection, person, project_name, (number,))
+        version = versions.get(connection, project.id, number)
+        lost = damaged_of(store.home, connection, [version])
+    if lost:
+        raise lost[number]
 
     def operation(connection: Connection) -> None:
         project = _with_versions(connection, person, project_name, (number,))
         if project.champion == number:
             raise Conflict(f"version {number} is the champion already")
-        move = _Move(expected, number, "version promoted", reason)
+        move = _Move(expected, number, audit.PROMOTED, reason)
         _move(connection, project, person, move=move, now=now)
 
     store.write(operation)
@@ -228,7 +237,7 @@ def rollback(
     now: datetime,
     expected: int | None = None,
 ) -> int:
-    """Make the champion before this one champion again and return its number.
+    """Make the last champion before this one whose files are whole champion again; return it.
 
     The next retrain is a full fit without parent, on all labels.
 
@@ -236,55 +245,42 @@ def rollback(
     ------
     Conflict
         If there was no champion before, or the champion is another than the `expected` one.
+    Damaged
+        If of all champions before a file is damaged.
     """
     require(person, "admin", "roll back")
+    with store.read() as connection:
+        seen = access.open_project(connection, person, project_name).champion
+    to = rollback_to(store, person, project_name)
+    if to is None:
+        raise Conflict("there is no earlier champion to roll back to; promote a version first")
 
     def operation(connection: Connection) -> int:
         project = access.open_project(connection, person, project_name)
-        line = champions(versions.promotions(connection, project.id))
-        if len(line) < 2:
-            raise Conflict("there is no earlier champion to roll back to; promote a version first")
-        seen = project.champion if expected is None else expected
-        move = _Move(seen, line[-2], "rolled back", reason)
+        move = _Move(seen if expected is None else expected, to, audit.ROLLED_BACK, reason)
         _move(connection, project, person, move=move, now=now)
-        return line[-2]
+        return to
 
     return store.write(operation)
 
 
-def champions(moves: Sequence[Promotion]) -> list[int]:
-    """Return the champions one can roll back through, the present one last.
+def rollback_to(store: Store, person: Person | None, project_name: str) -> int | None:
+    """Return which version a rollback would make champion; None if none was champion before.
 
-    Going back to an earlier one forgets those that came after it.
+    Raises
+    ------
+    Damaged
+        If of all champions before a file is damaged.
     """
-    line: list[int] = []
-    for move in moves:
-        if move.version in line:
-            del line[line.index(move.version) + 1 :]
-        else:
-            line.append(move.version)
-    return line
-
-
-def is_provisional(moves: Sequence[Promotion], number: int) -> bool:
-    """Tell whether a version is champion though nobody ever chose it: the first one, or a stand-in.
-
-    Another version than the champion never is.
-    """
-    return (
-        bool(moves)
-        and moves[-1].version == number
-        and not any(move.person for move in moves if move.version == number)
-    )
-
-
-def rolled_back_at(moves: Sequence[Promotion]) -> datetime | None:
-    """Return when a person last made an earlier version the champion; None if nobody ever did.
-
-    Where a version took over from a damaged one, nobody has judged what was learned since.
-    """
-    back = [m.created_at for m in moves if m.person and m.previous and m.version < m.previous]
-    return back[-1] if back else None
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        line = before(versions.promotions(connection, project.id))
+        listed = [versions.get(connection, project.id, number) for number in dict.fromkeys(line)]
+        lost = damaged_of(store.home, connection, listed)
+    found = next((number for number in line if number not in lost), None)
+    if line and found is None:
+        raise lost[line[0]]
+    return found
 
 
 def promotions(store: Store, person: Person | None, project_name: str) -> tuple[Promotion, ...]:

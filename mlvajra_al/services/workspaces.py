@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlvajra_al.errors import Setup
-from mlvajra_al.store import files, presence
+from mlvajra_al.store import files, presence, revisions
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.restores import sqlite_path
 
@@ -22,6 +22,46 @@ def opened(home: Path, url: str, *, begin: bool = False) -> Store:
     try:
         store.migrate()
         _require_files(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def as_it_is(home: Path, url: str) -> Store:
+    """Open a workspace that is there, and leave an earlier schema of it alone.
+
+    Raises
+    ------
+    Setup
+        If there is none, its schema is unknown, or its files are elsewhere than its database says.
+    """
+    store = existing(home, url)
+    try:
+        schema = store.schema()
+        if schema not in revisions.known():
+            store.migrate()
+        elif schema == revisions.newest():
+            _require_files(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def examined(home: Path, url: str) -> Store:
+    """Open a workspace to examine it; of one on a database server, the folder may be missing.
+
+    Raises
+    ------
+    Setup
+        If there is none, or its database cannot be reached.
+    """
+    if sqlite_path(url) is not None:
+        return existing(home, url)
+    store = Store.open(url, home)
+    try:
+        store.schema()
     except BaseException:
         store.close()
         raise

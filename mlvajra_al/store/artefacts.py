@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mlvajra_al.errors import MISSING, Damaged
+from mlvajra_al.store.checksums import require_whole
 
 
 def _path(home: Path, digest: str) -> Path:
@@ -51,6 +52,19 @@ def get(home: Path, digest: str) -> bytes:
     if hashlib.sha256(blob).hexdigest() != digest:
         raise Damaged(str(path.relative_to(home)))
     return blob
+
+
+def check(home: Path, digest: str) -> None:
+    """Refuse the bytes stored under a SHA-256 if they are not whole.
+
+    A process reads each file once for this, and again when it is changed.
+
+    Raises
+    ------
+    Damaged
+    """
+    path = _path(home, digest)
+    require_whole(path, digest, named=str(path.relative_to(home)))
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,6 +14,9 @@ from mlvajra_al.store.schema import audit, person, project
 SERVER = "the server"
 """What stands for nobody: the operator's command line before there is anyone, and start-up."""
 
+PROMOTED, ROLLED_BACK = "version promoted", "rolled back"
+"""The two ways in which a person moves the champion."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from mlvajra_al.errors import FROM_A_BACKUP, Conflict, Damaged, Invalid, MlvajraError
 from mlvajra_al.store.artefacts import sync_folder
+from mlvajra_al.store.checksums import fault, sha256_of, unreadable
 from mlvajra_al.store.codec import load
-from mlvajra_al.store.shards import fault, sha256_of, unreadable
 
 DATABASE, MANIFEST, SUMS = "mlvajra.db", "manifest.json", "SHA256SUMS"
 LOCK, PARTIAL = ".lock", ".partial"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Column, Connection, MetaData, Table, func, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
 from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.store import revisions
-from mlvajra_al.store.database import Store
+from mlvajra_al.store.database import Store, teach_letters
 from mlvajra_al.store.files import Mentioned, mentioned
 from mlvajra_al.store.presence import IN_USE
 from mlvajra_al.store.schema import annotation, metadata, person, project, version
@@ -36,6 +36,8 @@ class Snapshot:
 def snapshot(store: Store, path: Path) -> Snapshot:
     """Copy the database of a workspace into a new SQLite file, while others write to it.
 
+    The copy has the schema that the database has, be it an earlier one.
+
     Raises
     ------
     Damaged
@@ -46,7 +48,8 @@ def snapshot(store: Store, path: Path) -> Snapshot:
     copy = Store.open(f"sqlite:///{path.absolute()}", path.parent)
     try:
         if store.engine.dialect.name != "sqlite":
-            copy.migrate()
+            with store.read() as source, copy.begin() as target:
+                revisions.upgrade(target, revisions.stored(source) or revisions.newest())
             _copy_tables(store, copy)
         with copy.read() as connection:
             held = Snapshot(
@@ -85,6 +88,7 @@ def finish(path: Path) -> None:
     """
     connection = sqlite3.connect(path)
     try:
+        teach_letters(connection)
         connection.execute("PRAGMA journal_mode=DELETE")
         found = connection.execute("PRAGMA integrity_check").fetchone()[0]
         broken = connection.execute("PRAGMA foreign_key_check").fetchone()
@@ -118,11 +122,40 @@ def _copy_tables(store: Store, copy: Store) -> None:
 
 
 def _pour(source: Connection, target: Connection) -> None:
-    for table in metadata.sorted_tables:
+    for table in _of_both(target):
         for rows in _batches(source, table):
             if target.dialect.name == "postgresql":
                 rows = [_storable(row) for row in rows]
             target.execute(table.insert(), rows)
+
+
+def _of_both(target: Connection) -> Iterator[Table]:
+    """Yield the tables, and of these the columns, that the schema of a database has already.
+
+    Schemas only grow. What one lost that an earlier one had would have to be refused here.
+
+    Raises
+    ------
+    Conflict
+    """
+    there = inspect(target)
+    names = set(there.get_table_names())
+    earlier = MetaData()
+    for table in metadata.sorted_tables:
+        if table.name not in names:
+            continue
+        held = {column["name"] for column in there.get_columns(table.name)}
+        if held - {*table.c.keys()}:
+            raise Conflict(
+                f"the table {table.name!r} of this earlier schema cannot be copied whole; make the "
+                "backup with the version of mlvajra_al that was used last"
+            )
+        kept = (
+            Column(column.name, column.type, primary_key=column.primary_key)
+            for column in table.c
+            if column.name in held
+        )
+        yield Table(table.name, earlier, *kept)
 
 
 def _storable(row: dict[str, Any]) -> dict[str, Any]:

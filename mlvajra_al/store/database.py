@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -37,6 +38,11 @@ def _lower(text: Any) -> Any:
     return text.lower() if isinstance(text, str) else text
 
 
+def teach_letters(connection: sqlite3.Connection) -> None:
+    """Make `lower` know all letters, as an index does; SQLite's own knows those of English only."""
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
@@ -48,8 +54,7 @@ def _prepare_sqlite(engine: Engine) -> None:
             "foreign_keys=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        # SQLite's own knows the letters of English only.
-        connection.create_function("lower", 1, _lower, deterministic=True)
+        teach_letters(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -190,12 +195,29 @@ class Store:
         Setup
             If the database cannot be reached, or is newer than this program.
         """
-        try:
+        with self._reached():
             with self.read() as connection:  # a start waits for no writer
                 if revisions.is_newest(connection):
                     return
             with self.begin() as connection:
                 revisions.upgrade(connection)
+
+    def schema(self) -> str | None:
+        """Return the revision of the schema the database has; None if it holds no tables of ours.
+
+        Raises
+        ------
+        Setup
+            If the database cannot be reached.
+        """
+        with self._reached(), self.read() as connection:
+            return revisions.stored(connection)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Say how the database was named where it cannot be used."""
+        try:
+            yield
         except (DBAPIError, Unavailable) as error:
             found = error.__cause__ if isinstance(error, Unavailable) else error
             why = " ".join(str(getattr(found, "orig", found)).split())

@@ -24,7 +24,7 @@ from scipy import sparse
 
 from mlvajra_al.errors import Damaged
 from mlvajra_al.store.artefacts import sync_folder
-from mlvajra_al.store.shards import sha256_of
+from mlvajra_al.store.checksums import sha256_of
 
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
 Read = TypeVar("Read")

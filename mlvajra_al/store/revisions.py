@@ -60,8 +60,8 @@ def is_newest(connection: Connection) -> bool:
     return found == newest()
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring a database to the newest schema, in the transaction of `connection`.
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring a database to the newest schema, or to another one, in this transaction.
 
     Raises
     ------
@@ -74,4 +74,4 @@ def upgrade(connection: Connection) -> None:
         return
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from mlvajra_al.records import Shard
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.naming import HASH, Plan
-from mlvajra_al.store.shards import SORTED, SORTED_AT, sha256_of
+from mlvajra_al.store.shards import SORTED, SORTED_AT
 
 SHARD_BYTES = 64 * 2**20
 

@@ -7,7 +7,6 @@ named by its SHA-256, so that a crashed import repeated gives the same files aga
 
 from __future__ import annotations
 
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from mlvajra_al.errors import MISSING, UNLIKE, Damaged
 from mlvajra_al.records import Column, ColumnKind, Shard
 from mlvajra_al.records.notations import Notation
+from mlvajra_al.store.checksums import Stamp, is_known_whole, require_whole, stamp_of
 from mlvajra_al.store.hashing import Hashes, hash_keys
 
 OURS = "mlvajra."
@@ -45,6 +45,7 @@ class Pool:
     def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
         self.folder, self.shards = folder, tuple(shards)
         self._mapped: dict[int, pa.RecordBatch] = {}
+        self._spoiled: dict[int, tuple[Stamp | None, Damaged]] = {}
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -134,26 +135,40 @@ class Pool:
             for start in range(0, batch.num_rows, batch_rows):
                 yield batch.select(names).slice(start, batch_rows)
 
-    def unreadable(self) -> tuple[Shard, ...]:
-        """Return the shards whose files are gone or cut short; none can show a sample of theirs."""
-        if len(self._mapped) == len(self.shards):
-            return ()
-        return tuple(s for number, s in enumerate(self.shards) if not self._is_readable(number))
+    def unreadable(self) -> dict[Shard, Damaged]:
+        """Return the shards whose files are gone, cut short or were found to differ, and why.
 
-    def verify(self) -> None:
-        """Read every file again and compare its SHA-256 with the one recorded.
+        None can show a sample of theirs. No file is read for this.
+        """
+        self._look_again()
+        if len(self._mapped) == len(self.shards) and not self._spoiled:
+            return {}
+        faults = ((shard, self._fault(number)) for number, shard in enumerate(self.shards))
+        return {shard: error for shard, error in faults if error is not None}
+
+    def is_checked(self, positions: Sequence[int] | Positions) -> bool:
+        """Say whether the files of samples were found whole and are unchanged since."""
+        homes = (self.shards[number] for number in self._homes(positions))
+        return all(is_known_whole(self.path(shard), shard.sha256) for shard in homes)
+
+    def verify(self, positions: Sequence[int] | Positions | None = None) -> None:
+        """Compare the files of all samples, or of some, with the SHA-256 recorded.
+
+        A process reads each file once for this, and again when it is changed.
 
         Raises
         ------
         Damaged
             At the first file that is gone or differs.
         """
-        for shard in self.shards:
-            path = self.path(shard)
-            if not path.exists():
-                raise Damaged(str(path), what=MISSING)
-            if sha256_of(path) != shard.sha256:
-                raise Damaged(str(path))
+        every = range(len(self.shards))
+        for number in every if positions is None else self._homes(positions):
+            shard = self.shards[number]
+            try:
+                require_whole(self.path(shard), shard.sha256)
+            except Damaged as error:
+                self._spoiled[number] = stamp_of(self.path(shard)), error
+                raise
 
     def content_hashes(self, positions: Positions) -> Hashes:
         """Return the hashes of what samples contain."""
@@ -173,21 +188,37 @@ class Pool:
             out[asked[same]] = rows[same] + start
         return out
 
+    def _homes(self, positions: Sequence[int] | Positions) -> list[int]:
+        """Return the numbers of the shards that samples are in."""
+        wanted = np.asarray(positions, dtype=np.int64)
+        home = np.searchsorted(self._starts, wanted, side="right") - 1
+        return [int(number) for number in np.unique(home)]
+
+    def _look_again(self) -> None:
+        """Take a spoiled shard for readable again once its file is another one."""
+        for number, (stamp, _) in [*self._spoiled.items()]:
+            if stamp_of(self.path(self.shards[number])) != stamp:
+                del self._spoiled[number]
+                self._mapped.pop(number, None)
+
     def _batch(self, number: int) -> pa.RecordBatch:
         if number not in self._mapped:
             self._mapped[number] = _map(self.path(self.shards[number]))
         return self._mapped[number]
 
-    def _is_readable(self, number: int) -> bool:
+    def _fault(self, number: int) -> Damaged | None:
+        """Return what is wrong with a shard, as far as can be told without reading it."""
+        if number in self._spoiled:
+            return self._spoiled[number][1]
         try:
             self._batch(number)
-        except Damaged:
-            return False
-        return True
+        except Damaged as error:
+            return error
+        return None
 
     def _whole_schema(self) -> pa.Schema:
         """Return the columns with our own among them: those of any shard that can be read."""
-        readable = (number for number in range(len(self.shards)) if self._is_readable(number))
+        readable = (n for n in range(len(self.shards)) if self._fault(n) is None)
         return self._batch(next(readable, 0)).schema
 
     def _home(self, position: int) -> int:
@@ -260,26 +291,6 @@ def held_out(draws: Hashes, threshold: float) -> NDArray[np.bool_]:
     """Tell which draws fall below a share of all."""
     share: NDArray[np.bool_] = (draws >> np.uint64(11)) * 2.0**-53 < threshold
     return share
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fault(path: Path, digest: str) -> str | None:
-    """Return in words what is wrong with a file of this SHA-256; None if it is whole."""
-    try:
-        return None if sha256_of(path) == digest else UNLIKE
-    except OSError as error:
-        return unreadable(error)
-
-
-def unreadable(error: OSError) -> str:
-    """Return in words why a file could not be read."""
-    missing = isinstance(error, FileNotFoundError)
-    return "is missing" if missing else f"cannot be read ({error.strerror})"
 
 
 def pool_folder(home: Path, project_id: int) -> Path:

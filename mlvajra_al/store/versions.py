@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import (
@@ -20,9 +20,10 @@ from mlvajra_al.records import (
     Summary,
     Version,
 )
+from mlvajra_al.store.audit import ROLLED_BACK
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.once import insert_once
-from mlvajra_al.store.schema import explanation, person, project, promotion, report, revision
+from mlvajra_al.store.schema import audit, explanation, person, project, promotion, report, revision
 from mlvajra_al.store.schema import version as version_table
 
 T = TypeVar("T")
@@ -299,14 +300,30 @@ def move_champion(
 
 
 def promotions(connection: Connection, project_id: int) -> tuple[Promotion, ...]:
-    """Return every move of the champion pointer, oldest first."""
+    """Return every move of the champion pointer, oldest first.
+
+    Which of them were rollbacks, the audit trail tells: it was written with them.
+    """
+    rolled_back = exists().where(
+        audit.c.project_id == promotion.c.project_id,
+        audit.c.at == promotion.c.created_at,
+        audit.c.action == ROLLED_BACK,
+    )
     query = (
-        select(promotion, person.c.name.label("person"))
+        select(promotion, person.c.name.label("person"), rolled_back.label("rolled_back"))
         .outerjoin(person, person.c.id == promotion.c.person_id)
         .where(promotion.c.project_id == project_id)
         .order_by(promotion.c.id)
     )
     return tuple(
-        Promotion(row.project_id, row.version, row.previous, row.person, row.reason, row.created_at)
+        Promotion(
+            project_id=row.project_id,
+            version=row.version,
+            previous=row.previous,
+            person=row.person,
+            reason=row.reason,
+            created_at=row.created_at,
+            rolled_back=bool(row.rolled_back),
+        )
         for row in connection.execute(query)
     )

@@ -16,7 +16,6 @@ from mlvajra_al.config import settings
 from mlvajra_al.services import workspaces
 from mlvajra_al.store.database import Operation, Store
 
-S = TypeVar("S")
 T = TypeVar("T")
 _opening = threading.Lock()
 PATIENCE_S = 0.02
@@ -45,8 +44,8 @@ def close() -> None:
             _store.cache_clear()
 
 
-async def committed(operation: Operation[S], *, then: Callable[[S], T], lane: str) -> T:
-    """Run a short write and return what `then`, as short, makes of its result after the commit.
+async def committed(operation: Operation[T], *, lane: str) -> T:
+    """Run a short write and return its result after the commit.
 
     Whose turn has not come soon on PostgreSQL, because one before it in its lane waits for a lock,
     goes past those.
@@ -57,8 +56,8 @@ async def committed(operation: Operation[S], *, then: Callable[[S], T], lane: st
     if not opened.is_file:
         await asyncio.wait([waiting], timeout=PATIENCE_S)
         if sent.cancel():
-            return then(await run_in_threadpool(opened.write, operation))
-    return then(await waiting)
+            return await run_in_threadpool(opened.write, operation)
+    return await waiting
 
 
 async def looked_up(read: Callable[..., T], *arguments: Any, **named: Any) -> T:

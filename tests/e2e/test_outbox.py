@@ -314,3 +314,51 @@ def test_after_a_sleep_longer_than_the_lease_the_card_of_somebody_else_is_gone(
     desk.wait_until_saved()
     assert sample not in met
     assert [(e["sample_key"], e["late"]) for e in desk.stored()] == [(met[0], 0)]
+
+
+def test_a_correction_of_what_was_corrected_elsewhere_is_refused_and_the_newer_answer_offered(
+    sit: Sit, server: Any
+) -> None:
+    desk = sit()
+    [sample] = desk.press("1")
+    desk.wait_until_saved()
+    path, [said] = f"/projects/{desk.project}/annotations", desk.stored()
+    newer = {"event_id": "said-elsewhere", "sample_key": sample, "action": "answer"}
+    newer |= {"label": "spam", "supersedes": said["event_id"]}
+    with server.client(desk.person) as client:
+        assert client.post(path, json=[newer]).status_code == 201
+
+    desk.press("u")
+    refused = desk.notices.filter(has_text="Not accepted: taken back")
+    expect(refused).to_contain_text("You have answered spam meanwhile", ignore_case=True)
+    desk.shows(sample)
+    desk.press("f")
+    desk.page.keyboard.press("Enter")
+    expect(refused).to_have_count(0)
+    desk.wait_until_saved()
+    assert [event["action"] for event in desk.stored()] == ["answer", "answer", "flag"]
+    assert desk.stored()[-1]["supersedes"] == "said-elsewhere"
+
+
+def test_what_waited_is_not_lost_where_another_tab_was_quicker(
+    sit: Sit, server: Any, context: BrowserContext
+) -> None:
+    desk = sit()
+    [sample] = desk.press("1")
+    desk.wait_until_saved()
+    path, [said] = f"/projects/{desk.project}/annotations", desk.stored()
+    context.set_offline(True)
+    desk.press("u", "2")
+    newer = {"event_id": "said-quicker", "sample_key": sample, "action": "skip"}
+    with server.client(desk.person) as client:
+        newer |= {"supersedes": said["event_id"]}
+        assert client.post(path, json=[newer]).status_code == 201
+    context.set_offline(False)
+    refused = desk.notices.filter(has_text="Not accepted: spam")
+    expect(refused).to_contain_text("you have skipped it meanwhile")
+    expect(desk.notices.filter(has_text="Not accepted")).to_have_count(1)
+    refused.get_by_role("button", name="Change it to spam").click()
+    until(lambda: len(desk.stored()) == 3, "the answer that was insisted on")
+    last = desk.stored()[-1]
+    assert (last["label"], last["supersedes"]) == ("spam", "said-quicker")
+    expect(refused).to_have_count(0)

@@ -107,6 +107,21 @@ def test_a_project_is_kept_to_its_members_and_an_invitation_withdrawn(
     assert context.request.get(link).status == 410
 
 
+def test_on_a_phone_ones_own_account_is_read_without_scrolling_aside(
+    server: Any, page: Page, sign_in: Callable[..., None]
+) -> None:
+    name = a_person(server)
+    sign_in(page, server, name)
+    page.context.clear_cookies()  # as if from another browser
+    sign_in(page, server, name)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{server.url}/account/me")
+    for found in (page.get_by_role("button", name="Sign out").first, page.get_by_text("this br")):
+        box = found.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def _open_again(server: Any) -> None:
     with server.opened() as store:
         admin = people.get(store, "admin")

@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
+from streamlit.web.server.starlette.starlette_app import create_streamlit_middleware
 
 from mlvajra_al.records import Person, Role
 from mlvajra_al.services import people, tokens
@@ -96,7 +97,8 @@ def _application() -> Starlette:
         Route("/echo", _echo, methods=["GET", "POST"]),
         WebSocketRoute("/_stcore/stream", _socket),
     ]
-    return Starlette(routes=ours, middleware=edge.middleware())
+    # As st.App stacks them: Streamlit's own, among them its session, between ours and the routes.
+    return Starlette(routes=ours, middleware=edge.middleware() + create_streamlit_middleware())
 
 
 @cache

@@ -9,8 +9,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from mlvajra_al.errors import Conflict, Invalid, NotFound
-from mlvajra_al.records import Annotation, Answer, Claim, Person, Policy, Project, Recorded
+from mlvajra_al.errors import Conflict, Invalid, NotFound, Superseded
+from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Policy, Project, Recorded
 from mlvajra_al.services import claiming, labelling, resolving
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
@@ -119,6 +119,58 @@ def test_undo_and_another_answer_are_new_events(store: Store) -> None:
     assert [event.action for event in history] == ["answer", "retract", "answer"]
     assert [event.supersedes for event in history[1:]] == [e.event_id for e in history[:2]]
     assert gold(store, project) == {key: "spam"}
+
+
+def test_a_correction_of_what_was_corrected_meanwhile_is_refused_and_told_what_stands(
+    store: Store,
+) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    first = an_answer(claim(store, ada)[0], "ham")
+    record(store, ada, first)
+    elsewhere = replace(an_answer(key, "spam"), supersedes=first.event_id)
+    record(store, ada, elsewhere)
+    for stale in (an_answer(key, "ham"), an_answer(key, action="retract")):
+        with pytest.raises(Superseded, match="you have answered spam meanwhile") as refused:
+            record(store, ada, replace(stale, supersedes=first.event_id))
+        told = refused.value
+        assert (told.event_id, told.action, told.label) == (elsewhere.event_id, "answer", "spam")
+    assert gold(store, project) == {key: "spam"}
+    assert record(store, ada, elsewhere)[0].repeat, "sent twice it is stored once"
+    record(store, ada, replace(an_answer(key, "ham"), supersedes=elsewhere.event_id))
+    assert gold(store, project) == {key: "ham"}
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [("skip", "you have skipped it"), ("flag", "flagged it"), ("retract", "taken it back")],
+)
+def test_what_stands_instead_of_what_is_corrected_is_said_in_words(
+    store: Store, action: Action, words: str
+) -> None:
+    project, ada = a_project(store), a_person(store)
+    (key,) = rank(store, project, 1)
+    first = an_answer(claim(store, ada)[0], "ham")
+    record(store, ada, first)
+    record(store, ada, an_answer(key, action=action))
+    with pytest.raises(Superseded, match=words):
+        record(store, ada, replace(an_answer(key, "spam"), supersedes=first.event_id))
+
+
+def test_what_somebody_else_said_is_not_corrected(store: Store) -> None:
+    project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
+    (key,) = rank(store, project, 1)
+    first = an_answer(claim(store, ada)[0], "ham")
+    record(store, ada, first)
+    with pytest.raises(Superseded, match="you have said nothing about this sample"):
+        record(store, bob, replace(an_answer(key, "spam"), supersedes=first.event_id))
+
+
+def test_answers_beyond_those_wanted_are_late_though_nobody_claimed(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=2))
+    (key,) = rank(store, project, 1)
+    late = [record(store, a_person(store, name), an_answer(key, "ham"))[0].late for name in "ABCD"]
+    assert late == [False, False, True, True]
 
 
 def test_what_was_never_said_cannot_be_taken_back(store: Store) -> None:

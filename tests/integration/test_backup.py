@@ -21,7 +21,7 @@ import pytest
 from mlvajra_al.cli.application import run
 from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, NotAllowed
 from mlvajra_al.records import Person
-from mlvajra_al.services import labelling
+from mlvajra_al.services import labelling, people
 from mlvajra_al.services.backup import backup, listed, unfinished
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import artefacts, audit, backups, projects, shards
@@ -114,6 +114,15 @@ def test_a_copy_made_while_another_process_writes_holds_one_moment(
         assert project.last_seq == len(said)
         pool = labelling.project_pool(copy, connection, project)
         assert pool.take([7], ["body"]).to_pylist() == [{"body": "text number 7"}]
+    copy.close()
+
+
+def test_people_whose_names_begin_with_other_letters_are_backed_up(
+    store: Store, admin: Person, place: Path
+) -> None:
+    a_person(store, "Žofie")
+    copy = opened(backup(store, admin, place, now=NOW).folder)
+    assert people.get(copy, "žofie").name == "Žofie"
     copy.close()
 
 

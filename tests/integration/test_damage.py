@@ -12,14 +12,15 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.errors import Damaged
 from mlvajra_al.records import Damage, Job, Revision
-from mlvajra_al.services import damage, predicting, training, versions
+from mlvajra_al.services import damage, exporting, predicting, training, versions
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import mending, warm
+from mlvajra_al.services.jobs.rebuilding import rebuild
 from mlvajra_al.store import damage as stored_damage
-from mlvajra_al.store import jobs
+from mlvajra_al.store import jobs, projects
 from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.shards import open_pool
+from mlvajra_al.store.shards import open_pool, pool_folder
 from tests.factories import NOW, a_project
 from tests.integration.test_rebuild import a_chain, opened
 from tests.rehearsal import Rehearsal
@@ -57,6 +58,15 @@ def promote(loop: Rehearsal, number: int, *, expected: int) -> None:
     versions.promote(
         loop.store, loop.admin, "texts", number=number, expected=expected, reason="", now=now
     )
+
+
+def roll_back(loop: Rehearsal) -> int:
+    now = worker.utc_now()
+    return versions.rollback(loop.store, loop.admin, "texts", reason="", now=now)
+
+
+def name_of(loop: Rehearsal, number: int) -> str:
+    return str(estimators(loop)[number].relative_to(loop.store.home))
 
 
 def artefact(loop: Rehearsal, digest: str) -> Path:
@@ -251,6 +261,66 @@ def test_a_file_that_was_restored_is_no_longer_warned_of(loop: Rehearsal) -> Non
     assert said(loop) == []
 
 
+def test_a_version_in_memory_is_not_asked_once_its_file_is_damaged(loop: Rehearsal) -> None:
+    assert (predict(loop).result or {})["version"] == 2
+    estimators(loop)[2].unlink()
+    assert (predict(loop).result or {})["version"] == 1
+    assert said(loop)[0].startswith(f"Version 2 is damaged ({name_of(loop, 2)} is missing): ")
+
+
+def test_a_damaged_version_is_not_promoted(loop: Rehearsal) -> None:
+    whole = spoil(estimators(loop)[3])
+    with pytest.raises(Damaged, match=f"{estimators(loop)[3].name} is damaged.* from a backup"):
+        promote(loop, 3, expected=2)
+    assert champion(loop) == 2
+    estimators(loop)[3].write_bytes(whole)
+    promote(loop, 3, expected=2)
+    assert champion(loop) == 3
+
+
+def test_a_rollback_leads_past_a_damaged_champion(loop: Rehearsal) -> None:
+    promote(loop, 3, expected=2)
+    assert versions.rollback_to(loop.store, loop.admin, "texts") == 2
+    spoil(estimators(loop)[2])
+    assert versions.rollback_to(loop.store, loop.admin, "texts") == 1
+    assert roll_back(loop) == champion(loop) == 1
+
+
+def test_there_is_no_rollback_where_all_champions_before_are_damaged(loop: Rehearsal) -> None:
+    estimators(loop)[1].unlink()
+    with pytest.raises(Damaged, match=f"{estimators(loop)[1].name} is missing"):
+        roll_back(loop)
+    assert champion(loop) == 2
+
+
+def test_who_has_promoted_an_earlier_version_rolls_back_to_the_one_before(loop: Rehearsal) -> None:
+    promote(loop, 1, expected=2)
+    loop.answer(12)
+    ask(loop)
+    assert loop.versions()[-1].because == ""
+    assert roll_back(loop) == 2
+    loop.answer(12)
+    ask(loop)
+    assert loop.versions()[-1].because == "the champion was rolled back"
+    assert roll_back(loop) == 1
+
+
+def test_the_last_good_champion_answers_though_a_rollback_has_left_it(loop: Rehearsal) -> None:
+    assert roll_back(loop) == 1
+    spoil(estimators(loop)[1])
+    assert (predict(loop).result or {})["version"] == 2
+
+
+def test_where_no_champion_is_good_it_is_said_that_a_newcomer_answers(loop: Rehearsal) -> None:
+    for number in (1, 2):
+        spoil(estimators(loop)[number])
+    predict(loop)
+    assert any(
+        "): version 3, which never was champion before, answers instead." in what
+        for what in said(loop)
+    )
+
+
 def test_damaged_features_are_computed_again(loop: Rehearsal) -> None:
     before = revision(loop)
     (data,) = (loop.store.home / "features").glob(f"*/{before.preprocessing}/*/data")
@@ -265,8 +335,9 @@ def test_damaged_features_are_computed_again(loop: Rehearsal) -> None:
 
 
 def shard(loop: Rehearsal) -> Path:
-    (found,) = (loop.store.home / "shards").glob("*/*.arrow")
-    return found
+    with loop.store.read() as connection:
+        (found,) = projects.shards(connection, loop.project.id)
+    return pool_folder(loop.store.home, loop.project.id) / f"{found.sha256}.arrow"
 
 
 def test_a_damaged_shard_is_named_and_the_job_fails_with_a_sentence(loop: Rehearsal) -> None:
@@ -301,6 +372,62 @@ def test_one_bit_of_a_shard_is_noticed_when_the_pool_is_read(loop: Rehearsal) ->
         jobs.enqueue(connection, loop.project.id, "prepare", payload={}, now=worker.utc_now())
     assert loop.work()[0].state == "done"
     assert said(loop) == []
+
+
+def queue(loop: Rehearsal, what: str) -> Job:
+    """Do a job that needs the whole pool, and return it as it ended."""
+    now = worker.utc_now()
+    if what == "retrain":
+        job = training.request_retrain(loop.store, loop.admin, "texts", mode="full", now=now)
+    else:
+        question = predicting.Question(pool=True)
+        job = predicting.request(loop.store, loop.admin, "texts", question=question, now=now)
+    loop.work_once()
+    return training.job(loop.store, loop.admin, job.id)
+
+
+@pytest.mark.parametrize("what", ["retrain", "predict"])
+def test_one_bit_of_a_shard_stops_every_job_that_needs_the_pool(loop: Rehearsal, what: str) -> None:
+    spoil(shard(loop))
+    job = queue(loop, what)
+    assert job.state == "failed" and shard(loop).name in (job.error or "")
+    assert len(said(loop)) == 1
+    assert len(loop.versions()) == 3
+
+
+def test_labels_are_not_exported_with_samples_of_a_damaged_shard(loop: Rehearsal) -> None:
+    def exported(what: exporting.What) -> bytes:
+        now = worker.utc_now()
+        pieces = exporting.export(
+            loop.store, loop.admin, "texts", what=what, file_format="csv", now=now
+        )
+        return b"".join(pieces)
+
+    assert b"win" in exported("labels")
+    whole = spoil(shard(loop))
+    with pytest.raises(Damaged, match=f"{shard(loop).name} is damaged"):
+        exported("labels")
+    assert len(said(loop)) == 1
+    assert exported("history"), "it holds no samples"
+    shard(loop).write_bytes(whole)
+    assert exported("labels")
+
+
+def test_nothing_is_made_again_from_a_damaged_shard(loop: Rehearsal) -> None:
+    spoil(shard(loop))
+    with pytest.raises(Damaged, match=f"{shard(loop).name} is damaged"):
+        rebuild(loop.store, loop.admin, "texts", number=3, now=worker.utc_now())
+    assert len(said(loop)) == 1
+
+
+def test_what_is_said_of_a_shard_changes_with_what_is_wrong(loop: Rehearsal) -> None:
+    spoil(shard(loop))
+    queue(loop, "predict")
+    assert "does not match its SHA-256" in said(loop)[0]
+    shard(loop).unlink()
+    queue(loop, "predict")
+    (what,) = said(loop)
+    assert "is missing" in what and "SHA-256" not in what
 
 
 def test_a_champion_that_has_moved_meanwhile_is_left_alone(loop: Rehearsal) -> None:

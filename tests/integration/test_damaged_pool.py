@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlvajra_al.errors import Damaged
+from mlvajra_al.errors import MISSING, UNLIKE, Damaged
 from mlvajra_al.records import Claim, Person, Policy, Project, Ranked, Why
-from mlvajra_al.services import cards, claiming, damage
+from mlvajra_al.services import cards, claiming, damage, overview
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.naming import Plan
 from mlvajra_al.store.shards import Pool, open_pool, pool_folder
 from mlvajra_al.store.staging import commit, stage
 from tests.factories import LEASE, NOW, TEXTS, a_person, a_project
+from tests.integration.conftest import Web
 
 ROWS = 10
 
@@ -24,6 +26,10 @@ ROWS = 10
 @pytest.fixture
 def project(store: Store) -> Project:
     """A pool of three shards of ten samples, all ranked in order of position."""
+    return a_pool(store)
+
+
+def a_pool(store: Store) -> Project:
     project = a_project(store, policy=Policy(holdout_rate=0.0))
     folder = pool_folder(store.home, project.id)
     rows = [{"id": f"p{place}", "body": f"text number {place}"} for place in range(3 * ROWS)]
@@ -59,6 +65,17 @@ def spoil(store: Store, project: Project, number: int, *, gone: bool) -> Path:
     return path
 
 
+def flip(store: Store, project: Project, number: int) -> Path:
+    """Flip one bit in the middle of a shard, which can be opened still."""
+    with store.read() as connection:
+        shard = projects.shards(connection, project.id)[number]
+    path = pool_folder(store.home, project.id) / f"{shard.sha256}.arrow"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return path
+
+
 def claim(store: Store, person: Person, n: int) -> tuple[Claim, ...]:
     return claiming.claim(
         store, person, "spam", n=n, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
@@ -77,7 +94,7 @@ def test_samples_of_a_damaged_shard_are_left_out_and_the_damage_is_told(
     assert {one.sample_key for one in handed} == {f"p{n}" for n in range(3 * ROWS)} - lost
     (told,) = damage.listed(store, ada, "spam")
     assert told.path == f"shards/{project.id}/{path.name}"
-    assert told.what == damage.said_of(told.path)
+    assert told.what == damage.said_of(told.path, MISSING if gone else UNLIKE)
 
 
 def test_when_nothing_else_is_left_the_annotator_is_told_why(
@@ -113,3 +130,44 @@ def test_a_file_that_is_put_back_is_read_without_a_new_start(
     assert claim(store, ada, 1)[0].sample_key == "p10"
     path.write_bytes(whole)
     assert claim(store, ada, 1)[0].sample_key == "p0"
+
+
+def asked(program: httpx.Client, n: int) -> list[str]:
+    answer = program.post("/api/v1/projects/spam/claims", json={"n": n})
+    assert answer.status_code == 200, answer.text
+    return [one["sample_key"] for one in answer.json()]
+
+
+def test_no_card_is_drawn_from_a_shard_of_which_one_bit_is_wrong(web: Web) -> None:
+    project = a_pool(web.store)
+    program = web.program("Ada")
+    assert asked(program, 2) == ["p0", "p1"]
+    path = flip(web.store, project, 0)
+
+    assert asked(program, 3) == ["p10", "p11", "p12"]
+    (told,) = damage.listed(web.store, None, "spam")
+    assert told.what == damage.said_of(f"shards/{project.id}/{path.name}", UNLIKE)
+    held = program.post("/api/v1/projects/spam/claims/heartbeat").json()
+    assert held["held"] == []
+    flip(web.store, project, 0)
+    assert asked(program, 1) == ["p2"], "what it took by mistake it gave back"
+
+
+def test_a_shard_that_is_gone_while_it_is_open_shows_nothing_more(web: Web) -> None:
+    project = a_pool(web.store)
+    program = web.program("Ada")
+    assert asked(program, 1) == ["p0"]
+    spoiled = pool_folder(web.store.home, project.id)
+    with web.store.read() as connection:
+        first = projects.shards(connection, project.id)[0]
+    (spoiled / f"{first.sha256}.arrow").unlink()
+    assert asked(program, 1) == ["p10"]
+
+
+def test_what_else_shows_a_sample_of_a_damaged_shard_says_so(
+    store: Store, project: Project
+) -> None:
+    path = flip(store, project, 1)
+    assert overview.sample(store, None, "spam", "p3").row["body"] == "text number 3"
+    with pytest.raises(Damaged, match=f"{path.name} is damaged"):
+        overview.sample(store, None, "spam", "p13")

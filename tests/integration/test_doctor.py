@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from sqlalchemy import column, delete, insert, select, table, update
 
+from mlvajra_al import config
 from mlvajra_al.cli.application import run
 from mlvajra_al.records import Finding, Project
 from mlvajra_al.services import claiming, labelling
 from mlvajra_al.services.checking import examination, machine
-from mlvajra_al.store import artefacts, features, files, jobs, processes, shards
+from mlvajra_al.store import artefacts, checksums, features, files, jobs, processes, shards
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.invariants import broken
 from mlvajra_al.store.schema import metadata
@@ -132,7 +133,7 @@ def predictions(store: Store) -> Path:
     path = store.home / "results" / "a.csv"
     path.parent.mkdir()
     path.write_text("key,label\n")
-    result = {"file": path.name, "sha256": shards.sha256_of(path)}
+    result = {"file": path.name, "sha256": checksums.sha256_of(path)}
     with store.begin() as connection:
         number = jobs.enqueue(connection, 1, "predict", payload={}, now=NOW)
         jobs.finish(connection, number or 0, state="done", now=NOW, result=result)
@@ -583,3 +584,31 @@ def test_the_command_ends_with_1_when_something_is_wrong(
     assert lines[0].startswith("wrong | shards/1/")
     assert lines[-1] == "1 thing is wrong"
     store.close()
+
+
+def test_a_database_on_a_server_is_examined_though_the_folder_is_gone(
+    server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("MLVAJRA_DATABASE_URL", server_url)
+    monkeypatch.setenv("MLVAJRA_HOME", str(tmp_path / "lost"))
+    config.settings.cache_clear()
+    store = Store.open(server_url, tmp_path / "elsewhere")
+    store.migrate()
+    a_version(store, a_project(store))
+    store.close()
+    assert run(["doctor"]) == 1
+    words = capsys.readouterr().err
+    assert f"the folder of the workspace, {tmp_path / 'lost'}, did not exist" in words
+    assert "is missing" in words, "the files that its rows mention"
+
+
+def test_a_database_that_is_away_is_named_with_the_setting_to_check(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLVAJRA_DATABASE_URL", "postgresql://ada:secret@127.0.0.1:1/x")
+    config.settings.cache_clear()
+    assert run(["doctor"]) == 1
+    words = capsys.readouterr().err
+    assert "the database postgresql+psycopg://ada:***@127.0.0.1:1/x cannot be used: " in words
+    assert "check MLVAJRA_DATABASE_URL and MLVAJRA_HOME" in words

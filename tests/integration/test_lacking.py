@@ -292,8 +292,9 @@ def test_the_last_good_version_answers_for_a_champion_that_was_lacking(
     assert predicted_by(restored) == 2
     assert project_services.get(store, loop.admin, "texts").champion == 2
     assert [item.what for item in damage.listed(store, loop.admin, "texts")] == [
-        f"Version 1 is damaged ({name} does not match its SHA-256): version 2 answers instead. "
-        "Restore that file from a backup and promote version 1 again, or stay with version 2."
+        f"Version 1 is damaged ({name} is missing): version 2, which never was champion before, "
+        "answers instead. Restore that file from a backup and promote version 1 again, or stay "
+        "with version 2."
     ]
     restored.answer(12)
     training.request_retrain(store, loop.admin, "texts", mode="incremental", now=worker.utc_now())

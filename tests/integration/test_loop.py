@@ -30,8 +30,8 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, projects, ranking
 from mlvajra_al.store import versions as stored_versions
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.shards import sha256_of
 from tests.factories import a_person
 from tests.rehearsal import Rehearsal
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, DateTime, Float, Integer, MetaData, String, Table, select, text
 from sqlalchemy.types import JSON
 
-from mlvajra_al.errors import Setup
-from mlvajra_al.store import revisions
+from mlvajra_al.cli.application import run
+from mlvajra_al.errors import Conflict, Setup
+from mlvajra_al.store import copying, revisions
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
 from tests.factories import NOW
@@ -119,6 +121,67 @@ def test_an_earlier_database_is_brought_up_to_date_without_losing_a_value(
     assert _differences(empty) == []
     with empty.read() as connection:
         assert revisions.stored(connection) == revisions.newest()
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_a_backup_of_an_earlier_database_holds_every_value_and_leaves_it_as_it_is(
+    empty: Store, tmp_path: Path, revision: str
+) -> None:
+    tables = _made_by(empty, revision)
+    before = _filled(empty, tables)
+
+    held = copying.snapshot(empty, tmp_path / "copy.db")
+
+    assert (held.revision, held.annotations) == (revision, ROWS)
+    assert (empty.schema(), _stored(empty, tables)) == (revision, before)
+    copy = Store.open(f"sqlite:///{tmp_path / 'copy.db'}", tmp_path / "beside")
+    try:
+        same = MetaData()
+        with copy.read() as connection:
+            same.reflect(connection)
+        assert _plain(_stored(copy, same)) == _plain(before)
+        copy.migrate()
+        assert copy.schema() == revisions.newest()
+    finally:
+        copy.close()
+
+
+def test_a_backup_refuses_an_earlier_schema_that_knew_more_than_this_one(empty: Store) -> None:
+    _made_by(empty, "0001")
+    with empty.begin() as connection:
+        connection.execute(text("ALTER TABLE person ADD COLUMN shoe_size INTEGER"))
+        with pytest.raises(Conflict, match="'person' of this earlier schema cannot be copied"):
+            list(copying._of_both(connection))
+
+
+def _plain(stored: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, str]]]:
+    """Return rows as they can be compared between databases, in which moments look different."""
+    return {
+        table: [
+            {
+                name: value.replace(tzinfo=None).isoformat()
+                if isinstance(value, datetime)
+                else str(value)
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+        for table, rows in stored.items()
+    }
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_the_command_backs_up_an_earlier_workspace_and_restore_brings_it_up_to_date(
+    workspace: Path, tmp_path: Path, revision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(f"sqlite:///{workspace / 'mlvajra.db'}", workspace)
+    _made_by(store, revision)
+    assert run(["backup", str(tmp_path / "kept"), "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["revision"] == store.schema() == revision
+    store.close()
+    assert run(["restore", made["folder"], "--into", str(tmp_path / "new"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["revision"] == revisions.newest()
 
 
 def test_what_the_first_schema_did_not_know_has_its_default(empty: Store) -> None:

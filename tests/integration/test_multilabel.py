@@ -124,7 +124,7 @@ def test_the_whole_loop_from_import_to_export(loop: Rehearsal, tmp_path: Path) -
     found = versions.report(loop.store, None, "news", last)
     assert found is not None and found.evaluation.headline.name == "micro F1"
     assert (found.evaluation.headline.value or 0) > 0.85
-    assert rebuilding.rebuild(loop.store, None, "news", number=last).identical
+    assert rebuilding.rebuild(loop.store, None, "news", number=last, now=worker.utc_now()).identical
 
     job = predicting.request(
         loop.store,

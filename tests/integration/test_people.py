@@ -718,7 +718,9 @@ def test_no_more_passwords_are_looked_at_however_many_ask_at_once(
     assert said.count("Throttled") == 36 - sessions.ATTEMPTS
 
 
-@pytest.mark.parametrize("name", ["command line", "Command Line", " import: gold ", "IMPORT: x"])
+@pytest.mark.parametrize(
+    "name", ["command line", "Command Line", " import: gold ", "IMPORT: x", "The  Server"]
+)
 def test_nobody_is_called_what_the_app_itself_acts_as(store: Store, name: str) -> None:
     with pytest.raises(Invalid, match="the app itself acts as"):
         people.add(store, None, name=name, role="annotator", password=None, now=NOW)

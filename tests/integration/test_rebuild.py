@@ -75,7 +75,7 @@ def chain(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
 
 
 def rebuilt(loop: Rehearsal, number: int) -> Rebuilt:
-    return rebuild(loop.store, loop.admin, "texts", number=number)
+    return rebuild(loop.store, loop.admin, "texts", number=number, now=worker.utc_now())
 
 
 def damage(loop: Rehearsal, digest: str) -> None:

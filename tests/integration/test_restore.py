@@ -26,9 +26,9 @@ from mlvajra_al.services.backup import Backup, backup
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.services.restoring import Place, Restored, restore
 from mlvajra_al.store import audit, backups, projects, restores, revisions
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
-from mlvajra_al.store.shards import sha256_of
 from tests.factories import LEASE, NOW, a_person, a_project, a_version, an_answer, rank
 from tests.forks import Forks
 

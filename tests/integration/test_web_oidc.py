@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +15,7 @@ from mlvajra_al.store.schema import sign_in_flow
 from mlvajra_al.web import context
 from tests.integration.bent_provider import CLIENT, BentProvider, Running, a_key
 from tests.integration.conftest import PASSWORD, Web
+from tests.provider import honest_provider, knows
 from tests.server import free_port
 
 START, CALLBACK = "/account/oidc/start", "/account/oidc/callback"
@@ -41,19 +39,8 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Set:
 @pytest.fixture(scope="module")
 def honest() -> Iterator[str]:
     """Run the provider that is installed, in a process of its own; its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    while True:
-        try:
-            httpx.get(f"{url}/jwks", timeout=5)
-            break
-        except httpx.TransportError:
-            time.sleep(0.02)
-    yield url
-    process.terminate()
-    process.wait()
+    with honest_provider() as url:
+        yield url
 
 
 @pytest.fixture
@@ -66,8 +53,7 @@ def bent() -> Iterator[BentProvider]:
 
 def _consented(issuer: str, authorize: str, subject: str) -> str:
     """Log in at the honest provider as somebody, and return where it sends the browser."""
-    claims = {"preferred_username": subject, "email": f"{subject}@example.org"}
-    httpx.put(f"{issuer}/users/{subject}", json=claims | {"email_verified": True})
+    knows(issuer, subject)
     answer = httpx.post(authorize, data={"sub": subject})
     assert answer.status_code == 302, answer.text
     return answer.headers["location"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from mlvajra_al.records import Finding
 from mlvajra_al.services.backup import Watch, nobody_watches
@@ -38,11 +39,13 @@ def examine(
     now: datetime,
     lease: timedelta,
     fix: bool = False,
+    there: bool = True,
     watch: Watch = nobody_watches,
 ) -> tuple[Finding, ...]:
     """Return everything an operator should know of a workspace; with `fix`, mend what is safe.
 
-    Nothing is brought to a newer schema, and people and the worker can go on meanwhile.
+    Nothing is brought to a newer schema, and people and the worker can go on meanwhile. `there`
+    tells whether the folder was before the database was opened.
     """
     visit = Visit(store, now, lease, fix, watch)
     found = [finding for check in FIRST.values() for finding in check(visit)]
@@ -50,4 +53,14 @@ def examine(
         [*OF_THE_MACHINE.values()] if found else [*OF_TABLES.values(), *OF_THE_MACHINE.values()]
     )
     found += [finding for check in checks for finding in check(visit)]
+    if not there:
+        found.insert(0, _without_folder(store.home))
     return tuple(found)
+
+
+def _without_folder(home: Path) -> Finding:
+    return Finding(
+        "files",
+        f"the folder of the workspace, {home}, did not exist; an empty one was made",
+        "check MLVAJRA_HOME; if the folder is lost, restore the newest backup",
+    )

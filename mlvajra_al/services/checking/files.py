@@ -13,9 +13,10 @@ from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
 from mlvajra_al.store import features, positions, projects, strays
+from mlvajra_al.store.checksums import fault, sha256_of
 from mlvajra_al.store.files import Mentioned, featured, kept, mentioned
 from mlvajra_al.store.restores import ASIDE
-from mlvajra_al.store.shards import Pool, Positions, fault, pool_folder, sha256_of
+from mlvajra_al.store.shards import Pool, Positions, pool_folder
 from mlvajra_al.store.staging import exclusive
 from mlvajra_al.store.strays import Stray
 

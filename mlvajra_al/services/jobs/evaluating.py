@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.learning import evaluation, multilabel_evaluation
 from mlvajra_al.records import Job, Project, Verdict
+from mlvajra_al.services.champions import is_provisional
 from mlvajra_al.services.jobs import mending, scoring
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import fingerprint, gold
-from mlvajra_al.services.versions import champion_first, is_provisional
+from mlvajra_al.services.versions import champion_first
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import projects, verdicts, versions
 from mlvajra_al.store.codec import dump
@@ -51,6 +52,7 @@ def evaluate(store: Store, job: Job, tell: Tell) -> Result:
         numbers = champion_first(job.payload["versions"], project.champion)
         scorers = {n: scoring.scorer(store.home, connection, project, n) for n in numbers}
         stake = staked(connection, project, numbers[0])
+    pool.verify(holdout.positions)
     answers: Answers = {}
     for place, number in enumerate(numbers):
         tell(0.1 + 0.8 * place / len(numbers), f"Evaluating version {number}")
@@ -76,6 +78,7 @@ def _evaluate_each(store: Store, job: Job, tell: Tell) -> Result:
     measured = {}
     with store.read() as connection:
         project, pool, holdout = _held_out(store, connection, job.project_id)
+    pool.verify(holdout.positions)
     for place, number in enumerate(numbers):
         tell(0.1 + 0.8 * place / len(numbers), f"Evaluating version {number}")
         try:

@@ -167,6 +167,7 @@ def _background(home: Path, of: Against) -> tuple[Any, NDArray[np.float64]]:
     free = np.flatnonzero(~pool.holdout(of.threshold))
     rng = np.random.default_rng(of.seed)
     chosen = np.sort(rng.choice(free, size=min(BACKGROUND, len(free)), replace=False))
+    pool.verify(chosen)
     columns = [column.name for column in frames.inputs(of.recipe)]
     frame = frames.to_frame(pool.take(chosen, columns), of.recipe)
     features = pipeline.transform(warm.preprocessing(home, of.digest), frame)
@@ -215,4 +216,5 @@ def of_sample(ready: Explainer, pool: Pool, key: str) -> SampleExplanation:
     position = int(pool.positions([key])[0])
     if position < 0:
         raise NotFound("sample", key)
+    pool.verify([position])
     return ready.samples(pool.take([position], ready.scorer.columns), [key])[0]

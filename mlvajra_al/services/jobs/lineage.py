@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlvajra_al.records import EstimatorName, Gold, Project, Promotion, Revision, Version
-from mlvajra_al.services.versions import rolled_back_at
+from mlvajra_al.services.champions import rolled_back_at
 
 FAR = 0.02
 """Share of answers that continuing may change beside a full fit; beyond it, those come sooner."""
@@ -39,8 +39,7 @@ def next_fit(
     """Decide between a new root, a full fit, and an increment.
 
     A new root has no parent. It follows a changed recipe, a new revision (`reread` says why one
-    was made just now), or a rollback: the champion going back to an earlier version after the
-    last root was made.
+    was made just now), or a rollback after the last root was made.
     """
     if not past.versions:
         return Fit(None, None, "the first version")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mlvajra_al.errors import Damaged
-from mlvajra_al.records import Job, Project, Version
-from mlvajra_al.services.damage import below, said_of
+from mlvajra_al.records import Job, Project, Promotion, Version
+from mlvajra_al.services.champions import damaged_of
+from mlvajra_al.services.damage import below, briefly, said_of
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.services.versions import champions
-from mlvajra_al.store import artefacts, damage, projects, versions
+from mlvajra_al.store import damage, projects, versions
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import sha256_of
 
 Handler: TypeAlias = Callable[[Store, Job, Tell], Result]
 Lost: TypeAlias = Mapping[int, Damaged]
@@ -44,51 +44,36 @@ def react(store: Store, project_id: int, error: Damaged, *, now: datetime) -> bo
     with store.read() as connection:
         project = projects.get(connection, project_id)
         listed = versions.listed(connection, project_id)
-        line = champions(versions.promotions(connection, project_id))
-        lost = _lost(store.home, connection, listed)
-    to = last_good(project.champion, line, listed, lost)
+        moves = versions.promotions(connection, project_id)
+        lost = damaged_of(store.home, connection, listed)
+    to = last_good(project.champion, moves, listed, lost)
+    newcomer = to not in {move.version for move in moves}
 
     def operation(connection: Connection) -> bool:
         for path, numbers in _by_file(lost).items():
-            what = _said(path, numbers, champion=project.champion, to=to)
+            what = _said(lost[numbers[0]], numbers, champion=project.champion, to=(to, newcomer))
             damage.note(connection, project_id, path=path, what=what, now=now)
         other = below(store.home, error.path)
         if other not in {found.path for found in lost.values()}:
-            damage.note(connection, project_id, path=other, what=said_of(other), now=now)
+            what = said_of(other, error.what)
+            damage.note(connection, project_id, path=other, what=what, now=now)
         return to is not None and _fall_back(connection, project, lost, to=to, now=now)
 
     return store.write(operation)
 
 
-def _lost(home: Path, connection: Connection, listed: Sequence[Version]) -> dict[int, Damaged]:
-    """Find the versions of which a file is damaged or missing."""
-    revisions = {v.revision_id: versions.get_revision(connection, v.revision_id) for v in listed}
-    found: dict[str, Damaged] = {}
-    digests = {revision.preprocessing for revision in revisions.values()}
-    for digest in digests | {version.estimator for version in listed}:
-        try:
-            artefacts.get(home, digest)
-        except Damaged as error:
-            found[digest] = error
-    return {
-        version.number: found[digest]
-        for version in listed
-        for digest in (version.estimator, revisions[version.revision_id].preprocessing)
-        if digest in found
-    }
-
-
 def last_good(
-    champion: int | None, line: Sequence[int], listed: Sequence[Version], lost: Lost
+    champion: int | None, moves: Sequence[Promotion], listed: Sequence[Version], lost: Lost
 ) -> int | None:
-    """Return which version answers for a lost champion: an earlier champion, else the newest.
+    """Return which version answers for a lost champion: the last one before, else the newest.
 
     None where the champion is well, or nothing is left.
     """
     if champion not in lost:
         return None
+    ever = [move.version for move in reversed(moves)]
     newest_first = [version.number for version in reversed(listed)]
-    return next((n for n in [*reversed(line), *newest_first] if n not in lost), None)
+    return next((n for n in [*ever, *newest_first] if n not in lost), None)
 
 
 def _by_file(lost: Lost) -> dict[str, list[int]]:
@@ -98,20 +83,27 @@ def _by_file(lost: Lost) -> dict[str, list[int]]:
     return files
 
 
-def _said(path: str, numbers: Sequence[int], *, champion: int | None, to: int | None) -> str:
-    """Say which versions cannot be read, who answers instead, and what to do."""
+def _said(
+    error: Damaged, numbers: Sequence[int], *, champion: int | None, to: tuple[int | None, bool]
+) -> str:
+    """Say which versions cannot be read, who answers instead, and what to do.
+
+    `to` is who answers, and whether it never did before.
+    """
     which = f"Version {numbers[0]} is" if len(numbers) == 1 else f"Versions {_list(numbers)} are"
-    first = f"{which} damaged ({path} does not match its SHA-256)"
+    first = f"{which} damaged ({error.path} {briefly(error.what)})"
+    other, newcomer = to
     if champion not in numbers:
         return f"{first} and cannot answer. Restore that file from a backup."
-    if to is None:
+    if other is None:
         return (
             f"{first}, and no other version is left to answer. Restore that file from a backup, "
             "or retrain."
         )
+    who = f"version {other}" + (", which never was champion before," if newcomer else "")
     return (
-        f"{first}: version {to} answers instead. Restore that file from a backup and promote "
-        f"version {champion} again, or stay with version {to}."
+        f"{first}: {who} answers instead. Restore that file from a backup and promote "
+        f"version {champion} again, or stay with version {other}."
     )
 
 
@@ -142,7 +134,7 @@ def replace_lost(
     project = projects.get(connection, project_id)
     if project.champion is None:
         return
-    lost = _lost(home, connection, [versions.get(connection, project_id, project.champion)])
+    lost = damaged_of(home, connection, [versions.get(connection, project_id, project.champion)])
     if project.champion in lost:
         _fall_back(connection, project, lost, to=to, now=now)
 

@@ -87,6 +87,7 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
     with store.read() as connection:
         pool = project_pool(store, connection, project)
         said = gold(connection, project)[0] if scenario.truth == "answers" else []
+    pool.verify()
     inputs = [column.name for column in frames.inputs(scenario.recipe)]
     known = [*pool.columns]
     wanted = [*inputs, str(scenario.label)] if scenario.truth == "pool" else inputs

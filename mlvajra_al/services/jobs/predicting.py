@@ -30,9 +30,10 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.sources import catalogue
 from mlvajra_al.store import files, predictions, projects
 from mlvajra_al.store.artefacts import sync_folder
+from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import Pool, sha256_of
+from mlvajra_al.store.shards import Pool
 from mlvajra_al.words import plural
 
 BATCH_ROWS = 5_000
@@ -85,6 +86,7 @@ def _of_file(store: Store, job: Job, tell: Tell) -> Result:
         known = _known(connection, project, pool) if uri is None else None
     schema = _schema(ready, known, every=bool(job.payload.get("probabilities")))
     if known is not None:
+        pool.verify()
         batches = _of_pool(pool, ready, known, tell=tell)
     else:
         batches = _of_upload(Path(str(uri)), project, ready, tell=tell)

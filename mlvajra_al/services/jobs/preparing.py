@@ -45,7 +45,6 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
     if not len(pool):
         return {"samples": 0}
     tell(0.02, "Checking the files of the pool")
-    pool.verify()
     prepared = revising.ready(store, project, pool, revision=revision, tell=tell, refit=True)
     if prepared.damaged is not None:
         mending.react(store, project.id, prepared.damaged, now=tell.clock())

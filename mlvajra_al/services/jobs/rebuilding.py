@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from mlvajra_al.learning import frames, persistence, pipeline
 from mlvajra_al.learning.sameness import same_bits
 from mlvajra_al.learning.utilities import probabilities
 from mlvajra_al.records import Gold, Person, Project, Version
-from mlvajra_al.services import access
+from mlvajra_al.services import access, damage
 from mlvajra_al.services.jobs import fitting, machine
 from mlvajra_al.services.resolving import fingerprint, gold
 from mlvajra_al.store import artefacts, projects, versions
@@ -47,11 +48,13 @@ class _Step:
     gold: tuple[Gold, ...]
 
 
-def rebuild(store: Store, person: Person | None, project_name: str, *, number: int) -> Rebuilt:
+def rebuild(
+    store: Store, person: Person | None, project_name: str, *, number: int, now: datetime
+) -> Rebuilt:
     """Replay the fits of a version from the last full one on, and compare with what is stored.
 
-    Nothing is written. The frozen preprocessing is taken as it is stored; labels are those
-    known at the time, resolved by today's rule.
+    Nothing is written but which shard is found damaged. The frozen preprocessing is taken as it
+    is stored; labels are those known at the time, resolved by today's rule.
 
     Raises
     ------
@@ -71,6 +74,7 @@ def rebuild(store: Store, person: Person | None, project_name: str, *, number: i
     except Damaged as error:
         return Rebuilt(False, None, f"nothing can be made again: {error}")
     pool = open_pool(store.home, project.id, shards)
+    damage.verified(store, project.id, pool, now=now)
     model = _replay(project, pool, steps, fitted)
     try:
         stored = persistence.loads(artefacts.get(store.home, newest.estimator))

@@ -69,7 +69,13 @@ def ready(
 
     Preprocessing that is damaged is fitted anew; with `refit`, also where the pool has changed
     too much since.
+
+    Raises
+    ------
+    Damaged
+        If a file of the pool is.
     """
+    pool.verify()
     free = np.flatnonzero(~pool.holdout(project.holdout_threshold))
     because, damaged = _unusable(store, project, revision)
     if refit and revision is not None and not because:

@@ -16,7 +16,7 @@ from mlvajra_al.learning import evaluation, frames, multilabel, multilabel_evalu
 from mlvajra_al.records import Evaluation, Gold, Mistake, Project, Recipe, Report
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services.jobs import warm
-from mlvajra_al.store import mistakes, versions
+from mlvajra_al.store import artefacts, mistakes, versions
 from mlvajra_al.store.database import Connection
 from mlvajra_al.store.shards import Pool
 
@@ -71,9 +71,16 @@ def label_names(project: Project) -> tuple[str, ...]:
 
 
 def scorer(home: Path, connection: Connection, project: Project, number: int) -> Scorer:
-    """Load a version."""
+    """Load a version, whose files must be whole though it may be in memory already.
+
+    Raises
+    ------
+    Damaged
+    """
     version = versions.get(connection, project.id, number)
     revision = versions.get_revision(connection, version.revision_id)
+    for digest in (revision.preprocessing, version.estimator):
+        artefacts.check(home, digest)
     return Scorer(
         recipe=version.recipe,
         preprocessing=warm.preprocessing(home, revision.preprocessing),

@@ -58,11 +58,11 @@ async def start(request: Request) -> Response:
     """Send a browser to the provider."""
     try:
         client = _client()
-        request.scope["session"] = {}
         person = _who_links(request)
-        answer: Response = await _asked(client.authorize_redirect(request, _callback(request)))
+        asking = _with_session(request, {})
+        answer: Response = await _asked(client.authorize_redirect(asking, _callback(request)))
         body = {
-            "session": request.scope["session"],
+            "session": asking.session,
             "next": local_path(request.query_params.get("next", "/")),
             "link": None if person is None else person.id,
         }
@@ -79,6 +79,11 @@ async def start(request: Request) -> Response:
         secure=settings().secure_cookies,
     )
     return answer
+
+
+def _with_session(request: Request, session: dict[str, Any]) -> Request:
+    """Return the request as Authlib wants it; the scope's own session is Streamlit's."""
+    return Request({**request.scope, "session": session}, request.receive)
 
 
 def _who_links(request: Request) -> Person | None:
@@ -115,8 +120,7 @@ async def _answered(request: Request) -> Response:
     client = _client()
     token = request.cookies.get(FLOW_COOKIE, "")
     flow = await run_in_threadpool(external.take, store(), token, now=now())
-    request.scope["session"] = flow["session"]
-    identity = await _identity(client, request)
+    identity = await _identity(client, _with_session(request, flow["session"]))
     if flow["link"] is not None:
         return await _linked(request, identity, flow["link"])
     opened = Opened(origin(request), now(), session_life())

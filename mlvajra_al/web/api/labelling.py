@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mlvajra_al.errors import WrongPerson
-from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
+from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Project, Recorded
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import answers as answered
 from mlvajra_al.services import cards, claiming, history, labelling, projects
@@ -82,8 +84,8 @@ class Sent(BaseModel):
     )
     supersedes: str | None = Field(
         default=None,
-        description="The event this corrects; what a person said last about a "
-        "sample is always superseded by what the same person says next",
+        description="The event this corrects: what its person said last about the sample, else "
+        "it is refused. Without it, whatever was said last is corrected",
     )
     comment: str = ""
     elapsed_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -121,15 +123,25 @@ async def claim(project: str, caller: Caller, wanted: Wanted | None = None) -> R
     """Hand out samples to label, each with its card, until their leases end."""
     wanted = wanted or Wanted()
     wanted.check(caller)
+    handed = await _handed(project, caller, wanted.n)
+    while not handed.is_checked() and not await run_in_threadpool(handed.is_whole):
+        handed = await _handed(project, caller, wanted.n, instead_of=handed.claims)
+    return _shown(handed)
+
+
+async def _handed(
+    project: str, caller: Person, n: int, *, instead_of: Sequence[Claim] = ()
+) -> claiming.Handed:
     operation = claiming.handing_out(
         store(),
         caller,
         project,
-        n=wanted.n,
+        n=n,
         at=(now(), lease()),
         rng=rng(),
+        instead_of=instead_of,
     )
-    return await committed(operation, then=_shown, lane="claims")
+    return await committed(operation, lane="claims")
 
 
 def _shown(handed: claiming.Handed) -> Response:
@@ -186,11 +198,7 @@ async def annotate(
     """Store answers; repeats, known by `event_id`, are recognised and marked."""
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
-    return await committed(operation, then=_stored, lane="answers")
-
-
-def _stored(recorded: tuple[Recorded, ...]) -> Response:
-    return Json(recorded, status_code=201)
+    return Json(await committed(operation, lane="answers"), status_code=201)
 
 
 @router.get("/annotations", response_model=many(ShownAnnotation))

@@ -266,9 +266,11 @@ class LabellingCard {
     const claim = this.buffer[0];
     if (!claim || this.painted !== claim || this.recalling) return; // nothing on the screen to answer
     const event_id = uuid();
+    const told = this.outbox.rejected.find((item) => item.answer.event_id === claim.before?.event_id);
+    if (told) this.outbox.forget(told); // who has read why it was not taken back answers what stands
     const answer = {
       event_id, claim_id: claim.claim_id, sample_key: claim.sample_key, action, label,
-      supersedes: claim.before?.event_id ?? null, comment,
+      supersedes: told ? told.newer ?? null : claim.before?.event_id ?? null, comment,
       elapsed_ms: Math.round(performance.now() - this.since), client_time: new Date().toISOString(),
     };
     const change = changeOf(action, label, null);
@@ -296,7 +298,7 @@ class LabellingCard {
   worded({ action, label }) {
     const shown = (name) => this.labels.find((one) => one.name === name)?.display ?? name;
     if (action === "answer") return namesIn(label).map(shown).join(", ") || "none of these";
-    return action === "skip" ? "skipped" : "flagged";
+    return { skip: "skipped", flag: "flagged", retract: "taken back" }[action];
   }
 
   told(before) {
@@ -423,9 +425,10 @@ class LabellingCard {
     }
     for (const item of this.outbox.rejected.toReversed()) {
       const words = `Not accepted: ${this.worded(item.answer)} for “${item.local?.title || item.answer.sample_key}”. ${item.reason}`;
+      const [again, leave] = item.newer === undefined ? ["Try again", "Discard"] : [item.answer.action === "retract" ? "Take it back" : `Change it to ${this.worded(item.answer)}`, "Keep the newer answer"];
       this.notices.append(el("div", { class: "notice kept bad", role: "alert" }, el("span", {}, words),
-        el("button", { type: "button", class: "action", onclick: () => this.outbox.retry(item) }, "Try again"),
-        el("button", { type: "button", class: "action", onclick: () => this.outbox.forget(item) }, "Discard")));
+        el("button", { type: "button", class: "action", onclick: () => this.outbox.retry(item) }, again),
+        el("button", { type: "button", class: "action", onclick: () => this.outbox.forget(item) }, leave)));
     }
   }
 

@@ -39,7 +39,7 @@ async function call(method, url, body, { keepalive = false, patience = TIMEOUT_M
     const data = response.status === 204 ? null : await response.json().catch(() => undefined);
     if (data === undefined) return { status: response.ok ? 502 : response.status, data: null, type: "", message: "" };
     const error = data?.error ?? {};
-    return { status: response.status, data, type: error.type ?? "", message: error.message ?? "" };
+    return { status: response.status, data, type: error.type ?? "", message: error.message ?? "", detail: error.detail };
   } catch {
     return { status: 0, data: null, type: "", message: "" };
   } finally {
@@ -72,6 +72,10 @@ async function hold(name) {
   } catch {
     return () => {};
   }
+}
+
+function follows(later, earlier) {
+  return later.answer.supersedes === earlier.answer.event_id;
 }
 
 class Outbox {
@@ -204,7 +208,7 @@ class Outbox {
           alone = batch.length; // find out which one
         } else {
           alone = Math.max(0, alone - 1);
-          this.reject(batch[0], result.message || `the server answered ${result.status}`);
+          this.reject(batch[0], result);
         }
       } else {
         this.wait(result);
@@ -234,18 +238,26 @@ class Outbox {
     return true;
   }
 
-  reject(item, reason) {
-    const { event_id: id } = item.answer;
+  reject(item, { status, type, message, detail }) {
+    const newer = type === "Superseded" ? detail?.event_id ?? null : undefined; // said elsewhere
+    this.items = this.items.filter((other) => other !== item);
     // What takes a refused answer back has nothing left to do.
-    this.items = this.items.filter((other) => other !== item && !(other.answer.action === "retract" && other.answer.supersedes === id));
-    this.rejected.push({ ...item, reason });
+    const gone = [item, ...this.items.filter((other) => other.answer.action === "retract" && follows(other, item))];
+    this.items = this.items.filter((other) => !gone.includes(other));
+    const next = this.items.find((other) => gone.some((one) => follows(other, one)));
+    if (next && newer === undefined) next.answer.supersedes = item.answer.supersedes;
+    // Of taking back and answering anew, the answer tells why it was refused.
+    if (!next || newer === undefined || item.answer.action !== "retract") {
+      this.rejected.push({ ...item, newer, reason: message || `the server answered ${status}` });
+    }
     this.keep();
     this.onChange();
   }
 
   retry(item) {
     this.rejected = this.rejected.filter((other) => other !== item);
-    const { reason, ...again } = item;
+    const { reason, newer, ...again } = item;
+    if (newer !== undefined) again.answer = { ...again.answer, supersedes: newer };
     this.items.push(again);
     this.keep();
     this.onChange();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from mlvajra_al.errors import Damaged
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import versions
 from mlvajra_al.services.versions import VersionRow
@@ -67,7 +68,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
 
 def actions(person: Person, project: Project, chosen: VersionRow) -> None:
     """Draw the buttons that move the champion."""
-    line = versions.champions(versions.promotions(store(), person, project.name))
+    back, why_not = _way_back(person, project)
     with st.container(horizontal=True, vertical_alignment="center"):
         number = chosen.version.number
         if st.button(
@@ -78,14 +79,26 @@ def actions(person: Person, project: Project, chosen: VersionRow) -> None:
             key="promote",
         ):
             promote(project, number)
-        if st.button(
-            f"Roll back to version {line[-2]}" if len(line) > 1 else "Roll back",
-            icon=":material/undo:",
-            disabled=len(line) < 2,
-            help=None if len(line) > 1 else "There is no earlier champion",
-            key="rollback",
+        if (
+            st.button(
+                f"Roll back to version {back}" if back else "Roll back",
+                icon=":material/undo:",
+                disabled=back is None,
+                help=why_not,
+                key="rollback",
+            )
+            and back
         ):
-            roll_back(project, line[-2])
+            roll_back(project, back)
+
+
+def _way_back(person: Person, project: Project) -> tuple[int | None, str | None]:
+    """Return which version a rollback leads to; where there is none, why."""
+    try:
+        back = versions.rollback_to(store(), person, project.name)
+    except Damaged:
+        return None, "Every earlier champion is damaged"
+    return back, None if back else "There is no earlier champion"
 
 
 def history(person: Person, project: Project) -> None:

@@ -11,7 +11,7 @@ from mlvajra_al.web import widgets
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.names import answer_words
-from mlvajra_al.web.views.own_word import last_change, own_word
+from mlvajra_al.web.views.own_word import carry_out, last_change, own_word
 
 LAST = 5
 UNDONE = "undone"
@@ -19,7 +19,8 @@ OUTCOMES = {"skip": "somebody else is asked", "flag": "left as it is"}
 
 
 def last_decisions(person: Person, project: Project) -> tuple[Said, ...]:
-    """Return what the reviewer decided last, newest first."""
+    """Do what was asked of one of the last decisions, and return these, newest first."""
+    carry_out(person, project, back=_undo)
     wanted = Wanted(decisions=True)
     return answers.mine(store(), person, project.name, wanted=wanted, limit=LAST).said
 
@@ -48,7 +49,7 @@ def decisions_box(person: Person, project: Project, decisions: tuple[Said, ...])
         last_change(project, f"The last {LAST}, newest first")
         for said in decisions:
             words = (outcome(project, said.annotation), said.annotation.comment)
-            own_word(project, person, said, about=words, back=_undo)
+            own_word(project, person, said, about=words)
 
 
 def outcome(project: Project, event: Annotation) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from mlvajra_al.records import Annotation, Person, Project
+from mlvajra_al.records import Person, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import answers
 from mlvajra_al.web import widgets
@@ -19,6 +19,7 @@ from mlvajra_al.web.views.names import answer_words
 
 OPENED = "opened_word"
 DONE = "changed_word"
+ASKED = "asked_of_word"
 
 
 def own_word(
@@ -27,7 +28,6 @@ def own_word(
     said: answers.Said,
     *,
     about: tuple[str, ...] = (),
-    back: Callable[[Person, Project, answers.Said], None],
 ) -> None:
     """Draw the sample's beginning, what is to be said `about` it, and both ways to correct it.
 
@@ -44,8 +44,9 @@ def own_word(
                 words = (widgets.ago(event.created_at), *about)
                 st.caption(widgets.plain(" · ".join(filter(None, words))))
             with st.container(width=420, horizontal=True, vertical_alignment="center"):
-                chosen = (_several if project.multilabel else _one)(project, event)
-                taken_back = st.button("Take back", key=f"back_{event.event_id}")
+                (_several if project.multilabel else _one)(project, said)
+                key = f"back_{event.event_id}"
+                st.button("Take back", key=key, on_click=_ask, args=(said, None))
                 st.button(
                     "Close" if opened else "Open",
                     key=f"open_{event.event_id}",
@@ -57,10 +58,25 @@ def own_word(
         if opened:
             card = answers.card(store(), person, project.name, event)
             sample_card(card, key=f"said_{event.event_id}")
-    if taken_back:
+
+
+def carry_out(
+    person: Person,
+    project: Project,
+    *,
+    back: Callable[[Person, Project, answers.Said], None],
+) -> None:
+    """Do what was asked of one of the words as they were drawn last, before they are drawn anew.
+
+    Another tab may have said something else meanwhile, and then the sentence says so.
+    """
+    said, label = st.session_state.pop(ASKED, (None, None))
+    if said is None or said.annotation.project_id != project.id:
+        return
+    if label is None:
         back(person, project, said)
-    elif chosen is not None and chosen != event.label:
-        change(person, project, said, chosen)
+    elif label != said.annotation.label:
+        change(person, project, said, label)
 
 
 def last_change(project: Project, otherwise: str) -> None:
@@ -89,6 +105,15 @@ def change(person: Person, project: Project, said: answers.Said, label: str | No
         st.rerun()
 
 
+def _ask(said: answers.Said, label: str | None) -> None:
+    st.session_state[ASKED] = said, label
+
+
+def _ask_chosen(said: answers.Said, key: str) -> None:
+    if st.session_state[key] is not None:
+        _ask(said, st.session_state[key])
+
+
 def _open(event_id: str | None) -> None:
     st.session_state[OPENED] = event_id
 
@@ -104,26 +129,29 @@ def _beginning(said: answers.Said) -> None:
         st.caption(widgets.plain(before) + gaps[0] + shown + gaps[1] + widgets.plain(after))
 
 
-def _one(project: Project, event: Annotation) -> str | None:
+def _one(project: Project, said: answers.Said) -> None:
     """Draw the label that was given, to be changed."""
+    event, key = said.annotation, f"change_{said.annotation.event_id}"
     names = {label.name: label.display for label in project.labels}
-    return st.selectbox(
+    st.selectbox(
         "Label",
         list(names),
         index=list(names).index(event.label) if event.label in names else None,
         format_func=lambda name: names[name],
         placeholder="Give it a label",
         label_visibility="collapsed",
-        key=f"change_{event.event_id}",
+        key=key,
+        on_change=_ask_chosen,
+        args=(said, key),
     )
 
 
-def _several(project: Project, event: Annotation) -> str | None:
+def _several(project: Project, said: answers.Said) -> None:
     """Draw the labels that were given, to be changed at once: one after another would be lost."""
+    event = said.annotation
     before = None if event.label is None else project.names_in(event.label)
     words = answer_words(project, event.label) or "Give it labels"
     with st.popover(widgets.plain(widgets.shorten(words, 30)), width="stretch"):
         given = label_choice(project, before or (), key=f"change_{event.event_id}")
-        if st.button("Save", type="primary", key=f"save_{event.event_id}"):
-            return to_text(given)
-    return None
+        key = f"save_{event.event_id}"
+        st.button("Save", type="primary", key=key, on_click=_ask, args=(said, to_text(given)))

@@ -30,8 +30,8 @@ def _browser(item: Session) -> dict[str, Any]:
     return {
         "Who": item.person,
         "Where": item.agent or "unknown",
-        "Since": clock(item.created_at),
         "Last seen": ago(item.seen_at),
+        "Since": clock(item.created_at),
         "Until": clock(item.expires_at),
     }
 
@@ -53,8 +53,13 @@ def _table(
     if not found:
         st.caption("None.")
         return
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=f"Valid {what}")
-    named = {item.id: f"{item.person}: {item.name or item.agent} ({item.id})" for item in found}
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={name: st.column_config.TextColumn(width=110) for name in rows[0]},
+        alt=f"Valid {what}",
+    )
+    named = {item.id: _named(item) for item in found}
     with st.form(f"end:{what}", border=False):
         chosen = st.multiselect(
             f"End some of these {what}",
@@ -64,6 +69,12 @@ def _table(
         )
         if st.form_submit_button("End", icon=":material/logout:") and chosen:
             _end(person, chosen)
+
+
+def _named(item: Session) -> str:
+    """Name a sign-in so that it is not mixed up with others of the same browser."""
+    what = item.name or item.agent or "unknown"
+    return f"{item.person}: {what}, since {clock(item.created_at)} ({item.id})"
 
 
 def _end(person: Person, chosen: list[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,10 +13,9 @@ import streamlit as st
 from mlvajra_al.records import AuditEntry, Person
 from mlvajra_al.services import auditing
 from mlvajra_al.web.context import now, store
-from mlvajra_al.web.widgets import clock, empty, plural, side_by_side
+from mlvajra_al.web.widgets import clock, empty, plain, plural, side_by_side
 
 PAGE = 100
-ANY = "any"
 
 
 def draw(person: Person) -> None:
@@ -26,17 +26,7 @@ def draw(person: Person) -> None:
         empty("Nothing here", "Every privileged act appears here.", icon=":material/history:")
         return
     entries = _page(person, wanted, found)
-    frame = pd.DataFrame([_row(entry) for entry in entries])
-    st.dataframe(
-        frame,
-        hide_index=True,
-        column_config={
-            "When": st.column_config.TextColumn(width=130),
-            "Who": st.column_config.TextColumn(width=150),
-            "Detail": st.column_config.TextColumn(width="large"),
-        },
-        alt="Privileged acts, newest first",
-    )
+    _whole(_table(entries))
     st.download_button(
         f"Download {plural(found, 'act')} as CSV",
         lambda: b"".join(auditing.csv(store(), person, wanted, now=now())),
@@ -49,22 +39,32 @@ def draw(person: Person) -> None:
 
 def _filters(person: Person) -> auditing.Filter:
     choices = auditing.choices(store(), person)
-    columns = side_by_side(4, at_least=180)
+    columns = side_by_side(4, at_least=150)
     with columns[0]:
-        who = st.selectbox("Who", [ANY, *choices.people], key="trail:who")
+        who = _one_of("Who", choices.people)
     with columns[1]:
-        what = st.selectbox("What", [ANY, *choices.actions], key="trail:what")
+        what = _one_of("What", choices.actions)
     with columns[2]:
-        project = st.selectbox("Project", [ANY, *choices.projects], key="trail:project")
+        project = _one_of("Project", choices.projects)
     with columns[3]:
         days = st.date_input("From and to", [], key="trail:days", format="YYYY-MM-DD")
     since, until = between(days if isinstance(days, tuple) else (days,), _zone())
     return auditing.Filter(
-        person=None if who == ANY else who,
-        action=None if what == ANY else what,
-        project=None if project == ANY else project,
+        person=who,
+        action=what,
+        project=project,
         since=since,
         until=until,
+    )
+
+
+def _one_of(label: str, names: Sequence[str]) -> str | None:
+    """Draw a choice among names, whatever they say; None where none is chosen."""
+    return st.selectbox(
+        label,
+        [None, *names],
+        format_func=lambda name: "any" if name is None else name,
+        key=f"trail:{label.lower()}",
     )
 
 
@@ -109,11 +109,42 @@ def _page(person: Person, wanted: auditing.Filter, found: int) -> tuple[AuditEnt
     return entries
 
 
+def _table(entries: tuple[AuditEntry, ...]) -> AuditEntry | None:
+    """Draw acts, what happened first: that is what a phone has room for. Return the chosen one."""
+    picked = st.dataframe(
+        pd.DataFrame([_row(entry) for entry in entries]),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"trail:{entries[0].id}:{len(entries)}",
+        column_config={
+            "When": st.column_config.TextColumn(width=125),
+            "What": st.column_config.TextColumn(width=160),
+            "Who": st.column_config.TextColumn(width=130),
+            "Detail": st.column_config.TextColumn(width="large"),
+        },
+        alt="Privileged acts, newest first; choose a row to read all of it",
+    )
+    chosen = picked.selection.rows
+    return entries[chosen[0]] if chosen else None
+
+
+def _whole(entry: AuditEntry | None) -> None:
+    """Draw all of an act in lines that break."""
+    if entry is None:
+        return
+    with st.container(border=True, gap=None):
+        st.markdown(f"**{plain(entry.action)}**")
+        st.markdown(plain(entry.detail))
+        where = f" in {entry.project}" if entry.project else ""
+        st.caption(plain(f"{entry.person or auditing.SERVER}{where}, {clock(entry.at)}"))
+
+
 def _row(entry: AuditEntry) -> dict[str, str]:
     return {
         "When": clock(entry.at),
-        "Who": entry.person or auditing.SERVER,
         "What": entry.action,
+        "Who": entry.person or auditing.SERVER,
         "Project": entry.project or "",
         "Detail": entry.detail,
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from streamlit.testing.v1 import AppTest
+
 from mlvajra_al.records import Project
 from mlvajra_al.services import links, people
 from mlvajra_al.store.database import Store
@@ -32,3 +34,23 @@ def test_an_invitation_says_until_when_it_works(
     page = press(admin.opens("admin"), "Make a link")
     ends = {clock(before + links.LINK_LIFE), clock(before + links.LINK_LIFE + timedelta(minutes=1))}
     assert any(f"It works once, until {end}." in words(page) for end in ends)
+
+
+def chosen(page: AppTest, label: str) -> str | None:
+    [box] = [box for box in page.main.selectbox if box.label == label]
+    value: str | None = box.value
+    return value
+
+
+def test_the_audit_trail_is_not_misled_by_somebody_who_is_called_any(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    people.add(store, admin.person, name="any", role="annotator", password=None, now=now())
+    page = admin.opens("admin")
+    [trail] = [t.value for t in page.main.dataframe if "Detail" in t.value]
+    assert chosen(page, "Who") is None and len(trail)
+    [box] = [box for box in page.main.selectbox if box.label == "Who"]
+    assert box.options == ["any", "some admin", "any", "the server"]
+    page = box.select_index(2).run()
+    assert chosen(page, "Who") == "any"
+    assert "Nothing here" in words(page)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mlvajra_al.errors import MISSING
 from mlvajra_al.records import JobKind, Policy, Project, Role
 from mlvajra_al.services import members
+from mlvajra_al.services.damage import said_of
 from mlvajra_al.store import damage, jobs, processes, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
@@ -208,3 +210,16 @@ def test_a_damaged_file_is_said_on_the_pages_that_rest_on_it(
     with store.begin() as connection:
         damage.note(connection, project.id, path="artefacts/ab", what=sentence, now=now())
     assert sentence in words(admin.opens(name))
+
+
+def test_several_damaged_files_are_one_warning_with_short_names(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    with store.begin() as connection:
+        for digest in ("ab" * 32, "cd" * 32):
+            what = said_of(f"shards/1/{digest}.arrow", MISSING)
+            path = f"shards/1/{digest}.arrow"
+            damage.note(connection, project.id, path=path, what=what, now=now())
+    [said] = [warning.value.replace("\\", "") for warning in admin.opens("versions").warning]
+    assert said.startswith("**2 stored files are damaged.**")
+    assert "\n- A part of the pool is damaged (shards/1/abababab….arrow is missing): " in said

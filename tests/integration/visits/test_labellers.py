@@ -71,6 +71,21 @@ def test_an_answer_is_changed_and_taken_back_from_the_list(
     assert "Nothing here" in words(page)
 
 
+def test_a_change_in_a_stale_tab_is_refused_in_words_and_the_newer_answer_is_shown(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    first = say(store, admin.person, "p0", "ham")
+    stale = admin.opens("annotate", **MINE)
+    newer = say(store, admin.person, "p0", None, action="skip")
+    stale.selectbox(key=f"change_{first}").set_value("spam").run()
+    assert "What this corrects does not stand any more: you have skipped it" in words(stale)
+    assert [box.key for box in stale.selectbox if box.key == f"change_{newer}"]
+    assert current(store, project) == [("p0", "skip", None)]
+    stale.selectbox(key=f"change_{newer}").set_value("spam").run()
+    assert current(store, project) == [("p0", "answer", "spam")]
+    assert "does not stand" not in words(stale)
+
+
 def test_what_was_changed_is_said_in_a_line_and_no_toast_lies_over_the_rows(
     store: Store, admin: Visitor, project: Project
 ) -> None:

@@ -8,14 +8,16 @@ from datetime import timedelta
 import pytest
 
 from mlvajra_al.records import Promotion
-from mlvajra_al.services.versions import champions, explanation_name, rolled_back_at
+from mlvajra_al.services.champions import before, champions, rolled_back_at
+from mlvajra_al.services.versions import explanation_name
 from tests.factories import NOW
 
 
 def moves(*numbers: int) -> list[Promotion]:
-    before = [None, *numbers][: len(numbers)]
+    """Moves of the champion to versions, one a minute; to a negative one by a rollback."""
+    before = [None, *map(abs, numbers)][: len(numbers)]
     return [
-        Promotion(1, number, previous, "Ada", "", NOW + timedelta(minutes=place))
+        Promotion(1, abs(number), previous, "Ada", "", NOW + timedelta(minutes=place), number < 0)
         for place, (number, previous) in enumerate(zip(numbers, before, strict=True))
     ]
 
@@ -26,18 +28,27 @@ def moves(*numbers: int) -> list[Promotion]:
         ((), []),
         ((1,), [1]),
         ((1, 2, 5), [1, 2, 5]),
-        ((1, 2, 5, 2), [1, 2]),
-        ((1, 2, 5, 2, 1), [1]),
-        ((1, 2, 5, 2, 6), [1, 2, 6]),
+        ((1, 2, 5, -2), [1, 2]),
+        ((1, 2, 5, -2, -1), [1]),
+        ((1, 2, 5, -2, 6), [1, 2, 6]),
+        ((1, 2, 1), [1, 2, 1]),
+        ((1, 2, 1, -2), [1, 2]),
     ],
 )
 def test_going_back_forgets_the_champions_that_came_after(numbers, line) -> None:
     assert champions(moves(*numbers)) == line
 
 
-def test_only_a_move_to_an_earlier_version_is_a_rollback() -> None:
+def test_the_champions_before_are_those_a_rollback_can_lead_to_the_last_first() -> None:
+    assert before(moves(1, 2, 5)) == [2, 1]
+    assert before(moves(1, 2, 1)) == [2]
+    assert before(moves(1)) == before(moves()) == []
+
+
+def test_who_promotes_an_earlier_version_has_not_rolled_back() -> None:
     assert rolled_back_at(moves(1, 2, 5)) is None
-    assert rolled_back_at(moves(1, 2, 5, 2, 6)) == NOW + timedelta(minutes=3)
+    assert rolled_back_at(moves(1, 2, 5, 2)) is None
+    assert rolled_back_at(moves(1, 2, 5, -2, 6)) == NOW + timedelta(minutes=3)
 
 
 def test_a_move_that_no_person_made_is_no_rollback() -> None:

@@ -63,8 +63,10 @@ def decide(
     return next_fit(project, Past(versions, revision, moves), full=full, relabelled=relabelled)
 
 
-def a_move(version: int, previous: int | None, at: datetime) -> Promotion:
-    return Promotion(1, version, previous, "Ada", "", at)
+def a_move(
+    version: int, previous: int | None, at: datetime, *, rolled_back: bool = False
+) -> Promotion:
+    return Promotion(1, version, previous, "Ada", "", at, rolled_back)
 
 
 def test_the_first_version_has_no_parent() -> None:
@@ -121,7 +123,7 @@ def test_a_version_that_took_over_from_a_damaged_one_starts_no_new_line() -> Non
 
 
 def test_after_a_rollback_one_fit_has_no_parent_and_the_next_has() -> None:
-    back = a_move(1, 2, NOW + timedelta(minutes=2, seconds=30))
+    back = a_move(1, 2, NOW + timedelta(minutes=2, seconds=30), rolled_back=True)
     moves = (a_move(1, None, NOW), a_move(2, 1, NOW + timedelta(minutes=2)), back)
     assert decide(FIRST, SECOND, moves=moves) == Fit(None, None, "the champion was rolled back")
     root = a_version(3, parent=None, mode="full")
@@ -129,13 +131,14 @@ def test_after_a_rollback_one_fit_has_no_parent_and_the_next_has() -> None:
 
 
 def test_a_version_that_was_in_the_making_at_a_rollback_does_not_hide_it() -> None:
-    moves = (a_move(1, 2, NOW + timedelta(minutes=2, seconds=30)),)
+    moves = (a_move(1, 2, NOW + timedelta(minutes=2, seconds=30), rolled_back=True),)
     late = a_version(3, parent=2)
     assert decide(FIRST, SECOND, late, moves=moves).parent is None
 
 
-def test_a_promotion_forwards_starts_no_new_line() -> None:
-    moves = (a_move(2, 1, NOW + timedelta(hours=1)),)
+@pytest.mark.parametrize(("to", "of"), [(2, 1), (1, 2)])
+def test_a_promotion_starts_no_new_line(to: int, of: int) -> None:
+    moves = (a_move(to, of, NOW + timedelta(hours=1)),)
     assert decide(FIRST, SECOND, moves=moves).previous == SECOND
 
 
