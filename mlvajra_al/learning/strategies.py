@@ -6,7 +6,7 @@ and put both into `STRATEGIES`; the contract tests run over every entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.errors import Invalid, PoolExhausted
+from mlvajra_al.learning import borrowed
 from mlvajra_al.learning.committees import (
     consensus_entropy,
     disagreement,
@@ -25,7 +26,7 @@ from mlvajra_al.learning.committees import (
 from mlvajra_al.learning.doubts import binary_doubt, loss_reduction, mean_doubt, unusual_count
 from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.neighbours import heeding
-from mlvajra_al.learning.rarity import rare
+from mlvajra_al.learning.rarity import rare, searching
 from mlvajra_al.learning.reduction import expected_error
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.scanning import length, scan
@@ -45,6 +46,7 @@ from mlvajra_al.learning.selectors import (
 from mlvajra_al.learning.sharpening import sharpen
 from mlvajra_al.learning.stages import choose, choose_of_several
 from mlvajra_al.learning.utilities import entropy, is_quick, least_confident, margin, responder
+from mlvajra_al.words import not_installed, strategy_words
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
 Selector = Callable[[Choice, int, np.random.Generator], Positions]
@@ -79,7 +81,8 @@ class Strategy:
         self, model: Any, X_pool: Any, n_instances: int = 1, *, rng: np.random.Generator
     ) -> Positions:
         """Return the positions in the pool that modAL asks for."""
-        name = next(key for key, plan in known_for(None).items() if plan is self)
+        plans = (*STRATEGIES.items(), *MULTILABEL.items())
+        name = next(key for key, plan in plans if plan is self)
         return select_batch(model, X_pool, strategy=name, batch_size=n_instances, rng=rng)
 
 
@@ -95,6 +98,10 @@ class Ranking:
     reason: str = ""
     """Why the batch is asked by this strategy, in a sentence."""
 
+
+UNSEEN = (
+    "it may have a label without an example, being unlike everything labelled, or it is in doubt"
+)
 
 STRATEGIES: dict[str, Strategy] = {
     "diversified_margin": Strategy(
@@ -152,6 +159,7 @@ STRATEGIES: dict[str, Strategy] = {
         "labels",
         "it may have a label of which there are hardly any examples, or the model hesitates",
     ),
+    "unseen_label": Strategy(margin, searching(heeding(spread, margin)), "model", UNSEEN),
     "typiclust": Strategy(
         None, typical, "features", "nothing like it is labelled, and it stands for many"
     ),
@@ -160,6 +168,11 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "random": Strategy(None, highest, "nothing", "drawn at random"),
 }
+
+if borrowed.installed():
+    STRATEGIES["prob_cover"] = Strategy(
+        None, borrowed.prob_cover, "features", "nothing near it is labelled, and much lies near it"
+    )
 
 MULTILABEL: dict[str, Strategy] = {
     "diversified_doubt": Strategy(
@@ -186,6 +199,9 @@ MULTILABEL: dict[str, Strategy] = {
         unusual_count,
         "labels",
         "the model gives it more or fewer labels than others have, and is not sure of them",
+    ),
+    "unseen_label": Strategy(
+        binary_doubt, searching(heeding(spread, binary_doubt)), "model", UNSEEN
     ),
     **{name: STRATEGIES[name] for name in ("typiclust", "cold_start", "random")},
 }
@@ -218,6 +234,17 @@ def needs_model(strategy: str) -> bool:
     return plan is not None and plan.needs not in ("nothing", "features")
 
 
+def before_a_model(strategy: str) -> str:
+    """Return what asks in the place of a strategy while there is no model.
+
+    Examples
+    --------
+    >>> before_a_model("margin"), before_a_model("typiclust")
+    ('cold_start', 'typiclust')
+    """
+    return "cold_start" if needs_model(strategy) else strategy
+
+
 def select_batch(
     model: Any,
     X_pool: Any,
@@ -227,6 +254,7 @@ def select_batch(
     rng: np.random.Generator,
     labelled: ArrayLike | None = None,
     labels: ArrayLike | None = None,
+    label_set: Sequence[Any] = (),
 ) -> Positions:
     """Pick the samples of the pool whose labels would teach the model most.
 
@@ -246,6 +274,8 @@ def select_batch(
     labels : array-like, optional
         The labels of `labelled`, for strategies that try labels out or fit a committee; a
         modAL learner brings what it was taught.
+    label_set : sequence
+        All labels there are: `auto` looks for those without an example.
 
     Returns
     -------
@@ -257,7 +287,8 @@ def select_batch(
     PoolExhausted
         If `batch_size` exceeds the pool.
     Invalid
-        If there is no such strategy, or it needs a model or labels and there are none.
+        If there is no such strategy, it needs a model or labels and there are none, or
+        `batch_size` is below 0.
 
     References
     ----------
@@ -282,6 +313,7 @@ def select_batch(
         rng=rng,
         labelled=labelled,
         labels=labels,
+        label_set=label_set,
     ).positions
 
 
@@ -296,6 +328,7 @@ def rank(
     rng: np.random.Generator,
     labelled: ArrayLike | None = None,
     labels: ArrayLike | None = None,
+    label_set: Sequence[Any] = (),
 ) -> Ranking:
     """Put the best `n` candidates in the order they should be asked, as successive batches.
 
@@ -315,6 +348,8 @@ def rank(
         Positions that are not to be asked.
     labels : array-like, optional
         The labels of `labelled`.
+    label_set : sequence
+        All labels there are: `auto` looks for those without an example.
 
     Returns
     -------
@@ -325,7 +360,8 @@ def rank(
     PoolExhausted
         If fewer than `n` candidates are left.
     Invalid
-        If there is no such strategy, or it needs a model or labels and there are none.
+        If there is no such strategy, it needs a model or labels and there are none, or a number
+        is too low.
 
     Examples
     --------
@@ -337,6 +373,7 @@ def rank(
     >>> ranking.positions.tolist(), ranking.strategy
     ([1, 0], 'focused_margin')
     """
+    _check_counts(n, batch_size)
     several = is_multilabel(model)
     name = strategy
     if strategy == "auto":
@@ -349,19 +386,31 @@ def rank(
     if n > len(candidates):
         raise PoolExhausted(available=len(candidates), requested=n)
     utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
-    because = f"By {name.replace('_', ' ')}, as the project wants it."
+    because = f"By {strategy_words(name)}, as the project wants it."
+    size = max(batch_size, 1)
     if strategy == "auto":
         doubts = None if model is None else utilities
         if several:
-            name, because = choose_of_several(utilities, batch_size=max(batch_size, 1))
+            seen = np.asarray(model.classes_).tolist()
+            name, because = choose_of_several(
+                utilities, batch_size=size, seen=seen, label_set=label_set, answers=len(known)
+            )
         else:
-            name, because = choose(doubts, batch_size=max(batch_size, 1), labels=known.labels)
+            name, because = choose(
+                doubts, batch_size=size, labels=known.labels, label_set=label_set
+            )
         plan = known_for(model)[name]
-    choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
+    choice = Choice(X, candidates, utilities, size, known, model)
     if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
         sharpen(plan.utility, choice, n)
     places = plan.selector(choice, n, rng)
     return Ranking(candidates[places], utilities[places], name, plan.why, because)
+
+
+def _check_counts(n: int, batch_size: int) -> None:
+    for what, value in (("n", n), ("batch_size", batch_size)):
+        if value < 0:
+            raise Invalid(f"{what} is {value} but must be 0 or more; say how many to pick")
 
 
 def _marked(positions: ArrayLike, n: int) -> NDArray[np.bool_]:
@@ -386,6 +435,8 @@ def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | N
 
 def _plan(name: str, model: Any, known: Known) -> Strategy:
     plans = known_for(model)
+    if name in borrowed.NAMES and name not in plans and not borrowed.installed():
+        raise Invalid(not_installed(name))
     if name not in plans:
         given = ", ".join(["auto", *plans])
         raise Invalid(f"there is no strategy {name!r} here; choose one of: {given}")
