@@ -119,5 +119,6 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "MLVAJRA_" + str(first["loc"][0]).upper()
-        message = f"the setting {name} cannot be used: {first['msg']}; correct or unset it"
+        said = first["msg"].removeprefix("Value error, ")
+        message = f"the setting {name} cannot be used: {said}; correct or unset it"
         raise Setup(message) from error
