@@ -108,7 +108,7 @@ def test_without_two_labels_there_is_no_model_and_no_score_yet() -> None:
     given = parts()
     one_label = Split(given.X_pool, np.array(["a"] * 63), given.X_test, given.y_test)
     played = curve("margin", given=one_label)
-    assert [(one.score, one.strategy) for one in played] == [(0.0, "random")] * 3
+    assert [(one.score, one.strategy) for one in played] == [(0.0, "cold_start")] * 3
     assert {one.strategy for one in curve("auto", given=one_label)} == {"cold_start"}
 
 
