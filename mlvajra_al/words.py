@@ -79,3 +79,29 @@ def _single(value: float) -> float | None:
         return float(struct.unpack("f", struct.pack("f", value))[0])
     except OverflowError:
         return None
+
+
+def not_installed(strategy: str) -> str:
+    """Say what a strategy of scikit-activeml needs.
+
+    Examples
+    --------
+    >>> print(not_installed("prob_cover"))
+    strategy 'prob_cover' comes from scikit-activeml, which is not installed: pip install
+    "mlvajra_al[skactiveml]"
+    """
+    return (
+        f"strategy {strategy!r} comes from scikit-activeml, which is not installed: "
+        'pip install "mlvajra_al[skactiveml]"'
+    )
+
+
+def strategy_words(name: str) -> str:
+    """Return a query strategy as it stands within a sentence.
+
+    Examples
+    --------
+    >>> strategy_words("vote_entropy")
+    'vote entropy'
+    """
+    return name.replace("_", " ")

@@ -80,8 +80,10 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
         if words := last_drift(rows):
             st.caption(words)
         st.caption(plain(by_itself(state)))
-        if rows and rows[-1].version.asks:
-            st.caption(f"Version {rows[-1].version.number} ranks the pool. {rows[-1].version.asks}")
+        # Ranked anew since it was made, a version asks otherwise than it says.
+        asks = training.asks(store(), person, project.name) or (rows and rows[-1].version.asks)
+        if rows and asks:
+            st.caption(f"Version {rows[-1].version.number} ranks the pool. {asks}")
 
 
 def by_itself(state: Progress) -> str:

@@ -61,6 +61,9 @@ Overlap = Annotated[int, typer.Option(help="Answers wanted per sample.")]
 HoldoutShare = Annotated[float, typer.Option(help="Share of the pool kept for tests.")]
 HoldoutRate = Annotated[float, typer.Option(help="Share of questions spent on tests.")]
 RetrainEvery = Annotated[int, typer.Option(help="Answers until the next retrain.")]
+Strategy = Annotated[
+    str, typer.Option(help="Which samples are asked about next: a query strategy, or auto.")
+]
 Guidelines = Annotated[Path | None, typer.Option(help="A markdown file for the annotators.")]
 Seed = Annotated[int | None, typer.Option(help="Draws the holdout; random if left out.")]
 
@@ -85,6 +88,7 @@ def create(  # the flags of one command are one form, not a call from code
     holdout_share: HoldoutShare = 0.2,
     holdout_rate: HoldoutRate = 0.2,
     retrain_every: RetrainEvery = 20,
+    strategy: Strategy = "auto",
     estimator: Learner = "logistic_regression",
     guidelines: Guidelines = None,
     seed: Seed = None,
@@ -106,6 +110,7 @@ def create(  # the flags of one command are one form, not a call from code
         holdout_share=holdout_share,
         holdout_rate=holdout_rate,
         retrain_every=retrain_every,
+        strategy=strategy,
     )
     wanted = _drafted(name, words(labels), inputs=inputs, estimator=estimator, seed=seed)
     special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
@@ -201,6 +206,44 @@ def archive(
     with opened() as store:
         projects.set_archived(store, operator(store), name, archived=not undo, now=now())
     sys.stderr.write(f"{name} is {'open again' if undo else 'archived'}\n")
+
+
+@group.command("set", epilog="Example: mlvajra project set spam --strategy entropy")
+def set_(
+    name: Name,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Which samples are asked about next: a query strategy, or auto."),
+    ] = None,
+    overlap: Annotated[int | None, typer.Option(help="Answers wanted per sample.")] = None,
+    holdout_rate: Annotated[
+        float | None, typer.Option(help="Share of questions spent on tests.")
+    ] = None,
+    retrain_every: Annotated[
+        int | None, typer.Option(help="Answers until the next retrain.")
+    ] = None,
+    full_every: Annotated[int | None, typer.Option(help="Retrains until a full fit.")] = None,
+) -> None:
+    """Change how a project asks and retrains; what is left out stays as it is."""
+    from mlvajra_al.services import projects
+
+    given: dict[str, Any] = {
+        "strategy": strategy,
+        "overlap": overlap,
+        "holdout_rate": holdout_rate,
+        "retrain_every": retrain_every,
+        "full_every": full_every,
+    }
+    changes = {what: value for what, value in given.items() if value is not None}
+    if not changes:
+        options = ", ".join(f"--{what.replace('_', '-')}" for what in given)
+        raise Invalid(f"there is nothing to change; give at least one of {options}")
+    with opened() as store:
+        person = operator(store)
+        policy = replace(projects.get(store, person, name).policy, **changes)
+        projects.set_policy(store, person, name, policy=policy, now=now())
+    said = ", ".join(f"{what.replace('_', ' ')} {value}" for what, value in changes.items())
+    sys.stderr.write(f"{name}: {said}\n")
 
 
 def import_(

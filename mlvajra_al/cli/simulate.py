@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import json
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -19,18 +21,23 @@ from mlvajra_al.cli.inputs import (
     require_columns,
     words,
 )
-from mlvajra_al.cli.workspace import progress, put
+from mlvajra_al.cli.waiting import finished
+from mlvajra_al.cli.workspace import now, opened, operator, progress, put
+from mlvajra_al.errors import Invalid
+from mlvajra_al.words import strategy_words
 
 if TYPE_CHECKING:
-    from mlvajra_al.records import Game, Plan
-    from mlvajra_al.services.jobs.oracles import Oracle
+    from mlvajra_al.records import Facts, Game, Scenario, Schema
+
+    Played: TypeAlias = tuple[list[Game], Facts, str]
+    """Games in order, what they were played on, and a note."""
 
 KNOWN = (
     "auto, diversified_margin, focused_margin, margin, least_confident, entropy, "
     "information_density, ranked_batch, vote_entropy, consensus_entropy, disagreement, "
-    "expected_error, rare_label, typiclust, cold_start, random; with several labels auto, "
-    "diversified_doubt, focused_doubt, binary_doubt, mean_doubt, loss_reduction, unusual_count, "
-    "typiclust, cold_start, random"
+    "expected_error, rare_label, unseen_label, typiclust, cold_start, random; with several labels "
+    "auto, diversified_doubt, focused_doubt, binary_doubt, mean_doubt, loss_reduction, "
+    "unusual_count, unseen_label, typiclust, cold_start, random"
 )
 """Written out, because nothing that knows them is loaded for --help."""
 USUAL = "auto,margin,random; with several labels auto,binary_doubt,random"
@@ -58,14 +65,20 @@ def simulate(
     most: Annotated[int, typer.Option(help="Labels after which a run ends.")] = 500,
     estimator: Learner = "logistic_regression",
     multilabel: Multilabel = False,
+    project: Annotated[
+        str | None, typer.Option(help="Keep it as a run of this project, as the page does.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the JSON document into this file too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Play strategies against the labels of a file, from zero labels on, and compare them."""
     from mlvajra_al.cli import tables
-    from mlvajra_al.records import Plan, Recipe
+    from mlvajra_al.records import Plan, Recipe, Scenario
     from mlvajra_al.services import importing, simulating, standings
-    from mlvajra_al.services.jobs import oracles
 
+    multilabel = multilabel if project is None else _of_several(project)
     names = tuple(words(strategies)) or simulating.usual(multilabel=multilabel)
     plan = Plan(names, batch, seeds, most)
     simulating.check(plan, multilabel=multilabel)
@@ -74,36 +87,74 @@ def simulate(
     schema = importing.inspect_upload(place, preview=0, used=[label, *inputs.names])
     require_columns(schema, source, [label])
     recipe = Recipe(chosen(inputs, schema, source), estimator)
-    oracle = oracles.of_file(place, recipe, label=label, schema=schema, multilabel=multilabel)
-    games = standings.ordered(plan, _played(oracle, plan))
+    named = PurePath(source).name
+    scenario = Scenario("file", named, recipe, plan, label, place, multilabel)
+    if project is None:
+        games, facts, note = _played(scenario, schema)
+    else:
+        games, facts, note = _kept(project, scenario)
+    guess = standings.guessed(facts.labels, facts.samples, multilabel=multilabel)
+    document = standings.document(games, guess=guess)
+    if note:
+        typer.echo(note, err=True)
+    if out is not None:
+        out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"{out}: {len(games)} games", err=True)
     if as_json:
-        put(standings.document(games))
+        put(document)
         return
-    if oracle.drawn_from > len(oracle.labels):
-        typer.echo(
-            f"{len(oracle.labels):,} of {oracle.drawn_from:,} samples play, drawn at random."
-        )
+    if facts.drawn_from > facts.samples:
+        typer.echo(f"{facts.samples:,} of {facts.drawn_from:,} samples play, drawn at random.")
     tables.show([_row(name, games) for name in plan.strategies])
-    typer.echo(standings.advice(games))
+    typer.echo(document["advice"])
 
 
-def _played(oracle: Oracle, plan: Plan) -> list[Game]:
-    """Play every game, with a bar of those that are over."""
+def _of_several(project: str) -> bool:
+    from mlvajra_al.services import projects
+
+    with opened() as store:
+        return projects.get(store, operator(store), project).multilabel
+
+
+def _played(scenario: Scenario, schema: Schema) -> Played:
+    """Play here and now; nothing is kept."""
     from mlvajra_al.config import settings
-    from mlvajra_al.services.jobs import playing
+    from mlvajra_al.services import standings
+    from mlvajra_al.services.jobs import oracles, playing
 
+    oracle = oracles.of_file(
+        str(scenario.uri),
+        scenario.recipe,
+        label=str(scenario.label),
+        schema=schema,
+        multilabel=scenario.multilabel,
+    )
     games: list[Game] = []
     with progress(unit="games") as bar:
-        task = bar.add_task("Playing", total=len(plan.games))
+        task = bar.add_task("Playing", total=len(scenario.plan.games))
 
         def took(game: Game) -> None:
             games.append(game)
             bar.update(task, completed=len(games))
 
-        note = playing.play(oracle, plan, took=took, processes=settings().processes)
-    if note:
-        typer.echo(note, err=True)
-    return games
+        note = playing.play(oracle, scenario.plan, took=took, processes=settings().processes)
+    ordered = standings.ordered(scenario.plan, games)
+    return ordered, oracle.facts, note
+
+
+def _kept(project: str, scenario: Scenario) -> Played:
+    """Play as a run of a project, and wait until it is over."""
+    from mlvajra_al.services import simulating, standings, training
+
+    with opened() as store:
+        person = operator(store)
+        run = simulating.queue(store, person, project, scenario=scenario, now=now())
+        left = finished(store, training.job(store, person, run.job_id)).result or {}
+        run = simulating.get(store, person, project, run.id)
+    typer.echo(f"kept as run {run.id} of {project}", err=True)
+    if run.facts is None:
+        raise Invalid(f"run {run.id} ended before anything was read; play it again")
+    return standings.ordered(scenario.plan, run.games), run.facts, str(left.get("note", ""))
 
 
 def _row(strategy: str, games: list[Any]) -> dict[str, Any]:
@@ -111,7 +162,7 @@ def _row(strategy: str, games: list[Any]) -> dict[str, Any]:
 
     to_95, to_98 = (standings.needed(games, strategy, level=level) for level in standings.LEVELS)
     return {
-        "strategy": strategy,
+        "strategy": strategy_words(strategy).capitalize(),
         "labels to 95%": to_95.words,
         "labels to 98%": to_98.words,
         "F1 with all labels": f"{standings.full_f1(games) or 0.0:.3f}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
@@ -27,6 +30,8 @@ STARTS, MANY = 4, 1_000_000
 """Starts of k-means of which the best counts; one, where rows times clusters are many."""
 FAR = 3.0
 """Times the median distance from the middle of the pool; no row is taken to lie farther out."""
+LARGE = 1e6
+"""Values of sparse rows above this are scaled down: their products could become too large."""
 DENSEST = 500
 """Rows of a cluster, the nearest to its centre, that are compared with each other."""
 
@@ -96,7 +101,7 @@ def first_batch(
 def unlike(X: Any, n: int, *, rng: np.random.Generator, known: Any) -> NDArray[np.intp]:
     """Pick what differs most from all that is labelled, and from each other.
 
-    For pools of which all that was asked so far has one label: another label lies elsewhere.
+    Where a label has no example yet, it may lie where nobody has asked.
 
     Parameters
     ----------
@@ -122,9 +127,10 @@ def unlike(X: Any, n: int, *, rng: np.random.Generator, known: Any) -> NDArray[n
     [4, 2]
     """
     Z = _drawn_in(compact(stack(X, known), rng=rng))
-    pool, nearest = Z[: X.shape[0]], np.full(X.shape[0], np.inf)
-    for row in Z[X.shape[0] :]:
-        nearest = np.minimum(nearest, np.linalg.norm(pool - row, axis=1))
+    pool, labelled = Z[: X.shape[0]], Z[X.shape[0] :]
+    if not len(pool):
+        return np.empty(0, dtype=np.intp)
+    _, nearest = pairwise_distances_argmin_min(pool, labelled)
     taken = np.empty(min(n, len(pool)), dtype=np.intp)
     for place in range(len(taken)):
         taken[place] = np.argmax(nearest)
@@ -162,6 +168,9 @@ def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
         return _reduced(even, rng=rng) if wide else even
     if not wide:
         return _unit(X.toarray())
+    largest = abs(X).max()
+    if largest > LARGE:  # directions stay the same
+        X = X.astype(np.float64) / largest
     return _unit(_reduced(X, rng=rng))
 
 
@@ -234,15 +243,17 @@ def cluster(
     """
     distinct = len(np.unique(Z, axis=0)) if len(Z) <= 5_000 else len(Z)
     means = KMeans(min(n, distinct), n_init=starts, random_state=int(rng.integers(2**31)))
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near copies make fewer clusters
         labels = means.fit(Z, sample_weight=weights).labels_
     distances = np.linalg.norm(Z - means.cluster_centers_[labels], axis=1)
     return labels.astype(np.intp), distances.astype(np.float64)
 
 
 def _standardised(X: NDArray[np.float32]) -> NDArray[np.float32]:
-    spread = X.std(axis=0)
-    return np.asarray((X - X.mean(axis=0)) / np.where(spread > 0, spread, 1), dtype=np.float32)
+    wide = X.astype(np.float64)  # squares of what single precision holds are too large for it
+    spread = wide.std(axis=0)
+    return np.asarray((wide - wide.mean(axis=0)) / np.where(spread > 0, spread, 1), np.float32)
 
 
 def _drawn_in(Z: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -254,6 +265,7 @@ def _drawn_in(Z: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _unit(Z: NDArray[Any]) -> NDArray[np.float32]:
+    Z = Z.astype(np.float64)
     length = np.linalg.norm(Z, axis=1, keepdims=True)
     return np.asarray(Z / np.where(length > 0, length, 1), dtype=np.float32)
 

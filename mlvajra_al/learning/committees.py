@@ -48,6 +48,11 @@ def vote_entropy(opinions: NDArray[Any]) -> NDArray[Any]:
 def consensus_entropy(opinions: NDArray[Any]) -> NDArray[Any]:
     """Return the entropy of the members' mean opinion in nats.
 
+    References
+    ----------
+    .. [1] B. Settles, "Active Learning Literature Survey", TR 1648, UW-Madison, 2009: the
+       consensus of section 3.2.
+
     Examples
     --------
     >>> consensus_entropy(np.array([[[1.0, 0.0]], [[0.0, 1.0]]])).round(3)

@@ -26,6 +26,7 @@ from mlvajra_al.learning.intervals import (
     posterior,
     too_few,
     unknown,
+    without,
 )
 from mlvajra_al.learning.metrics import f1, macro_f1, rarer
 from mlvajra_al.records import Measure, Verdict
@@ -86,7 +87,7 @@ def compare(
     _, new = checked(y_true, challenger_proba, labels)
     support = np.bincount(truth, minlength=len(labels))
     metric = "macro F1" if len(labels) != 2 else f"F1 ({labels[rarer(support)]})"
-    used = in_use(truth, old, new)
+    used = in_use(support)
     few = len(truth) < FEWEST
     note = too_few(support, labels, of=[] if few else used.tolist())
     guesses = (old.argmax(axis=1), new.argmax(axis=1)) if len(truth) else (truth, truth)
@@ -96,8 +97,11 @@ def compare(
     if not few and note:
         values, difference = _accuracy(*right, rng=rng)
     elif not few:
-        at = np.searchsorted(used, (truth, *guesses))
-        values, difference = _paired(metric, at[0], (at[1], at[2]), len(used), rng=rng)
+        at = np.full(len(labels), len(used))
+        at[used] = np.arange(len(used))
+        places = (at[guesses[0]], at[guesses[1]])
+        values, difference = _paired(metric, at[truth], places, len(used), rng=rng)
+        difference = without(difference, used, labels)
     return verdict(
         (champion, challenger),
         difference,
@@ -248,23 +252,31 @@ def _paired(
     *,
     rng: np.random.Generator,
 ) -> tuple[tuple[float, float], Measure]:
-    """Draw both models' confusion from one posterior over (truth, old answer, new answer)."""
-    flat = (truth * k + guesses[0]) * k + guesses[1]
-    cells = np.arange(k**3) if k <= 5 else np.unique(flat)
-    counts = np.bincount(flat, minlength=k**3)[cells]
-    shares = posterior(counts, 2 / k**3, rng=rng)
+    """Draw both models' confusion from one posterior over (truth, old answer, new answer).
+
+    The answer `k` stands for all that are right of no sample.
+    """
+    said = k + int(max(answers.max() for answers in guesses) == k)
+    flat = (truth * said + guesses[0]) * said + guesses[1]
+    cells = np.arange(k * said**2) if said <= 5 else np.unique(flat)
+    counts = np.bincount(flat, minlength=k * said**2)[cells]
+    shares = posterior(counts, 2 / (k * said**2), rng=rng)
     place = None if metric == "macro F1" else rarer(np.bincount(truth, minlength=k))
-    true, old, new = cells // k**2, cells // k % k, cells % k
-    drawn = [_score(shares, true * k + guess, k, place) for guess in (old, new)]
-    exact = [_score(counts[None, :], true * k + guess, k, place)[0] for guess in (old, new)]
+    true, old, new = cells // said**2, cells // said % said, cells % said
+    drawn = [_score(shares, true * said + guess, (k, said), place) for guess in (old, new)]
+    exact = [
+        _score(counts[None, :], true * said + guess, (k, said), place)[0] for guess in (old, new)
+    ]
     values = (float(exact[0]), float(exact[1]))
     return values, bounded(metric, values[1] - values[0], drawn[1] - drawn[0], len(truth))
 
 
-def _score(shares: NDArray[Any], into: NDArray[Any], k: int, place: int | None) -> Floats:
-    confusion = np.zeros((k * k, len(shares)))
+def _score(
+    shares: NDArray[Any], into: NDArray[Any], shape: tuple[int, int], place: int | None
+) -> Floats:
+    confusion = np.zeros((shape[0] * shape[1], len(shares)))
     np.add.at(confusion, into, shares.T)
-    tables = confusion.T.reshape(-1, k, k)
+    tables = confusion.T.reshape(-1, *shape)
     return macro_f1(tables) if place is None else f1(tables)[:, place]
 
 

@@ -38,6 +38,11 @@ def binary_doubt(probabilities: NDArray[Any]) -> NDArray[Any]:
 def mean_doubt(probabilities: NDArray[Any]) -> NDArray[Any]:
     """Return the mean doubt over the labels.
 
+    References
+    ----------
+    .. [1] A. Esuli and F. Sebastiani, "Active learning strategies for multi-label text
+       classification", ECIR 2009.
+
     Examples
     --------
     >>> mean_doubt(np.array([[0.5, 1.0], [0.25, 0.0]])).tolist()

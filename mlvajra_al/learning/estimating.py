@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
 from mlvajra_al.learning.intervals import bounded, in_use, unknown
-from mlvajra_al.learning.metrics import f1, macro_f1, rarer
+from mlvajra_al.learning.metrics import f1, rarer
 from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Measure
 
@@ -71,8 +71,15 @@ def estimate_f1(
     -------
     Measure
         F1 of one of two labels, the one that `evaluate` measures on the `known` samples: the
-        rarer there, or the second. Macro F1 of more, but for those that neither a person has
-        given nor the model knows.
+        rarer there, or the second. Macro F1 of more, of those that `known` samples have; while
+        there are not two of these, of those the model knows.
+
+    References
+    ----------
+    .. [1] J. Lewis, M. Rowland and H. Jaeger, "Confidence-based performance estimation", NannyML,
+       2021.
+    .. [2] C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural
+       networks", ICML 2017.
 
     Examples
     --------
@@ -85,25 +92,32 @@ def estimate_f1(
     if not len(p):
         return unknown("estimated F1", 0, "there are no samples to estimate it from")
     k = len(labels)
+    counted = np.arange(k)
     if k > 2:
-        p, known = _used(p, known)
+        p, known, counted = _used(p, known)
     logs = np.log(np.clip(p, FLOOR, 1))
     confusions = np.stack([_expected(logs, p.argmax(axis=1), t) for t in TEMPERATURES])
     chosen = rng.choice(len(TEMPERATURES), size=DRAWS, p=_likely(known))
     drawn = rng.standard_gamma(confusions[chosen] + 1 / p.shape[1] ** 2)
     if k > 2:
-        return _measure("estimated macro F1", macro_f1(drawn), len(p))
+        return _measure("estimated macro F1", f1(drawn)[:, counted].mean(axis=1), len(p))
     place = rarer(np.bincount(() if known is None else known.truth, minlength=k))
     return _measure(f"estimated F1 ({labels[place]})", f1(drawn)[:, place], len(p))
 
 
-def _used(p: Floats, known: Told | None) -> tuple[Floats, Told | None]:
-    """Leave out the labels that neither a person has given nor the model knows."""
+def _used(p: Floats, known: Told | None) -> tuple[Floats, Told | None, NDArray[np.intp]]:
+    """Leave out the labels that neither a person has given nor the model knows.
+
+    What comes last is the places, among the others, of those that a report's mean is over.
+    """
     truth = np.empty(0, dtype=np.intp) if known is None else known.truth
-    used = in_use(truth, p)
+    support = np.bincount(truth, minlength=p.shape[1])
+    used = np.flatnonzero(p.any(axis=0) | (support > 0))
+    counted = np.flatnonzero(np.isin(used, in_use(support)))
     if known is None:
-        return p[:, used], None
-    return p[:, used], Told(known.probabilities[:, used], np.searchsorted(used, truth))
+        return p[:, used], None, counted
+    told = Told(known.probabilities[:, used], np.searchsorted(used, truth))
+    return p[:, used], told, counted
 
 
 def estimate_micro_f1(

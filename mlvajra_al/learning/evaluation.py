@@ -29,8 +29,9 @@ from mlvajra_al.learning.intervals import (
     posterior,
     too_few,
     unknown,
+    without,
 )
-from mlvajra_al.learning.metrics import METRICS, f1, precision, rarer, recall
+from mlvajra_al.learning.metrics import METRICS, f1, gathered, precision, rarer, recall
 from mlvajra_al.records import Evaluation, LabelMeasures, Measure
 
 __all__ = ["METRICS", "aligned", "allowed", "compare", "evaluate", "posterior", "spending"]
@@ -87,9 +88,9 @@ def evaluate(
     Returns
     -------
     Evaluation
-        The headline is F1 of the rarer of two labels, macro F1 of more, but for those that
-        neither a person has given nor the model knows. What cannot be said yet has the value
-        None and a note with the number of samples that are missing.
+        The headline is F1 of the rarer of two labels, macro F1 of more, but for those that no
+        sample has: its note names them. What cannot be said yet has the value None and a note
+        with the number of samples that are missing.
 
     Raises
     ------
@@ -113,7 +114,7 @@ def evaluate(
     per_label = tuple(
         _label_measures(confusion, place, labels, rng=rng) for place in range(len(labels))
     )
-    measures = tuple(_measures(confusion, truth, p, labels, used=in_use(truth, p), rng=rng))
+    measures = tuple(_measures(confusion, truth, p, labels, rng=rng))
     macro = next(measure for measure in measures if measure.name == "macro F1")
     has = np.eye(len(labels), dtype=bool)[truth]
     return Evaluation(
@@ -206,12 +207,11 @@ def _measures(
     p: Floats,
     labels: Sequence[str],
     *,
-    used: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> list[Measure]:
     n, support = len(truth), confusion.sum(axis=1)
-    given, p_used = np.eye(len(labels))[truth][:, used], p[:, used]
-    part = confusion[np.ix_(used, used)]
+    used, given = in_use(support), np.eye(len(labels))[truth]
+    part = gathered(confusion, used)
     out = []
     for name, metric in METRICS.items():
         each = n >= FEWEST and name not in OF_EACH_SAMPLE
@@ -224,10 +224,12 @@ def _measures(
             out.append(bounded(name, right / n, shares[:, 0], n))
         elif metric.of == "confusion":
             # 1/2 a cell for two labels; the same mass, 2, shared out among the cells of more
-            drawn = metric.function(posterior(part, 2 / len(used) ** 2, rng=rng))
-            out.append(bounded(name, float(metric.function(part)), drawn, n))
+            drawn = metric.function(posterior(part, 2 / part.size, rng=rng))
+            found = bounded(name, float(metric.function(part)), drawn, n)
+            out.append(without(found, used, labels))
         else:
-            out.append(bootstrapped(name, metric.function, given, p_used, rng=rng))
+            found = bootstrapped(name, metric.function, given, p, rng=rng)
+            out.append(found if name in OF_EACH_SAMPLE else without(found, used, labels))
     return out
 
 

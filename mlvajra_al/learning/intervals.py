@@ -9,6 +9,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,19 +107,41 @@ def too_few(
     return f"too few to say: {', '.join(missing)} needed" if missing else ""
 
 
-def in_use(truth: NDArray[np.intp], *probabilities: Floats) -> NDArray[np.intp]:
-    """Return the places of labels that a person has given or a model knows; of two, both.
+def in_use(support: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the places of labels that count in a mean over labels: those that samples have.
+
+    Whatever a model knows, so that versions are measured alike on the same samples. Of two labels
+    both count, and where there are not two of which samples have any, all.
+
+    Parameters
+    ----------
+    support : ndarray of int, shape (n_labels,)
+        How many samples have each label.
 
     Examples
     --------
-    >>> in_use(np.array([0, 0]), np.array([[0.5, 0.0, 0.5, 0.0]] * 2)).tolist()
-    [0, 2]
+    >>> in_use(np.array([9, 0, 4])).tolist(), in_use(np.array([9, 0, 0])).tolist()
+    ([0, 2], [0, 1, 2])
     """
-    k = probabilities[0].shape[1]
-    used = np.bincount(truth, minlength=k) > 0
-    for p in probabilities:
-        used |= p.any(axis=0)
-    return np.arange(k) if k == 2 else np.flatnonzero(used)
+    used = np.flatnonzero(support)
+    return used if len(support) > 2 and len(used) > 1 else np.arange(len(support))
+
+
+def without(measure: Measure, used: NDArray[np.intp], labels: Sequence[str]) -> Measure:
+    """Name the labels that do not count in a mean over labels.
+
+    Examples
+    --------
+    >>> f1 = Measure("macro F1", 0.9, 0.8, 1.0, 70, "95% posterior interval")
+    >>> without(f1, np.array([0, 2]), ["ham", "spam", "scam"]).note
+    '95% posterior interval; spam does not count, no held out sample has it so far'
+    """
+    names = [label for place, label in enumerate(labels) if place not in used]
+    if not names:
+        return measure
+    do, it = ("does", "it") if len(names) == 1 else ("do", "them")
+    said = f"{', '.join(names)} {do} not count, no held out sample has {it} so far"
+    return replace(measure, note=f"{measure.note}; {said}" if measure.note else said)
 
 
 def bounded(name: str, value: float, draws: Floats, n: int) -> Measure:

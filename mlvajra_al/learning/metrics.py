@@ -56,12 +56,14 @@ def recall(confusion: NDArray[Any]) -> Floats:
 def f1(confusion: NDArray[Any]) -> Floats:
     """Return each label's harmonic mean of precision and recall.
 
+    Columns beyond the rows are answers that are right of no sample.
+
     Examples
     --------
     >>> f1(np.array([[8, 2], [1, 9]])).round(3).tolist()
     [0.842, 0.857]
     """
-    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)[..., : confusion.shape[-2]]
     return _ratio(2 * _right(confusion), total)
 
 
@@ -85,6 +87,19 @@ def macro_f1(confusion: NDArray[Any]) -> Floats:
     0.85
     """
     return np.asarray(f1(confusion).mean(axis=-1))
+
+
+def gathered(confusion: NDArray[Any], used: NDArray[np.intp]) -> NDArray[Any]:
+    """Return the confusion of some labels, with other answers about their samples in one column.
+
+    Examples
+    --------
+    >>> gathered(np.array([[8, 1, 1], [0, 0, 0], [2, 0, 7]]), np.array([0, 2])).tolist()
+    [[8, 1, 1], [2, 7, 0]]
+    """
+    rows, part = confusion[used], confusion[np.ix_(used, used)]
+    others = rows.sum(axis=1) - part.sum(axis=1)
+    return np.column_stack([part, others]) if others.any() else part
 
 
 def log_loss(truth: Floats, probabilities: Floats, weights: Floats) -> Floats:

@@ -29,9 +29,11 @@ from mlvajra_al.learning.intervals import (
     FEWEST,
     Floats,
     bounded,
+    in_use,
     posterior,
     too_few,
     unknown,
+    without,
 )
 from mlvajra_al.learning.metrics import f1, mean_average_precision
 from mlvajra_al.learning.multilabel import SURE, indicators
@@ -172,7 +174,8 @@ def _measures(
     n, support = len(truth), truth.sum(axis=0)
     drawn = _together(drawn, rng=rng)
     few = too_few(support, labels, of=[], n=n)
-    each = few or too_few(support, labels, of=range(len(labels)), n=n)
+    used = in_use(support)
+    each = few or too_few(support, labels, of=used.tolist(), n=n)
     if few:
         names = (HEADLINE, "macro F1", "exact match", "Hamming loss", "average precision")
         return [unknown(name, n, few) for name in names]
@@ -182,13 +185,21 @@ def _measures(
         bounded(HEADLINE, float(_micro(tables)), _micro(drawn), n),
         unknown("macro F1", n, each)
         if each
-        else bounded("macro F1", float(_macro(tables)), _macro(drawn), n),
+        else without(
+            bounded("macro F1", float(_macro(tables[used])), _macro(drawn[:, used]), n),
+            used,
+            labels,
+        ),
         bounded("exact match", right / n, shares[:, 0], n),
         bounded("Hamming loss", float(_hamming(tables)), _hamming(drawn), n),
         unknown("average precision", n, each)
         if each
-        else bootstrapped(
-            "average precision", mean_average_precision, truth.astype(float), p, rng=rng
+        else without(
+            bootstrapped(
+                "average precision", mean_average_precision, truth.astype(float), p, rng=rng
+            ),
+            used,
+            labels,
         ),
     ]
 

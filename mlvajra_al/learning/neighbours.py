@@ -81,7 +81,28 @@ def heeding(select: Select, utility: Utility) -> Select:
 
 
 def heeded(choice: Choice, utility: Utility, *, rng: np.random.Generator) -> Choice:
-    """Return a choice whose most doubtful candidates are doubted by both, model and neighbours."""
+    """Return a choice whose most doubtful candidates are doubted by both, model and neighbours.
+
+    References
+    ----------
+    .. [1] E. A. Nadaraya, "On estimating regression", Theory of Probability & Its Applications
+       9(1), 1964.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from mlvajra_al.learning.selectors import Known
+    >>> from mlvajra_al.learning.utilities import margin
+    >>> known, labels = np.array([[-1.0], [1.0], [5.0]] * 9), np.array(["a", "b", "a"] * 9)
+    >>> model = LogisticRegression().fit(known[:2], labels[:2])
+    >>> X = np.array([[1.1], [4.9]])
+    >>> doubts = margin(model.predict_proba(X))
+    >>> choice = Choice(X, np.arange(2), doubts, 1, Known(known, labels), model)
+    >>> before = choice.utilities.copy()
+    >>> now = heeded(choice, margin, rng=np.random.default_rng(0)).utilities
+    >>> (now > before).tolist()
+    [False, True]
+    """
     known, labels = choice.known, choice.known.labels
     if labels is None or not len(known) or not len(choice.candidates):
         return choice

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from mlvajra_al.learning.training import widen
+from mlvajra_al.learning.training import columns_that_occur, widen
 from mlvajra_al.learning.utilities import bare
 
 
@@ -62,14 +63,20 @@ def blank(model: Any, *, rng: np.random.Generator) -> Any:
 def fitted(copy: Any, X: Any, y: Any) -> Any:
     """Fit a copy on these rows, as `refit` does, and return it.
 
+    Of one label nothing can be learned: what comes back always answers with it.
+
     Examples
     --------
     >>> fitted(LogisticRegression(), [[0.0], [1.0]], ["a", "b"]).predict([[5.0]]).tolist()
     ['b']
+    >>> fitted(LogisticRegression(), [[0.0], [1.0]], ["a", "a"]).predict_proba([[5.0]]).tolist()
+    [[1.0]]
     """
+    if len(np.unique(y)) == 1:
+        return DummyClassifier().fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough is good enough
         if type(copy) is LogisticRegression and sparse.issparse(X):
-            used = np.unique(X.indices)
+            used = columns_that_occur(X)
             return widen(copy.fit(X[:, used], y), used, X.shape[1])
         return copy.fit(X, y)

@@ -134,6 +134,11 @@ def spread(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
 def focused(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     """Cluster ten batches' worth of the most uncertain and take the most uncertain of each.
 
+    References
+    ----------
+    .. [1] F. Zhdanov, "Diverse mini-batch Active Learning", arXiv:1901.05954, 2019; there the
+       nearest to each centre is taken.
+
     Examples
     --------
     >>> X = np.linspace(0, 1, 40)[:, None]
@@ -217,7 +222,7 @@ def dense(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
 
 def _directions(X: Any) -> Any:
     """Return rows of length one; rows of zeros stay as they are."""
-    X = X if sparse.issparse(X) else finite(X)
+    X = (X if sparse.issparse(X) else finite(X)).astype(np.float64)
     squares = np.asarray(X.multiply(X).sum(axis=1)).ravel() if sparse.issparse(X) else (X**2).sum(1)
     scale = 1 / np.sqrt(np.where(squares > 0, squares, 1))
     return sparse.diags_array(scale) @ X if sparse.issparse(X) else X * scale[:, None]
@@ -298,6 +303,14 @@ def cold_start(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
 
     Where something is labelled already and there is still no model, all labels so far are the
     same: then half of the batch is what differs most from them, and half is drawn at random.
+
+    References
+    ----------
+    .. [1] J. Zhu, H. Wang, T. Yao and B. K. Tsou, "Active learning with sampling by
+       uncertainty and density for word sense disambiguation and text classification",
+       COLING 2008.
+    .. [2] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite
+       strategies suit high and low budgets", ICML 2022.
 
     Examples
     --------

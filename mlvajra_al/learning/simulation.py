@@ -16,7 +16,7 @@ from mlvajra_al.learning.multilabel import indicators, is_multilabel, train_each
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.scanning import length
 from mlvajra_al.learning.selectors import Positions
-from mlvajra_al.learning.strategies import Ranking, needs_model, rank
+from mlvajra_al.learning.strategies import Ranking, before_a_model, rank
 from mlvajra_al.learning.training import train
 from mlvajra_al.records import EstimatorName
 
@@ -49,6 +49,8 @@ class Turn:
     labels: NDArray[Any]
     batch_size: int
     rng: np.random.Generator
+    label_set: Sequence[Any] = ()
+    """All labels there are, as a project knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def split(X: Any, y: NDArray[Any], *, pool: float, rng: np.random.Generator) -> 
 def by_strategy(strategy: str) -> Ask:
     """Return an asker by a key of `STRATEGIES` or "auto".
 
-    A strategy that needs a model draws at random before there is one.
+    A strategy that needs a model starts cold, as in a project.
 
     Examples
     --------
@@ -146,17 +148,17 @@ def by_strategy(strategy: str) -> Ask:
     """
 
     def ask(turn: Turn) -> Ranking:
-        blind = turn.model is None and needs_model(strategy)
         return rank(
             turn.model,
             turn.X_pool,
             np.arange(length(turn.X_pool)),
-            strategy="random" if blind else strategy,
+            strategy=before_a_model(strategy) if turn.model is None else strategy,
             batch_size=turn.batch_size,
             n=turn.batch_size,
             rng=turn.rng,
             labelled=turn.labelled,
             labels=_told(turn),
+            label_set=turn.label_set,
         )
 
     return ask
@@ -244,9 +246,11 @@ def rounds(
     [(10, 1.0, 'cold_start')]
     """
     labelled, model = np.empty(0, dtype=np.intp), None
+    label_set = _label_set(parts)
     while len(labelled) < len(parts.y_pool):
         size = min(batch_size, len(parts.y_pool) - len(labelled))
-        turn = Turn(model, parts.X_pool, labelled, parts.y_pool[labelled], size, rng)
+        given = parts.y_pool[labelled]
+        turn = Turn(model, parts.X_pool, labelled, given, size, rng, label_set)
         asked = ask(turn)
         labelled = np.concatenate([labelled, asked.positions])
         try:
@@ -256,6 +260,14 @@ def rounds(
             continue
         reached = score(parts.y_test, answered(model, parts.X_test))
         yield Round(len(labelled), reached, asked.strategy)
+
+
+def _label_set(parts: Split) -> list[Any]:
+    """Return the labels that occur, which a project is told before anybody is asked."""
+    answers = [*parts.y_pool.tolist(), *parts.y_test.tolist()]
+    if any(isinstance(answer, tuple) for answer in answers):
+        answers = [name for given in answers for name in given]
+    return sorted(set(answers))
 
 
 def labels_to(curve: Sequence[Round], wanted: float) -> int | None:

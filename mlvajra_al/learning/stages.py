@@ -2,28 +2,41 @@
 
 Cold start, while there is no model; then doubts, spread over variety as long as there are many;
 then the border that is left. What decides is how many samples the model hesitates about, which
-means the same for two labels and for ten, at 20 labels and at 2,000. While there are hardly any
-examples of a label, half of each batch is what could be another one.
+means the same for two labels and for ten, at 20 labels and at 2,000. While a label has no example
+or hardly any, half of each batch is what could be one.
+
+References
+----------
+.. [1] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite strategies suit
+   high and low budgets", ICML 2022.
+.. [2] J. Attenberg and F. Provost, "Why label when you can search?", KDD 2010.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlvajra_al.learning.rarity import ENOUGH, scarce
+from mlvajra_al.learning.rarity import ENOUGH, given_up_after, scarce, unseen
 from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
 from mlvajra_al.words import plural
 
 NOTHING_LEFT = "Nothing is left to ask."
+NAMED = 3
+"""So many labels without an example are named."""
 DOUBTFUL = 0.5
 """A margin from which the model hesitates: its two likeliest labels are at most 0.5 apart."""
 
 
 def choose(
-    margins: NDArray[Any] | None, *, batch_size: int, labels: ArrayLike | None = None
+    margins: NDArray[Any] | None,
+    *,
+    batch_size: int,
+    labels: ArrayLike | None = None,
+    label_set: Sequence[Any] = (),
 ) -> tuple[str, str]:
     """Return the strategy that `auto` stands for, and a sentence that says why.
 
@@ -34,12 +47,19 @@ def choose(
     batch_size : int
     labels : array_like, optional
         Of what is labelled.
+    label_set : sequence
+        All labels there are; those without an example are looked for.
 
     Returns
     -------
     strategy : str
         A key of `STRATEGIES`.
     reason : str
+
+    References
+    ----------
+    .. [1] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite strategies
+       suit high and low budgets", ICML 2022.
 
     Examples
     --------
@@ -57,6 +77,9 @@ def choose(
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["ham"] * 30 + ["spam"]))
     rare_label Rare label: 1 of 31 labels so far is 'spam', so half of each batch is what most
     likely is another one, until there are 10.
+    >>> print(*choose(np.zeros(300), batch_size=2, labels=["a", "b"] * 9, label_set="abc"))
+    unseen_label Unseen label: no example of 'c' yet, so half of each batch is what is unlike
+    everything labelled, until there is one or 100 samples are labelled.
     """
     if margins is None:
         return "cold_start", (
@@ -65,6 +88,11 @@ def choose(
         )
     if not len(margins):
         return "focused_margin", NOTHING_LEFT
+    if labels is not None and len(np.asarray(labels)):
+        seen, answers = np.unique(np.asarray(labels)).tolist(), len(np.asarray(labels))
+        missing = unseen(seen, label_set, answers=answers)
+        if missing:
+            return "unseen_label", _looking_for(missing, label_set)
     wanted = scarce(labels)
     if wanted:
         found, all_ = np.count_nonzero(np.asarray(labels) == wanted[0]), len(np.asarray(labels))
@@ -78,7 +106,24 @@ def choose(
     )
 
 
-def choose_of_several(doubts: NDArray[Any], *, batch_size: int) -> tuple[str, str]:
+def _looking_for(missing: Sequence[Any], label_set: Sequence[Any]) -> str:
+    shown = ", ".join(map(repr, missing[:NAMED]))
+    more = f" and {plural(len(missing) - NAMED, 'other')}" if len(missing) > NAMED else ""
+    there = "there is one" if len(missing) == 1 else "each has one"
+    return (
+        f"Unseen label: no example of {shown}{more} yet, so half of each batch is what is unlike "
+        f"everything labelled, until {there} or {given_up_after(label_set)} samples are labelled."
+    )
+
+
+def choose_of_several(
+    doubts: NDArray[Any],
+    *,
+    batch_size: int,
+    seen: Sequence[Any] = (),
+    label_set: Sequence[Any] = (),
+    answers: int = 0,
+) -> tuple[str, str]:
     """Return the strategy that `auto` stands for where samples have several labels, and why.
 
     Parameters
@@ -86,6 +131,12 @@ def choose_of_several(doubts: NDArray[Any], *, batch_size: int) -> tuple[str, st
     doubts : ndarray of shape (n_candidates,)
         About the label of each sample that is most in doubt.
     batch_size : int
+    seen : sequence
+        Labels with examples.
+    label_set : sequence
+        All labels there are.
+    answers : int
+        How many samples are labelled.
 
     Returns
     -------
@@ -99,6 +150,9 @@ def choose_of_several(doubts: NDArray[Any], *, batch_size: int) -> tuple[str, st
     diversified_doubt Diversified doubt: the model hesitates about a label of 300 of 300 samples, so
     each batch is spread over the 100 it doubts most.
     """
+    missing = unseen(seen, label_set, answers=answers) if len(doubts) else []
+    if missing:
+        return "unseen_label", _looking_for(missing, label_set)
     return _by_doubts(
         doubts,
         batch_size,

@@ -6,7 +6,7 @@ and put both into `STRATEGIES`; the contract tests run over every entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.errors import Invalid, PoolExhausted
+from mlvajra_al.learning import borrowed
 from mlvajra_al.learning.committees import (
     consensus_entropy,
     disagreement,
@@ -25,7 +26,7 @@ from mlvajra_al.learning.committees import (
 from mlvajra_al.learning.doubts import binary_doubt, loss_reduction, mean_doubt, unusual_count
 from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.neighbours import heeding
-from mlvajra_al.learning.rarity import rare
+from mlvajra_al.learning.rarity import rare, searching
 from mlvajra_al.learning.reduction import expected_error
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.scanning import length, scan
@@ -45,6 +46,7 @@ from mlvajra_al.learning.selectors import (
 from mlvajra_al.learning.sharpening import sharpen
 from mlvajra_al.learning.stages import choose, choose_of_several
 from mlvajra_al.learning.utilities import entropy, is_quick, least_confident, margin, responder
+from mlvajra_al.words import not_installed, strategy_words
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
 Selector = Callable[[Choice, int, np.random.Generator], Positions]
@@ -78,7 +80,8 @@ class Strategy:
         self, model: Any, X_pool: Any, n_instances: int = 1, *, rng: np.random.Generator
     ) -> Positions:
         """Return the positions in the pool that modAL asks for."""
-        name = next(key for key, plan in known_for(None).items() if plan is self)
+        plans = (*STRATEGIES.items(), *MULTILABEL.items())
+        name = next(key for key, plan in plans if plan is self)
         return select_batch(model, X_pool, strategy=name, batch_size=n_instances, rng=rng)
 
 
@@ -106,10 +109,14 @@ STRATEGIES: dict[str, Strategy] = {
     "disagreement": Strategy(disagreement, highest, "committee"),
     "expected_error": Strategy(margin, expected_error, "labels"),
     "rare_label": Strategy(margin, rare, "labels"),
+    "unseen_label": Strategy(margin, searching(heeding(spread, margin)), "model"),
     "typiclust": Strategy(None, typical, "features"),
     "cold_start": Strategy(None, cold_start, "features"),
     "random": Strategy(None, highest, "nothing"),
 }
+
+if borrowed.installed():
+    STRATEGIES["prob_cover"] = Strategy(None, borrowed.prob_cover, "features")
 
 MULTILABEL: dict[str, Strategy] = {
     "diversified_doubt": Strategy(binary_doubt, heeding(spread, binary_doubt), "model"),
@@ -118,6 +125,7 @@ MULTILABEL: dict[str, Strategy] = {
     "mean_doubt": Strategy(mean_doubt, highest, "model"),
     "loss_reduction": Strategy(mean_doubt, loss_reduction, "labels"),
     "unusual_count": Strategy(mean_doubt, unusual_count, "labels"),
+    "unseen_label": Strategy(binary_doubt, searching(heeding(spread, binary_doubt)), "model"),
     **{name: STRATEGIES[name] for name in ("typiclust", "cold_start", "random")},
 }
 """The strategies of projects where a sample may have several labels."""
@@ -149,6 +157,17 @@ def needs_model(strategy: str) -> bool:
     return plan is not None and plan.needs not in ("nothing", "features")
 
 
+def before_a_model(strategy: str) -> str:
+    """Return what asks in the place of a strategy while there is no model.
+
+    Examples
+    --------
+    >>> before_a_model("margin"), before_a_model("typiclust")
+    ('cold_start', 'typiclust')
+    """
+    return "cold_start" if needs_model(strategy) else strategy
+
+
 def select_batch(
     model: Any,
     X_pool: Any,
@@ -158,6 +177,7 @@ def select_batch(
     rng: np.random.Generator,
     labelled: ArrayLike | None = None,
     labels: ArrayLike | None = None,
+    label_set: Sequence[Any] = (),
 ) -> Positions:
     """Pick the samples of the pool whose labels would teach the model most.
 
@@ -177,6 +197,8 @@ def select_batch(
     labels : array_like, optional
         The labels of `labelled`, for strategies that try labels out or fit a committee; a
         modAL learner brings what it was taught.
+    label_set : sequence
+        All labels there are: `auto` looks for those without an example.
 
     Returns
     -------
@@ -188,7 +210,8 @@ def select_batch(
     PoolExhausted
         If `batch_size` exceeds the pool.
     Invalid
-        If there is no such strategy, or it needs a model or labels and there are none.
+        If there is no such strategy, it needs a model or labels and there are none, or
+        `batch_size` is below 0.
 
     References
     ----------
@@ -213,6 +236,7 @@ def select_batch(
         rng=rng,
         labelled=labelled,
         labels=labels,
+        label_set=label_set,
     ).positions
 
 
@@ -227,6 +251,7 @@ def rank(
     rng: np.random.Generator,
     labelled: ArrayLike | None = None,
     labels: ArrayLike | None = None,
+    label_set: Sequence[Any] = (),
 ) -> Ranking:
     """Put the best `n` candidates in the order they should be asked, as successive batches.
 
@@ -246,6 +271,8 @@ def rank(
         Positions that are not to be asked.
     labels : array_like, optional
         The labels of `labelled`.
+    label_set : sequence
+        All labels there are: `auto` looks for those without an example.
 
     Returns
     -------
@@ -256,7 +283,8 @@ def rank(
     PoolExhausted
         If fewer than `n` candidates are left.
     Invalid
-        If there is no such strategy, or it needs a model or labels and there are none.
+        If there is no such strategy, it needs a model or labels and there are none, or a number
+        is too low.
 
     Examples
     --------
@@ -268,6 +296,7 @@ def rank(
     >>> ranking.positions.tolist(), ranking.strategy
     ([1, 0], 'focused_margin')
     """
+    _check_counts(n, batch_size)
     several = is_multilabel(model)
     name = strategy
     if strategy == "auto":
@@ -280,19 +309,31 @@ def rank(
     if n > len(candidates):
         raise PoolExhausted(available=len(candidates), requested=n)
     utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
-    because = f"By {name.replace('_', ' ')}, as the project wants it."
+    because = f"By {strategy_words(name)}, as the project wants it."
+    size = max(batch_size, 1)
     if strategy == "auto":
         doubts = None if model is None else utilities
         if several:
-            name, because = choose_of_several(utilities, batch_size=max(batch_size, 1))
+            seen = np.asarray(model.classes_).tolist()
+            name, because = choose_of_several(
+                utilities, batch_size=size, seen=seen, label_set=label_set, answers=len(known)
+            )
         else:
-            name, because = choose(doubts, batch_size=max(batch_size, 1), labels=known.labels)
+            name, because = choose(
+                doubts, batch_size=size, labels=known.labels, label_set=label_set
+            )
         plan = known_for(model)[name]
-    choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
+    choice = Choice(X, candidates, utilities, size, known, model)
     if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
         sharpen(plan.utility, choice, n)
     places = plan.selector(choice, n, rng)
     return Ranking(candidates[places], utilities[places], name, because)
+
+
+def _check_counts(n: int, batch_size: int) -> None:
+    for what, value in (("n", n), ("batch_size", batch_size)):
+        if value < 0:
+            raise Invalid(f"{what} is {value} but must be 0 or more; say how many to pick")
 
 
 def _marked(positions: ArrayLike, n: int) -> NDArray[np.bool_]:
@@ -317,6 +358,8 @@ def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | N
 
 def _plan(name: str, model: Any, known: Known) -> Strategy:
     plans = known_for(model)
+    if name in borrowed.NAMES and name not in plans and not borrowed.installed():
+        raise Invalid(not_installed(name))
     if name not in plans:
         given = ", ".join(["auto", *plans])
         raise Invalid(f"there is no strategy {name!r} here; choose one of: {given}")

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.learner import IncrementalLearner
 from mlvajra_al.learning.pipeline import build_estimator
-from mlvajra_al.learning.settling import settled
+from mlvajra_al.learning.settling import settled, tolerance
 from mlvajra_al.records import Drift, EstimatorName, TrainingMode
 
 REPLAYED = 190
@@ -132,12 +132,9 @@ def _train_logistic(
         same = copy.deepcopy(previous)
         same.n_iter_ = np.zeros_like(previous.n_iter_)
         return Trained(same, "warm_start")
-    used = _columns_that_occur(X) if sparse.issparse(X) else slice(None)
-    if isinstance(used, np.ndarray) and not len(
-        used
-    ):  # rows without a single term say how often labels are
-        used = np.zeros(1, dtype=np.intp)
+    used = columns_that_occur(X) if sparse.issparse(X) else slice(None)
     model = build_estimator("logistic_regression", seed=seed)
+    model.set_params(tol=tolerance(X.shape[0]))
     if previous is not None:
         model.set_params(warm_start=True)
         model.classes_ = np.arange(len(classes))
@@ -150,10 +147,21 @@ def _train_logistic(
     return Trained(wide, "full" if previous is None else "warm_start")
 
 
-def _columns_that_occur(X: Any) -> NDArray[np.intp]:
+def columns_that_occur(X: Any) -> NDArray[np.intp]:
+    """Return the columns with a value in any of some sparse rows; at least one.
+
+    Rows without a single term still say how often labels are.
+
+    Examples
+    --------
+    >>> columns_that_occur(sparse.csr_matrix([[0, 0, 2], [0, 1, 0]])).tolist()
+    [1, 2]
+    >>> columns_that_occur(sparse.csr_matrix((2, 3))).tolist()
+    [0]
+    """
     occurs = np.zeros(X.shape[1], dtype=bool)
     occurs[X.indices[X.data != 0]] = True
-    return np.flatnonzero(occurs)
+    return np.flatnonzero(occurs) if occurs.any() else np.zeros(1, dtype=np.intp)
 
 
 def widen(narrow: LogisticRegression, used: Any, width: int) -> LogisticRegression:

@@ -15,6 +15,11 @@ from sklearn.linear_model import LogisticRegression
 def least_confident(probabilities: NDArray[Any]) -> NDArray[Any]:
     """Return one minus the probability of the likeliest label.
 
+    References
+    ----------
+    .. [1] D. D. Lewis and W. A. Gale, "A sequential algorithm for training text classifiers",
+       SIGIR 1994.
+
     Examples
     --------
     >>> least_confident(np.array([[0.75, 0.25, 0.0]])).tolist()

@@ -15,7 +15,7 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import projects
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import FEW, Pool
-from mlvajra_al.words import number
+from mlvajra_al.words import number, strategy_words
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
@@ -269,6 +269,7 @@ def in_words(project: Project, why: Why) -> str:
         "second_opinion": "Somebody has answered it already; a second opinion is wanted.",
         "expected_error": "Its label would make the model surer of the others.",
         "rare_label": "It may have a label with hardly any examples, or the model is not sure.",
+        "unseen_label": "It is unlike what is labelled, or the model is not sure of it.",
         "diversified_doubt": "The model hesitates about one of its labels.",
         "focused_doubt": "The model hesitates about one of its labels.",
         "binary_doubt": "The model hesitates about one of its labels.",
@@ -277,7 +278,7 @@ def in_words(project: Project, why: Why) -> str:
         "unusual_count": "The model gives it more or fewer labels than others have.",
         "typiclust": "Nothing like it is labelled, and it stands for many.",
     }
-    return known.get(why.strategy, f"Chosen by {why.strategy.replace('_', ' ')}.")
+    return known.get(why.strategy, f"Chosen by {strategy_words(why.strategy)}.")
 
 
 def _margin_in_words(project: Project, utility: float) -> str:

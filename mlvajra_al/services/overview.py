@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from itertools import chain
 from statistics import median
 from typing import Any
 
-from mlvajra_al.errors import NotFound
+from mlvajra_al.errors import Invalid, NotFound
 from mlvajra_al.records import (
     Annotation,
     Job,
@@ -29,9 +30,10 @@ from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, processes, projects, ranking
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Store
+from mlvajra_al.words import not_installed
 
 STRATEGIES: dict[str, str] = {
-    "auto": "Varied samples first, then rare labels, then what the model doubts; says which.",
+    "auto": "Varied samples first, then labels with few examples, then doubts; says which.",
     "diversified_margin": "Samples the model hesitates about, and that differ from each other.",
     "focused_margin": "Samples the model hesitates about most, less spread out.",
     "margin": "Samples with the smallest gap between the two likeliest labels.",
@@ -44,11 +46,17 @@ STRATEGIES: dict[str, str] = {
     "disagreement": "Samples that models of parts of the labels contradict each other on.",
     "expected_error": "Samples whose label would make the model surest of all others; slow.",
     "rare_label": "Half what may have a label with hardly any examples, half what is doubtful.",
+    "unseen_label": "Half what is unlike everything labelled, half what is doubtful.",
     "typiclust": "Samples typical of what has no label yet; looks at no model.",
     "cold_start": "Samples that stand for many like them; looks at no model.",
     "random": "Any sample, each as likely as the next: the baseline of every comparison.",
 }
 """The query strategies a project may use, in words; a test holds them to those that exist."""
+
+EXTRA = {"prob_cover": "Samples that cover most of what nothing labelled is near to."}
+"""Those of scikit-activeml, where it is installed."""
+if find_spec("skactiveml") is not None:
+    STRATEGIES |= EXTRA
 
 OF_SEVERAL: dict[str, str] = {
     "auto": "Varied samples first, then those with labels the model doubts; says which.",
@@ -58,9 +66,22 @@ OF_SEVERAL: dict[str, str] = {
     "mean_doubt": "Samples whose labels are in doubt on average.",
     "loss_reduction": "Samples whose labels would lower the model's loss most.",
     "unusual_count": "Samples given more or fewer labels than usual, and in doubt.",
-    **{name: STRATEGIES[name] for name in ("typiclust", "cold_start", "random")},
+    **{name: STRATEGIES[name] for name in ("unseen_label", "typiclust", "cold_start", "random")},
 }
 """Those of a project where a sample may have several labels."""
+
+
+def require_strategy(name: str, known: Collection[str]) -> None:
+    """Refuse a query strategy that is not there.
+
+    Raises
+    ------
+    Invalid
+    """
+    if name in EXTRA and name not in STRATEGIES:
+        raise Invalid(not_installed(name))
+    if name not in known:
+        raise Invalid(f"there is no query strategy {name!r}; choose from {', '.join(known)}")
 
 
 def strategies_of(project: Project) -> dict[str, str]:

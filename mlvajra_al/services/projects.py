@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import Label, Person, Policy, Project, Recipe
+from mlvajra_al.records import JobKind, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, strategies_of
+from mlvajra_al.services.overview import ESTIMATORS, require_strategy, strategies_of
 from mlvajra_al.services.people import require
-from mlvajra_al.store import audit, jobs, projects, ranking
+from mlvajra_al.store import audit, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
 
 NAME = re.compile(r"\w[\w .-]{0,63}")
@@ -130,11 +130,7 @@ def check_policy(project: Project, policy: Policy) -> None:
     ):
         if not low <= value <= high:
             raise Invalid(f"{name} must be between {low} and {high} but is {value}; change it")
-    known = strategies_of(project)
-    if policy.strategy not in known:
-        raise Invalid(
-            f"there is no query strategy {policy.strategy!r}; choose one of {', '.join(known)}"
-        )
+    require_strategy(policy.strategy, strategies_of(project))
 
 
 def draw_seed() -> int:
@@ -325,16 +321,35 @@ def set_policy(
         name,
         what="policy changed",
         now=now,
-        write=lambda connection, project: _set_policy(connection, project, policy, now=now),
+        write=lambda connection, project: _set_policy(
+            connection, project, policy, person=person, now=now
+        ),
     )
 
 
-def _set_policy(connection: Connection, project: Project, policy: Policy, *, now: datetime) -> None:
+def _set_policy(
+    connection: Connection, project: Project, policy: Policy, *, person: Person, now: datetime
+) -> None:
     check_policy(project, policy)
     kept = replace(policy, holdout_share=project.policy.holdout_share)
     projects.set_policy(connection, project.id, kept)
+    if kept.strategy != project.policy.strategy:
+        _rank_anew(connection, project, person=person, now=now)
     if kept.overlap != project.policy.overlap:
         ranking.set_overlap(connection, project.id, overlap=kept.overlap, now=now)
+
+
+def _rank_anew(connection: Connection, project: Project, *, person: Person, now: datetime) -> None:
+    """Let the queue follow another strategy; the retrain learns what it finds on the way."""
+    kind: JobKind = "retrain"
+    if versions.latest(connection, project.id) is None:
+        if versions.latest_revision(connection, project.id) is None:
+            return  # what reads the pool for the first time ranks it too
+        kind = "prepare"
+    payload = {"trigger": "another query strategy"} if kind == "retrain" else {}
+    jobs.enqueue(
+        connection, project.id, kind, payload=payload, now=now, dedupe=kind, person_id=person.id
+    )
 
 
 def set_recipe(

@@ -12,7 +12,7 @@ from datetime import datetime
 from mlvajra_al.errors import Conflict, Invalid
 from mlvajra_al.records import Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES
+from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, require_strategy
 from mlvajra_al.services.people import require
 from mlvajra_al.services.projects import check_column_names
 from mlvajra_al.store import audit, jobs, runs, uploads
@@ -43,9 +43,7 @@ def check(plan: Plan, *, multilabel: bool = False) -> None:
     """
     strategies = OF_SEVERAL if multilabel else STRATEGIES
     for name in plan.strategies:
-        if name not in strategies:
-            known = ", ".join(strategies)
-            raise Invalid(f"there is no query strategy {name!r}; choose from {known}")
+        require_strategy(name, strategies)
     if not plan.strategies:
         raise Invalid("there is nothing to play; name at least one strategy")
     if len(set(plan.strategies)) < len(plan.strategies):
@@ -83,6 +81,22 @@ def request(
     if scenario.truth == "file":
         path = uploads.named(store.home, scenario.uri or "")
         scenario = replace(scenario, uri=str(path), name=path.name)
+    return queue(store, person, project_name, scenario=scenario, now=now)
+
+
+def queue(
+    store: Store, person: Person, project_name: str, *, scenario: Scenario, now: datetime
+) -> Run:
+    """Queue a simulation of which `uri` is any place, for who may read all files of this machine.
+
+    Raises
+    ------
+    Invalid
+        If it cannot be played.
+    Conflict
+        If too many wait already.
+    """
+    require(person, "admin", "simulate")
 
     def operation(connection: Connection) -> Run:
         project = access.open_project(connection, person, project_name)

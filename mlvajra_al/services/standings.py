@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
-from mlvajra_al.records import Game, Plan
+from mlvajra_al.records import Game, Plan, Run
+from mlvajra_al.words import strategy_words
 
 LEVELS = (0.95, 0.98)
 """Shares of the F1 that all labels reach."""
 SMALL = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Student's t for few degrees of freedom, where the expansion is not good enough."""
-CLEAR = 2.0
-"""So many standard errors a strategy must be ahead to be called better."""
+BEATS = 1.2
+"""So many times the F1 of guessing all labels must reach, or there is nothing to be compared."""
 MANY_SEEDS = 30
 """With so many, strategies that cannot be told apart are as good as each other."""
 
@@ -127,8 +128,11 @@ def _reached(game: Game, level: float) -> int | None:
     return game.labels_to_95 if level == LEVELS[0] else game.labels_to_98
 
 
-def document(games: Sequence[Game]) -> dict[str, Any]:
-    """Return games as one JSON document: F1 of all labels, and the games of each strategy."""
+def document(games: Sequence[Game], *, guess: float = 0.0) -> dict[str, Any]:
+    """Return games as one JSON document: F1 of all labels, and the games of each strategy.
+
+    `guess` is the F1 of guessing.
+    """
     by_name: dict[str, Any] = {}
     for game in games:
         entry = {
@@ -140,7 +144,7 @@ def document(games: Sequence[Game]) -> dict[str, Any]:
             "labels_to_98": game.labels_to_98,
         }
         by_name.setdefault(game.strategy, {"runs": []})["runs"].append(entry)
-    return {"full_f1": full_f1(games), "strategies": by_name, "advice": advice(games)}
+    return {"full_f1": full_f1(games), "strategies": by_name, "advice": advice(games, guess=guess)}
 
 
 def full_f1(games: Sequence[Game]) -> float | None:
@@ -149,10 +153,38 @@ def full_f1(games: Sequence[Game]) -> float | None:
     return fmean(full.values()) if full else None
 
 
-def advice(games: Sequence[Game]) -> str:
+def guessed(labels: Sequence[tuple[str, int]], samples: int, *, multilabel: bool) -> float:
+    """Return the F1 of somebody who guesses and knows how often each label is given.
+
+    Macro F1 is a share for each label whichever way one guesses. Micro F1 is best for who gives
+    every sample all labels.
+
+    Examples
+    --------
+    >>> guessed([("ham", 30), ("spam", 10)], 40, multilabel=False)
+    0.5
+    >>> round(guessed([("money", 10), ("sport", 10)], 40, multilabel=True), 2)
+    0.4
+    """
+    if not multilabel:
+        return 1 / len(labels)
+    share = sum(count for _, count in labels) / (samples * len(labels))
+    return 2 * share / (1 + share)
+
+
+def guess_of(run: Run) -> float:
+    """Return the F1 of guessing on what a run is played on; 0 before that is known."""
+    facts = run.facts
+    if facts is None:
+        return 0.0
+    return guessed(facts.labels, facts.samples, multilabel=run.scenario.multilabel)
+
+
+def advice(games: Sequence[Game], *, guess: float = 0.0) -> str:
     """Say which strategy to choose, and how sure that is.
 
-    One is called better where over the same seeds it is ahead by twice the standard error.
+    One is called better where the 95% interval of its lead over the same seeds is above 0. Where
+    all labels hardly reach more than a `guess`, 95% of it says nothing.
 
     Examples
     --------
@@ -162,13 +194,20 @@ def advice(games: Sequence[Game]) -> str:
     'Choose margin: 21 ± 1 labels to 95%, 42 ± 1 fewer than random (mean of 3 seeds).'
     """
     seeds = sorted({game.seed for game in games})
+    full = full_f1(games)
+    if full is not None and full < BEATS * guess:
+        return (
+            f"With all labels the model reaches F1 {full:.3f}, hardly more than guessing "
+            f"({guess:.3f}), so that nothing can be compared; let it see other columns, choose "
+            "another estimator, or check the labels."
+        )
     cost = _at_least(games)
     reached = Counter(game.strategy for game in games if game.labels_to_95 is not None)
     whole = [name for name in cost if reached[name] == len(seeds)]
     if not whole:
         return "No strategy reached 95% with every seed; allow more labels."
     best, *others = sorted(whole, key=lambda name: (fmean(cost[name].values()), name))
-    said = f"{best}: {_mean(list(cost[best].values()))} labels to 95%"
+    said = f"{strategy_words(best)}: {_mean(list(cost[best].values()))} labels to 95%"
     over = f"(mean of {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'})"
     if len(cost) < 2:
         return f"{_begin(said)} {over}. Play another strategy to compare."
@@ -179,7 +218,9 @@ def advice(games: Sequence[Game]) -> str:
         return f"{_begin(said)} {over}. {_not_behind(level, len(seeds))}"
     if not others:
         return f"Choose {said} {over}; the others did not reach it with every seed."
-    return f"Choose {said}, {_mean(ahead[others[0]])} fewer than {others[0]} {over}."
+    return (
+        f"Choose {said}, {_mean(ahead[others[0]])} fewer than {strategy_words(others[0])} {over}."
+    )
 
 
 def _at_least(games: Sequence[Game]) -> dict[str, dict[int, int]]:
@@ -201,14 +242,15 @@ def _begin(sentence: str) -> str:
 def _not_behind(names: Sequence[str], seeds: int) -> str:
     are = "is" if len(names) == 1 else "are"
     more = "" if seeds >= MANY_SEEDS else "; play more seeds to tell them apart"
-    return f"{' and '.join(names)} {are} not clearly behind{more}."
+    return _begin(f"{' and '.join(map(strategy_words, names))} {are} not clearly behind{more}.")
 
 
 def _clear(ahead: Sequence[int]) -> bool:
     """Tell whether differences over the same seeds are no accident."""
     if len(ahead) < 3:
         return False
-    return bool(fmean(ahead) > CLEAR * max(stdev(ahead) / len(ahead) ** 0.5, 1e-9))
+    error = stdev(ahead) / len(ahead) ** 0.5
+    return bool(fmean(ahead) > student(len(ahead) - 1) * max(error, 1e-9))
 
 
 def _mean(values: Sequence[int]) -> str:

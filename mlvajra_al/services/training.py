@@ -67,6 +67,13 @@ def request_retrain(
     return store.write(operation)
 
 
+def asks(store: Store, person: Person | None, project_name: str) -> str:
+    """Return by what the pool was ranked last, and why; nothing before a model ranked it."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return str(jobs.last_result(connection, project.id, "retrain").get("asks", ""))
+
+
 def not_yet(store: Store, person: Person | None, project_name: str) -> str:
     """Say why nothing can be learned yet; nothing where two different answers stand.
 

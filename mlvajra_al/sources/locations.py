@@ -44,6 +44,7 @@ ENDINGS = {
     "parquet": "parquet",
     "pq": "parquet",
 }
+CONTROLS = frozenset(range(1, 32)) - set(b"\t\n\v\f\r\x1a\x1b")
 WORDS = {"csv": "CSV text", "jsonl": "JSON", "parquet": "Parquet"}
 
 
@@ -112,6 +113,12 @@ def detect(location: Location) -> str:
             raise BadSource(location.name, f"is {what}", remedy)
     found = _from_bytes(head)
     declared = ENDINGS.get(_ending(location.name), found)
+    if declared != found and _is_no_text(head):
+        raise BadSource(
+            location.name,
+            f"is named as {WORDS[declared]} but begins like no file we read",
+            "it is damaged or something else; download or save it again",
+        )
     if declared != found and not _may_be_csv(declared, head):
         raise BadSource(
             location.name,
@@ -150,6 +157,12 @@ def _from_bytes(head: bytes) -> str:
         return "parquet"
     text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").lstrip(b"\xff\xfe \t\r\n")
     return "jsonl" if text.startswith((b"{", b"[")) else "csv"
+
+
+def _is_no_text(head: bytes) -> bool:
+    """Tell whether a file begins with bytes that stand in no text of any encoding we read."""
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return not (wide or head.startswith(b"PAR1")) and bool(set(head) & CONTROLS)
 
 
 def _may_be_csv(declared: str, head: bytes) -> bool:

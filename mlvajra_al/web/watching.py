@@ -84,8 +84,10 @@ def _retrained(job: Job, result: dict[str, Any]) -> str:
     if needs := labels_needed(job):
         return f"No fit yet: the model {needs}."
     if result.get("nothing_new"):
-        return f"Nothing new to learn since version {result['version']}."
-    words = (f"Version {result['version']}.", result.get("asks"), result.get("note"))
+        made = f"Nothing new to learn since version {result['version']}."
+    else:
+        made = f"Version {result['version']}."
+    words = (made, result.get("asks"), result.get("note"))
     return " ".join(filter(None, words))
 
 

@@ -15,7 +15,7 @@ from mlvajra_al.records import EstimatorName
 ESTIMATORS: list[EstimatorName] = [
     "logistic_regression", "sgd", "complement_nb", "random_forest", "hist_gradient_boosting",
 ]  # fmt: skip
-BOUND = 0.05
+BOUND = 0.005
 """Between any probability of a warm start and of a full fit, both stopped by the same rule."""
 COLUMNS = 30
 

@@ -118,6 +118,16 @@ def test_without_a_model_it_says_so(name: str) -> None:
         picked(name, model=None)
 
 
+def test_auto_looks_for_a_label_that_no_sample_has_yet() -> None:
+    label_set = [*LEARNER.estimator.classes_.tolist(), "new"]
+    apart = np.vstack([X, np.full((3, 8), 4, np.float32)])
+    settings = {"batch_size": 4, "label_set": label_set, "labelled": np.arange(60)}
+    rng = np.random.default_rng(0)
+    found = rank(LEARNER, apart, np.arange(303), n=4, rng=rng, **settings)
+    assert found.strategy == "unseen_label" and "no example of 'new' yet" in found.reason
+    assert set(found.positions) & {300, 301, 302}
+
+
 def test_auto_says_what_it_chose_and_why() -> None:
     wide = rank(LEARNER, X, np.arange(300), batch_size=2, n=4, rng=np.random.default_rng(0))
     narrow = rank(LEARNER, X, np.arange(300), batch_size=30, n=30, rng=np.random.default_rng(0))

@@ -15,14 +15,16 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from mlvajra_al.errors import Invalid, PoolExhausted
-from mlvajra_al.learning import reduction, scanning
+from mlvajra_al.learning import borrowed, reduction, scanning
 from mlvajra_al.learning.learner import IncrementalCommittee, IncrementalLearner
 from mlvajra_al.learning.strategies import STRATEGIES, rank, select_batch
+from mlvajra_al.services import overview
+from mlvajra_al.services.overview import require_strategy
 
 NAMES = ["auto", *STRATEGIES]
 INFORMED = [name for name, plan in STRATEGIES.items() if plan.needs not in ("nothing", "features")]
 FITTING = [name for name, plan in STRATEGIES.items() if plan.needs in ("labels", "committee")]
-OTHERWISE = ("ranked_batch", "expected_error", "rare_label")
+OTHERWISE = ("ranked_batch", "expected_error", "rare_label", "unseen_label")
 DOUBTING = [name for name in INFORMED if name not in OTHERWISE]
 """Those that ask what the model doubts most, not what is different or would teach most."""
 
@@ -183,6 +185,55 @@ def test_all_zero_sparse_rows_are_picked_like_others(name: str) -> None:
     assert sorted(batch) == list(range(40))
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["empty", "zeros that are stored"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_of_all_zero_sparse_rows_still_picks(name: str, stored: bool) -> None:
+    empty = sparse.csr_matrix((60, 300), dtype=np.float32)
+    if stored:
+        places = np.arange(60)
+        empty = sparse.csr_matrix((np.zeros(60, np.float32), (places, places)), shape=(60, 300))
+    labels = np.array([0, 1] * 5)
+    model = LogisticRegression().fit(np.zeros((10, 300)), labels)
+    batch = picked_by(model, name, empty, labelled=range(10), labels=labels, batch_size=5)
+    assert len(set(batch)) == 5 and min(batch) >= 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_number_below_none_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="is -3 but must be 0 or more"):
+        picked(name, batch_size=-3)
+    with pytest.raises(Invalid, match="n is -1 but"):
+        rank(
+            LEARNER,
+            X,
+            np.arange(9),
+            strategy=name,
+            batch_size=2,
+            n=-1,
+            rng=np.random.default_rng(0),
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_of_one_class_are_enough_to_pick_by(name: str) -> None:
+    for form in (X, sparse.csr_matrix(X)):
+        batch = picked_by(MODEL, name, form, labelled=range(9), labels=["a"] * 9)
+        assert len(set(batch)) == 10 and min(batch) >= 9
+
+
+@pytest.mark.parametrize("large", [1e30, -3e38])
+@pytest.mark.parametrize("name", NAMES)
+def test_features_of_any_size_are_compared(name: str, large: float) -> None:
+    huge = X[:80].copy()
+    huge[::7, 3] = large
+    huge[:, 5] *= 1e25
+    wide = sparse.csr_matrix(np.hstack([huge, np.ones((80, 300), np.float32)]))
+    fitted = LogisticRegression().fit(np.hstack([X[:60], np.ones((60, 300))]), Y[:60])
+    for model, form in ((MODEL, huge), (MODEL, sparse.csr_matrix(huge)), (fitted, wide)):
+        batch = picked_by(model, name, form, labelled=range(20), labels=Y[:20], batch_size=8)
+        assert len(set(batch)) == 8
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_that_knows_nothing_to_tell_rows_apart_by_still_picks(name: str) -> None:
     flat = np.ones((30, 8), dtype=np.float32)
@@ -322,6 +373,14 @@ def test_a_batch_by_name_is_a_query_strategy_of_modal_too(name: str) -> None:
     )  # fmt: skip
     positions, rows = learner.query(X)
     assert len(set(positions.tolist())) == 4 and rows.shape == (4, 8)
+
+
+@pytest.mark.skipif(borrowed.installed(), reason="scikit-activeml is installed")
+def test_what_an_extra_brings_is_refused_by_its_name_without_it() -> None:
+    with pytest.raises(Invalid, match=r'not installed: pip install "mlvajra_al\[skactiveml\]"'):
+        picked("prob_cover")
+    with pytest.raises(Invalid, match=r"mlvajra_al\[skactiveml\]"):
+        require_strategy("prob_cover", overview.STRATEGIES)
 
 
 def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:

@@ -109,9 +109,17 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
     begun: Path, mails: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
-    output(capsys, *made, "--labels", "pets,food", "--gold", "topic", "--seed", "1")
+    chosen = ["--gold", "topic", "--seed", "1", "--strategy", "entropy"]
+    output(capsys, *made, "--labels", "pets,food", *chosen)
     (project,) = json.loads(output(capsys, "project", "list", "--json"))
     assert (project["name"], project["left"]) == ("topics", 150)
+
+    assert run(["project", "set", "topics"]) == 1
+    assert "give at least one of --strategy, --overlap" in capsys.readouterr().err
+    assert run(["project", "set", "topics", "--strategy", "psychic"]) == 1
+    capsys.readouterr()
+    assert run(["project", "set", "topics", "--strategy", "margin", "--full-every", "9"]) == 0
+    assert "topics: strategy margin, full every 9" in capsys.readouterr().err
 
     output(capsys, "import", "topics", "--source", str(mails))
     output(capsys, "demo", "annotate", "topics", "--labels", "45", "--seed", "2")

@@ -156,7 +156,7 @@ def test_a_task_that_only_the_cluster_cannot_do_is_done_here(on: Cluster) -> Non
     done = engine.run(where)
     assert done.value == mine
     assert done.note == (
-        f"The Dask cluster at {on.address} failed (OSError); this machine did the work instead."
+        f"The Dask cluster at {on.address} stopped answering; this machine did the work instead."
     )
 
 
@@ -278,7 +278,7 @@ def test_an_engine_nobody_could_reach_stops_the_start(
     use: Callable[[str], None], value: str
 ) -> None:
     use(value)
-    with pytest.raises(Setup, match="MLVAJRA_ENGINE cannot be used: .*it is 'local', or"):
+    with pytest.raises(Setup, match="MLVAJRA_ENGINE cannot be used: it is 'local', or"):
         config.settings()
 
 

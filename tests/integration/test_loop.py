@@ -246,8 +246,52 @@ def test_without_anything_new_no_version_is_made_and_the_job_says_so(
     light: Store, tmp_path: Path
 ) -> None:
     loop = a_model(light, tmp_path)
-    assert retrain(loop) == {"version": 1, "nothing_new": True}
+    result = retrain(loop)
+    assert (result["version"], result["nothing_new"]) == (1, True)
     assert len(loop.versions()) == 1
+
+
+def choose_strategy(loop: Rehearsal, strategy: str) -> None:
+    policy = replace(loop.project.policy, strategy=strategy)
+    now = worker.utc_now()
+    loop.project = project_services.set_policy(
+        loop.store, loop.admin, "texts", policy=policy, now=now
+    )
+
+
+def asked_by(loop: Rehearsal, limit: int = 10) -> set[str]:
+    with loop.store.read() as connection:
+        front = ranking.front(connection, loop.project.id, limit=limit)
+    return {item.why.strategy for item in front}
+
+
+def test_another_strategy_ranks_anew_though_there_is_nothing_to_learn(
+    light: Store, tmp_path: Path
+) -> None:
+    loop = a_model(light, tmp_path)
+    retrain(loop)
+    choose_strategy(loop, "entropy")
+    (job,) = [job for job in loop.work() if job.kind == "retrain"]
+    assert (job.result or {})["nothing_new"] and len(loop.versions()) == 1
+    assert asked_by(loop) == {"entropy"}
+    assert training.asks(light, None, "texts") == "By entropy, as the project wants it."
+    with light.read() as connection:
+        assert {i.why.version for i in ranking.front(connection, loop.project.id, limit=9)} == {1}
+    choose_strategy(loop, "entropy")
+    assert queued(loop, "retrain") == 0
+
+
+def test_before_there_is_a_model_the_strategy_of_the_project_asks_if_it_needs_none(
+    light: Store, tmp_path: Path
+) -> None:
+    loop = begin(light, tmp_path, policy=replace(POLICY, strategy="typiclust"))
+    choose_strategy(loop, "random")
+    assert kinds(loop.work()) == ["ingest", "prepare"]
+    assert asked_by(loop) == {"random"}
+    for strategy, asks in (("typiclust", "typiclust"), ("entropy", "cold_start")):
+        choose_strategy(loop, strategy)
+        assert kinds(loop.work()) == ["prepare"]
+        assert asked_by(loop) == {asks}
 
 
 def test_a_full_fit_on_request_keeps_its_parent(light: Store, tmp_path: Path) -> None:

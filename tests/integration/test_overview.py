@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mlvajra_al.errors import NotAllowed, NotFound
+from mlvajra_al.learning import borrowed
 from mlvajra_al.learning.strategies import STRATEGIES
 from mlvajra_al.records import EstimatorName, Job, SampleExplanation
 from mlvajra_al.services import claiming, importing, labelling, overview
@@ -35,6 +36,7 @@ def answered(store: Store, count: int) -> None:
 
 def test_every_strategy_that_exists_is_described_and_no_other() -> None:
     assert set(overview.STRATEGIES) == {"auto", *STRATEGIES}
+    assert set(overview.EXTRA) == set(borrowed.NAMES)
 
 
 def test_every_estimator_that_exists_is_described_and_no_other() -> None:

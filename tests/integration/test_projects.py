@@ -277,7 +277,7 @@ LONG = "x" * 201
         ({"key_column": "i\x00d"}, "has a NUL in its name"),
         ({"recipe": Recipe((Column("body", "ignored"),))}, "needs at least one input column"),
         ({"recipe": Recipe((Column("body", "text"),), "oracle")}, "no estimator 'oracle'; choose"),
-        ({"policy": Policy(strategy="oracle")}, "no query strategy 'oracle'; choose one of auto"),
+        ({"policy": Policy(strategy="oracle")}, "no query strategy 'oracle'; choose from auto"),
         ({"policy": Policy(overlap=0)}, "overlap must be between 1 and 20 but is 0"),
         ({"policy": Policy(retrain_every=0)}, "answers until a retrain must be between 1"),
         ({"policy": Policy(full_every=1001)}, "until a full fit must be between 1 and 1000"),

@@ -48,6 +48,7 @@ API: dict[str, Asked] = {
     f"GET {P}/members": Asked("admin"),
     f"POST {P}/members": Asked("admin", {"json": {"name": "Owner"}}),
     f"DELETE {P}/members": Asked("admin", {"params": {"name": "Owner"}}),
+    f"PATCH {P}/policy": Asked("admin", {"json": {"strategy": "entropy"}}),
     f"PUT {P}/access": Asked("admin", {"json": {"restricted": False}}),
     f"POST {P}/import": Asked("admin", {"params": {"name": "x.csv"}, "content": b"body\nhi\n"}),
     f"GET {P}/labels": Asked("reviewer"),

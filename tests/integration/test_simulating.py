@@ -17,9 +17,10 @@ import pytest
 from sklearn.datasets import load_iris
 
 from mlvajra_al.cli.application import run
+from mlvajra_al.cli.workspace import opened, operator
 from mlvajra_al.errors import BadSource, Invalid
 from mlvajra_al.records import Column, Game, Plan, Recipe
-from mlvajra_al.services import importing, simulating
+from mlvajra_al.services import importing, simulating, standings
 from mlvajra_al.services.jobs import oracles, playing
 from mlvajra_al.services.jobs.oracles import Oracle
 from tests.workers import wait_until
@@ -231,7 +232,32 @@ def test_the_command_shows_a_line_for_each_strategy_and_an_advice(
     assert run(_command(flowers, "--strategies", "margin,random")) == 0
     said = capsys.readouterr().out
     assert "labels to 95%" in said
-    assert [word for word in ("margin", "random") if word not in said] == []
+    assert [word for word in ("margin", "random") if word.capitalize() not in said] == []
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_command_keeps_what_it_played(
+    flowers: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MLVAJRA_HOME", str(tmp_path / "home"))
+    made = ["project", "create", "garden", "--source", str(flowers), "--columns", COLUMNS[0]]
+    assert run([*made, "--labels", "a,b"]) == 0
+    out = tmp_path / "games.json"
+    kept = ["--strategies", "margin", "--project", "garden", "--out", str(out), "--json"]
+    capsys.readouterr()
+    assert run(_command(flowers, *kept)) == 0
+    said = capsys.readouterr()
+    assert "kept as run 1 of garden" in said.err
+    assert json.loads(out.read_text()) == json.loads(said.out)
+    with opened() as store:
+        (found,) = simulating.listed(store, operator(store), "garden")
+    assert found.state == "done" and found.scenario.name == flowers.name
+    guess = standings.guess_of(found)
+    document = standings.document(standings.ordered(found.scenario.plan, found.games), guess=guess)
+    assert document == json.loads(said.out)
 
 
 def test_a_column_that_is_not_there_is_named(

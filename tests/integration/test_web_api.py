@@ -341,6 +341,21 @@ def test_a_project_takes_labels_with_keys_and_colours(admin: httpx.Client) -> No
     assert admin.get(P).json() == admin.get("/api/v1/projects").json()[0]
 
 
+def test_how_a_project_asks_is_chosen_and_changed(admin: httpx.Client) -> None:
+    made = admin.post("/api/v1/projects", json=NEW | {"strategy": "margin"})
+    assert (made.status_code, made.json()["policy"]["strategy"]) == (201, "margin")
+
+    changed = admin.patch(f"{P}/policy", json={"strategy": "entropy", "overlap": 2})
+
+    assert changed.status_code == 200
+    before, after = made.json()["policy"], changed.json()["policy"]
+    assert after == before | {"strategy": "entropy", "overlap": 2} == admin.get(P).json()["policy"]
+    refused = admin.patch(f"{P}/policy", json={"strategy": "psychic"})
+    assert refused.status_code == 422
+    assert "no query strategy 'psychic'" in refused.json()["error"]["message"]
+    assert admin.patch(f"{P}/policy", json={"holdout_share": 0.5}).status_code == 422
+
+
 def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Client) -> None:
     description = admin.get("/api/openapi.json")
     browser_page = admin.get("/api/docs").text

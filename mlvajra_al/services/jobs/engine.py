@@ -80,7 +80,7 @@ def run(
             return Done(_there(there, client, pulse=pulse))
     except Away as error:
         note = f"The Dask cluster at {where} {error}; this machine did the work instead."
-        log.warning(note)
+        log.info("%s (%r)", note, error.__cause__)  # whoever asked for the work tells the note
     return Done(here(), note)
 
 
@@ -187,7 +187,7 @@ def _there(work: Callable[[], T], client: Any, *, pulse: Pulse) -> T:
         if error in told:
             raise
         # Nothing tells a cluster's trouble from ours: if it is ours it happens here again.
-        raise Away(f"failed ({type(error).__name__})") from error
+        raise Away("stopped answering") from error
 
 
 class Watch:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from mlvajra_al.errors import BadSource
 from mlvajra_al.learning import frames
 from mlvajra_al.learning.simulation import sets
-from mlvajra_al.records import Column, Project, Recipe, Scenario, Schema
+from mlvajra_al.records import Column, Facts, Project, Recipe, Scenario, Schema
 from mlvajra_al.records.label_sets import from_text
+from mlvajra_al.services.jobs import machine
 from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.resolving import gold
@@ -63,6 +64,18 @@ class Oracle:
     def counts(self) -> tuple[tuple[str, int], ...]:
         """Each label with its number of samples."""
         return tuple(sorted(_counted(self.labels, self.multilabel).items()))
+
+    @property
+    def facts(self) -> Facts:
+        """What is played on, and with what."""
+        return Facts(
+            samples=len(self.labels),
+            drawn_from=self.drawn_from,
+            labels=self.counts,
+            fingerprint=self.fingerprint,
+            libraries=machine.libraries(),
+            cpu=machine.cpu(),
+        )
 
 
 def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:

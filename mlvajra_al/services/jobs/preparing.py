@@ -41,7 +41,7 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
         revision = versions.latest_revision(connection, project.id)
         newest = versions.latest(connection, project.id)
         touched = events.positions(connection, project.id)
-        labels = {item.label for item in gold(connection, project)[0]}
+        known = gold(connection, project)[0]
     if not len(pool):
         return {"samples": 0}
     tell(0.02, "Checking the files of the pool")
@@ -52,7 +52,14 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
     first: list[Ranked] = []
     if newest is None:
         tell(0.9, "Choosing varied samples to start with")
-        first = first_ranking(project, pool, prepared.features, touched=touched, rng=rng)
+        first = first_ranking(
+            project,
+            pool,
+            prepared.features,
+            touched=touched,
+            rng=rng,
+            known=[item.position for item in known],
+        )
 
     def write(connection: Connection) -> Result:
         now = tell.clock()
@@ -60,7 +67,7 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
         if first and versions.latest(connection, project.id) is None:
             overlap = projects.get(connection, project.id).policy.overlap
             ranking.replace(connection, project.id, first, overlap=overlap, now=now)
-        if _retrain_now(newest, kept, labels):
+        if _retrain_now(newest, kept, {item.label for item in known}):
             because = prepared.because or "the pool was read anew"
             trigger = {"trigger": because[:80], "mode": "full"}
             jobs.enqueue(
@@ -103,7 +110,11 @@ def first_ranking(
     rng: np.random.Generator,
     known: Sequence[int] = (),
 ) -> list[Ranked]:
-    """Rank a varied first batch, unlike what is known to have one label; random ones behind it."""
+    """Rank a first batch by a strategy that needs no model, random ones behind it.
+
+    That is the project's own, as in a simulation; or a varied one, unlike what is known to have
+    one label.
+    """
     candidates = askable(project, pool, touched)
     n = min(project.policy.retrain_every, MOST_FIRST, len(candidates))
     if n == 0:
@@ -112,7 +123,7 @@ def first_ranking(
         None,
         features,
         candidates,
-        strategy="cold_start",
+        strategy=strategies.before_a_model(project.policy.strategy),
         batch_size=n,
         n=n,
         rng=rng,

@@ -96,7 +96,7 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     )
     fit = fitting.continuable(store, fit, now=tell.clock())
     if fit.previous is not None and nothing_new(seen, fit.previous):
-        return _again(store, seen, fit.previous, tell=tell)
+        return _again(store, seen, prepared, newest=fit.previous, tell=tell)
     thought = think(store, seen, prepared, fit=fit, tell=tell)
     thought = replace(thought, seconds=time.monotonic() - started)
     return write(store, seen, prepared, thought=thought, plan=(job, fit), tell=tell)
@@ -128,16 +128,37 @@ def _look_elsewhere(store: Store, seen: Snapshot, why: NotEnoughLabels, *, tell:
     return store.write(operation)
 
 
-def _again(store: Store, seen: Snapshot, newest: Version, *, tell: Tell) -> Result:
-    """Evaluate the newest version on today's holdout: there is nothing new to learn."""
+def _again(
+    store: Store, seen: Snapshot, prepared: Prepared, *, newest: Version, tell: Tell
+) -> Result:
+    """Evaluate the newest version on today's holdout and let it rank as the project wants it now.
+
+    There is nothing new to learn, but the strategy may be another one than it ranked by.
+    """
     with store.read() as connection:
         scorer = scoring.scorer(store.home, connection, seen.project, newest.number)
     measured = _measured(store, seen, scorer)
-    result = {"version": newest.number, "nothing_new": True}
-    tell(0.9, f"Nothing new to learn since version {newest.number}")
+    tell(0.8, f"Nothing new to learn since version {newest.number}; choosing what to ask next")
+    seed = fitting.seed_of(seen.project, seen.seq)
+    candidates = preparing.askable(seen.project, seen.pool, seen.touched)
+    best = choose(seen, prepared, scorer.estimator, candidates=candidates, seed=seed)
+    ranked = preparing.ranked(
+        seen.pool,
+        best.value,
+        candidates=candidates,
+        scored=True,
+        rng=np.random.default_rng(seed),
+    )
+    result = {
+        "version": newest.number,
+        "nothing_new": True,
+        "asks": best.value.reason,
+        "note": best.note,
+    }
 
     def operation(connection: Connection) -> Result:
         seen.holdout.write(connection, seen.project, newest.number, of=measured, now=tell.clock())
+        _serve(connection, seen.project, [_by(item, newest.number) for item in ranked], tell=tell)
         tell.settle(connection, result)
         return result
 
@@ -193,6 +214,7 @@ def choose(
         n=min(HEAD, len(candidates)),
         labelled=[item.position for item in seen.gold],
         labels=_told(seen, model),
+        label_set=scoring.label_names(seen.project),
     )
     return engine.run(
         lambda: rank(rng=np.random.default_rng(seed)),

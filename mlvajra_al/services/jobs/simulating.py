@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from mlvajra_al.config import settings
-from mlvajra_al.records import Facts, Game, Job, Run
-from mlvajra_al.services.jobs import machine, oracles, playing
+from mlvajra_al.records import Game, Job, Run
+from mlvajra_al.services.jobs import oracles, playing
 from mlvajra_al.services.jobs.oracles import Oracle
 from mlvajra_al.services.jobs.telling import Later, Result, Tell
-from mlvajra_al.services.standings import advice
+from mlvajra_al.services.standings import advice, guess_of
 from mlvajra_al.store import runs, turns
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.words import plural
@@ -44,7 +44,8 @@ def simulate(store: Store, job: Job, tell: Tell) -> Result:
         pulse=table.look,
         processes=settings().processes,
     )
-    result = {"run": run.id, "games": len(games), "advice": advice(games), "note": note}
+    said = advice(games, guess=guess_of(run))
+    result = {"run": run.id, "games": len(games), "advice": said, "note": note}
 
     def operation(connection: Connection) -> Result:
         tell.settle(connection, result)
@@ -55,18 +56,10 @@ def simulate(store: Store, job: Job, tell: Tell) -> Result:
 
 def _begun(store: Store, run: Run, oracle: Oracle, *, tell: Tell) -> Run:
     """Store what is played on, and return the run with the games that were played on the same."""
-    facts = Facts(
-        samples=len(oracle.labels),
-        drawn_from=oracle.drawn_from,
-        labels=oracle.counts,
-        fingerprint=oracle.fingerprint,
-        libraries=machine.libraries(),
-        cpu=machine.cpu(),
-    )
 
     def operation(connection: Connection) -> Run:
         tell.check(connection)
-        runs.begin(connection, run.id, facts)
+        runs.begin(connection, run.id, oracle.facts)
         return runs.get(connection, run.project_id, run.id)
 
     return store.write(operation)

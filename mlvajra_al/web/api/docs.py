@@ -13,7 +13,7 @@ from starlette.responses import Response
 from mlvajra_al.web import html
 
 CODE = re.compile(r"`+([^`]+)`+")
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def page(description: dict[str, Any]) -> Response:

@@ -72,6 +72,7 @@ class NewProject(BaseModel):
     holdout_share: float = POLICY.holdout_share
     holdout_rate: float = POLICY.holdout_rate
     retrain_every: int = POLICY.retrain_every
+    strategy: str = Field(default=POLICY.strategy, description="A query strategy, or auto")
     multilabel: bool = Field(default=False, description="A sample may have several labels")
 
     def columns_of_recipe(self) -> tuple[Column, ...]:
@@ -79,6 +80,19 @@ class NewProject(BaseModel):
         kind: ColumnKind = "text"
         every = [*self.columns, *(Column(name, kind) for name in self.text)]
         return tuple({column.name: column for column in every}.values())
+
+
+class PolicyChange(BaseModel):
+    """What is to be otherwise in how a project asks and retrains; the rest stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategy: str | None = Field(default=None, description="A query strategy, or auto")
+    overlap: int | None = None
+    holdout_rate: float | None = None
+    retrain_every: int | None = None
+    full_every: int | None = None
+    explain_on_card: bool | None = None
 
 
 @router.get("/projects", response_model=many(ShownProject))
@@ -105,6 +119,7 @@ def create(caller: Caller, body: NewProject) -> Response:
             holdout_share=body.holdout_share,
             holdout_rate=body.holdout_rate,
             retrain_every=body.retrain_every,
+            strategy=body.strategy,
         ),
         key_column=body.key_column,
         group_column=body.group_column,
@@ -137,6 +152,15 @@ def _overlay(label: Label, given: NewLabel) -> Label:
 def get(project: str, caller: Caller) -> Response:
     """Return one project."""
     return Json(public(projects.get(store(), caller, project)))
+
+
+@router.patch("/projects/{project}/policy", response_model=ShownProject)
+def set_policy(project: str, caller: Caller, body: PolicyChange) -> Response:
+    """Change how a project asks and retrains; another strategy ranks what waits at once."""
+    policy = replace(
+        projects.get(store(), caller, project).policy, **body.model_dump(exclude_none=True)
+    )
+    return Json(public(projects.set_policy(store(), caller, project, policy=policy, now=now())))
 
 
 def public(project: Project) -> dict[str, Any]:

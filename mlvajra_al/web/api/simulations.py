@@ -101,7 +101,7 @@ def line(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "plan": run.scenario.plan,
         "games": len(run.games),
-        "advice": standings.advice(run.games) if run.games else None,
+        "advice": standings.advice(run.games, guess=standings.guess_of(run)) if run.games else None,
     }
 
 
@@ -112,7 +112,7 @@ def whole(run: Run) -> dict[str, Any]:
         "label": run.scenario.label,
         "recipe": run.scenario.recipe,
         "facts": run.facts,
-        "result": standings.document(run.games),
+        "result": standings.document(run.games, guess=standings.guess_of(run)),
     }
 
 

@@ -27,6 +27,9 @@ CELL = 26
 WIDEST = 28
 """Letters that a cell has room for."""
 
+SMALL = 0.001
+"""Smaller differences of probabilities are not told apart."""
+
 
 def brief_interval(
     measure: Measure, never: OutOfReach | None = None, *, label: str | None = None
@@ -80,17 +83,18 @@ def made_of(version: Version) -> None:
 
 def drift_words(drift: Drift) -> str:
     """Say how far continuing would have led away from a full fit."""
+    apart = f"probabilities differ by {_small(drift.mean)} on average, at most {drift.largest:.3f}"
+    if drift.largest < SMALL:
+        apart = f"probabilities differ by {_small(drift.largest)}"
+    samples = plural(drift.samples, "sample")
+    answered = f"{drift.differing:.1%} of {samples} differently"
     if not drift.differing:
-        return (
-            "Continuing from the version before would have answered "
-            f"{plural(drift.samples, 'sample')} alike; probabilities differ by {drift.mean:.3f} "
-            "on average."
-        )
-    return (
-        f"Continuing from the version before would have answered {drift.differing:.1%} of "
-        f"{plural(drift.samples, 'sample')} differently; probabilities differ by {drift.mean:.3f} "
-        "on average."
-    )
+        answered = f"{samples} alike"
+    return f"Continuing from the version before would have answered {answered}; {apart}."
+
+
+def _small(gap: float) -> str:
+    return f"{gap:.3f}" if gap >= SMALL else f"less than {SMALL}"
 
 
 def measures(report: Report, never: OutOfReach | None) -> None:

@@ -14,6 +14,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.new_project import columns_editor, inspected
 from mlvajra_al.web.upload.upload import upload_field
 from mlvajra_al.web.widgets import act, plain, plural
+from mlvajra_al.words import strategy_words
 
 TRUTHS: dict[Truth, str] = {
     "file": "A labelled file",
@@ -82,7 +83,7 @@ def plan_of(project: Project) -> Plan:
         "Strategies",
         names,
         default=simulating.usual(multilabel=project.multilabel),
-        format_func=lambda name: name.replace("_", " "),
+        format_func=lambda name: strategy_words(name).capitalize(),
         key=f"simulate-strategies:{place}",
         help="random is the baseline; auto is what projects ask by unless told otherwise.",
     )

@@ -13,6 +13,7 @@ from mlvajra_al.services import overview, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.widgets import act, flash
+from mlvajra_al.words import strategy_words
 
 
 def policy_form(person: Person, project: Project) -> None:
@@ -85,7 +86,7 @@ def strategy_of(policy: Policy, project: Project) -> Policy:
 
 def strategy_name(name: str) -> str:
     """Return a strategy as the entry of a list; the first is for who does not want to choose."""
-    return "Automatic (recommended)" if name == "auto" else name.replace("_", " ").capitalize()
+    return "Automatic (recommended)" if name == "auto" else strategy_words(name).capitalize()
 
 
 def recipe_form(person: Person, project: Project) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ACTIVE, Person, Run
+from mlvajra_al.records import ACTIVE, Game, Person, Run
 from mlvajra_al.services import simulating, standings, training
 from mlvajra_al.web.auth import live
 from mlvajra_al.web.charts import look, simulations
@@ -17,6 +17,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.watching import STATES
 from mlvajra_al.web.widgets import act, ago, clock, duration, plain, plural
+from mlvajra_al.words import strategy_words
 
 BASELINE = "random"
 LEVELS = {level: f"Labels to {level:.0%}" for level in standings.LEVELS}
@@ -45,7 +46,7 @@ def follow_run(project: str, drawn: Run) -> None:
 
     watch()
     if level := standings.level(drawn.scenario.plan, drawn.games):
-        st.caption(f"So far: {plain(standings.advice(level))}")
+        st.caption(f"So far: {plain(advice(drawn, level))}")
     if drawn.games:
         figures([drawn])
 
@@ -59,7 +60,7 @@ def outcome(run: Run) -> None:
         of = plural(len(run.scenario.plan.games), "game")
         st.info(f"Cancelled after {len(run.games)} of {of}.", icon=":material/info:")
     if run.games:
-        st.markdown(f":material/lightbulb: **{plain(standings.advice(run.games))}**")
+        st.markdown(f":material/lightbulb: **{plain(advice(run, run.games))}**")
 
 
 def headline(run: Run) -> None:
@@ -120,7 +121,12 @@ def figures(runs: Sequence[Run]) -> None:
 
 def said(strategy: str) -> str:
     """Return a strategy's name as people read it."""
-    return strategy.replace("_", " ")
+    return strategy_words(strategy).capitalize()
+
+
+def advice(run: Run, games: Sequence[Game]) -> str:
+    """Say what some games of a run come to."""
+    return standings.advice(games, guess=standings.guess_of(run))
 
 
 def _row(run: Run, strategy: str, several: bool) -> dict[str, Any]:
@@ -190,4 +196,4 @@ def result_of(run: Run) -> str:
         return sentence(run.message)
     if run.state != "done":
         return "Cancelled." if run.state == "cancelled" else "In progress."
-    return standings.advice(run.games) if run.games else ""
+    return advice(run, run.games) if run.games else ""

@@ -123,7 +123,7 @@ def test_runs_are_compared_in_one_chart_and_one_table(
     assert len(page.get("plotly_chart")) == 1
     table = page.dataframe[0].value
     assert list(zip(table["Run"], table["Strategy"], strict=True)) == [
-        (first.id, "margin"), (first.id, "random"), (second.id, "entropy"),
+        (first.id, "Margin"), (first.id, "Random"), (second.id, "Entropy"),
     ]  # fmt: skip
 
 

@@ -237,6 +237,18 @@ def test_a_label_that_nobody_has_given_yet_holds_up_no_comparison() -> None:
     assert (found.metric, found.better, found.p_value) == ("macro F1", True, alone.p_value)
     values = [float(macro_f1(np.array([[60, 0], [wrong, 50 - wrong]]))) for wrong in (30, 2)]
     assert [found.champion_value, found.challenger_value] == pytest.approx(values)
+    knows = [np.insert(p, [1, 2], 0.01, axis=1) for p in (old, new)]
+    same = compare(truth, *knows, more, rng=np.random.default_rng(0), **about)
+    assert same == found and "never, nor this do not count" in found.difference.note
+
+
+def test_who_answers_with_a_label_that_no_sample_has_is_the_worse() -> None:
+    truth, names = ["a"] * 30 + ["b"] * 30, ["a", "b", "c"]
+    old, new = (np.eye(3)[[0] * 30 + [1] * (30 - n) + [2] * n] for n in (12, 0))
+    about = {"alpha": 0.001, "champion": 1, "challenger": 2}
+    found = compare(truth, old, new, names, rng=np.random.default_rng(0), **about)
+    assert found.better and found.challenger_value == 1
+    assert found.champion_value == pytest.approx((1 + 36 / 48) / 2)
 
 
 def with_a_rare_label(wins: int, losses: int, *, alpha: float | None) -> Verdict:

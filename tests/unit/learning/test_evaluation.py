@@ -66,11 +66,33 @@ def test_a_label_that_nobody_has_given_yet_takes_nothing_from_the_others() -> No
     assert (more.headline.low, more.headline.high) == (known.headline.low, known.headline.high)
     assert more.per_label[2].f1.note == "too few to say: 5 more of never needed"
     learned = np.insert(sure, 2, 0.01, axis=1)
-    waits = evaluate(truth, learned, ["a", "b", "never", "c"], rng=rng())
-    assert waits.headline.note == "too few to say: 5 more of never needed"
-    assert {m.name for m in waits.measures if m.value is not None} == {
+    knows = evaluate(truth, learned, ["a", "b", "never", "c"], rng=rng())
+    assert knows.headline == more.headline
+    assert knows.headline.note == (
+        "95% posterior interval; never does not count, no held out sample has it so far"
+    )
+
+
+def test_an_answer_with_a_label_that_no_sample_has_is_paid_for() -> None:
+    truth, names = ["a"] * 20 + ["b"] * 15, ["a", "b", "c"]
+    right = evaluate(truth, np.eye(3)[[0] * 20 + [1] * 15], names, rng=rng()).headline
+    wrong = evaluate(truth, np.eye(3)[[0] * 20 + [1] * 12 + [2] * 3], names, rng=rng()).headline
+    assert (right.value, wrong.value) == (1, pytest.approx((1 + 24 / 27) / 2))
+    assert wrong.low < wrong.value < wrong.high
+
+
+def test_a_label_with_an_example_waits_for_more() -> None:
+    truth = ["a"] * 20 + ["b"] * 15 + ["c"]
+    found = evaluate(truth, np.eye(3)[[0] * 20 + [1] * 16], ["a", "b", "c"], rng=rng())
+    assert found.headline.note == "too few to say: 4 more of c needed"
+    assert {m.name for m in found.measures if m.value is not None} == {
         "accuracy", "log loss", "Brier score",
     }  # fmt: skip
+
+
+def test_with_one_label_seen_no_mean_over_labels_is_said() -> None:
+    found = evaluate(["a"] * 30, np.eye(3)[[0] * 30], ["a", "b", "c"], rng=rng())
+    assert found.headline.note == "too few to say: 5 more of b, 5 more of c needed"
 
 
 def test_a_label_that_is_never_predicted_has_no_precision() -> None:

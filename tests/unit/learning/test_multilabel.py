@@ -120,6 +120,17 @@ def test_measures_are_those_of_scikit_learn() -> None:
     assert all(m.low <= m.value <= m.high for m in found.measures if m.low is not None)
 
 
+def test_a_label_that_no_sample_has_counts_in_no_mean_over_labels() -> None:
+    answers, p = answered()
+    known = multilabel_evaluation.evaluate(answers, p, LABELS, rng=np.random.default_rng(0))
+    wide = np.column_stack([p, np.full(len(p), 0.1)])
+    more = multilabel_evaluation.evaluate(
+        answers, wide, [*LABELS, "never"], rng=np.random.default_rng(0)
+    )
+    one, other = (next(m for m in e.measures if m.name == "macro F1") for e in (known, more))
+    assert other.value == pytest.approx(one.value) and "never does not count" in other.note
+
+
 def test_labels_that_go_wrong_together_widen_the_interval() -> None:
     rng = np.random.default_rng(1)
     truth = np.repeat(rng.random(200)[:, None] < 0.5, 3, axis=1)

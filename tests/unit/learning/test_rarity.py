@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from mlvajra_al.learning.rarity import ENOUGH, rare, scarce
 from mlvajra_al.learning.selectors import Choice, Known
-from mlvajra_al.learning.strategies import rank
+from mlvajra_al.learning.stages import choose
+from mlvajra_al.learning.strategies import rank, select_batch
 
 
 def told(**counts: int) -> list[str]:
@@ -74,6 +75,37 @@ def test_everything_is_ranked_once() -> None:
 def test_where_no_label_is_scarce_only_doubts_count() -> None:
     fair = np.array(["ham"] * 11 + ["spam"] * 10)
     assert all(25 <= place <= 90 for place in chosen(4, 4, fair))
+
+
+def of_three(label_set: list[str], *, seed: int) -> int:
+    """Return after how many answers the third label, 1 in 100 and apart from both, is found."""
+    rng = np.random.default_rng(seed)
+    y = np.array(["a", "b"] * 300 + ["c"] * 6)
+    centres = {"a": (0, 0), "b": (4, 0), "c": (10, 0)}
+    X = np.array([centres[label] for label in y]) + rng.normal(size=(len(y), 2))
+    labelled = np.array([*range(8), *rng.permutation(np.arange(8, 600))[:2]])
+    while not (y[labelled] == "c").any() and len(labelled) < 120:
+        model = LogisticRegression().fit(X[labelled], y[labelled])
+        batch = select_batch(
+            model, X, strategy="auto" if label_set else "margin", batch_size=5, rng=rng,
+            labelled=labelled, labels=y[labelled], label_set=label_set,
+        )  # fmt: skip
+        labelled = np.concatenate([labelled, batch])
+    return len(labelled)
+
+
+def test_a_label_without_an_example_is_found_sooner_than_by_margin() -> None:
+    looked_for = [of_three(["a", "b", "c"], seed=seed) for seed in range(3)]
+    assert max(looked_for) <= 15 < min(of_three([], seed=seed) for seed in range(3))
+
+
+def test_a_label_that_never_comes_is_given_up() -> None:
+    known = {"label_set": ["ham", "spam", "scam"], "batch_size": 10}
+    margins = np.full(300, 0.9)
+    for answers, strategy in ((8, "diversified_margin"), (10, "unseen_label"),
+                              (100, "diversified_margin")):  # fmt: skip
+        labels = ["ham", "spam"] * (answers // 2)
+        assert choose(margins, labels=labels, **known)[0] == strategy
 
 
 def test_auto_looks_for_a_scarce_label_and_says_so() -> None:

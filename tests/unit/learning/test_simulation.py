@@ -67,6 +67,13 @@ def test_strategies_for_several_labels_are_played_from_zero_too(strategy: str) -
     assert full > 0.9 and 0.7 * full < one[-1].score <= 1
 
 
+@pytest.mark.parametrize(
+    ("strategy", "first"), [("margin", "cold_start"), ("typiclust", "typiclust")]
+)
+def test_a_game_starts_as_a_project_does(strategy: str, first: str) -> None:
+    assert [one.strategy for one in curve(strategy)[:2]] == [first, strategy]
+
+
 def test_micro_f1_counts_labels_and_not_samples() -> None:
     truth = sets([("a", "b"), (), ("c",)])
     assert micro_f1(truth, truth) == 1
@@ -101,7 +108,7 @@ def test_without_two_labels_there_is_no_model_and_no_score_yet() -> None:
     given = parts()
     one_label = Split(given.X_pool, np.array(["a"] * 63), given.X_test, given.y_test)
     played = curve("margin", given=one_label)
-    assert [(one.score, one.strategy) for one in played] == [(0.0, "random")] * 3
+    assert [(one.score, one.strategy) for one in played] == [(0.0, "cold_start")] * 3
     assert {one.strategy for one in curve("auto", given=one_label)} == {"cold_start"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
@@ -30,12 +32,12 @@ def games(needed: dict[str, list[int | None]]) -> list[Game]:
         ),
         (
             {"margin": [20, 70, 30], "random": [70, 60, 65]},
-            "Margin: 40 ± 15 labels to 95% (mean of 3 seeds). random is not clearly behind; "
+            "Margin: 40 ± 15 labels to 95% (mean of 3 seeds). Random is not clearly behind; "
             "play more seeds to tell them apart.",
         ),
         (
             {"margin": [20, 22, 21], "auto": [21, 21, 22], "random": [70, 60, 65]},
-            "Margin: 21 ± 1 labels to 95% (mean of 3 seeds). auto is not clearly behind; "
+            "Margin: 21 ± 1 labels to 95% (mean of 3 seeds). Auto is not clearly behind; "
             "play more seeds to tell them apart.",
         ),
         (
@@ -45,12 +47,12 @@ def games(needed: dict[str, list[int | None]]) -> list[Game]:
         ),
         (
             {"margin": [40, 60], "random": [40, None]},
-            "Margin: 50 ± 10 labels to 95% (mean of 2 seeds). random is not clearly behind; "
+            "Margin: 50 ± 10 labels to 95% (mean of 2 seeds). Random is not clearly behind; "
             "play more seeds to tell them apart.",
         ),
         (
             {"margin": [80, 80, 80], "auto": [20, 20, None], "random": [90, 90, 90]},
-            "Margin: 80 ± 0 labels to 95% (mean of 3 seeds). auto is not clearly behind; "
+            "Margin: 80 ± 0 labels to 95% (mean of 3 seeds). Auto is not clearly behind; "
             "play more seeds to tell them apart.",
         ),
         (
@@ -59,7 +61,7 @@ def games(needed: dict[str, list[int | None]]) -> list[Game]:
         ),
         (
             {"margin": [20], "random": [70]},
-            "Margin: 20 labels to 95% (mean of 1 seed). random is not clearly behind; "
+            "Margin: 20 labels to 95% (mean of 1 seed). Random is not clearly behind; "
             "play more seeds to tell them apart.",
         ),
         (
@@ -68,7 +70,7 @@ def games(needed: dict[str, list[int | None]]) -> list[Game]:
         ),
         (
             {"margin": [20, 20], "auto": [20, 20], "random": [20, 20]},
-            "Auto: 20 ± 0 labels to 95% (mean of 2 seeds). margin and random are not clearly "
+            "Auto: 20 ± 0 labels to 95% (mean of 2 seeds). Margin and random are not clearly "
             "behind; play more seeds to tell them apart.",
         ),
         (
@@ -92,9 +94,24 @@ def test_a_strategy_that_was_cancelled_before_its_last_seed_is_compared_over_tho
     )
 
 
+def test_what_all_labels_hardly_teach_is_not_compared() -> None:
+    poor = [replace(game, full_f1=0.217) for game in games({"vote_entropy": [10], "random": [10]})]
+    guess = standings.guessed([(name, 40) for name in "abcde"], 200, multilabel=False)
+    assert standings.advice(poor, guess=guess).startswith(
+        "With all labels the model reaches F1 0.217, hardly more than guessing (0.200), so that"
+    )
+    assert standings.document(poor, guess=guess)["advice"] == standings.advice(poor, guess=guess)
+
+
+def test_a_lead_of_few_seeds_must_be_as_large_as_its_interval() -> None:
+    few = games({"vote_entropy": [20, 30, 25], "random": [30, 48, 26]})
+    assert standings.advice(few).startswith("Vote entropy: 25 ± 3 labels to 95% (mean of 3 seeds)")
+    assert "Random is not clearly behind" in standings.advice(few)
+
+
 def test_with_many_seeds_no_more_are_asked_for() -> None:
     level = games({"margin": list(range(20, 50)), "random": list(range(49, 19, -1))})
-    assert standings.advice(level).endswith("random is not clearly behind.")
+    assert standings.advice(level).endswith("Random is not clearly behind.")
 
 
 @pytest.mark.parametrize(

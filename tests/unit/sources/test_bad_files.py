@@ -73,6 +73,11 @@ BAD = {
         b"a,b\n1,2\n",
         "x.parquet: is named as Parquet but holds CSV text; rename it so that it ends in .csv",
     ),
+    "noise called Parquet": (
+        "bad.parquet",
+        bytes(range(256)) * 12,
+        "bad.parquet: is named as Parquet but begins like no file we read; it is damaged or",
+    ),
     "JSON called CSV": ("x.csv", b'{"a": 1}\n', "x.csv: is named as CSV text but holds JSON;"),
     "a workbook": (
         "x.csv",

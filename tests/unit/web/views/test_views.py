@@ -450,3 +450,13 @@ def test_pixels_are_drawn_for_each_label_by_its_shown_name() -> None:
 )
 def test_a_full_fit_says_how_far_continuing_would_have_led_away(drift: Drift, said: str) -> None:
     assert said in report.drift_words(drift)
+
+
+def test_small_differences_of_a_drift_are_not_called_nothing() -> None:
+    said = report.drift_words(Drift(samples=2_000, differing=0.0, mean=0.0002, largest=0.006))
+    assert said == (
+        "Continuing from the version before would have answered 2,000 samples alike; "
+        "probabilities differ by less than 0.001 on average, at most 0.006."
+    )
+    none = report.drift_words(Drift(samples=2_000, differing=0.0, mean=0.0, largest=0.0))
+    assert none.endswith("alike; probabilities differ by less than 0.001.")
