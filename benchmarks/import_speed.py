@@ -27,7 +27,7 @@ from mlvajra_al.services import importing, projects
 from mlvajra_al.services.jobs.ingesting import ingest
 from mlvajra_al.services.jobs.telling import Tell
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.store import jobs, people
+from mlvajra_al.store import job_leases, people
 from mlvajra_al.store.database import Store
 
 MOST_S, MOST_MB = 60.0, 1_024.0
@@ -75,7 +75,7 @@ def measure(source: Path, columns: int) -> dict[str, float]:
         importing.start_import(store, admin, "numbers", uri=source, now=now)
         with store.begin() as connection:
             lease = timedelta(hours=1)
-            job = jobs.claim(connection, worker="bench", now=now, lease=lease)
+            job = job_leases.claim(connection, worker="bench", now=now, lease=lease)
         assert job is not None
         tell = Tell(store, job, worker="bench", clock=lambda: now, lease=lease)
         started, cpu = time.perf_counter(), time.process_time()

@@ -29,7 +29,7 @@ from mlvajra_al.services import workspaces
 from mlvajra_al.services.jobs.performing import LEASE, TROUBLE_S, Stop, every, run_once, utc_now
 from mlvajra_al.services.jobs.registry import MODULES, handler_of
 from mlvajra_al.services.jobs.telling import Clock
-from mlvajra_al.store import jobs, processes, uploads
+from mlvajra_al.store import job_leases, jobs, processes, uploads
 from mlvajra_al.store.database import Store
 
 REPORT_S = 5.0
@@ -94,7 +94,7 @@ class Worker:
         self, store: Store, name: str, *, clock: Clock = utc_now, standby: bool = False
     ) -> None:
         self.store, self.name, self.clock = store, name, clock
-        self._after = STANDBY if standby else jobs.AT_ONCE
+        self._after = STANDBY if standby else job_leases.AT_ONCE
         self.stopping = threading.Event()
         self.started_at = clock()
         self._tidied_at = self.started_at - TIDY
@@ -140,7 +140,7 @@ class Worker:
         )
         if done is None:
             return False
-        self._after = jobs.AT_ONCE
+        self._after = job_leases.AT_ONCE
         return True
 
     def _tidy(self) -> None:

@@ -63,11 +63,10 @@ def train(
 
 def promote(project: Name, number: Number, reason: Reason = "") -> None:
     """Make a version the champion, the one that answers the world."""
-    from mlvajra_al.services import projects
-    from mlvajra_al.services import versions as service
+    from mlvajra_al.services import champions, projects
 
     with opened() as store:
-        service.promote(
+        champions.promote(
             store,
             operator(store),
             project,
@@ -81,10 +80,10 @@ def promote(project: Name, number: Number, reason: Reason = "") -> None:
 
 def rollback(project: Name, reason: Reason = "") -> None:
     """Make the champion before this one champion again; no label is touched."""
-    from mlvajra_al.services import versions as service
+    from mlvajra_al.services import champions
 
     with opened() as store:
-        number = service.rollback(store, operator(store), project, reason=reason, now=now())
+        number = champions.rollback(store, operator(store), project, reason=reason, now=now())
     sys.stderr.write(f"version {number} is the champion of {project} again\n")
 
 

@@ -1,15 +1,18 @@
-"""What the moves of the champion pointer tell, and which versions cannot answer any more."""
+"""The champion: promoted, rolled back, and what its moves tell. Labels are never touched here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mlvajra_al.errors import Damaged
-from mlvajra_al.records import Promotion, Version
-from mlvajra_al.store import artefacts, versions
-from mlvajra_al.store.database import Connection
+from mlvajra_al.errors import Conflict, Damaged
+from mlvajra_al.records import Person, Project, Promotion, Version
+from mlvajra_al.services import access
+from mlvajra_al.services.people import require
+from mlvajra_al.store import artefacts, audit, versions
+from mlvajra_al.store.database import Connection, Store
 
 
 def champions(moves: Sequence[Promotion]) -> list[int]:
@@ -72,3 +75,140 @@ def damaged_of(home: Path, connection: Connection, listed: Sequence[Version]) ->
         for digest in (version.estimator, revisions[version.revision_id].preprocessing)
         if digest in found
     }
+
+
+def promote(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    number: int,
+    expected: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Make a version the champion if the champion still is the `expected` one.
+
+    Raises
+    ------
+    Conflict
+        If the champion has moved meanwhile, or is this version already.
+    Damaged
+        If a file of this version is.
+    """
+    require(person, "admin", "promote a version")
+    with store.read() as connection:
+        project = access.open_project(connection, person, project_name)
+        version = versions.get(connection, project.id, number)
+        lost = damaged_of(store.home, connection, [version])
+    if lost:
+        raise lost[number]
+
+    def operation(connection: Connection) -> None:
+        project = access.open_project(connection, person, project_name)
+        if project.champion == number:
+            raise Conflict(f"version {number} is the champion already")
+        move = _Move(expected, number, audit.PROMOTED, reason)
+        _move(connection, project, person, move=move, now=now)
+
+    store.write(operation)
+
+
+def rollback(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    reason: str,
+    now: datetime,
+    expected: int | None = None,
+) -> int:
+    """Make the last champion before this one whose files are whole champion again; return it.
+
+    The next retrain is a full fit without parent, on all labels.
+
+    Raises
+    ------
+    Conflict
+        If there was no champion before, or the champion is another than the `expected` one.
+    Damaged
+        If of all champions before a file is damaged.
+    """
+    require(person, "admin", "roll back")
+    with store.read() as connection:
+        seen = access.open_project(connection, person, project_name).champion
+    to = rollback_to(store, person, project_name)
+    if to is None:
+        raise Conflict("there is no earlier champion to roll back to; promote a version first")
+
+    def operation(connection: Connection) -> int:
+        project = access.open_project(connection, person, project_name)
+        move = _Move(seen if expected is None else expected, to, audit.ROLLED_BACK, reason)
+        _move(connection, project, person, move=move, now=now)
+        return to
+
+    return store.write(operation)
+
+
+def rollback_to(store: Store, person: Person | None, project_name: str) -> int | None:
+    """Return which version a rollback would make champion; None if none was champion before.
+
+    Raises
+    ------
+    Damaged
+        If of all champions before a file is damaged.
+    """
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        line = before(versions.promotions(connection, project.id))
+        listed = [versions.get(connection, project.id, number) for number in dict.fromkeys(line)]
+        lost = damaged_of(store.home, connection, listed)
+    found = next((number for number in line if number not in lost), None)
+    if line and found is None:
+        raise lost[line[0]]
+    return found
+
+
+def promotions(store: Store, person: Person | None, project_name: str) -> tuple[Promotion, ...]:
+    """Return every move of the champion pointer, oldest first."""
+    with store.read() as connection:
+        return versions.promotions(connection, access.project(connection, person, project_name).id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    expected: int | None
+    to: int
+    action: str
+    reason: str
+
+
+def _move(
+    connection: Connection, project: Project, person: Person, *, move: _Move, now: datetime
+) -> None:
+    moved = versions.move_champion(
+        connection,
+        project.id,
+        expected=move.expected,
+        to=move.to,
+        person_id=person.id,
+        reason=move.reason,
+        now=now,
+    )
+    if not moved:
+        raise Conflict(
+            f"the champion is {_named(project.champion)} now, not {_named(move.expected)}; "
+            "look at it and decide again"
+        )
+    audit.add(
+        connection,
+        move.action,
+        now=now,
+        person_id=person.id,
+        project_id=project.id,
+        detail=f"{project.name}: {_named(move.expected)} to {_named(move.to)}. {move.reason}",
+    )
+
+
+def _named(number: int | None) -> str:
+    return "none" if number is None else f"version {number}"

@@ -1,4 +1,4 @@
-"""Model versions: list, judge, promote, roll back, explain. Labels are never touched here."""
+"""Model versions: listed, measured, compared, explained. Labels are never touched here."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
+from mlvajra_al.errors import Invalid, NotAllowed, NotFound
 from mlvajra_al.records import (
     GlobalExplanation,
     Job,
     JobKind,
     Person,
     Project,
-    Promotion,
     Report,
     SampleExplanation,
     Summary,
@@ -24,11 +23,11 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services import access
 from mlvajra_al.services.answers import may_see_opinion
-from mlvajra_al.services.champions import before, damaged_of, is_provisional
+from mlvajra_al.services.champions import is_provisional
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, jobs, verdicts, versions
+from mlvajra_al.store import jobs, verdicts, versions
 from mlvajra_al.store.codec import load
 from mlvajra_al.store.database import Connection, Store
 
@@ -191,104 +190,6 @@ def champion_first(numbers: Sequence[int], champion: int | None) -> list[int]:
     return sorted(numbers, key=lambda number: number != champion)
 
 
-def promote(
-    store: Store,
-    person: Person,
-    project_name: str,
-    *,
-    number: int,
-    expected: int | None,
-    reason: str,
-    now: datetime,
-) -> None:
-    """Make a version the champion if the champion still is the `expected` one.
-
-    Raises
-    ------
-    Conflict
-        If the champion has moved meanwhile, or is this version already.
-    Damaged
-        If a file of this version is.
-    """
-    require(person, "admin", "promote a version")
-    with store.read() as connection:
-        project = _with_versions(connection, person, project_name, (number,))
-        version = versions.get(connection, project.id, number)
-        lost = damaged_of(store.home, connection, [version])
-    if lost:
-        raise lost[number]
-
-    def operation(connection: Connection) -> None:
-        project = _with_versions(connection, person, project_name, (number,))
-        if project.champion == number:
-            raise Conflict(f"version {number} is the champion already")
-        move = _Move(expected, number, audit.PROMOTED, reason)
-        _move(connection, project, person, move=move, now=now)
-
-    store.write(operation)
-
-
-def rollback(
-    store: Store,
-    person: Person,
-    project_name: str,
-    *,
-    reason: str,
-    now: datetime,
-    expected: int | None = None,
-) -> int:
-    """Make the last champion before this one whose files are whole champion again; return it.
-
-    The next retrain is a full fit without parent, on all labels.
-
-    Raises
-    ------
-    Conflict
-        If there was no champion before, or the champion is another than the `expected` one.
-    Damaged
-        If of all champions before a file is damaged.
-    """
-    require(person, "admin", "roll back")
-    with store.read() as connection:
-        seen = access.open_project(connection, person, project_name).champion
-    to = rollback_to(store, person, project_name)
-    if to is None:
-        raise Conflict("there is no earlier champion to roll back to; promote a version first")
-
-    def operation(connection: Connection) -> int:
-        project = access.open_project(connection, person, project_name)
-        move = _Move(seen if expected is None else expected, to, audit.ROLLED_BACK, reason)
-        _move(connection, project, person, move=move, now=now)
-        return to
-
-    return store.write(operation)
-
-
-def rollback_to(store: Store, person: Person | None, project_name: str) -> int | None:
-    """Return which version a rollback would make champion; None if none was champion before.
-
-    Raises
-    ------
-    Damaged
-        If of all champions before a file is damaged.
-    """
-    with store.read() as connection:
-        project = access.project(connection, person, project_name)
-        line = before(versions.promotions(connection, project.id))
-        listed = [versions.get(connection, project.id, number) for number in dict.fromkeys(line)]
-        lost = damaged_of(store.home, connection, listed)
-    found = next((number for number in line if number not in lost), None)
-    if line and found is None:
-        raise lost[line[0]]
-    return found
-
-
-def promotions(store: Store, person: Person | None, project_name: str) -> tuple[Promotion, ...]:
-    """Return every move of the champion pointer, oldest first."""
-    with store.read() as connection:
-        return versions.promotions(connection, access.project(connection, person, project_name).id)
-
-
 def request_explanation(
     store: Store,
     person: Person,
@@ -369,45 +270,6 @@ def _allow_opinion(
     ):
         action = "see what a model says of a sample they have not answered"
         raise NotAllowed(action, "a reviewer")
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    expected: int | None
-    to: int
-    action: str
-    reason: str
-
-
-def _move(
-    connection: Connection, project: Project, person: Person, *, move: _Move, now: datetime
-) -> None:
-    moved = versions.move_champion(
-        connection,
-        project.id,
-        expected=move.expected,
-        to=move.to,
-        person_id=person.id,
-        reason=move.reason,
-        now=now,
-    )
-    if not moved:
-        raise Conflict(
-            f"the champion is {_named(project.champion)} now, not {_named(move.expected)}; "
-            "look at it and decide again"
-        )
-    audit.add(
-        connection,
-        move.action,
-        now=now,
-        person_id=person.id,
-        project_id=project.id,
-        detail=f"{project.name}: {_named(move.expected)} to {_named(move.to)}. {move.reason}",
-    )
-
-
-def _named(number: int | None) -> str:
-    return "none" if number is None else f"version {number}"
 
 
 def _with_versions(

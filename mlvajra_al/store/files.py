@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 
 from mlvajra_al.store.schema import job, report, revision, shard, version
 
@@ -24,16 +24,20 @@ class Mentioned:
 
 
 def mentioned(connection: Connection) -> Iterator[Mentioned]:
-    """Yield every file that must be there: shards, preprocessings and estimators, mistakes."""
+    """Yield every file that must be there: shards, preprocessings and estimators, mistakes.
+
+    The schema may be an earlier one, which knew no mistakes.
+    """
     shards = select(shard.c.project_id, shard.c.sha256).order_by(shard.c.project_id, shard.c.number)
     for row in connection.execute(shards):
         yield Mentioned(f"shards/{row.project_id}/{row.sha256}.arrow", row.sha256)
     blobs = select(revision.c.preprocessing).union(select(version.c.estimator))
     for digest in connection.scalars(blobs):
         yield Mentioned(_artefact(digest), digest)
-    lists = select(report.c.mistakes).where(report.c.mistakes.is_not(None)).distinct()
-    for digest in connection.scalars(lists):
-        yield Mentioned(_artefact(digest), digest, made_anew=True)
+    if any(column["name"] == "mistakes" for column in inspect(connection).get_columns("report")):
+        lists = select(report.c.mistakes).where(report.c.mistakes.is_not(None)).distinct()
+        for digest in connection.scalars(lists):
+            yield Mentioned(_artefact(digest), digest, made_anew=True)
 
 
 def _artefact(digest: str) -> str:

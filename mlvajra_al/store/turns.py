@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from mlvajra_al.store.jobs import clashes
+from mlvajra_al.store.job_leases import clashes
 from mlvajra_al.store.schema import job
 
 GIVE_WAY = timedelta(seconds=2)

@@ -15,6 +15,7 @@ from mlvajra_al.services import (
     access,
     advice,
     answers,
+    champions,
     claiming,
     exporting,
     history,
@@ -33,7 +34,7 @@ from mlvajra_al.services import (
     versions,
 )
 from mlvajra_al.services.overview import AtWork
-from mlvajra_al.store import jobs, processes
+from mlvajra_al.store import job_leases, jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
 
@@ -149,7 +150,7 @@ VERBS: dict[str, Verb] = {
     "a version": lambda s, p: versions.one(s, p, "secret", 1),
     "foremost": lambda s, p: versions.foremost(s, p, "secret"),
     "report": lambda s, p: versions.report(s, p, "secret", 1),
-    "promotions": lambda s, p: versions.promotions(s, p, "secret"),
+    "promotions": lambda s, p: champions.promotions(s, p, "secret"),
     "importance": lambda s, p: versions.global_explanation(s, p, "secret", 1),
     "reasons": lambda s, p: versions.sample_explanation(s, p, "secret", 1, "p0"),
     "rate": lambda s, p: overview.answer_rate(s, p, "secret", now=NOW),
@@ -218,7 +219,7 @@ def test_every_waiting_job_is_counted_however_many_there_are(house: House) -> No
         for number in range(80):
             payload = {"number": number}
             jobs.enqueue(connection, found.id, "predict", payload=payload, now=NOW)
-        first = jobs.claim(connection, worker="w", now=NOW, lease=LEASE)
+        first = job_leases.claim(connection, worker="w", now=NOW, lease=LEASE)
     assert first is not None
     counts = tallies.tallies(house.store, None, now=NOW)
     assert (counts["jobs_queued"], counts["jobs_running"]) == (79, 1)
@@ -235,9 +236,9 @@ def test_of_other_projects_no_more_is_told_than_that_a_worker_is_busy(
         for number, project in enumerate(("secret", "open")):
             found, worker = access.project(connection, None, project), f"w{number}"
             jobs.enqueue(connection, found.id, "evaluate", payload={}, now=NOW)
-            job = jobs.claim(connection, worker=worker, now=NOW, lease=LEASE)
+            job = job_leases.claim(connection, worker=worker, now=NOW, lease=LEASE)
             assert job is not None
-            jobs.beat(connection, job.id, worker=worker, until=NOW + LEASE, message=DOING)
+            job_leases.beat(connection, job.id, worker=worker, until=NOW + LEASE, message=DOING)
             processes.report(connection, worker, kind="worker", started_at=NOW, now=NOW, doing="")
     seen = overview.at_work(house.store, house.person("Eve", role), "open", now=NOW)
     assert seen == (AtWork("evaluate", own, True, "open"), AtWork("evaluate", "", False, name))

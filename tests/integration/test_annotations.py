@@ -14,7 +14,7 @@ from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Policy
 from mlvajra_al.services import claiming, labelling, resolving
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, projects, ranking
+from mlvajra_al.store import job_leases, jobs, projects, ranking
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 
@@ -317,7 +317,7 @@ def test_the_label_a_retrain_waited_for_makes_the_next_one_due(store: Store) -> 
     held = claim(store, ada, n=4)
     record(store, ada, an_answer(held[0]), an_answer(held[1]))
     with store.begin() as connection:
-        waited = jobs.claim(connection, worker="w", now=NOW, lease=LEASE)
+        waited = job_leases.claim(connection, worker="w", now=NOW, lease=LEASE)
         assert waited is not None
         result = {"missing_labels": ["spam"], "seen_labels": ["ham"]}
         jobs.finish(connection, waited.id, state="done", now=NOW, result=result)

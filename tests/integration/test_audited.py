@@ -18,6 +18,7 @@ from mlvajra_al.records import AuditEntry, Person, Policy, Role, Scenario
 from mlvajra_al.services import (
     auditing,
     backup,
+    champions,
     exporting,
     external,
     importing,
@@ -31,7 +32,6 @@ from mlvajra_al.services import (
     simulating,
     tokens,
     training,
-    versions,
 )
 from mlvajra_al.store.audit import Filter
 from mlvajra_al.store.database import Store
@@ -355,7 +355,7 @@ ACTS = [
         "version promoted",
         "spam: none to version 1. better",
         _spam(
-            lambda s: versions.promote(
+            lambda s: champions.promote(
                 s.store, s.admin, "spam", number=1, expected=None, reason="better", now=NOW
             )
         ),

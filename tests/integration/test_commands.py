@@ -140,6 +140,8 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
             "champion",
             "asks",
             "drift",
+            "estimator",
+            "revision",
         )
     }
 

@@ -12,7 +12,7 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.errors import Damaged
 from mlvajra_al.records import Damage, Job, Revision
-from mlvajra_al.services import damage, exporting, predicting, training, versions
+from mlvajra_al.services import champions, damage, exporting, predicting, training
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import mending, warm
 from mlvajra_al.services.jobs.rebuilding import rebuild
@@ -55,14 +55,14 @@ def loop(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
 
 def promote(loop: Rehearsal, number: int, *, expected: int) -> None:
     now = worker.utc_now()
-    versions.promote(
+    champions.promote(
         loop.store, loop.admin, "texts", number=number, expected=expected, reason="", now=now
     )
 
 
 def roll_back(loop: Rehearsal) -> int:
     now = worker.utc_now()
-    return versions.rollback(loop.store, loop.admin, "texts", reason="", now=now)
+    return champions.rollback(loop.store, loop.admin, "texts", reason="", now=now)
 
 
 def name_of(loop: Rehearsal, number: int) -> str:
@@ -280,9 +280,9 @@ def test_a_damaged_version_is_not_promoted(loop: Rehearsal) -> None:
 
 def test_a_rollback_leads_past_a_damaged_champion(loop: Rehearsal) -> None:
     promote(loop, 3, expected=2)
-    assert versions.rollback_to(loop.store, loop.admin, "texts") == 2
+    assert champions.rollback_to(loop.store, loop.admin, "texts") == 2
     spoil(estimators(loop)[2])
-    assert versions.rollback_to(loop.store, loop.admin, "texts") == 1
+    assert champions.rollback_to(loop.store, loop.admin, "texts") == 1
     assert roll_back(loop) == champion(loop) == 1
 
 

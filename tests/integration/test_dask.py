@@ -287,7 +287,7 @@ def test_without_dask_the_start_names_what_to_install(
 ) -> None:
     monkeypatch.setattr(config, "find_spec", lambda name: None)
     use("dask://10.0.0.1:8786")
-    with pytest.raises(Setup, match=r'pip install "mlvajra_al\[dask\]"'):
+    with pytest.raises(Setup, match=r"pip install -e '\.\[dask\]'"):
         config.settings()
     use("local")
     assert config.settings().engine == "local"

@@ -19,7 +19,16 @@ from mlvajra_al.cli.application import run
 from mlvajra_al.records import Finding, Project
 from mlvajra_al.services import claiming, labelling
 from mlvajra_al.services.checking import examination, machine
-from mlvajra_al.store import artefacts, checksums, features, files, jobs, processes, shards
+from mlvajra_al.store import (
+    artefacts,
+    checksums,
+    features,
+    files,
+    job_leases,
+    jobs,
+    processes,
+    shards,
+)
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.invariants import broken
 from mlvajra_al.store.schema import metadata
@@ -398,7 +407,7 @@ def test_leases_from_a_wrong_clock_are_found_and_ended(store: Store, project: Pr
     with store.begin() as connection:
         jobs.enqueue(connection, project.id, "retrain", payload={}, now=NOW)
         lease = timedelta(hours=2)
-        assert jobs.claim(connection, worker="w", now=NOW, lease=lease) is not None
+        assert job_leases.claim(connection, worker="w", now=NOW, lease=lease) is not None
     (finding,) = [item for item in examined(store) if item.check == "leases"]
     assert finding.what.startswith("2 claims and 1 jobs are leased for longer than anybody may")
     assert finding.wrong
@@ -425,7 +434,7 @@ def test_jobs_that_nobody_does_are_told(store: Store, project: Project) -> None:
     with store.begin() as connection:
         for kind in ("retrain", "predict", "explain", "evaluate"):
             jobs.enqueue(connection, project.id, kind, payload={}, now=NOW)
-        jobs.claim(connection, worker="w", now=NOW, lease=LEASE)
+        job_leases.claim(connection, worker="w", now=NOW, lease=LEASE)
     late = NOW + timedelta(hours=2)
     (finding,) = examined(store, now=late)
     assert not finding.wrong
@@ -598,7 +607,7 @@ def test_a_database_on_a_server_is_examined_though_the_folder_is_gone(
     a_version(store, a_project(store))
     store.close()
     assert run(["doctor"]) == 1
-    words = capsys.readouterr().err
+    words = capsys.readouterr().out
     assert f"the folder of the workspace, {tmp_path / 'lost'}, did not exist" in words
     assert "is missing" in words, "the files that its rows mention"
 

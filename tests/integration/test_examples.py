@@ -49,6 +49,7 @@ IN_ORDER = (
     "restore",
     "doctor",
     "simulate",
+    "project set",
     "project members",
     "project archive",
     "demo create",

@@ -29,7 +29,7 @@ from mlvajra_al.services.jobs import ingesting, predicting
 from mlvajra_al.services.jobs.ingesting import ingest
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, jobs, people, projects, ranking, uploads
+from mlvajra_al.store import audit, job_leases, jobs, people, projects, ranking, uploads
 from mlvajra_al.store.annotations import Filter
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool, pool_folder
@@ -64,7 +64,7 @@ def queue(store: Store, admin: Person, source: Path, labels_from: str | None = N
     importing.start_import(store, admin, "spam", uri=source, labels_from=labels_from, now=NOW)
     with store.begin() as connection:
         while True:
-            job = jobs.claim(connection, worker="test", now=NOW, lease=LEASE)
+            job = job_leases.claim(connection, worker="test", now=NOW, lease=LEASE)
             assert job is not None
             if job.kind == "ingest":
                 return job

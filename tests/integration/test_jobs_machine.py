@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from mlvajra_al.records import Job
-from mlvajra_al.store import jobs
+from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store.database import Store
 from tests.factories import NOW, a_project
 
@@ -70,13 +70,13 @@ class Queue(RuleBasedStateMachine):
     def claim(self, worker: str) -> None:
         before = self.all()
         with self.store.begin() as connection:
-            job = jobs.claim(connection, worker=worker, now=self.now, lease=LEASE)
+            job = job_leases.claim(connection, worker=worker, now=self.now, lease=LEASE)
         if job is None:
             return
         assert before[job.id].state in ("queued", "running")
         assert (job.state, job.attempts) == ("running", before[job.id].attempts + 1)
-        assert job.attempts <= jobs.MAX_ATTEMPTS
-        clashing = jobs.CLASHES.get(job.kind, ())
+        assert job.attempts <= job_leases.MAX_ATTEMPTS
+        clashing = job_leases.CLASHES.get(job.kind, ())
         held = [other for other in self.held() if other.id != job.id and other.kind in clashing]
         assert not held, f"{job.kind} {job.id} was begun beside {held}"
         self.holders[job.id] = worker
@@ -97,8 +97,10 @@ class Queue(RuleBasedStateMachine):
         worker = data.draw(WORKERS)
         until = self.now + LEASE
         with self.store.begin() as connection:
-            is_theirs = jobs.beat(connection, job_id, worker=worker, until=until, message="at it")
-            assert is_theirs == jobs.is_mine(connection, job_id, worker)
+            is_theirs = job_leases.beat(
+                connection, job_id, worker=worker, until=until, message="at it"
+            )
+            assert is_theirs == job_leases.is_mine(connection, job_id, worker)
         expected = self.holders[job_id] == worker and job_id not in self.ended
         assert is_theirs == expected, "who does a job is who claimed it last"
 
@@ -108,7 +110,7 @@ class Queue(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(self.holders)))
         worker = data.draw(WORKERS)
         with self.store.begin() as connection:
-            if jobs.is_mine(connection, job_id, worker):
+            if job_leases.is_mine(connection, job_id, worker):
                 jobs.finish(connection, job_id, state=state, now=self.now, result={"by": worker})
                 del self.holders[job_id]
 
@@ -118,7 +120,7 @@ class Queue(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(self.holders)))
         before = self.all()[job_id]
         with self.store.begin() as connection:
-            jobs.give_back(connection, job_id, worker=worker, now=self.now)
+            job_leases.give_back(connection, job_id, worker=worker, now=self.now)
         after = self.all()[job_id]
         if self.holders[job_id] == worker and before.state == "running":
             assert after.state in ("queued", "cancelled")
@@ -155,7 +157,7 @@ class Queue(RuleBasedStateMachine):
         for _ in range(4 * len(self.ids) + 1):
             self.now += timedelta(minutes=1)
             with self.store.begin() as connection:
-                job = jobs.claim(connection, worker="last", now=self.now, lease=LEASE)
+                job = job_leases.claim(connection, worker="last", now=self.now, lease=LEASE)
                 if job is not None:
                     jobs.finish(connection, job.id, state="done", now=self.now)
         left = [job for job in self.all().values() if job.state not in OVER]

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from mlvajra_al import worker
 from mlvajra_al.records import Job, Project
 from mlvajra_al.services import overview, predicting, training
-from mlvajra_al.store import jobs, predictions
+from mlvajra_al.store import job_leases, jobs, predictions
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.web.watching import job_words
 from tests.factories import NOW, a_person, a_project
@@ -110,7 +110,7 @@ def test_a_job_that_waits_is_found_again_and_one_that_runs_is_followed_by_anothe
     with store.begin() as connection:
         first, is_new = once(connection, project)
         assert is_new and once(connection, project) == (first, False)
-        jobs.claim(connection, worker="w", now=NOW, lease=worker.LEASE)
+        job_leases.claim(connection, worker="w", now=NOW, lease=worker.LEASE)
         second, is_new = once(connection, project)
     assert is_new and second.id != first.id
 
@@ -128,7 +128,7 @@ def test_a_job_that_is_claimed_while_it_is_asked_for_again_is_followed_by_anothe
         if statement.startswith("INSERT INTO job") and not claimed:
             claimed.append(None)
             with store.begin() as other:
-                claimed[0] = jobs.claim(other, worker="w", now=NOW, lease=worker.LEASE)
+                claimed[0] = job_leases.claim(other, worker="w", now=NOW, lease=worker.LEASE)
 
     event.listen(store.engine, "after_cursor_execute", claims)
     with store.begin() as connection:
@@ -147,6 +147,6 @@ def test_no_worker_claims_a_job_that_is_found_again_before_that_is_over(
     with store.begin() as connection:
         assert once(connection, project) == (first, False)
         with store.begin() as other:
-            assert jobs.claim(other, worker="w", now=NOW, lease=worker.LEASE) is None
+            assert job_leases.claim(other, worker="w", now=NOW, lease=worker.LEASE) is None
         jobs.amend(connection, first.id, payload={"mode": "full"})
     assert training.job(store, None, first.id).payload == {"mode": "full"}

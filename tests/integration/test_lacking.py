@@ -342,6 +342,6 @@ def test_commands_say_what_is_lacking_and_end_with_a_code_of_their_own(
     assert run(["restore", made["folder"], "--yes"]) == 0
     assert named in capsys.readouterr().err
     assert run(["doctor"]) == 1
-    words = capsys.readouterr().err
+    words = capsys.readouterr().out
     assert f"{name_of(shard, store)} is missing" in words
     assert f"{name_of(model, store)} is missing" in words

@@ -18,7 +18,7 @@ from pyarrow import csv
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict, NotAllowed, NotFound
 from mlvajra_al.records import Answer, Column, Job, Policy, Project, Recipe, TrainingMode
-from mlvajra_al.services import labelling, predicting, resolving, training, versions
+from mlvajra_al.services import champions, labelling, predicting, resolving, training, versions
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files, fitting, revising, snapshots, warm
@@ -28,7 +28,7 @@ from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import jobs, projects, ranking
+from mlvajra_al.store import job_leases, jobs, projects, ranking
 from mlvajra_al.store import versions as stored_versions
 from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Store
@@ -111,7 +111,7 @@ def test_the_whole_loop_from_import_to_roll_back(store: Store, tmp_path: Path) -
     assert kinds(loop.work()) == ["retrain", "explain"]
     (first,) = loop.versions()
     assert (first.number, first.parent, first.mode) == (1, None, "full")
-    assert [(p.version, p.previous) for p in versions.promotions(store, None, "texts")] == [
+    assert [(p.version, p.previous) for p in champions.promotions(store, None, "texts")] == [
         (1, None)
     ]
     assert {c.why.version for c in loop.claim(6) if not c.why.holdout} == {1}
@@ -123,11 +123,11 @@ def test_the_whole_loop_from_import_to_roll_back(store: Store, tmp_path: Path) -
     assert second.label_seq > first.label_seq and second.n_labels > first.n_labels
 
     now = worker.utc_now()
-    versions.promote(store, loop.admin, "texts", number=2, expected=1, reason="better", now=now)
+    champions.promote(store, loop.admin, "texts", number=2, expected=1, reason="better", now=now)
     before = said(loop)
     with pytest.raises(Conflict, match="the champion is version 2 now, not version 1"):
-        versions.rollback(store, loop.admin, "texts", reason="", now=now, expected=1)
-    assert versions.rollback(store, loop.admin, "texts", reason="worse", now=now, expected=2) == 1
+        champions.rollback(store, loop.admin, "texts", reason="", now=now, expected=1)
+    assert champions.rollback(store, loop.admin, "texts", reason="worse", now=now, expected=2) == 1
     assert said(loop) == before
 
     loop.answer(10)
@@ -399,7 +399,7 @@ def test_a_cancelled_retrain_writes_nothing(store: Store, tmp_path: Path) -> Non
     loop.answer(10)
     now = worker.utc_now()
     with store.begin() as connection:
-        job = jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+        job = job_leases.claim(connection, worker="w", now=now, lease=worker.LEASE)
     assert job is not None and job.kind == "retrain"
     training.cancel(store, loop.admin, job.id, now=now)
     tell = Tell(store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
@@ -414,7 +414,7 @@ def test_a_worker_that_was_taken_over_writes_nothing(store: Store, tmp_path: Pat
     loop.work()
     loop.answer(10)
     with store.begin() as connection:
-        job = jobs.claim(connection, worker="slow", now=worker.utc_now(), lease=worker.LEASE)
+        job = job_leases.claim(connection, worker="slow", now=worker.utc_now(), lease=worker.LEASE)
     assert job is not None
     later = loop.work_once(clock=lambda: worker.utc_now() + worker.LEASE + timedelta(seconds=1))
     assert later is not None and (later.id, later.state) == (job.id, "done")
@@ -444,7 +444,7 @@ def test_an_unexpected_error_ends_the_job_calmly_and_not_the_worker(
     job = loop.work_once()
     assert job is not None and job.state == "failed"
     assert job.error is not None and job.error.startswith("an unexpected problem ended this")
-    assert "Traceback" in caplog.text and "invalid literal" in caplog.text
+    assert "Traceback" in caplog.text and "TypeError" in caplog.text
     assert loop.work_once() is None
 
 
@@ -667,10 +667,10 @@ def test_a_stale_promotion_is_a_conflict(store: Store, tmp_path: Path) -> None:
     loop.work()
     now = worker.utc_now()
     with pytest.raises(Conflict, match="the champion is version 1 now, not none"):
-        versions.promote(store, loop.admin, "texts", number=2, expected=None, reason="", now=now)
-    versions.promote(store, loop.admin, "texts", number=2, expected=1, reason="", now=now)
+        champions.promote(store, loop.admin, "texts", number=2, expected=None, reason="", now=now)
+    champions.promote(store, loop.admin, "texts", number=2, expected=1, reason="", now=now)
     with pytest.raises(Conflict, match="champion already"):
-        versions.promote(store, loop.admin, "texts", number=2, expected=2, reason="", now=now)
+        champions.promote(store, loop.admin, "texts", number=2, expected=2, reason="", now=now)
 
 
 def test_annotators_may_neither_retrain_nor_promote_nor_roll_back(
@@ -681,9 +681,9 @@ def test_annotators_may_neither_retrain_nor_promote_nor_roll_back(
     with pytest.raises(NotAllowed):
         training.request_retrain(light, ada, "texts", mode="full", now=now)
     with pytest.raises(NotAllowed):
-        versions.promote(light, ada, "texts", number=1, expected=1, reason="", now=now)
+        champions.promote(light, ada, "texts", number=1, expected=1, reason="", now=now)
     with pytest.raises(NotAllowed):
-        versions.rollback(light, ada, "texts", reason="", now=now)
+        champions.rollback(light, ada, "texts", reason="", now=now)
     with pytest.raises(NotAllowed):
         predicting.request(light, ada, "texts", question=predicting.Question(pool=True), now=now)
     assert stored_champion(loop) == 1

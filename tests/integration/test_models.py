@@ -16,11 +16,11 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Job, Recipe, SampleExplanation
-from mlvajra_al.services import labelling, predicting, progress, training, versions
+from mlvajra_al.services import champions, labelling, predicting, progress, training, versions
 from mlvajra_al.services.jobs import explaining, machine, mending, preparing, revising, scoring
 from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
-from mlvajra_al.store import jobs
+from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.shards import Pool
@@ -173,7 +173,7 @@ def test_the_same_evaluation_waits_once(loop: Rehearsal) -> None:
 
 def test_the_first_champion_has_none_to_roll_back_to(loop: Rehearsal) -> None:
     with pytest.raises(Conflict, match="no earlier champion to roll back to; promote a version"):
-        versions.rollback(loop.store, loop.admin, "texts", reason="", now=worker.utc_now())
+        champions.rollback(loop.store, loop.admin, "texts", reason="", now=worker.utc_now())
 
 
 def test_a_sample_that_is_not_there_is_not_explained(loop: Rehearsal) -> None:
@@ -312,7 +312,7 @@ def due(store: Store, tmp_path: Path) -> Rehearsal:
 
 def claimed(loop: Rehearsal) -> Job:
     with loop.store.begin() as connection:
-        job = jobs.claim(connection, worker="w", now=worker.utc_now(), lease=worker.LEASE)
+        job = job_leases.claim(connection, worker="w", now=worker.utc_now(), lease=worker.LEASE)
     assert job is not None and job.kind == "retrain"
     return job
 

@@ -386,7 +386,7 @@ def test_what_is_no_list_of_labels_is_refused(store: Store, said: str) -> None:
 def test_only_strategies_for_several_labels_may_be_chosen(store: Store) -> None:
     admin = a_person(store, "Root", role="admin")
     draft = replace(a_news_project(strategy="margin"))
-    with pytest.raises(Invalid, match="choose one of auto, diversified_doubt"):
+    with pytest.raises(Invalid, match="choose from auto, diversified_doubt"):
         projects.create(store, admin, draft)
     project = projects.create(store, admin, a_news_project(strategy="loss_reduction"))
     assert projects.get(store, admin, "news") == project and project.multilabel

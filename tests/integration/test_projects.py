@@ -27,7 +27,7 @@ from mlvajra_al.records import (
 from mlvajra_al.services import claiming, labelling, members, progress, reviewing, training
 from mlvajra_al.services import projects as services
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import audit, jobs, processes
+from mlvajra_al.store import audit, job_leases, jobs, processes
 from mlvajra_al.store import projects as stored
 from mlvajra_al.store.database import Connection, Store
 from tests.factories import LEASE, NOW, a_draft, a_person, a_project, a_version, an_answer, rank
@@ -67,7 +67,7 @@ def ingest_that(store: Store, project_id: int, state: JobState) -> None:
     with store.begin() as connection:
         number = jobs.enqueue(connection, project_id, "ingest", payload={}, now=NOW)
         assert number is not None
-        jobs.claim(connection, worker="test", now=NOW, lease=LEASE)
+        job_leases.claim(connection, worker="test", now=NOW, lease=LEASE)
         jobs.finish(connection, number, state=state, now=NOW)
 
 
@@ -370,7 +370,7 @@ def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -
         processes.report(connection, "w", kind="worker", started_at=NOW, now=NOW, doing="")
     assert rail().loop_state == "queued"
     with store.begin() as connection:
-        job = jobs.claim(connection, worker="w", now=NOW, lease=timedelta(seconds=15))
+        job = job_leases.claim(connection, worker="w", now=NOW, lease=timedelta(seconds=15))
     assert rail().loop_state == "training"
     with store.begin() as connection:
         result = {"missing_labels": ["spam"], "seen_labels": ["ham"]}
@@ -414,7 +414,7 @@ def test_a_retrain_that_begins_while_another_is_asked_for_is_followed_by_it(stor
         if "job.dedupe =" in statement and not begun:
             begun.append(None)
             with store.begin() as other:
-                begun.append(jobs.claim(other, worker="test", now=NOW, lease=LEASE))
+                begun.append(job_leases.claim(other, worker="test", now=NOW, lease=LEASE))
 
     event.listen(store.engine, "before_cursor_execute", begin_it)
     asked = training.request_retrain(store, admin, project.name, mode="incremental", now=NOW)

@@ -253,7 +253,8 @@ def test_the_command_keeps_what_it_played(
     assert "kept as run 1 of garden" in said.err
     assert json.loads(out.read_text()) == json.loads(said.out)
     with opened() as store:
-        (found,) = simulating.listed(store, operator(store), "garden")
+        (glanced,) = simulating.listed(store, operator(store), "garden")
+        found = simulating.get(store, operator(store), "garden", glanced.id)
     assert found.state == "done" and found.scenario.name == flowers.name
     guess = standings.guess_of(found)
     document = standings.document(standings.ordered(found.scenario.plan, found.games), guess=guess)

@@ -33,7 +33,7 @@ from mlvajra_al.services import importing, labelling, simulating, standings, tra
 from mlvajra_al.services.jobs import playing
 from mlvajra_al.services.jobs import simulating as simulating_job
 from mlvajra_al.services.jobs.telling import Later, Tell
-from mlvajra_al.store import jobs, projects, runs, turns, uploads
+from mlvajra_al.store import job_leases, jobs, projects, runs, turns, uploads
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 from tests.forks import Forks
@@ -219,7 +219,7 @@ def test_a_simulation_makes_room_for_a_retrain_and_goes_on_later(
     run = asked(store, admin)
     now = worker.utc_now()
     with store.begin() as connection:
-        claimed = jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+        claimed = job_leases.claim(connection, worker="w", now=now, lease=worker.LEASE)
         early = now - timedelta(seconds=9)
         jobs.enqueue(connection, project.id, "retrain", payload={}, now=early)
     assert claimed is not None
@@ -227,7 +227,7 @@ def test_a_simulation_makes_room_for_a_retrain_and_goes_on_later(
     with pytest.raises(Later):
         simulating_job.simulate(store, claimed, tell)
     with store.begin() as connection:
-        jobs.give_back(connection, run.job_id, worker="w", now=now)
+        job_leases.give_back(connection, run.job_id, worker="w", now=now)
     kinds = [done.kind for _ in range(2) if (done := worker.run_once(store, "w"))]
     assert kinds == ["retrain", "simulate"]
     assert simulating.get(store, admin, "spam", run.id).state == "done"
@@ -250,11 +250,11 @@ def test_who_waits_for_the_worker_of_a_simulation(
     run = asked(store, admin)
     now = worker.utc_now()
     with store.begin() as connection:
-        jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+        job_leases.claim(connection, worker="w", now=now, lease=worker.LEASE)
         begun = now - timedelta(seconds=age_s)
         jobs.enqueue(connection, project.id, kind, payload={}, now=begun)
         if state == "running":
-            jobs.claim(connection, worker="v", now=now, lease=worker.LEASE)
+            job_leases.claim(connection, worker="v", now=now, lease=worker.LEASE)
         assert turns.held_up(connection, run.job_id, now=now) is held
 
 
@@ -265,9 +265,9 @@ def test_what_must_wait_for_another_job_of_its_project_holds_nobody_up(
     now = worker.utc_now()
     early = now - timedelta(seconds=9)
     with store.begin() as connection:
-        jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+        job_leases.claim(connection, worker="w", now=now, lease=worker.LEASE)
         jobs.enqueue(connection, project.id, "retrain", payload={}, now=early)
-        jobs.claim(connection, worker="v", now=now, lease=worker.LEASE)
+        job_leases.claim(connection, worker="v", now=now, lease=worker.LEASE)
         jobs.enqueue(connection, project.id, "retrain", payload={}, now=early)
         assert not turns.held_up(connection, run.job_id, now=now)
 

@@ -15,11 +15,11 @@ from mlvajra_al import worker
 from mlvajra_al.errors import Conflict
 from mlvajra_al.learning.comparison import COMPARISONS, ERROR
 from mlvajra_al.records import Answer, Policy, Verdict
-from mlvajra_al.services import measuring, training, versions
+from mlvajra_al.services import champions, measuring, training, versions
 from mlvajra_al.services.jobs import evaluating, warm
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
-from mlvajra_al.store import jobs, schema, verdicts
+from mlvajra_al.store import job_leases, jobs, schema, verdicts
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Store
 from tests.factories import NOW
@@ -48,8 +48,8 @@ def loop(store: Store, tmp_path: Path) -> Iterator[Rehearsal]:
 def chosen(loop: Rehearsal) -> Rehearsal:
     """The same, where somebody has chosen version 1."""
     ask = {"reason": "", "now": worker.utc_now()}
-    versions.promote(loop.store, loop.admin, "texts", number=2, expected=1, **ask)
-    assert versions.rollback(loop.store, loop.admin, "texts", **ask) == 1
+    champions.promote(loop.store, loop.admin, "texts", number=2, expected=1, **ask)
+    assert champions.rollback(loop.store, loop.admin, "texts", **ask) == 1
     return loop
 
 
@@ -149,7 +149,7 @@ def test_versions_of_which_none_is_the_champion_are_compared_without_advice_and_
     assert last(loop, 2, 3) == found and last(loop) == strict
 
     ask = {"reason": "", "now": worker.utc_now()}
-    versions.promote(loop.store, loop.admin, "texts", number=3, expected=1, **ask)
+    champions.promote(loop.store, loop.admin, "texts", number=3, expected=1, **ask)
     assert last(loop) is None, "version 1 is the champion no more"
     assert last(loop, 3, 2) is None, "it is compared as the champion now"
     with pytest.raises(Conflict, match="compare again"), loop.store.begin() as connection:
@@ -226,7 +226,7 @@ def test_a_comparison_that_was_cancelled_is_not_counted(chosen: Rehearsal) -> No
     now = worker.utc_now()
     asked = versions.request_evaluation(loop.store, loop.admin, "texts", numbers=(1, 2), now=now)
     with loop.store.begin() as connection:
-        job = jobs.claim(connection, worker="w", now=now, lease=worker.LEASE)
+        job = job_leases.claim(connection, worker="w", now=now, lease=worker.LEASE)
     assert job is not None and job.id == asked.id
     tell = Tell(loop.store, job, worker="w", clock=worker.utc_now, lease=worker.LEASE)
     training.cancel(loop.store, loop.admin, job.id, now=now)

@@ -222,7 +222,7 @@ def test_probes_answer_strangers_and_metrics_only_people(web: Web) -> None:
 
 def test_without_its_database_the_app_is_not_ready(web: Web) -> None:
     with web.store.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE project RENAME TO elsewhere")
+        connection.exec_driver_sql("ALTER TABLE process RENAME TO elsewhere")
 
     answer = web.browser().get("/readyz")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from mlvajra_al import worker
 from mlvajra_al.records import JobKind
 from mlvajra_al.services.jobs.telling import Tell
-from mlvajra_al.store import jobs, processes
+from mlvajra_al.store import job_leases, jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import NOW, a_project
 from tests.workers import a_worker, living
@@ -22,7 +22,7 @@ def enqueue(store: Store, project_id: int, kind: JobKind, dedupe: str | None = N
 
 def claim(store: Store, name: str, now=NOW):
     with store.begin() as connection:
-        return jobs.claim(connection, worker=name, now=now, lease=worker.LEASE)
+        return job_leases.claim(connection, worker=name, now=now, lease=worker.LEASE)
 
 
 def test_a_worker_is_seen_while_it_lives_and_forgotten_when_it_has_ended(store: Store) -> None:
@@ -62,9 +62,9 @@ def test_jobs_that_change_a_pool_run_one_at_a_time_for_each_project(store: Store
     ]
     assert taken[3] is None
     with store.read() as connection:
-        assert not jobs.waiting(connection, now=NOW, lease=worker.LEASE)
+        assert not job_leases.waiting(connection, now=NOW, lease=worker.LEASE)
         late = NOW + worker.LEASE + timedelta(seconds=1)
-        assert jobs.waiting(connection, now=late, lease=worker.LEASE)
+        assert job_leases.waiting(connection, now=late, lease=worker.LEASE)
 
 
 def test_a_job_given_back_makes_way_for_one_like_it(store: Store) -> None:
@@ -73,7 +73,7 @@ def test_a_job_given_back_makes_way_for_one_like_it(store: Store) -> None:
     assert claim(store, "w1") is not None
     second = enqueue(store, project.id, "retrain", "retrain")
     with store.begin() as connection:
-        jobs.give_back(connection, first, worker="w1", now=NOW)
+        job_leases.give_back(connection, first, worker="w1", now=NOW)
     with store.read() as connection:
         assert jobs.get(connection, first).state == "cancelled"
         assert jobs.get(connection, second).state == "queued"
@@ -84,7 +84,7 @@ def test_a_job_of_another_worker_cannot_be_given_back(store: Store) -> None:
     job_id = enqueue(store, project.id, "retrain")
     assert claim(store, "w1") is not None
     with store.begin() as connection:
-        jobs.give_back(connection, job_id, worker="w2", now=NOW)
+        job_leases.give_back(connection, job_id, worker="w2", now=NOW)
     with store.read() as connection:
         assert jobs.get(connection, job_id).state == "running"
 

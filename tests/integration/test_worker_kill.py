@@ -12,7 +12,7 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.records import Job
 from mlvajra_al.services import training, versions
-from mlvajra_al.store import jobs
+from mlvajra_al.store import job_leases
 from mlvajra_al.store.database import Store
 from tests.forks import Forks
 from tests.rehearsal import Rehearsal
@@ -164,10 +164,10 @@ def test_a_worker_told_to_end_while_garbage_is_collected_hears_it_all_the_same(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_job_whose_workers_keep_dying_is_given_up_with_a_sentence(loop: Rehearsal) -> None:
-    for death in range(jobs.MAX_ATTEMPTS):
+    for death in range(job_leases.MAX_ATTEMPTS):
         now = worker.utc_now() + death * timedelta(minutes=1)
         with loop.store.begin() as connection:
-            assert jobs.claim(connection, worker=f"w{death}", now=now, lease=worker.LEASE)
+            assert job_leases.claim(connection, worker=f"w{death}", now=now, lease=worker.LEASE)
     assert loop.work_once(clock=lambda: worker.utc_now() + timedelta(hours=1)) is None
     job = the_retrain(loop)
     assert job.state == "failed" and "its worker died 3 times" in (job.error or "")

@@ -13,7 +13,7 @@ from mlvajra_al import worker
 from mlvajra_al.records import Job, JobKind
 from mlvajra_al.services import overview, tallies
 from mlvajra_al.services.jobs.telling import Tell
-from mlvajra_al.store import jobs, processes
+from mlvajra_al.store import job_leases, jobs, processes
 from mlvajra_al.store.database import Store
 from tests.factories import NOW, a_project
 
@@ -32,7 +32,9 @@ def claim(
     store: Store, name: str = "w1", *, now: datetime = NOW, takeover: bool = True
 ) -> Job | None:
     with store.begin() as connection:
-        return jobs.claim(connection, worker=name, now=now, lease=worker.LEASE, takeover=takeover)
+        return job_leases.claim(
+            connection, worker=name, now=now, lease=worker.LEASE, takeover=takeover
+        )
 
 
 def state(store: Store, job_id: int) -> str:
@@ -67,9 +69,9 @@ def test_one_that_stands_by_leaves_a_fresh_job_to_the_others(
     enqueue(store, a_project(store).id, "retrain")
     looks = {"now": NOW + waited, "lease": worker.LEASE}
     with store.begin() as connection:
-        assert not jobs.waiting(connection, **looks, after=worker.STANDBY)
-        assert jobs.claim(connection, worker="w2", **looks, after=worker.STANDBY) is None
-        assert jobs.claim(connection, worker="w1", **looks) is not None
+        assert not job_leases.waiting(connection, **looks, after=worker.STANDBY)
+        assert job_leases.claim(connection, worker="w2", **looks, after=worker.STANDBY) is None
+        assert job_leases.claim(connection, worker="w1", **looks) is not None
 
 
 def test_one_that_stands_by_takes_what_was_left_and_then_all_that_comes(store: Store) -> None:
@@ -91,7 +93,7 @@ def test_one_that_stands_by_takes_over_from_the_dead_at_once(store: Store) -> No
     assert claim(store, "w1") is not None
     late = NOW + worker.LEASE + MOMENT
     with store.begin() as connection:
-        job = jobs.claim(
+        job = job_leases.claim(
             connection, worker="w2", now=late, lease=worker.LEASE, after=timedelta(days=1)
         )
     assert job is not None and job.attempts == 2
@@ -206,8 +208,8 @@ def test_nobody_is_taken_for_dead_while_the_clock_has_just_jumped(store: Store, 
     assert claim(store, "w2", now=jumped, takeover=False) is None
     with store.read() as connection:
         looks = {"now": jumped, "lease": worker.LEASE}
-        assert not jobs.waiting(connection, **looks, takeover=False)
-        assert jobs.waiting(connection, **looks)
+        assert not job_leases.waiting(connection, **looks, takeover=False)
+        assert job_leases.waiting(connection, **looks)
 
 
 class Clocks:

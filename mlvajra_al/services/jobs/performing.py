@@ -21,7 +21,7 @@ from mlvajra_al.errors import DiskFull, MlvajraError, Unavailable
 from mlvajra_al.records import Failure, Job, JobKind
 from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Clock, Later, Result, Tell
-from mlvajra_al.store import jobs
+from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.room import room
 
@@ -53,7 +53,7 @@ def run_once(
     *,
     clock: Clock = utc_now,
     takeover: bool = True,
-    after: timedelta = jobs.AT_ONCE,
+    after: timedelta = job_leases.AT_ONCE,
 ) -> Job | None:
     """Do one job if one waits, and return it as it ended; None if there is none.
 
@@ -61,10 +61,12 @@ def run_once(
     that have not waited for as long as `after` yet.
     """
     with store.read() as connection:
-        if not jobs.waiting(connection, now=clock(), lease=LEASE, takeover=takeover, after=after):
+        if not job_leases.waiting(
+            connection, now=clock(), lease=LEASE, takeover=takeover, after=after
+        ):
             return None
     with store.begin() as connection:
-        job = jobs.claim(
+        job = job_leases.claim(
             connection, worker=worker, now=clock(), lease=LEASE, takeover=takeover, after=after
         )
     return None if job is None else _done(store, job, worker, clock=clock)
@@ -76,7 +78,7 @@ def run_this(store: Store, job_id: int, *, worker: str, clock: Clock = utc_now) 
     It cannot while a worker has it, or while one of its project runs that it has to wait for.
     """
     with store.begin() as connection:
-        job = jobs.claim_this(connection, job_id, worker=worker, now=clock(), lease=LEASE)
+        job = job_leases.claim_this(connection, job_id, worker=worker, now=clock(), lease=LEASE)
     if job is None:
         return False
     _done(store, job, worker, clock=clock)
@@ -106,7 +108,7 @@ def _ending(store: Store, job: Job, tell: Tell) -> Ending:
         return lambda connection: None
     except Later:
         log.info("%s %d: makes room", job.kind, job.id)
-        return lambda connection: jobs.give_back(
+        return lambda connection: job_leases.give_back(
             connection, job.id, worker=tell.worker, now=tell.clock()
         )
     except MlvajraError as error:
@@ -165,7 +167,7 @@ def _failure(job: Job, tell: Tell, why: str, *, kind: Failure = UNEXPECTED) -> E
     """End a job that failed; what kind of error it was is for who asks over HTTP."""
 
     def ending(connection: Connection) -> None:
-        if jobs.is_mine(connection, job.id, tell.worker):
+        if job_leases.is_mine(connection, job.id, tell.worker):
             jobs.finish(
                 connection, job.id, state="failed", now=tell.clock(), error=why, result=asdict(kind)
             )
@@ -177,7 +179,7 @@ def _success(job: Job, tell: Tell, result: Result) -> Ending:
     """End a job whose handler wrote nothing; one that did has ended it by `settle`."""
 
     def ending(connection: Connection) -> None:
-        if jobs.is_mine(connection, job.id, tell.worker):
+        if job_leases.is_mine(connection, job.id, tell.worker):
             jobs.finish(connection, job.id, state="done", now=tell.clock(), result=result)
 
     return ending
@@ -199,7 +201,7 @@ def _insist(store: Store, ending: Ending) -> None:
 def _give_back(store: Store, job: Job, tell: Tell) -> None:
     try:
         with store.begin() as connection:
-            jobs.give_back(connection, job.id, worker=tell.worker, now=tell.clock())
+            job_leases.give_back(connection, job.id, worker=tell.worker, now=tell.clock())
     except (Unavailable, DiskFull) as error:  # its lease runs out
         log.warning("%s %d could not be given back: %s", job.kind, job.id, error)
 

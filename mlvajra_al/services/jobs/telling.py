@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from mlvajra_al.records import Job
-from mlvajra_al.store import jobs
+from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store.database import Connection, Store
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -57,7 +57,7 @@ class Tell:
         self._told_at = time.monotonic()
 
         def operation(connection: Connection) -> bool:
-            return jobs.beat(
+            return job_leases.beat(
                 connection,
                 self._job_id,
                 worker=self.worker,
@@ -76,7 +76,7 @@ class Tell:
         ------
         Cancelled
         """
-        if not jobs.is_mine(connection, self._job_id, self.worker):
+        if not job_leases.is_mine(connection, self._job_id, self.worker):
             raise Cancelled
 
     def settle(self, connection: Connection, result: Result, *, message: str | None = None) -> None:

@@ -23,6 +23,7 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services import (
     advice,
+    champions,
     measuring,
     mistakes,
     people,
@@ -342,7 +343,7 @@ def promote(project: str, number: int, caller: Caller, move: Move | None = None)
     move = move or Move()
     sent = "expected" in move.model_fields_set
     expected = move.expected if sent else projects.get(store(), caller, project).champion
-    versions.promote(
+    champions.promote(
         store(),
         caller,
         project,
@@ -358,7 +359,7 @@ def promote(project: str, number: int, caller: Caller, move: Move | None = None)
 def rollback(project: str, caller: Caller, back: Back | None = None) -> Response:
     """Make the champion before this one champion again; labels are untouched."""
     back = back or Back()
-    number = versions.rollback(
+    number = champions.rollback(
         store(), caller, project, reason=back.reason, now=now(), expected=back.expected
     )
     return Json({"champion": number})

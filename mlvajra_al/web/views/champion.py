@@ -7,7 +7,7 @@ import streamlit as st
 
 from mlvajra_al.errors import Damaged
 from mlvajra_al.records import Person, Project
-from mlvajra_al.services import versions
+from mlvajra_al.services import champions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.auth import dialog
 from mlvajra_al.web.context import now, store
@@ -27,7 +27,7 @@ def promote(person: Person, project: Project, to: int) -> None:
     if st.button("Promote", type="primary", key="promote-yes", width="stretch"):
         done = act(
             "",
-            lambda: versions.promote(
+            lambda: champions.promote(
                 store(),
                 person,
                 project.name,
@@ -53,7 +53,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
     if st.button("Roll back", type="primary", key="rollback-yes", width="stretch"):
         done = act(
             "",
-            lambda: versions.rollback(
+            lambda: champions.rollback(
                 store(),
                 person,
                 project.name,
@@ -95,7 +95,7 @@ def actions(person: Person, project: Project, chosen: VersionRow) -> None:
 def _way_back(person: Person, project: Project) -> tuple[int | None, str | None]:
     """Return which version a rollback leads to; where there is none, why."""
     try:
-        back = versions.rollback_to(store(), person, project.name)
+        back = champions.rollback_to(store(), person, project.name)
     except Damaged:
         return None, "Every earlier champion is damaged"
     return back, None if back else "There is no earlier champion"
@@ -103,7 +103,7 @@ def _way_back(person: Person, project: Project) -> tuple[int | None, str | None]
 
 def history(person: Person, project: Project) -> None:
     """Draw every move of the champion."""
-    moves = versions.promotions(store(), person, project.name)
+    moves = champions.promotions(store(), person, project.name)
     if not moves:
         empty("No champion yet", "Each promotion and rollback appears here.", icon="★")
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Attribution, Project, Ranked, SampleExplanation, Why
-from mlvajra_al.services import training, versions
+from mlvajra_al.services import champions, training
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store import versions as versions_store
 from mlvajra_al.store.database import Store
@@ -29,7 +29,7 @@ def test_the_buttons_that_move_the_champion_say_to_which_version(
         a_version(store, project, number)
     assert buttons(admin.opens("versions")) == [("Promote version 2", False), ("Roll back", True)]
     for number, expected in ((1, None), (2, 1)):
-        versions.promote(
+        champions.promote(
             store, admin.person, "spam", number=number, expected=expected, reason="", now=now()
         )
     page = admin.opens("versions")
@@ -110,7 +110,7 @@ def two_versions(store: Store, admin: Visitor, project: Project) -> None:
     """Make two versions of which the first is champion."""
     a_version(store, project, labels=17)
     a_version(store, project, 2, labels=120)
-    versions.promote(store, admin.person, "spam", number=1, expected=None, reason="", now=now())
+    champions.promote(store, admin.person, "spam", number=1, expected=None, reason="", now=now())
 
 
 def test_an_explanation_says_which_version_speaks_and_one_click_asks_the_newest(
@@ -144,7 +144,7 @@ def test_who_moves_the_champion_reads_that_no_label_is_changed(
 ) -> None:
     two_versions(store, admin, project)
     assert "No label is changed." in words(press(admin.opens("versions"), "Promote version 2"))
-    versions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
+    champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
     page = press(admin.opens("versions"), "Roll back to version 1")
     assert "No label is changed; the next retrain is a full fit on all of them." in words(page)
 

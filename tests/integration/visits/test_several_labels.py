@@ -85,7 +85,7 @@ def test_simulations_compare_strategies_for_several_labels(
     page.segmented_control(f"truth:{project.id}").set_value("answers").run()
     offered = page.multiselect(f"simulate-strategies:{project.id}")
     assert offered.value == ["auto", "binary_doubt", "random"]
-    assert "loss reduction" in offered.options and "margin" not in offered.options
+    assert "Loss reduction" in offered.options and "Margin" not in offered.options
     press(page, "Start")
     [run] = simulating.listed(store, admin.person, project.name)
     assert run.scenario.multilabel and run.scenario.plan.strategies[1] == "binary_doubt"

@@ -9,7 +9,7 @@ import pytest
 from mlvajra_al import worker
 from mlvajra_al.records import Column, Game, Plan, Project, Recipe, Run, Scenario
 from mlvajra_al.services import simulating
-from mlvajra_al.store import jobs, runs
+from mlvajra_al.store import job_leases, runs
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.upload.upload import Uploaded
@@ -94,7 +94,7 @@ def test_a_run_that_is_played_shows_how_far_it_is_and_is_cancelled(
 ) -> None:
     run = asked(store, admin)
     with store.begin() as connection:
-        jobs.claim(connection, worker="w", now=now(), lease=worker.LEASE)
+        job_leases.claim(connection, worker="w", now=now(), lease=worker.LEASE)
         runs.add_game(connection, run.id, Game("margin", 0, 0.9, (5, 10), (0.5, 0.8), 10, None))
     page = admin.opens("simulate")
     assert "Running" in words(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mlvajra_al.errors import MISSING, UNLIKE
 from mlvajra_al.services import damage
 
 
@@ -25,6 +26,7 @@ from mlvajra_al.services import damage
     ],
 )
 def test_a_damaged_file_is_spoken_of_as_what_it_is(path: str, begins: str, ends: str) -> None:
-    said = damage.said_of(path)
+    said = damage.said_of(path, UNLIKE)
     assert said.startswith(begins + f"{path} does not match its SHA-256)")
+    assert f"{path} is missing)" in damage.said_of(path, MISSING)
     assert said.endswith(ends)

@@ -42,7 +42,11 @@ def test_files_of_predictions_are_told_apart_by_what_they_are_of() -> None:
     result = {"rows": 3_000, "version": 2, "file": "a.csv"}
     pool = replace(JOB, kind="predict", payload={"pool": True, "format": "csv"}, result=result)
     assert file_words(pool) == ("The pool, CSV", "3,000 predictions of version 2")
-    payload = {"upload": "0f/new tickets.csv", "format": "parquet", "probabilities": True}
+    payload = {
+        "uri": "/uploads/0f/new tickets.csv",
+        "format": "parquet",
+        "probabilities": True,
+    }
     assert file_words(replace(pool, payload=payload)) == (
         "new tickets.csv, Parquet",
         "3,000 predictions of version 2 with all probabilities",
