@@ -265,7 +265,8 @@ def _drawn_in(Z: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _unit(Z: NDArray[Any]) -> NDArray[np.float32]:
-    Z = Z.astype(np.float64)
+    if np.abs(Z).max() > LARGE:  # squares of what single precision holds are too large for it
+        Z = Z.astype(np.float64)
     length = np.linalg.norm(Z, axis=1, keepdims=True)
     return np.asarray(Z / np.where(length > 0, length, 1), dtype=np.float32)
 

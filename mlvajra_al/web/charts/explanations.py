@@ -270,12 +270,13 @@ def shades(largest: float, *, unit: str) -> go.Figure:
         x=steps, z=[steps], colorscale=SHADES, zmin=0, zmax=largest or 1.0, showscale=False,
         hoverinfo="skip",
     )  # fmt: skip
+    marks = [0.0, largest / 2, largest]
     return figure(
         bar,
-        height=76,
-        width=300,
+        height=96,
+        margin={"l": 16, "r": 32, "t": 8, "b": 56},
         xaxis_title=in_units("Mean absolute weight", unit),
-        xaxis={"showgrid": False, "nticks": 4},
+        xaxis={"showgrid": False, "tickvals": marks, "ticktext": [rounded(at) for at in marks]},
         yaxis={"visible": False},
     )
 

@@ -33,11 +33,10 @@ def doubt_line(doubt: Doubt, *, given: str, likely: str) -> None:
 
 def waiting_words(waiting: Waiting) -> str:
     """Say how many samples there are to review, and how many may be worth a look."""
-    needed = f"{plural(waiting.needed, 'sample')} to review"
     if not waiting.possible:
-        return needed
+        return f"{plural(waiting.needed, 'sample')} to review"
     possible = plural(waiting.possible, "possible mistake")
-    return f"{needed}, {possible}" if waiting.needed else possible
+    return f"{waiting.needed:,} to review, {possible}" if waiting.needed else possible
 
 
 def agreement_box(found: Examination | None, newest: Version | None) -> None:

@@ -124,10 +124,10 @@ def test_only_what_the_model_is_surest_of_is_said_to_look_wrong(
     say(store, ada, "p2", "ham")
     doubted(store, project, "p2")
     said = words(reviewer.opens("review"))
-    assert "1 sample to review, 2 possible mistakes" in said and "99% sure" in said
+    assert "1 to review, 2 possible mistakes" in said and "99% sure" in said
     home = reviewer.opens("home")
     labels = [link.proto.label for link in home.get("page_link")]
-    assert "1 sample to review, 2 possible mistakes" in labels
+    assert "1 to review, 2 possible mistakes" in labels
 
 
 def test_an_answer_that_changed_since_is_no_longer_doubted(
