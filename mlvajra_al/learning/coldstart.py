@@ -168,7 +168,7 @@ def compact(X: Any, *, rng: np.random.Generator) -> NDArray[np.float32]:
         return _reduced(even, rng=rng) if wide else even
     if not wide:
         return _unit(X.toarray())
-    largest = abs(X).max()
+    largest = np.abs(X.data).max(initial=0)  # abs(X) would sort the rows it is given
     if largest > LARGE:  # directions stay the same
         X = X.astype(np.float64) / largest
     return _unit(_reduced(X, rng=rng))
