@@ -46,6 +46,7 @@ def at_review(server: Any, page: Page, sign_in: SignIn, project: Project) -> str
     expect(page.get_by_text("to review")).to_be_visible()
     settled(page)
     expect(page.locator(".mlv-keys[data-about]")).to_be_attached()
+    expect(page.get_by_label("Comment")).to_have_attribute("aria-keyshortcuts", "c")
     return rita
 
 
@@ -80,6 +81,7 @@ def test_a_comment_is_opened_and_left_by_keys_and_then_keys_are_keys_again(
     expect(page.get_by_text("Decided: topic 14")).to_be_visible()
     expect(page.get_by_test_id("stToast")).to_have_count(0)
     settled(page)
+    expect(comment).to_have_attribute("aria-keyshortcuts", "c")
     page.keyboard.press("c")
     page.keyboard.press("Escape")
     expect(comment).not_to_be_focused()
