@@ -90,8 +90,8 @@ def write_out(pieces: Iterator[bytes]) -> None:
     sys.stdout.buffer.flush()
 
 
-def write_file(pieces: Iterator[bytes], path: Path) -> None:
-    """Write a file that is complete or not there.
+def require_place(path: Path) -> None:
+    """Refuse the name of a file that cannot be written.
 
     Raises
     ------
@@ -102,6 +102,17 @@ def write_file(pieces: Iterator[bytes], path: Path) -> None:
         raise Invalid(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise Invalid(f"{path}: there is no folder {path.parent}; make it, or name another file")
+
+
+def write_file(pieces: Iterator[bytes], path: Path) -> None:
+    """Write a file that is complete or not there.
+
+    Raises
+    ------
+    Invalid
+        If there is a folder of that name, or none to write it in.
+    """
+    require_place(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from mlvajra_al.cli.data import require_place, write_file
 from mlvajra_al.cli.inputs import (
     Columns,
     Image,
@@ -27,7 +28,7 @@ from mlvajra_al.errors import Invalid
 from mlvajra_al.words import strategy_words
 
 if TYPE_CHECKING:
-    from mlvajra_al.records import Facts, Game, Scenario, Schema
+    from mlvajra_al.records import Facts, Game, Plan, Scenario, Schema
 
     Played: TypeAlias = tuple[list[Game], Facts, str]
     """Games in order, what they were played on, and a note."""
@@ -74,10 +75,11 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Play strategies against the labels of a file, from zero labels on, and compare them."""
-    from mlvajra_al.cli import tables
     from mlvajra_al.records import Plan, Recipe, Scenario
     from mlvajra_al.services import importing, simulating, standings
 
+    if out is not None:  # before anything is played
+        require_place(out)
     multilabel = multilabel if project is None else _of_several(project)
     names = tuple(words(strategies)) or simulating.usual(multilabel=multilabel)
     plan = Plan(names, batch, seeds, most)
@@ -98,15 +100,12 @@ def simulate(
     if note:
         typer.echo(note, err=True)
     if out is not None:
-        out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        write_file(iter([json.dumps(document, indent=2).encode() + b"\n"]), out)
         typer.echo(f"{out}: {len(games)} games", err=True)
     if as_json:
         put(document)
-        return
-    if facts.drawn_from > facts.samples:
-        typer.echo(f"{facts.samples:,} of {facts.drawn_from:,} samples play, drawn at random.")
-    tables.show([_row(name, games) for name in plan.strategies])
-    typer.echo(document["advice"])
+    else:
+        _show(plan, games, facts, advice=document["advice"])
 
 
 def _of_several(project: str) -> bool:
@@ -155,6 +154,15 @@ def _kept(project: str, scenario: Scenario) -> Played:
     if run.facts is None:
         raise Invalid(f"run {run.id} ended before anything was read; play it again")
     return standings.ordered(scenario.plan, run.games), run.facts, str(left.get("note", ""))
+
+
+def _show(plan: Plan, games: list[Game], facts: Facts, *, advice: str) -> None:
+    from mlvajra_al.cli import tables
+
+    if facts.drawn_from > facts.samples:
+        typer.echo(f"{facts.samples:,} of {facts.drawn_from:,} samples play, drawn at random.")
+    tables.show([_row(name, games) for name in plan.strategies])
+    typer.echo(advice)
 
 
 def _row(strategy: str, games: list[Any]) -> dict[str, Any]:

@@ -104,20 +104,14 @@ def export(
             f"cannot export {what!r} as {file_format!r}; choose labels or history, "
             f"and one of {', '.join(FORMATS)}"
         )
-
     tally = tally or Tally()
-
-    def looked_up(connection: Connection) -> tuple[Project, Pool]:
+    with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return project, project_pool(store, connection, project)
-
+        pool = project_pool(store, connection, project)
     if what == "labels":
-        with store.read() as connection:
-            project, pool = looked_up(connection)
         damage.verified(store, project.id, pool, now=now)
 
     def operation(connection: Connection) -> tuple[Project, Pool]:
-        project, pool = looked_up(connection)
         audit.add(
             connection,
             f"{what} exported",
@@ -126,7 +120,8 @@ def export(
             project_id=project.id,
             detail=file_format,
         )
-        return project, pool
+        now_there = access.project(connection, person, project_name)
+        return now_there, project_pool(store, connection, now_there)
 
     try:
         project, pool = store.write(operation)
@@ -134,8 +129,6 @@ def export(
         if not is_machine(person):
             raise
         tally.unrecorded = str(error)
-        with store.read() as connection:
-            project, pool = looked_up(connection)
     if what == "labels":
         schema, pages = _labels_schema(project, pool), _labels(store, project, pool)
     else:

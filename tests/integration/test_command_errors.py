@@ -116,6 +116,10 @@ CREATE = "project create made --labels a,b --text body --id id --source"
         (f"{CREATE} good.csv --overlap 99", "overlap must be between"),
         (f"{CREATE} good.csv --holdout-share 2", "holdout"),
         (f"{CREATE} good.csv --labels a", "label"),
+        (
+            "simulate --source good.csv --label body --text body --out /no/such/x.json",
+            "/no/such/x.json: there is no folder /no/such",
+        ),
         (f"{CREATE} /no/such/none.csv", "/no/such/none.csv: there is no such file"),
         ("predict x --pool --out x.txt", "x.txt cannot be written; name a file that ends in .csv"),
         ("token revoke 99", "there is no token 99; 'mlvajra token list' shows"),
