@@ -158,7 +158,9 @@ def from_disk(folder: Path, *, rows: int) -> dict[str, Any]:
                 rng.standard_normal((last - first, COLUMNS), dtype=np.float32).tofile(file)
             file.flush()
             os.fsync(file.fileno())
-        turns = [{kind: _alone(kind, path, rows) for kind in ("read", "rank")} for _ in range(3)]
+        turns = [
+            {kind: _alone(kind, path, rows) for kind in ("read", "rank")} for _ in range(TURNS)
+        ]
     best = {kind: min(turn[kind]["seconds"] for turn in turns) for kind in ("read", "rank")}
     memory = max(turn["rank"]["peak_mb"] for turn in turns)
     ratio = round(best["rank"] / best["read"], 2)

@@ -5,7 +5,6 @@ Rows are never sent: what lies in a file is opened there by whoever does a part 
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +13,8 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from mlvajra_al.learning.mapped import Mapped, place_of
 
 PAYS = 200_000
 """Fewer candidates are scored sooner here than asked about elsewhere."""
@@ -115,20 +116,6 @@ def _part(
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
-    """Where an array lies in a file."""
-
-    path: str
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-
-    def open(self) -> NDArray[Any]:
-        """Return the array, memory-mapped."""
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
-
-
-@dataclass(frozen=True, slots=True)
 class MappedRows:
     """Where the parts of a sparse matrix lie."""
 
@@ -155,19 +142,9 @@ def located(X: Any) -> Place | None:
     True
     """
     if not sparse.issparse(X):
-        return _mapped(X) if isinstance(X, np.ndarray) else None
+        return place_of(X) if isinstance(X, np.ndarray) else None
     if X.format != "csr":
         return None
-    parts = [_mapped(array) for array in (X.data, X.indices, X.indptr)]
+    parts = [place_of(array) for array in (X.data, X.indices, X.indptr)]
     found = tuple(part for part in parts if part is not None)
     return MappedRows(found, X.shape) if len(found) == len(parts) else None
-
-
-def _mapped(array: NDArray[Any]) -> Mapped | None:
-    held: Any = array
-    while isinstance(held, np.ndarray) and not isinstance(held.base, mmap.mmap):
-        held = held.base
-    if not isinstance(held, np.memmap) or held.mode == "c" or not array.flags.c_contiguous:
-        return None
-    apart = array.__array_interface__["data"][0] - held.__array_interface__["data"][0]
-    return Mapped(str(held.filename), array.dtype.str, array.shape, held.offset + apart)

@@ -1,88 +1,157 @@
-"""Rows that lie in a large file: read ahead, and let go of again, so that memory holds a piece.
+"""Rows that lie in a large file: read piece by piece, so that memory holds a piece of them.
 
-Pages of a memory-mapped file count as a process's memory from when they are touched, today up to
-2 MB at a touch; a scan of a large file would fill a machine. What is let go of stays in the
-system's cache of files.
+Pages of a memory-mapped file count as a process's memory from when they are touched, as many at a
+touch as the system has side by side in its cache of files: a scan of a large file, or a hundred
+rows spread over one, would fill a machine. What is read takes as much memory as was asked for.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+import os
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 LARGE = 2**27
 """Bytes of a file that may stay in memory as a whole."""
-AHEAD = 4
-"""Pieces that the system is asked to read before they are wanted."""
+
+Spans = Sequence[tuple[int, int]]
+"""First and behind the last of things that follow one another, several times."""
+Buffers = dict[str, NDArray[Any]]
+"""Memory that may be written over, by what it holds."""
 
 
-class Mapping:
-    """The large memory-mapped files, if any, that rows lie in.
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Where an array lies in a file.
+
+    Attributes
+    ----------
+    offset : int
+        Bytes before its first value.
+    """
+
+    path: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    def open(self) -> NDArray[Any]:
+        """Return the array, memory-mapped."""
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+
+
+def place_of(array: NDArray[Any]) -> Mapped | None:
+    """Return where an array lies; None for one that is not in a file, or not as it is there.
 
     Examples
     --------
-    >>> rows = Mapping(np.ones((3, 2)))
-    >>> rows.files, rows.want(0, 3), rows.release(0, 3)
-    ([], None, None)
+    >>> place_of(np.eye(3)) is None
+    True
+    """
+    held: Any = array
+    while isinstance(held, np.ndarray) and not isinstance(held.base, mmap.mmap):
+        held = held.base
+    if not isinstance(held, np.memmap) or held.mode == "c" or not array.flags.c_contiguous:
+        return None  # a private copy may have been changed
+    apart = array.__array_interface__["data"][0] - held.__array_interface__["data"][0]
+    return Mapped(str(held.filename), array.dtype.str, array.shape, held.offset + apart)
+
+
+class Mapping:
+    """The rows of a large memory-mapped array or sparse matrix, to be read from their files.
+
+    Examples
+    --------
+    >>> Mapping.of(np.ones((3, 2))) is None
+    True
     """
 
-    def __init__(self, X: Any) -> None:
-        self.X = X
-        self.csr = sparse.issparse(X) and X.format == "csr"
-        arrays = [X.data, X.indices] if self.csr else [X] if isinstance(X, np.ndarray) else []
-        large = sum(array.nbytes for array in arrays) > LARGE
-        files = map(_file_of, arrays) if large else ()
-        self.files = [file for file in files if file is not None]
+    def __init__(self, X: Any, files: Sequence[_File]) -> None:
+        self.X, self.files = X, files
 
-    def want(self, first: int, last: int) -> None:
-        """Ask the system to read some rows, and as many pieces of that size behind them."""
-        if self.files:
-            self._advise("MADV_WILLNEED", first, min(last + AHEAD * (last - first), len(self)))
+    @classmethod
+    def of(cls, X: Any) -> Mapping | None:
+        """Return how to read some rows; None for those that are no large files, or gone."""
+        csr = sparse.issparse(X) and X.format == "csr"
+        arrays = [X.data, X.indices] if csr else [X] if isinstance(X, np.ndarray) else []
+        if sum(array.nbytes for array in arrays) <= LARGE or not hasattr(os, "preadv"):
+            return None
+        places = [place for place in map(place_of, arrays) if place is not None]
+        if len(places) < len(arrays):
+            return None
+        try:
+            return cls(X, [_File(place) for place in places])
+        except FileNotFoundError:  # what is mapped of it stays
+            return None
 
-    def release(self, first: int, last: int) -> None:
-        """Let go of rows that were read; whoever asks for them again gets them again."""
-        if self.files:
-            self._advise("MADV_DONTNEED", first, last)
+    def read(self, first: int, last: int, spare: Buffers | None = None) -> Any:
+        """Return rows that follow one another, in memory of their own or in what is spare."""
+        return self._rows([(first, last)], {} if spare is None else spare)
 
-    def __len__(self) -> int:
-        """Return how many rows there are."""
-        return int(self.X.shape[0])
+    def gather(self, positions: Any) -> Any:
+        """Return rows by position; those that follow one another are read together."""
+        every = np.asarray(positions)
+        every = np.flatnonzero(every) if every.dtype == np.bool_ else every
+        every = np.where(every < 0, every + self.X.shape[0], every)
+        breaks = np.append(np.flatnonzero(np.diff(every, prepend=-2) != 1), len(every))
+        runs = [every[start:stop] for start, stop in pairwise(breaks)]
+        return self._rows([(int(run[0]), int(run[-1]) + 1) for run in runs], {})
 
-    def _advise(self, advice: str, first: int, last: int) -> None:
-        option = getattr(mmap, advice, None)  # Windows has none
-        if option is None:
-            return
-        for file, start, stop in self._ranges(first, last):
-            start -= start % mmap.PAGESIZE
-            if start < stop:
-                file.madvise(option, start, stop - start)
-
-    def _ranges(self, first: int, last: int) -> Iterator[tuple[mmap.mmap, int, int]]:
-        """Yield where rows lie in each file, in bytes."""
-        if self.csr:
-            first, last = int(self.X.indptr[first]), int(self.X.indptr[last])
-        for file, at, step in self.files:
-            yield file, at + first * step, at + last * step
-
-
-def _file_of(array: np.ndarray[Any, Any]) -> tuple[mmap.mmap, int, int] | None:
-    """Return the file an array is a view of, where it begins there, and the bytes of a row."""
-    held: Any = array
-    while isinstance(held, np.ndarray) and not isinstance(held, np.memmap):
-        held = held.base
-    file = _opened(held) if isinstance(held, np.memmap) and held.mode != "c" else None
-    if file is None or not array.flags.c_contiguous:  # of a private copy, changes would be lost
-        return None
-    begin = np.frombuffer(file, dtype=np.uint8).__array_interface__["data"][0]
-    at = array.__array_interface__["data"][0] - begin
-    return file, at, array.strides[0] if array.ndim else 0
+    def _rows(self, spans: Spans, spare: Buffers) -> Any:
+        if not sparse.issparse(self.X):
+            (file,) = self.files
+            found = file.read(spans, spare, "rows")
+            return found.reshape(-1, *self.X.shape[1:])
+        indptr = self.X.indptr
+        sizes = [np.diff(indptr[first : last + 1]) for first, last in spans]
+        lengths = np.concatenate([*sizes, np.empty(0, indptr.dtype)])
+        within = [(int(indptr[first]), int(indptr[last])) for first, last in spans]
+        part = type(self.X)((len(lengths), self.X.shape[1]), dtype=self.X.dtype)
+        data, indices = self.files
+        part.data = data.read(within, spare, "data")
+        part.indices = indices.read(within, spare, "indices")
+        part.indptr = np.append(0, np.cumsum(lengths)).astype(part.indices.dtype)
+        return part
 
 
-def _opened(held: Any) -> mmap.mmap | None:
-    while isinstance(held, np.ndarray):
-        held = held.base
-    return held if isinstance(held, mmap.mmap) else None
+class _File:
+    """The file of an array, open until nobody reads from it any more."""
+
+    def __init__(self, place: Mapped) -> None:
+        self.place, self.dtype = place, np.dtype(place.dtype)
+        self.each = int(np.prod(place.shape[1:], dtype=np.intp))
+        self.number = os.open(place.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self.number)
+        os.posix_fadvise(self.number, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+    def read(self, spans: Spans, spare: Buffers, name: str) -> NDArray[Any]:
+        """Return the values of some rows, one span behind the other."""
+        size = self.each * sum(last - first for first, last in spans)
+        if name not in spare or spare[name].size < size:
+            spare[name] = np.empty(size, dtype=self.dtype)
+        found, at = spare[name][:size], 0
+        for first, last in spans:
+            until = at + self.each * (last - first)
+            self._fill(found[at:until], first * self.each)
+            at = until
+        return found
+
+    def _fill(self, values: NDArray[Any], first: int) -> None:
+        left = values.view(np.uint8).data
+        at = self.place.offset + first * self.dtype.itemsize
+        while left:
+            count = os.preadv(self.number, [left], at)
+            if not count:
+                raise EOFError(
+                    f"{self.place.path} ends at {at:,} bytes; {len(left):,} more were needed. "
+                    "Something has cut it: run mlvajra doctor"
+                )
+            left, at = left[count:], at + count

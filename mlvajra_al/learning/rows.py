@@ -10,9 +10,6 @@ from scipy import sparse
 
 from mlvajra_al.learning.mapped import Mapping
 
-TOUCHES = 128
-"""Rows scattered over a large file that are read before memory is given back."""
-
 
 def take(rows: Any, positions: Any) -> Any:
     """Return rows by position, whatever holds them.
@@ -36,15 +33,8 @@ def take(rows: Any, positions: Any) -> Any:
 
 
 def _gather(rows: Any, positions: Any) -> Any:
-    """Return rows by position; of a large file never more than a few touches at once."""
-    mapping = Mapping(rows)
-    if not mapping.files or np.size(positions) <= TOUCHES:
-        return rows[positions]
-    parts = []
-    for start in range(0, len(positions), TOUCHES):
-        parts.append(rows[positions[start : start + TOUCHES]])
-        mapping.release(0, len(mapping))
-    return sparse.vstack(parts, format="csr") if sparse.issparse(rows) else np.concatenate(parts)
+    mapping = Mapping.of(rows) if np.ndim(positions) else None
+    return rows[positions] if mapping is None else mapping.gather(positions)
 
 
 def cut(rows: Any, first: int, last: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from mlvajra_al.learning.utilities import bare, is_quick
 
 CHUNK = 16_384
 THREADS = 2
+"""That compute at once; where rows are read from a file, one more waits for the disk."""
 GAPS = 1.5
 """A run of rows with gaps is scored whole if it has at most so many rows for each wanted one."""
 
@@ -39,7 +41,7 @@ def scan(score: Score, model: Any, X: Any, candidates: Positions) -> NDArray[np.
         What `score` asks; says whether threads may share it, and whether rows that are no
         candidates may be scored along, which is quicker than leaving them out.
     X : ndarray, sparse matrix or data frame
-        A memory-mapped one is let go of piece by piece, so that memory stays bounded.
+        A large memory-mapped one is read piece by piece, so that memory stays bounded.
     candidates : ndarray of int, shape (n_candidates,)
 
     Returns
@@ -64,7 +66,8 @@ def scan(score: Score, model: Any, X: Any, candidates: Positions) -> NDArray[np.
             out[start : start + len(wanted)] = np.nan_to_num(score(rows), nan=0.0)[places]
 
     starts = range(0, len(candidates), CHUNK)
-    threads = min(THREADS, os.cpu_count() or 1, len(starts))
+    waiting = int(reader.mapping is not None)
+    threads = min(THREADS + waiting, (os.cpu_count() or 1) + waiting, len(starts))
     # One thread each: those of a library wait for each other busily, which starves who labels.
     with threadpool_limits(1):
         if threads > 1 and isinstance(bare(model), BaseEstimator):
@@ -80,6 +83,8 @@ def scan(score: Score, model: Any, X: Any, candidates: Positions) -> NDArray[np.
 class Reader:
     """Some rows of a pool at a time, as views wherever they follow one another.
 
+    What a thread has lent from a file is written over when it lends again.
+
     Examples
     --------
     >>> with Reader(np.arange(6.0)[:, None], gaps=1.5).lent(np.array([1, 3, 4])) as (rows, wanted):
@@ -90,7 +95,8 @@ class Reader:
     def __init__(self, X: Any, *, gaps: float = 1.0) -> None:
         self.X = X.tocsr() if sparse.issparse(X) else X
         self.gaps = gaps
-        self.mapping = Mapping(self.X)
+        self.mapping = Mapping.of(self.X)
+        self.own = threading.local()
 
     @contextmanager
     def lent(self, wanted: Positions) -> Iterator[tuple[Any, Any]]:
@@ -100,10 +106,13 @@ class Reader:
         if not (together and np.all(wanted[1:] > wanted[:-1])):
             yield take(self.X, wanted), slice(None)
             return
-        self.mapping.want(first, last)
         whole = last - first == len(wanted)
-        yield cut(self.X, first, last), slice(None) if whole else wanted - first
-        self.mapping.release(first, last)
+        yield self._between(first, last), slice(None) if whole else wanted - first
+
+    def _between(self, first: int, last: int) -> Any:
+        if self.mapping is None:
+            return cut(self.X, first, last)
+        return self.mapping.read(first, last, spare=self.own.__dict__)
 
 
 def chunks(X: Any, candidates: Positions) -> Iterator[Any]:

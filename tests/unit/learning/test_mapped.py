@@ -1,7 +1,9 @@
-"""Rows in files are read ahead and let go of, and stay what they were."""
+"""Rows in large files are read piece by piece, and are what they are in memory."""
 
 from __future__ import annotations
 
+import mmap
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from mlvajra_al.learning import mapped as module
 from mlvajra_al.learning import scanning
 from mlvajra_al.learning.mapped import Mapping
+from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.strategies import select_batch
 
 ROWS, COLUMNS = 200_000, 32
@@ -53,64 +56,94 @@ def model(X) -> LogisticRegression:
 def test_a_scan_holds_pieces_of_a_file_and_not_all_of_it(tmp_path: Path, monkeypatch) -> None:
     X = dense(tmp_path)
     monkeypatch.setattr(scanning, "CHUNK", 1_000)
-    whole = ROWS * COLUMNS * 4 // 1_024
-    np.asarray(X).sum()
-    assert in_memory(X) >= whole
-    found = select_batch(model(X), X, strategy="margin", rng=np.random.default_rng(0))
-    Mapping(X).release(0, ROWS)  # of the last few that were looked at singly
-    assert in_memory(X) < whole / 4
+    fitted = model(np.array(X[:200]))
+    X.base.madvise(mmap.MADV_DONTNEED)
+    found = select_batch(fitted, X, strategy="margin", rng=np.random.default_rng(0))
+    assert in_memory(X) < ROWS * COLUMNS * 4 // 1_024 // 20
     copy = np.array(X)
-    again = select_batch(model(copy), copy, strategy="margin", rng=np.random.default_rng(0))
+    again = select_batch(fitted, copy, strategy="margin", rng=np.random.default_rng(0))
     assert found.tolist() == again.tolist()
 
 
+POSITIONS = [[3, 4, 5, 9], [9, 2, 2, 3], [-1, 0], [], np.array([0, 290])]
+
+
 @pytest.mark.parametrize("view", [np.asarray, lambda X: X[5:], lambda X: np.asarray(X)[7:300]])
-def test_views_of_a_mapped_file_are_known_by_where_they_begin(tmp_path: Path, view) -> None:
+def test_rows_of_a_mapped_file_are_read_from_where_they_begin(tmp_path: Path, view) -> None:
     X = view(dense(tmp_path))
-    before = X.copy()
-    mapping = Mapping(X)
-    assert len(mapping.files) == 1
-    mapping.want(0, len(X))
-    mapping.release(0, len(X))
-    mapping.release(3, 4)
-    assert np.array_equal(X, before)
+    mapping = Mapping.of(X)
+    assert mapping is not None
+    assert np.array_equal(mapping.read(3, 200), X[3:200])
+    for positions in POSITIONS:
+        at = np.asarray(positions, dtype=np.intp)
+        assert np.array_equal(mapping.gather(at), X[at])
+    among = np.arange(len(X)) % 7 == 0
+    assert np.array_equal(mapping.gather(among), X[among])
 
 
-def test_what_was_written_to_a_mapped_file_is_not_lost(tmp_path: Path) -> None:
+def test_spare_memory_is_used_again_where_it_is_large_enough(tmp_path: Path) -> None:
+    X = dense(tmp_path)
+    mapping, spare = Mapping.of(X), {}
+    first = mapping.read(0, 100, spare)
+    shorter = mapping.read(50, 120, spare)
+    assert np.shares_memory(first, shorter) and np.array_equal(shorter, X[50:120])
+    longer = mapping.read(0, 101, spare)
+    assert not np.shares_memory(first, longer) and np.array_equal(longer, X[:101])
+
+
+def test_what_was_written_to_a_mapped_file_is_read(tmp_path: Path) -> None:
     X = dense(tmp_path, mode="r+")
     X[:] = 3
-    Mapping(X).release(0, ROWS)
-    assert (X == 3).all()
+    assert (Mapping.of(X).read(0, ROWS) == 3).all() and (X == 3).all()
 
 
 def test_changes_that_only_this_process_sees_are_left_alone(tmp_path: Path) -> None:
     X = dense(tmp_path, mode="c")
     X[:] = 3
-    mapping = Mapping(np.asarray(X))
-    mapping.release(0, ROWS)
-    assert mapping.files == [] and (X == 3).all()
+    assert Mapping.of(np.asarray(X)) is None
 
 
-@pytest.mark.parametrize("X", [np.ones((4, 2)), np.ones((4, 2))[:, :1], [[1.0]], sparse.eye(3)])
+@pytest.mark.parametrize("X", [np.ones((400, 2)), np.ones((400, 2))[:, :1], [[1.0]], sparse.eye(3)])
 def test_rows_in_memory_lie_in_no_file(X) -> None:
-    assert Mapping(X).files == []
+    assert Mapping.of(X) is None
 
 
 def test_columns_of_a_mapped_file_are_no_rows_of_it(tmp_path: Path) -> None:
-    assert Mapping(np.asarray(dense(tmp_path))[:, :3]).files == []
+    assert Mapping.of(np.asarray(dense(tmp_path))[:, :3]) is None
 
 
-def test_values_and_columns_of_sparse_rows_are_let_go_of(tmp_path: Path) -> None:
+def test_what_is_mapped_of_a_file_that_has_gone_is_used(tmp_path: Path) -> None:
+    X = dense(tmp_path)
+    (tmp_path / "dense").unlink()
+    assert Mapping.of(X) is None
+    assert take(X, [1, 2]).shape == (2, COLUMNS)
+
+
+def test_a_file_that_was_cut_meanwhile_is_named(tmp_path: Path) -> None:
+    X = dense(tmp_path)
+    mapping = Mapping.of(X)
+    os.truncate(tmp_path / "dense", 1_000)
+    with pytest.raises(EOFError, match=r"dense ends at 1,000 bytes; 11,800 more were needed"):
+        mapping.read(0, 100)
+
+
+def test_values_and_columns_of_sparse_rows_are_read(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     terms = np.sort(rng.integers(0, 300, size=(ROWS, 16), dtype=np.int32), axis=1)
     values = rng.random(terms.size, dtype=np.float32)
-    made = sparse.csr_matrix((values, terms.ravel(), np.arange(ROWS + 1) * 16), (ROWS, 300))
+    ends = np.minimum(np.arange(ROWS + 1) * 17, terms.size)  # the last rows are empty
+    made = sparse.csr_matrix((values, terms.ravel(), ends), (ROWS, 300))
     data = mapped(tmp_path, "data", made.data)
     indices = mapped(tmp_path, "indices", made.indices)
     X = sparse.csr_matrix((data, indices, made.indptr), made.shape, copy=False)
-    assert len(Mapping(X).files) == 2
-    found = select_batch(model(X), X, strategy="margin", rng=np.random.default_rng(0))
-    Mapping(X).release(0, ROWS)  # of the last few that were looked at singly
-    assert in_memory(data) + in_memory(indices) < made.data.nbytes // 1_024 // 2
-    again = select_batch(model(made), made, strategy="margin", rng=np.random.default_rng(0))
+    mapping = Mapping.of(X)
+    assert mapping is not None and len(mapping.files) == 2
+    fitted = model(made)
+    data.base.madvise(mmap.MADV_DONTNEED)
+    found = select_batch(fitted, X, strategy="margin", rng=np.random.default_rng(0))
+    assert in_memory(data) + in_memory(indices) < made.data.nbytes // 1_024 // 4
+    again = select_batch(fitted, made, strategy="margin", rng=np.random.default_rng(0))
     assert found.tolist() == again.tolist()
+    for positions in [*POSITIONS, [ROWS - 1, 5]]:
+        at = np.asarray(positions, dtype=np.intp)
+        assert (mapping.gather(at) != made[at]).nnz == 0
