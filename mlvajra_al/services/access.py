@@ -20,21 +20,29 @@ def sees(connection: Connection, person: Person | None, project: Project) -> boo
     return members.is_member(connection, project.id, person_id=person.id)
 
 
-def project(connection: Connection, person: Person | None, name: str) -> Project:
-    """Return a project by name.
+def project(
+    connection: Connection, person: Person | None, name: str, *, alone: bool = False
+) -> Project:
+    """Return a project by name; `alone` lets the other tabs of this person wait for this one.
+
+    They wait till the end of the transaction.
 
     Raises
     ------
     NotFound
         If there is none, or none that this person may see.
     """
-    found = projects.by_name(connection, name)
+    found = projects.by_name(
+        connection, name, alone=person.id if person is not None and alone else None
+    )
     if not sees(connection, person, found):
         raise NotFound("project", name)
     return found
 
 
-def open_project(connection: Connection, person: Person | None, name: str) -> Project:
+def open_project(
+    connection: Connection, person: Person | None, name: str, *, alone: bool = False
+) -> Project:
     """Return a project that may be worked on.
 
     Raises
@@ -44,7 +52,7 @@ def open_project(connection: Connection, person: Person | None, name: str) -> Pr
     Conflict
         If it is archived.
     """
-    found = project(connection, person, name)
+    found = project(connection, person, name, alone=alone)
     if found.archived_at is not None:
         raise Conflict(f"the project {name!r} is archived; an admin can take it out of the archive")
     return found

@@ -18,8 +18,6 @@ from mlvajra_al.store.database import Connection, Operation, Store
 from mlvajra_al.store.shards import Pool
 
 MAX_CLAIMS = 20
-MAX_HELD = 60
-"""So many samples wait for one person, in all tabs; what one holds nobody else can answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,7 @@ def handing_out(
         raise Invalid(f"asked for {n} claims at once; ask for 1 to {MAX_CLAIMS}")
 
     def operation(connection: Connection) -> Handed:
-        project = access.open_project(connection, person, project_name)
-        claims.one_at_a_time(connection, project.id, person_id=person.id)
+        project = access.open_project(connection, person, project_name, alone=True)
         if instead_of:
             given = [one.id for one in instead_of]
             claims.release(connection, project.id, person_id=person.id, claims=given)
@@ -101,11 +98,11 @@ def handing_out(
         spoiled = _spoiled(store, connection, project, pool, now=at[0])
         wish = claims.Wish(project.id, person.id, *at, without=spoiled)
         found: list[Claim] = []
-        for _ in range(min(n, _room(connection, wish))):
+        for _ in range(n):
             holdout = bool(rng.random() < project.policy.holdout_rate)
             try:
                 one = _one(store, connection, project, wish=wish, holdout=holdout, rng=rng)
-            except Damaged:  # nothing is left but what cannot be shown
+            except (Damaged, Conflict):  # what is left cannot be shown, or is too much to hold
                 if not found:
                     raise
                 break
@@ -134,15 +131,19 @@ def _spoiled(
     return tuple((shard.start, shard.start + shard.rows - 1) for shard in found)
 
 
-def _room(connection: Connection, wish: claims.Wish) -> int:
-    """Return how many more samples a person may hold."""
+def _require_room(connection: Connection, wish: claims.Wish) -> None:
+    """Refuse more samples to who holds as many as anybody may.
+
+    Raises
+    ------
+    Conflict
+    """
     held = claims.held_count(connection, wish.project_id, person_id=wish.person_id, now=wish.now)
-    if held >= MAX_HELD:
+    if held >= claims.MAX_HELD:
         raise Conflict(
             f"you hold {held} samples that wait for your answers, and nobody may hold more than "
-            f"{MAX_HELD}; answer some or give them back"
+            f"{claims.MAX_HELD}; answer some or give them back"
         )
-    return MAX_HELD - held
 
 
 def _one(
@@ -158,6 +159,7 @@ def _one(
     for side in (holdout, not holdout):
         found = claims.take(connection, wish, holdout=side)
         if found is None:
+            _require_room(connection, wish)
             ranking.one_at_a_time(connection, project.id)
             found = claims.take(connection, wish, holdout=side)
         if found is None and refill(store, connection, project, holdout=side, rng=rng):

@@ -81,7 +81,7 @@ def recording(
     """Return the write that stores answers at a moment; what is taken back stays for a lease."""
 
     def operation(connection: Connection) -> tuple[Recorded, ...]:
-        project = access.project(connection, person, project_name)
+        project = access.project(connection, person, project_name, alone=True)
         manner = Manner(person, *at)
         return append(store, connection, project, answers=answers, manner=manner)
 
@@ -96,32 +96,42 @@ def append(
     answers: Sequence[Answer],
     manner: Manner,
 ) -> tuple[Recorded, ...]:
-    """Store answers in the transaction of `connection`, and ask for a retrain when it is due."""
-    claims.one_at_a_time(connection, project.id, person_id=manner.person.id)
+    """Store answers in the transaction of `connection`, and ask for a retrain when it is due.
+
+    The project was looked up `alone`.
+    """
     unranked = placing.Unranked(
         partial(project_pool, store, connection, project),
         [answer.sample_key for answer in answers],
         threshold=project.holdout_threshold,
     )
-    recorded = tuple(
-        _record_one(connection, project, answer=answer, manner=manner, unranked=unranked)
-        for answer in answers
-    )
-    fresh = {item.event_id for item in recorded if not item.repeat}
-    said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
-    if fresh and project.archived_at is None:
-        retrain_if_due(connection, project, said=said, now=manner.now)
-    return recorded
+    recorded, outlook = [], None
+    for answer in answers:
+        one, after = _record_one(
+            connection, project, answer=answer, manner=manner, unranked=unranked
+        )
+        recorded.append(one)
+        outlook = after or outlook
+    if outlook is not None and project.archived_at is None:
+        fresh = {item.event_id for item in recorded if not item.repeat}
+        said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
+        retrain_if_due(connection, project, outlook=outlook, said=said, now=manner.now)
+    return tuple(recorded)
 
 
 def retrain_if_due(
-    connection: Connection, project: Project, *, said: Sequence[str], now: datetime
+    connection: Connection,
+    project: Project,
+    *,
+    outlook: projects.Outlook,
+    said: Sequence[str],
+    now: datetime,
 ) -> None:
     """Queue a retrain once there are enough answers, or the label it waited for, or the last.
 
     Of the answers since the last retrain those `said` came just now.
     """
-    new, wanted = projects.outlook(connection, project.id)
+    new, wanted = outlook
     if not new:
         return
     if new >= project.policy.retrain_every:
@@ -208,7 +218,8 @@ def _record_one(
     answer: Answer,
     manner: Manner,
     unranked: placing.Unranked,
-) -> Recorded:
+) -> tuple[Recorded, projects.Outlook | None]:
+    """Store an answer and return what is still to come; None if it was stored before."""
     person = manner.person
     _check_event(answer.event_id)
     known, before = events.before(
@@ -219,7 +230,7 @@ def _record_one(
         person_id=person.id,
     )
     if known is not None:
-        return _repeated(known, project, answer=answer, person=person)
+        return _repeated(known, project, answer=answer, person=person), None
     check(project, answer)
     _check_superseded(project, answer, before)
     if answer.action == "retract" and (before is None or before.action == "retract"):
@@ -237,7 +248,7 @@ def _store(
     manner: Manner,
     before: Annotation | None,
     unranked: placing.Unranked,
-) -> Recorded:
+) -> tuple[Recorded, projects.Outlook]:
     """Store an answer that is new, and do not ask its person again, or ask others."""
     person, now = manner.person, manner.now
     closed, late = _close_slot(
@@ -247,8 +258,9 @@ def _store(
     if placed is None:
         placed = unranked.place(answer.sample_key)
     nearer = _nearer_to_retrain(connection, project, label=answer.label, before=before)
+    seq, outlook = projects.next_seq(connection, project.id, answers=nearer)
     event = Annotation(
-        seq=projects.next_seq(connection, project.id, answers=nearer),
+        seq=seq,
         event_id=answer.event_id,
         project_id=project.id,
         sample_key=answer.sample_key,
@@ -270,7 +282,9 @@ def _store(
     events.append(connection, [event], holdout=[placed.holdout], multilabel=project.multilabel)
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
-    return Recorded(event.event_id, event.sample_key, event.seq, repeat=False, late=event.late)
+        outlook = projects.outlook(connection, project.id)
+    recorded = Recorded(event.event_id, event.sample_key, seq, repeat=False, late=event.late)
+    return recorded, outlook
 
 
 def _check_superseded(project: Project, answer: Answer, before: Annotation | None) -> None:

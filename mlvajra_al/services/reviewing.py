@@ -160,7 +160,7 @@ def decide(
     )
 
     def operation(connection: Connection) -> Recorded:
-        project = access.project(connection, person, project_name)
+        project = access.project(connection, person, project_name, alone=True)
         if decision.outcome == "ask_again":
             _reopen(store, connection, project, decision.sample_key)
         manner = Manner(person, now, lease, adjudicates=True)
@@ -192,8 +192,7 @@ def undo(
     require(person, "reviewer", "decide")
 
     def operation(connection: Connection) -> None:
-        project = access.project(connection, person, project_name)
-        claims.one_at_a_time(connection, project.id, person_id=person.id)
+        project = access.project(connection, person, project_name, alone=True)
         key = decision.sample_key
         said = events.of_sample(connection, project.id, key)
         mine = {event.event_id: event for event in said if event.person_id == person.id}

@@ -17,9 +17,9 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Integer,
     bindparam,
     case,
+    false,
     func,
     or_,
     select,
@@ -37,6 +37,8 @@ CHUNK = 500
 sibling = slot.alias("sibling")
 project: BindParameter[int] = bindparam("project")
 person: BindParameter[int] = bindparam("person")
+MAX_HELD = 60
+"""So many samples wait for one person, in all tabs; what one holds nobody else can answer."""
 SHOWN = {
     "shown_rank": slot.c.rank,
     "shown_strategy": slot.c.strategy,
@@ -105,8 +107,19 @@ def _not_mine() -> tuple[ColumnElement[bool], ...]:
     return nothing(mine), nothing(said)
 
 
+def _held(slots: Any) -> tuple[ColumnElement[bool], ...]:
+    """Keep what a person holds."""
+    return (
+        slots.c.project_id == project,
+        slots.c.annotator_id == person,
+        slots.c.done == false(),
+        slots.c.lease_until >= bindparam("now"),
+    )
+
+
 def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningUpdate[Any]:
-    """Return the claim of the best sample that waits."""
+    """Return the claim of the best sample that waits, for who does not hold too many."""
+    holding = select(func.count()).where(*_held(sibling)).scalar_subquery()
     wanted = (
         select(slot.c.id)
         .where(
@@ -115,6 +128,7 @@ def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningU
             WAITING,
             or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("now")),
             *_not_mine(),
+            holding < bindparam("most"),
             *(~slot.c.position.between(first, last) for first, last in without),
         )
         .order_by(slot.c.rank, slot.c.slot_no)
@@ -144,30 +158,9 @@ def _if_mine(own: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElemen
     return case((slot.c.annotator_id == person, func.coalesce(own, other)), else_=other)
 
 
-ALONE = prepared(
-    select(
-        func.pg_advisory_xact_lock(
-            bindparam("project", type_=Integer), bindparam("person", type_=Integer)
-        )
-    )
-)
 TAKE = Prepared(_taking)
-HELD = prepared(
-    select(slot).where(
-        slot.c.project_id == project,
-        slot.c.annotator_id == person,
-        WAITING,
-        slot.c.lease_until >= bindparam("now"),
-    )
-)
-HELD_COUNT = prepared(
-    select(func.count().label("held")).where(
-        slot.c.project_id == project,
-        slot.c.annotator_id == person,
-        WAITING,
-        slot.c.lease_until >= bindparam("now"),
-    )
-)
+HELD = prepared(select(slot).where(*_held(slot)))
+HELD_COUNT = prepared(select(func.count().label("held")).where(*_held(slot)))
 FINISH = prepared(
     update(slot)
     .where(slot.c.lease_token == bindparam("claim"), slot.c.annotator_id == person, WAITING)
@@ -216,17 +209,11 @@ KEEP = prepared(
 )
 
 
-def one_at_a_time(connection: Connection, project_id: int, *, person_id: int) -> None:
-    """Let the tabs of one person wait for each other till the end of the transaction.
-
-    Without it two of them meet at a constraint and one fails; SQLite has one writer anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        ALONE.all(connection, project=project_id, person=person_id)
-
-
 def take(connection: Connection, wish: Wish, *, holdout: bool) -> Claim | None:
-    """Hand the best waiting sample of one stream to a person; None where none waits."""
+    """Hand the best waiting sample of one stream to a person.
+
+    None where none waits, or where they hold as many as anybody may.
+    """
     statement = TAKE
     if wish.without:
         statement = Prepared(lambda dialect: _taking(dialect, wish.without))
@@ -238,6 +225,7 @@ def take(connection: Connection, wish: Wish, *, holdout: bool) -> Claim | None:
         now=wish.now,
         until=wish.now + wish.lease,
         token=uuid4().hex,
+        most=MAX_HELD,
     )
     return None if row is None else _claim(row)
 

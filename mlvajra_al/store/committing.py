@@ -1,8 +1,10 @@
-"""How writes that were sent in are committed: in savepoints on SQLite, one by one on PostgreSQL."""
+"""How a group of writes is committed, so that one that fails takes no other with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from sqlalchemy import Connection, Engine
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.trouble import opened_read_only, told
 from mlvajra_al.store.writer import Operation, Outcome
+
+MOMENT_MS = 50
 
 
 class InSavepoints:
@@ -77,17 +81,24 @@ class InSavepoints:
             return None, error
 
 
-class OneByOne:
-    """Commit each operation on PostgreSQL in a transaction of its own.
+class Together:
+    """Commit a group on PostgreSQL in one transaction, or each operation alone where that fails.
 
-    Together they would hold each other's locks, and wait for those of others together.
+    Each holds the locks of those before it, which others may take in another order: a group waits
+    for a lock no longer than a moment, an operation alone as long as it takes.
     """
 
-    def __init__(self, write: Callable[[Operation[Any]], Any]) -> None:
-        self._write = write
+    def __init__(
+        self, once: Callable[[Operation[Any]], Any], *, alone: Callable[[Operation[Any]], Any]
+    ) -> None:
+        self._once, self._alone = once, alone
 
     def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
         """Return what became of each operation."""
+        if len(operations) > 1:
+            with suppress(Exception):  # each is told of its own, alone
+                results = self._once(partial(_all, operations))
+                return [(result, None) for result in results]
         return [self._attempt(operation) for operation in operations]
 
     def hang_up(self) -> None:
@@ -95,6 +106,11 @@ class OneByOne:
 
     def _attempt(self, operation: Operation[Any]) -> Outcome:
         try:
-            return self._write(operation), None
+            return self._alone(operation), None
         except Exception as error:  # handed to whoever asked, through the future
             return None, error
+
+
+def _all(operations: Sequence[Operation[Any]], connection: Connection) -> list[Any]:
+    execute(connection, f"SET LOCAL lock_timeout = {MOMENT_MS}")
+    return [operation(connection) for operation in operations]

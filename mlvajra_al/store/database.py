@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
 from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
-from mlvajra_al.store.committing import InSavepoints, OneByOne
+from mlvajra_al.store.committing import InSavepoints, Together
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
 from mlvajra_al.store.trouble import opened_read_only, told
@@ -314,17 +314,21 @@ class Store:
             self.writer = Writer(committing, most=GROUP_COMMIT)
             self.writer.start()
 
-    def queued(self, operation: Operation[T], *, lane: str) -> Future[T]:
+    def queued(self, operation: Operation[T], *, lane: str, together: Hashable = None) -> Future[T]:
         """Send a short write to the thread that writes, on PostgreSQL to that of its lane.
 
-        Many threads there would wake each other at every answer of the database.
+        Many threads there would wake each other at every answer of the database. Those of a lane
+        that name the same thing as `together` take each other's locks in any order, and are
+        committed together where several wait.
         """
         if self.writer is not None:
             return self.writer.submit(operation)
         if lane not in self._lanes:
-            self._lanes[lane] = Writer(OneByOne(self._write_alone), most=1)
+            committing = Together(self._write, alone=self._write_alone)
+            self._lanes[lane] = Writer(committing, most=GROUP_COMMIT)
             self._lanes[lane].start()
-        return self._lanes[lane].submit(operation)
+        about = object() if together is None else together
+        return self._lanes[lane].submit(operation, about=about)
 
     def close(self) -> None:
         """Finish queued writes and close every connection."""

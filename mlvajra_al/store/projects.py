@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Text,
     and_,
     bindparam,
@@ -60,6 +61,14 @@ def _columns(dialect: str) -> list[ColumnElement[Any]]:
 BY_NAME = Prepared(
     lambda dialect: select(*_columns(dialect)).where(project.c.name == bindparam("name"))
 )
+ALONE = Prepared(
+    lambda dialect: select(
+        *_columns(dialect),
+        func.pg_advisory_xact_lock(
+            cast(project.c.id, Integer), bindparam("person", type_=Integer)
+        ).label("alone"),
+    ).where(project.c.name == bindparam("name"))
+)
 BY_ID = Prepared(
     lambda dialect: select(*_columns(dialect)).where(project.c.id == bindparam("project"))
 )
@@ -71,6 +80,10 @@ STATISTICS = prepared(
         project.c.id == bindparam("project")
     )
 )
+STILL_TO_COME = (
+    project.c.answers_since_retrain.label("answers"),
+    exists().where(slot.c.project_id == bindparam("project"), WAITING).label("wanted"),
+)
 NEXT_SEQ = prepared(
     update(project)
     .where(project.c.id == bindparam("project"))
@@ -81,14 +94,9 @@ NEXT_SEQ = prepared(
             else_=project.c.answers_since_retrain + bindparam("answers"),
         ),
     )
-    .returning(project.c.last_seq)
+    .returning(project.c.last_seq, *STILL_TO_COME)
 )
-OUTLOOK = prepared(
-    select(
-        project.c.answers_since_retrain.label("answers"),
-        exists().where(slot.c.project_id == project.c.id, WAITING).label("wanted"),
-    ).where(project.c.id == bindparam("project"))
-)
+OUTLOOK = prepared(select(*STILL_TO_COME).where(project.c.id == bindparam("project")))
 
 
 class Outlook(NamedTuple):
@@ -200,9 +208,16 @@ def get(connection: Connection, project_id: int) -> Project:
     return _project(row)
 
 
-def by_name(connection: Connection, name: str) -> Project:
-    """Return a project by its name."""
-    row = BY_NAME.one(connection, name=name)
+def by_name(connection: Connection, name: str, *, alone: int | None = None) -> Project:
+    """Return a project by its name.
+
+    Till the end of the transaction no other is `alone` in it for the same person. Without it two
+    of their tabs meet at a constraint and one fails; SQLite has one writer anyway.
+    """
+    if alone is None or connection.dialect.name != "postgresql":
+        row = BY_NAME.one(connection, name=name)
+    else:
+        row = ALONE.one(connection, name=name, person=alone)
     if row is None:
         raise NotFound("project", name)
     return _project(row)
@@ -313,15 +328,18 @@ def statistics(connection: Connection, project_id: int) -> dict[str, Any]:
     return dict(loads(dict, row.statistics)) if row is not None else {}
 
 
-def next_seq(connection: Connection, project_id: int, *, count: int = 1, answers: int = 0) -> int:
+def next_seq(
+    connection: Connection, project_id: int, *, count: int = 1, answers: int = 0
+) -> tuple[int, Outlook]:
     """Take `count` event numbers and return the first; order of numbers is order of commit.
 
-    So many of the events are `answers` of which the next retrain will learn.
+    So many of the events are `answers` of which the next retrain will learn. What is still to come
+    then is returned beside it.
     """
     row = NEXT_SEQ.one(connection, project=project_id, count=count, answers=answers)
     if row is None:
         raise NotFound("project", project_id)
-    return int(row.last_seq) - count + 1
+    return int(row.last_seq) - count + 1, Outlook(row.answers, bool(row.wanted))
 
 
 def outlook(connection: Connection, project_id: int) -> Outlook:

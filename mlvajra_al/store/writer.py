@@ -1,12 +1,12 @@
-"""A thread that commits writes: all of a process in groups on SQLite, one by one on PostgreSQL."""
+"""A thread that commits writes in groups: all of a process on SQLite, of a lane on PostgreSQL."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -28,56 +28,65 @@ class Committing(Protocol):
         ...
 
 
+class _Entry(NamedTuple):
+    operation: Operation[Any]
+    future: Future[Any]
+    about: Hashable
+
+
+STOP = _Entry(lambda _: None, Future(), object())
+
+
 class Writer(threading.Thread):
     """Take what waits, hand at most `most` over together, and answer each with what came of it."""
 
     def __init__(self, committing: Committing, *, most: int) -> None:
         super().__init__(name="writer", daemon=True)
         self._committing, self._most = committing, most
-        self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._queue: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
 
-    def submit(self, operation: Operation[T]) -> Future[T]:
+    def submit(self, operation: Operation[T], *, about: Hashable = None) -> Future[T]:
         """Queue an operation; its future is done once it is committed.
 
-        A future that is cancelled before its turn comes is left out.
+        Only operations that are `about` the same become one group. A future that is cancelled
+        before its turn comes is left out.
         """
         future: Future[T] = Future()
-        self._queue.put((operation, future))
+        self._queue.put(_Entry(operation, future, about))
         return future
 
     def stop(self) -> None:
         """Finish what is queued and end the thread."""
-        self._queue.put(None)
+        self._queue.put(STOP)
         self.join()
 
     def run(self) -> None:
         """Drain, write, commit, answer; until stopped."""
-        running = True
-        while running:
-            group: list[tuple[Operation[Any], Future[Any]]] = []
-            entry = self._queue.get()
-            while True:
-                if entry is None:
-                    running = False
-                    break
-                if entry[1].set_running_or_notify_cancel():
-                    group.append(entry)
-                if len(group) == self._most or self._queue.empty():
-                    break
-                entry = self._queue.get()
+        left: _Entry | None = None
+        while (entry := left or self._queue.get()) is not STOP:
+            group, left = self._group(entry)
             if group:
                 self._commit(group)
         self._committing.hang_up()
 
-    def _commit(self, group: list[tuple[Operation[Any], Future[Any]]]) -> None:
+    def _group(self, entry: _Entry) -> tuple[list[_Entry], _Entry | None]:
+        """Return what waits beside an entry, and what is left because it is about another thing."""
+        group, about = [], entry.about
+        while entry.about == about:
+            if entry.future.set_running_or_notify_cancel():
+                group.append(entry)
+            if len(group) == self._most or self._queue.empty():
+                return group, None
+            entry = self._queue.get()
+        return group, entry
+
+    def _commit(self, group: Sequence[_Entry]) -> None:
         try:
-            outcomes = self._committing([operation for operation, _ in group])
+            outcomes = self._committing([entry.operation for entry in group])
         except Exception as error:  # nothing of the group is stored, and each is told why
             outcomes = [(None, error)] * len(group)
-        for (_, future), (result, failure) in zip(group, outcomes, strict=True):
+        for entry, (result, failure) in zip(group, outcomes, strict=True):
             if failure is None:
-                future.set_result(result)
+                entry.future.set_result(result)
             else:
-                future.set_exception(failure)
+                entry.future.set_exception(failure)

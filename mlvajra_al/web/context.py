@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -44,14 +44,14 @@ def close() -> None:
             _store.cache_clear()
 
 
-async def committed(operation: Operation[T], *, lane: str) -> T:
+async def committed(operation: Operation[T], *, lane: str, together: Hashable = None) -> T:
     """Run a short write and return its result after the commit.
 
     Whose turn has not come soon on PostgreSQL, because one before it in its lane waits for a lock,
     goes past those.
     """
     opened = store()
-    sent = opened.queued(operation, lane=lane)
+    sent = opened.queued(operation, lane=lane, together=together)
     waiting = asyncio.wrap_future(sent)
     if not opened.is_file:
         await asyncio.wait([waiting], timeout=PATIENCE_S)

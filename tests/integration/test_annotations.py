@@ -15,6 +15,7 @@ from mlvajra_al.services import claiming, labelling, resolving
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import job_leases, jobs, projects, ranking
+from mlvajra_al.store.claims import MAX_HELD
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 
@@ -489,7 +490,7 @@ def test_nobody_holds_more_samples_than_everybody_may(store: Store) -> None:
     project, ada, bob = a_project(store), a_person(store), a_person(store, "Bob")
     rank(store, project, 70)
     held = [one for n in (20, 20, 15, 20) for one in claim(store, ada, n=n)]
-    assert len(held) == claiming.MAX_HELD == 60
+    assert len(held) == MAX_HELD == 60
     with pytest.raises(Conflict, match="you hold 60 samples .* more than 60; answer some or give"):
         claim(store, ada)
     assert len(claim(store, bob, n=20)) == 10, "what the first may not take is left to the second"

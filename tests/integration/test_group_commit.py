@@ -210,6 +210,71 @@ def test_where_the_database_ends_one_in_favour_of_another_it_is_tried_again(
     assert on_both.stored() == ["first", "again", "last"]
 
 
+def commits_of(store: Store) -> list[str]:
+    commits: list[str] = []
+    event.listen(store.engine, "commit", lambda _: commits.append("commit"))
+    return commits
+
+
+@on_postgresql
+def test_those_about_one_thing_are_committed_together(on_both: Queue) -> None:
+    on_both.hold_up()
+    commits = commits_of(on_both.store)
+    for name, about in [("a", 1), ("b", 1), ("c", 2), ("d", 1), ("e", 1)]:
+        on_both.writer.submit(add(name), about=about)
+    on_both.gate.set()
+    assert on_both.writer.submit(add("f"), about=3).result(10) == "f"
+    assert len(commits) == 5, "what held it up, a with b, c, d with e, f"
+    assert on_both.stored() == ["a", "b", "c", "d", "e", "f"]
+
+
+@on_postgresql
+def test_those_of_a_lane_are_committed_one_by_one_unless_they_say_otherwise(
+    on_both: Queue,
+) -> None:
+    on_both.hold_up()
+    commits = commits_of(on_both.store)
+    sent = [on_both.store.queued(add(name), lane="one") for name in "ab"]
+    sent += [on_both.store.queued(add(name), lane="one", together="spam") for name in "cd"]
+    on_both.gate.set()
+    assert [one.result(10) for one in sent] == ["a", "b", "c", "d"]
+    assert len(commits) == 4, "what held it up, a, b, c with d"
+
+
+@on_postgresql
+def test_a_group_gives_way_to_who_holds_what_it_needs_and_wants_what_it_holds(
+    on_both: Queue,
+) -> None:
+    """Holding each other's locks would end in a deadlock, which PostgreSQL ends after a second."""
+    holding, done = threading.Event(), threading.Event()
+
+    def take(*locks: int) -> Operation:
+        def operation(connection: Connection) -> tuple[int, ...]:
+            for lock in locks:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({lock})"))
+            return locks
+
+        return operation
+
+    def the_other_way_round() -> None:
+        with on_both.store.begin() as connection:
+            take(2)(connection)
+            holding.set()
+            assert on_both.gate.wait(10)
+            take(1)(connection)
+        done.set()
+
+    other = threading.Thread(target=the_other_way_round)
+    on_both.hold_up()
+    other.start()
+    assert holding.wait(10)
+    sent = [on_both.writer.submit(take(number)) for number in (1, 2)]
+    on_both.gate.set()
+    assert [one.result(10) for one in sent] == [(1,), (2,)]
+    other.join(10)
+    assert done.is_set()
+
+
 @on_postgresql
 def test_a_database_that_was_away_is_said_to_each_of_a_group_until_it_is_back(
     on_both: Queue,

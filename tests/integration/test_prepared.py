@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from mlvajra_al.errors import Invalid, Unavailable
-from mlvajra_al.records import Policy, Recipe
-from mlvajra_al.store import codec, people, projects
+from mlvajra_al.records import Policy, Recipe, Why
+from mlvajra_al.store import codec, people, projects, ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.prepared import execute, prepared
 from mlvajra_al.store.schema import person
@@ -119,8 +119,17 @@ def test_who_only_reads_changes_nothing(store: Store) -> None:
     with store.read() as connection:
         assert projects.outlook(connection, project.id).answers == 0
     with store.begin() as connection:
-        assert projects.next_seq(connection, project.id, answers=1) == 1
+        assert projects.next_seq(connection, project.id, answers=1) == (1, (1, False))
         assert projects.outlook(connection, project.id).answers == 1
+
+
+def test_who_takes_a_number_hears_what_is_still_wanted_in_this_project(store: Store) -> None:
+    one, other = a_project(store), a_project(store, name="other")
+    why = Why("random", None, 0, None, None, holdout=False)
+    with store.begin() as connection:
+        ranking.want_another(connection, other.id, "0", position=0, why=why)
+        assert projects.next_seq(connection, one.id, answers=1) == (1, (1, False))
+        assert projects.next_seq(connection, other.id, count=2) == (1, (0, True))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

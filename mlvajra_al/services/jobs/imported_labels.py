@@ -175,7 +175,7 @@ def _append(
     positions = pool.positions([answer.sample_key for answer in answers])
     held = pool.held_out(positions, project.holdout_threshold)
     # Counted with the answers: were the job to end and be repeated, it would find them known.
-    seq = projects.next_seq(connection, project.id, count=len(answers), answers=len(answers))
+    seq, _ = projects.next_seq(connection, project.id, count=len(answers), answers=len(answers))
     rows = [
         Annotation(
             seq=seq + at,

@@ -268,7 +268,8 @@ def _settle(connection: Connection, outcome: Outcome, result: Result, tell: Tell
     answers = outcome.labels.answers if outcome.labels else ()
     said = [item.label for item in answers if item.label is not None]
     if outcome.labels is not None:
-        retrain_if_due(connection, outcome.project, said=said, now=tell.clock())
+        outlook = projects.outlook(connection, outcome.project.id)
+        retrain_if_due(connection, outcome.project, outlook=outlook, said=said, now=tell.clock())
     tell.settle(connection, result)
 
 

@@ -198,7 +198,8 @@ async def annotate(
     """Store answers; repeats, known by `event_id`, are recognised and marked."""
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
-    return Json(await committed(operation, lane="answers"), status_code=201)
+    stored = await committed(operation, lane="answers", together=project)
+    return Json(stored, status_code=201)
 
 
 @router.get("/annotations", response_model=many(ShownAnnotation))
