@@ -151,7 +151,7 @@ def summary(delays: list[float]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--keys", type=int, default=40)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlvajra-latency-") as folder:

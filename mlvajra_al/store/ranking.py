@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
+    Delete,
     Select,
     and_,
     bindparam,
@@ -36,6 +38,7 @@ AS_COUNTED = 2
 COUNTED = text("SELECT reltuples FROM pg_class WHERE oid = 'slot'::regclass")
 FILLING = 0x6D6C7603
 """Kind of PostgreSQL's advisory lock under which a ranking is filled."""
+project: BindParameter[int] = bindparam("project")
 WAITING = slot.c.done == false()
 """Not ``IS false``: SQLite would not see that the partial indexes apply."""
 LIKE_THE_FIRST = (
@@ -149,6 +152,66 @@ def known_positions(connection: Connection, project_id: int) -> set[int]:
     return set(connection.scalars(union(ranked, answered)))
 
 
+def _unspoken() -> tuple[ColumnElement[bool], ...]:
+    """Choose the waiting slots of pool samples that nobody has spoken about."""
+    said = select(annotation.c.seq).where(
+        annotation.c.project_id == project, annotation.c.sample_key == slot.c.sample_key
+    )
+    return slot.c.project_id == project, slot.c.holdout.is_(False), WAITING, nothing(said)
+
+
+def _clearing(*, together: bool) -> Delete:
+    """Remove the slots of samples that nobody holds or has answered, but those that are locked.
+
+    `together` keeps all slots of a sample of which one is locked.
+    """
+    busy = slot.alias("busy")
+    touched = select(busy.c.id).where(
+        busy.c.project_id == project,
+        busy.c.sample_key == slot.c.sample_key,
+        or_(
+            busy.c.done.is_(True),
+            and_(busy.c.annotator_id.is_not(None), busy.c.lease_until >= bindparam("now")),
+        ),
+    )
+    free = select(slot.c.id).where(
+        *_unspoken(),
+        # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
+        or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("now")),
+        nothing(touched),
+    )
+    leaving = _not_locked(free).cte("leaving").prefix_with("MATERIALIZED", dialect="postgresql")
+    # One slot of a sample is locked by who is being handed it: the others are wanted as well.
+    staying = select(busy.c.id).where(
+        busy.c.project_id == project,
+        busy.c.sample_key == slot.c.sample_key,
+        busy.c.id.not_in(select(leaving.c.id)),
+    )
+    gone = delete(slot).where(slot.c.id.in_(select(leaving.c.id)))
+    return gone.where(nothing(staying)) if together else gone
+
+
+def _not_locked(rows: Select[Any]) -> Select[Any]:
+    """Leave out rows of `slot` that another transaction is about to change."""
+    return rows.with_for_update(of=slot, skip_locked=True)
+
+
+CLEAR, CLEAR_TOGETHER = _clearing(together=False), _clearing(together=True)
+KEPT = prepared(select(slot.c.id).where(*_unspoken()))
+PLACED = (
+    update(slot)
+    .where(slot.c.id == bindparam("which"))
+    .values(
+        rank=bindparam("place"),
+        strategy=bindparam("by"),
+        utility=bindparam("worth"),
+        version=bindparam("of"),
+        inclusion_probability=bindparam("chance"),
+    )
+)
+GO_BEHIND = update(slot).where(slot.c.id == bindparam("which")).values(rank=bindparam("behind"))
+
+
 def replace(
     connection: Connection,
     project_id: int,
@@ -167,60 +230,12 @@ def replace(
     for the short time in which what somebody holds takes its place: what is locked stays as it is.
     """
     one_at_a_time(connection, project_id)
-    unspoken = _unspoken(project_id)
-    _clear(connection, project_id, unspoken, overlap=overlap, now=now)
-    kept = set(connection.scalars(select(slot.c.id).where(*unspoken)))
+    about = {"project": project_id, "now": now}
+    connection.execute(CLEAR if overlap == 1 else CLEAR_TOGETHER, about)
+    kept = {row.id for row in KEPT.all(connection, project=project_id)}
     extend(connection, project_id, ranked, overlap=overlap)
     _rank_anew(connection, kept, ranked=ranked)
     return waiting(connection, project_id)
-
-
-def _unspoken(project_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Choose the waiting slots of pool samples that nobody has spoken about."""
-    said = select(annotation.c.seq).where(
-        annotation.c.project_id == project_id, annotation.c.sample_key == slot.c.sample_key
-    )
-    return slot.c.project_id == project_id, slot.c.holdout.is_(False), WAITING, nothing(said)
-
-
-def _clear(
-    connection: Connection,
-    project_id: int,
-    unspoken: tuple[ColumnElement[bool], ...],
-    *,
-    overlap: int,
-    now: datetime,
-) -> None:
-    """Remove the slots of samples that nobody holds or has answered, but those that are locked."""
-    busy = slot.alias("busy")
-    touched = select(busy.c.id).where(
-        busy.c.project_id == project_id,
-        busy.c.sample_key == slot.c.sample_key,
-        or_(
-            busy.c.done.is_(True),
-            and_(busy.c.annotator_id.is_not(None), busy.c.lease_until >= now),
-        ),
-    )
-    free = select(slot.c.id).where(
-        *unspoken,
-        # PostgreSQL looks again at the row itself if it was claimed meanwhile, at no other.
-        or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
-        nothing(touched),
-    )
-    leaving = _not_locked(free).cte("leaving").prefix_with("MATERIALIZED", dialect="postgresql")
-    # One slot of a sample is locked by who is being handed it: the others are wanted as well.
-    staying = select(busy.c.id).where(
-        busy.c.project_id == project_id,
-        busy.c.sample_key == slot.c.sample_key,
-        busy.c.id.not_in(select(leaving.c.id)),
-    )
-    gone = delete(slot).where(slot.c.id.in_(select(leaving.c.id)))
-    connection.execute(gone if overlap == 1 else gone.where(nothing(staying)))
-
-
-def _not_locked(rows: Select[Any]) -> Select[Any]:
-    """Leave out rows of `slot` that another transaction is about to change."""
-    return rows.with_for_update(of=slot, skip_locked=True)
 
 
 def _rank_anew(connection: Connection, kept: set[int], *, ranked: Sequence[Ranked]) -> None:
@@ -228,18 +243,24 @@ def _rank_anew(connection: Connection, kept: set[int], *, ranked: Sequence[Ranke
     behind = max((item.why.rank for item in ranked), default=-1) + 1
     place = {item.sample_key: item.why for item in ranked}
     still = select(slot.c.id, slot.c.sample_key).where(slot.c.id.in_(kept), WAITING)
-    for row in connection.execute(_not_locked(still)).all():
-        found = place.get(row.sample_key)
-        values: dict[str, Any] = {"rank": behind}
-        if found is not None:
-            values = {
-                "rank": found.rank,
-                "strategy": found.strategy,
-                "utility": found.utility,
-                "version": found.version,
-                "inclusion_probability": found.inclusion_probability,
-            }
-        connection.execute(update(slot).where(slot.c.id == row.id).values(values))
+    held = connection.execute(_not_locked(still)).all()
+    lost = [{"which": row.id, "behind": behind} for row in held if row.sample_key not in place]
+    if lost:
+        connection.execute(GO_BEHIND, lost)
+    placed = [
+        {
+            "which": row.id,
+            "place": place[row.sample_key].rank,
+            "by": place[row.sample_key].strategy,
+            "worth": place[row.sample_key].utility,
+            "of": place[row.sample_key].version,
+            "chance": place[row.sample_key].inclusion_probability,
+        }
+        for row in held
+        if row.sample_key in place
+    ]
+    if placed:
+        connection.execute(PLACED, placed)
 
 
 def set_overlap(connection: Connection, project_id: int, *, overlap: int, now: datetime) -> None:
