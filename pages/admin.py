@@ -48,7 +48,8 @@ def people_table(everybody: tuple[Person, ...]) -> Person | None:
         "Account to change",
         list(by_name),
         index=None,
-        placeholder="Choose a person to change a role, reset a password or disable an account",
+        placeholder="Choose a person",
+        help="To change a role, reset a password, or disable an account",
     )
     return None if name is None else by_name.get(name)
 

@@ -17,7 +17,7 @@ from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_box
 from mlvajra_al.web.views.curve import chosen_curve, curves
 from mlvajra_al.web.views.heading import heading
-from mlvajra_al.web.views.measure_all import measure_all
+from mlvajra_al.web.views.measure_all import measure_all, measuring_all
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.report import drift_words
 from mlvajra_al.web.views.settings import policy_form, recipe_form
@@ -45,7 +45,7 @@ CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
 )
-WIDE, LETTERS = 520, 85
+WIDE, LETTERS = 485, 80
 """How wide the column is that says what became of a job, and what it holds; errors stay whole."""
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
 
@@ -157,6 +157,7 @@ def curve(
         st.subheader("Learning curve")
         if found:
             measure_all(person, project)
+    measuring_all(project)
     if not found:
         empty(
             "Nothing measured yet",

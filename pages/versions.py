@@ -13,7 +13,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.champion import actions, history
 from mlvajra_al.web.views.heading import heading
-from mlvajra_al.web.views.measure_all import measure_all
+from mlvajra_al.web.views.measure_all import measure_all, measuring_all
 from mlvajra_al.web.views.mistakes import where_apart, wrong_on_the_holdout
 from mlvajra_al.web.views.newest import COMPARE_TAB, first_version
 from mlvajra_al.web.views.reach import out_of_reach
@@ -140,9 +140,11 @@ def draw(person: Person, project: Project) -> None:
         return
     held = versions.held_out(store(), person, project.name)
     chosen = version_table(person, project, rows, held=held)
-    measure_all(person, project)
     row = next(row for row in rows if row.version.number == chosen)
-    actions(person, project, row)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        actions(person, project, row)
+        measure_all(person, project)
+    measuring_all(project)
     report, compare, moves = st.tabs(
         [
             ":material/query_stats: Report",

@@ -21,7 +21,7 @@ KINDS: dict[JobKind, str] = {
     "ingest": "Import",
     "prepare": "Prepare",
     "retrain": "Retrain",
-    "evaluate": "Evaluate",
+    "evaluate": "Measure",
     "explain": "Explain",
     "predict": "Predict",
     "simulate": "Simulate",

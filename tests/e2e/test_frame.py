@@ -259,3 +259,33 @@ def test_the_page_shows_that_it_has_the_focus_when_keys_have_brought_it_there(
     page.keyboard.press("7")
     expect(main).to_be_focused()
     assert main.evaluate(outline) == "none"
+
+
+def test_on_a_phone_choices_that_break_into_lines_are_whole_buttons(
+    server: Any, page: Page, sign_in: Callable[..., None]
+) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    sign_in(page, server)
+    page.goto(f"{server.url}/simulate?project=spam")
+    settled(page)
+    choices = page.get_by_role("radiogroup", name="Whose labels are the truth").get_by_role("radio")
+    expect(choices).to_have_count(3)
+    for choice in choices.all():
+        expect(choice).to_have_css("border-radius", "8px")
+        for side in ("left", "right"):
+            expect(choice).to_have_css(f"border-{side}-width", "1px")
+            expect(choice).not_to_have_css(f"border-{side}-color", "rgba(0, 0, 0, 0)")
+
+
+def test_on_a_phone_the_days_of_the_audit_trail_can_be_read(
+    server: Any, page: Page, sign_in: Callable[..., None]
+) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    sign_in(page, server)
+    page.goto(f"{server.url}/admin")
+    settled(page)
+    page.get_by_role("tab", name="Audit trail").click()
+    days = page.get_by_test_id("stDateInput")
+    expect(days).to_be_visible()
+    box = days.bounding_box()
+    assert box is not None and box["width"] >= 230

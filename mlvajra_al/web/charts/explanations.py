@@ -16,6 +16,7 @@ from mlvajra_al.web.charts.look import (
     TEXT,
     figure,
     height_of_rows,
+    long,
     rows,
     safe,
 )
@@ -51,13 +52,14 @@ def importance(weights: Sequence[tuple[str, float]], *, unit: str = "") -> go.Fi
         bars,
         height=height_of_rows(names) + 60,
         yaxis=rows(names),
-        xaxis_title=in_units("Mean absolute weight", unit),
+        xaxis_title=in_units("Mean absolute weight", unit, lines=1 + long(names)),
     )
 
 
-def in_units(what: str, unit: str) -> str:
-    """Return what an axis shows, with its unit where that is known."""
-    return f"{what}, {unit}" if unit else what
+def in_units(what: str, unit: str, *, lines: int = 1) -> str:
+    """Return what an axis shows, with its unit where that is known; in two lines if it is short."""
+    between = " " if lines == 1 else "<br>"
+    return f"{what},{between}{unit}" if unit else what
 
 
 def spread(values: Sequence[float], *, bins: int = 60, step: float = 0.07) -> list[float]:
@@ -120,7 +122,7 @@ def beeswarm(features: Sequence[FeatureImportance], *, unit: str = "") -> go.Fig
         dots,
         height=height_of_rows(features_named) + 60,
         yaxis=rows(features_named),
-        xaxis_title=in_units("Weight for the label", unit),
+        xaxis_title=in_units("Weight for the label", unit, lines=1 + long(features_named)),
     )
     made.add_vline(x=0, line={"color": QUIET, "width": 1})
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from html import escape
@@ -30,6 +31,12 @@ ROW = 26
 TALL_ROW = 36
 """Of two lines."""
 NAME_LENGTH = 30
+
+
+class _Names(textwrap.TextWrapper):
+    """Breaks names as they are read: between words, and after `_`, `.`, `/` or `-` within one."""
+
+    wordsep_simple_re = re.compile(r"(\s+|(?<=\w[_./-])(?=[^\W\d_]))")
 
 
 def show(figure: go.Figure, *, key: str, alt: str) -> None:
@@ -69,13 +76,18 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
 
 def wrapped(text: object) -> str:
     """Break long text from data over two lines, cut what is longer still, and escape it."""
-    lines = textwrap.wrap(str(text), NAME_LENGTH, max_lines=2, placeholder=" …")
-    return "<br>".join(escape(line) for line in lines)
+    names = _Names(NAME_LENGTH, max_lines=2, placeholder=" …", break_on_hyphens=False)
+    return "<br>".join(escape(line) for line in names.wrap(str(text)))
+
+
+def long(names: Sequence[object]) -> bool:
+    """Tell whether a name takes two lines, and so leaves little room beside it."""
+    return any("<br>" in wrapped(name) for name in names)
 
 
 def height_of_rows(names: Sequence[object]) -> int:
     """Return how much room named rows need: more where a name takes two lines."""
-    return len(names) * (TALL_ROW if any("<br>" in wrapped(name) for name in names) else ROW)
+    return len(names) * (TALL_ROW if long(names) else ROW)
 
 
 def rows(names: Sequence[object]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import sqrt
+from math import floor, log10, sqrt
 from typing import Any
 
 import plotly.graph_objects as go
@@ -165,10 +165,21 @@ def calibration(curves: Sequence[Curve], labels: dict[str, Label]) -> go.Figure:
     )
 
 
+def _round_below(value: float) -> float:
+    """Return the largest number of one digit that is not above a positive one.
+
+    >>> _round_below(0.087), _round_below(0.3), _round_below(0.01)
+    (0.08, 0.3, 0.01)
+    """
+    unit = 10.0 ** floor(log10(value))
+    return float(f"{floor(value / unit + 1e-9) * unit:.0e}")
+
+
 def difference(measure: Measure, versions: tuple[int, int]) -> go.Figure:
     """Draw a difference of two versions with its interval, and zero; second minus first."""
     value, low, high = measure.value or 0.0, measure.low or 0.0, measure.high or 0.0
-    reach = max(abs(low), abs(high), abs(value), 0.01) * 1.15
+    widest = max(abs(low), abs(high), abs(value), 0.01)
+    reach, mark = widest * 1.15, _round_below(widest)
     color = "#059669" if low > 0 else ACCENT if high < 0 else MAIN
     dot = go.Scatter(
         x=[value],
@@ -192,7 +203,8 @@ def difference(measure: Measure, versions: tuple[int, int]) -> go.Figure:
         xaxis={
             "range": [-reach, reach],
             "title": f"version {versions[1]} minus version {versions[0]}",
-            "tickformat": "+.2f",
+            "tickvals": [-mark, 0, mark],
+            "ticktext": [f"−{mark:g}", "0", f"+{mark:g}"],
         },
         yaxis={"visible": False, "range": [-1, 1]},
     )

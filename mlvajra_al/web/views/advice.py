@@ -13,6 +13,7 @@ LOOK = {
     "go_on": (":material/trending_up:", "blue"),
     "stop": (":material/flag:", "green"),
 }
+NEXT_TO_NOTHING = 0.001
 NOT_YET = (
     "Comes with the versions: it takes four of them, each from at least ten more labels than the "
     "one before."
@@ -75,6 +76,17 @@ def estimated(advice: Advice) -> None:
     )
 
 
+def gain_words(gain: float, margin: float) -> str:
+    """Return an estimated gain with its margin; of next to nothing, that it is that.
+
+    >>> gain_words(0.0123, 0.004), gain_words(-0.002, 0.004), gain_words(0.0, 0.0002)
+    ('+0.012 ± 0.004', '-0.002 ± 0.004', 'less than 0.001')
+    """
+    if abs(gain) + margin < NEXT_TO_NOTHING:
+        return f"less than {NEXT_TO_NOTHING}"
+    return f"{gain:+.3f} ± {margin:.3f}"
+
+
 def outlook(advice: Advice, never: OutOfReach | None) -> None:
     """Draw what the next labels would bring."""
     if advice.words == NOTHING_LEFT:
@@ -88,5 +100,5 @@ def outlook(advice: Advice, never: OutOfReach | None) -> None:
         st.markdown("**Cannot be said**" if never else "**Cannot be said yet**")
         st.caption(plain(never.words if never else advice.missing))
         return
-    st.markdown(f"**+{ahead.gain:.3f} ± {ahead.margin:.3f}**")
+    st.markdown(f"**{gain_words(ahead.gain, ahead.margin)}**")
     st.caption(f"{plain(ahead.metric)}, read off the learning curve")

@@ -67,29 +67,28 @@ def roll_back(person: Person, project: Project, to: int) -> None:
 
 
 def actions(person: Person, project: Project, chosen: VersionRow) -> None:
-    """Draw the buttons that move the champion."""
+    """Draw the buttons that move the champion, one after the other."""
     back, why_not = _way_back(person, project)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        number = chosen.version.number
-        if st.button(
-            f"Promote version {number}",
-            icon=":material/workspace_premium:",
-            disabled=chosen.is_champion,
-            help="It is the champion already" if chosen.is_champion else None,
-            key="promote",
-        ):
-            promote(project, number)
-        if (
-            st.button(
-                f"Roll back to version {back}" if back else "Roll back",
-                icon=":material/undo:",
-                disabled=back is None,
-                help=why_not,
-                key="rollback",
-            )
-            and back
-        ):
-            roll_back(project, back)
+    number = chosen.version.number
+    if st.button(
+        f"Promote version {number}",
+        icon=":material/workspace_premium:",
+        disabled=chosen.is_champion,
+        help="It is the champion already" if chosen.is_champion else None,
+        key="promote",
+    ):
+        promote(project, number)
+    if (
+        st.button(
+            f"Roll back to version {back}" if back else "Roll back",
+            icon=":material/undo:",
+            disabled=back is None,
+            help=why_not,
+            key="rollback",
+        )
+        and back
+    ):
+        roll_back(project, back)
 
 
 def _way_back(person: Person, project: Project) -> tuple[int | None, str | None]:

@@ -13,21 +13,28 @@ from mlvajra_al.web.widgets import act, plural
 
 def measure_all(person: Person, project: Project) -> None:
     """Draw the button that has all versions measured anew, where some lack answers."""
-    place = f"evaluate:{project.id}:all"
-    watched(place, done="All are measured")
     behind = len(measuring.outdated(store(), person, project.name))
     if not behind:
         return
     if st.button(
         "Measure all again",
         icon=":material/refresh:",
-        key=place,
+        key=_place(project),
         help=f"{plural(behind, 'version was', 'versions were')} measured before all of today's "
         "holdout answers were given. On the same answers they can be compared.",
     ):
         act(
             "Measuring",
             lambda: await_job(
-                place, measuring.request_all(store(), person, project.name, now=now())
+                _place(project), measuring.request_all(store(), person, project.name, now=now())
             ),
         )
+
+
+def measuring_all(project: Project) -> None:
+    """Draw the job the button started, while it runs; its error once it failed."""
+    watched(_place(project), done="All are measured")
+
+
+def _place(project: Project) -> str:
+    return f"evaluate:{project.id}:all"

@@ -98,11 +98,12 @@ def where_apart(person: Person, project: Project, champion: int, challenger: int
     if found is None:
         st.caption("Not listed yet: *Compare* lists them.")
         return
-    whole = "; right is who has all labels of a sample right" if project.multilabel else ""
-    counts = ", ".join(f"{name.lower()} {found.counts[side]:,}" for side, name in words.items())
-    st.caption(f"With the answers up to event {found.holdout_seq:,}: {counts}{whole}.")
+    whole = " A version is right where it has every label right." if project.multilabel else ""
+    counts = ", ".join(f"{name.lower()}: {found.counts[side]:,}" for side, name in words.items())
+    counted = f"{counts[0].upper()}{counts[1:]}"
+    st.caption(f"{counted}; with the answers up to event {found.holdout_seq:,}.{whole}")
     if not found.pairs:
-        st.caption("None.")
+        st.caption("No sample is like that.")
         return
     rows = [_paired(project, item, pair) for item in found.pairs]
     chosen = _table(rows, key=turned, alt=words[right])
@@ -161,10 +162,8 @@ def _pages(key: str, shown: int, total: int) -> None:
             if total > PAGE and st.button(name, icon=icon, disabled=off, key=f"{name}:{key}"):
                 st.session_state[key] = page + step
                 st.rerun()
-        st.caption(
-            f"{first + 1:,} to {first + shown:,} of {plural(total, 'sample')}; "
-            "choose a row for the reasons"
-        )
+        place = f"{first + 1:,} to {first + shown:,} of " if total > PAGE else ""
+        st.caption(f"{place}{plural(total, 'sample')}; choose a row for the reasons")
 
 
 def _explain(project: Project, number: int, key: str) -> None:

@@ -10,7 +10,8 @@ import streamlit as st
 from mlvajra_al.records import Label, Project
 from mlvajra_al.web.widgets import plain
 
-FEW_LABELS = 6
+FEW_LABELS, FEW_LETTERS = 6, 80
+"""More of either are a list: side by side they would break into lines."""
 Labels = dict[str, Label]
 
 
@@ -19,7 +20,8 @@ def choose_label(labels: Labels, names: Sequence[str], *, key: str, first: str) 
     if len(names) == 1:
         return names[0]
     start = first if first in names else names[0]
-    if len(names) > FEW_LABELS:
+    letters = sum(len(display(labels, name)) for name in names)
+    if len(names) > FEW_LABELS or letters > FEW_LETTERS:
         return st.selectbox(
             "Label",
             names,

@@ -23,7 +23,10 @@ def draw(person: Person) -> None:
     wanted = _filters(person)
     found = auditing.count(store(), person, wanted)
     if not found:
-        empty("Nothing here", "Every privileged act appears here.", icon=":material/history:")
+        why = "Every privileged act appears here."
+        if wanted != auditing.Filter():
+            why = "No act fits what is chosen above; choose less."
+        empty("Nothing here", why, icon=":material/history:")
         return
     entries = _page(person, wanted, found)
     _whole(_table(entries))
@@ -39,14 +42,18 @@ def draw(person: Person) -> None:
 
 def _filters(person: Person) -> auditing.Filter:
     choices = auditing.choices(store(), person)
-    columns = side_by_side(4, at_least=150)
-    with columns[0]:
+    acts, places = side_by_side(2, at_least=300)
+    with acts:
+        left, right = side_by_side(2, at_least=140)
+    with left:
         who = _one_of("Who", choices.people)
-    with columns[1]:
+    with right:
         what = _one_of("What", choices.actions)
-    with columns[2]:
+    with places:
+        left, right = st.columns([2, 3])  # two dates are wide; on a phone one below the other
+    with left:
         project = _one_of("Project", choices.projects)
-    with columns[3]:
+    with right:
         days = st.date_input("From and to", [], key="trail:days", format="YYYY-MM-DD")
     since, until = between(days if isinstance(days, tuple) else (days,), _zone())
     return auditing.Filter(
@@ -97,6 +104,9 @@ def _page(person: Person, wanted: auditing.Filter, found: int) -> tuple[AuditEnt
     before = kept["before"]
     turned_to = replace(wanted, before=before[-1])
     entries = auditing.listed(store(), person, turned_to, limit=PAGE)
+    if found <= PAGE:
+        st.caption(f"{plural(found, 'act')}; choose a row to read all of it")
+        return entries
     first = PAGE * (len(before) - 1) + 1
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Newer", disabled=len(before) == 1, icon=":material/chevron_left:"):
@@ -105,7 +115,10 @@ def _page(person: Person, wanted: auditing.Filter, found: int) -> tuple[AuditEnt
         if st.button("Older", disabled=len(entries) < PAGE, icon=":material/chevron_right:"):
             before.append(entries[-1].id)
             st.rerun()
-        st.caption(f"{first:,} to {first + len(entries) - 1:,} of {plural(found, 'act')}")
+        st.caption(
+            f"{first:,} to {first + len(entries) - 1:,} of {plural(found, 'act')}; "
+            "choose a row to read all of it"
+        )
     return entries
 
 
@@ -118,9 +131,10 @@ def _table(entries: tuple[AuditEntry, ...]) -> AuditEntry | None:
         selection_mode="single-row",
         key=f"trail:{entries[0].id}:{len(entries)}",
         column_config={
-            "When": st.column_config.TextColumn(width=125),
-            "What": st.column_config.TextColumn(width=160),
-            "Who": st.column_config.TextColumn(width=130),
+            "When": st.column_config.TextColumn(width=112),
+            "What": st.column_config.TextColumn(width=120),
+            "Who": st.column_config.TextColumn(width=110),
+            "Project": st.column_config.TextColumn(width=110),
             "Detail": st.column_config.TextColumn(width="large"),
         },
         alt="Privileged acts, newest first; choose a row to read all of it",

@@ -72,7 +72,7 @@ def verdict_view(verdict: Verdict) -> None:
         if verdict.difference.value is None:
             st.caption(plain(measure_words(verdict.difference)))
         else:
-            figure(f"{verdict.difference.value:+.3f}")
+            figure(signed(verdict.difference.value))
             st.caption(plain(interval_of(verdict.difference)))
             pair = (verdict.champion, verdict.challenger)
             drawn = reports.difference(verdict.difference, pair)
@@ -94,6 +94,15 @@ def luck(verdict: Verdict) -> str:
     if verdict.p_value is None or not verdict.alpha:
         return found
     return f"{found}; {verdict.alpha:.3f} or less needed"
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign; what rounds to nothing has none.
+
+    >>> signed(0.0204), signed(-0.0204), signed(-0.0001)
+    ('+0.020', '-0.020', '0.000')
+    """
+    return f"{value:+.3f}" if round(value, 3) else "0.000"
 
 
 def figure_of(value: float | None) -> str:

@@ -66,12 +66,12 @@ def _cells(row: VersionRow, interval: str) -> dict[str, Any]:
         "95% interval": interval,
         "Held out": row.summary.n if row.summary else 0,
         "Labels": version.n_labels,
+        "When": local(version.created_at),
         "Estimator": ESTIMATORS[version.recipe.estimator].partition(":")[0],
         "Revision": version.revision_id,
         "Mode": MODES[version.mode],
         "Parent": version.parent,
         "Took": version.duration_s,
-        "When": local(version.created_at),
     }
 
 

@@ -54,3 +54,20 @@ def test_the_audit_trail_is_not_misled_by_somebody_who_is_called_any(
     page = box.select_index(2).run()
     assert chosen(page, "Who") == "any"
     assert "Nothing here" in words(page)
+    assert "No act fits what is chosen above; choose less." in words(page)
+
+
+def test_few_acts_are_counted_and_many_are_turned_over(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    people.add(store, admin.person, name="Ada", role="annotator", password=None, now=now())
+    page = admin.opens("admin")
+    assert "1 act; choose a row to read all of it" in words(page)
+    assert not {"Newer", "Older"} & {button.label for button in page.button}
+    for number in range(101):
+        people.add(
+            store, admin.person, name=f"p{number}", role="annotator", password=None, now=now()
+        )
+    page = admin.opens("admin")
+    assert "1 to 100 of 102 acts" in words(page)
+    assert {"Newer", "Older"} <= {button.label for button in page.button}

@@ -68,7 +68,19 @@ def test_a_comparison_lists_where_two_versions_are_apart(
     page = admin.opens("versions", **{"versions-tab": COMPARE_TAB})
     page = page.segmented_control(f"apart:{project.id}:1:2").set_value(right).run()
     assert shown(page, "Version 1") == keys
-    assert "only version 2 right 1, only version 1 right 1, both wrong 1" in words(page)
+    assert "Only version 2 right: 1, only version 1 right: 1, both wrong: 1; with" in words(page)
+
+
+def test_a_list_of_one_page_is_counted_and_an_empty_one_says_so(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    lists(store, project, 1, {1: 0.9})
+    lists(store, project, 2, {})
+    page = admin.opens("versions", **{"versions-tab": COMPARE_TAB})
+    said = words(page)
+    assert "1 sample; choose a row for the reasons" in said and "1 to 1 of 1" not in said
+    page = page.segmented_control(f"apart:{project.id}:1:2").set_value("neither").run()
+    assert "No sample is like that." in words(page)
 
 
 def test_a_link_leads_to_the_reasons_for_a_sample(

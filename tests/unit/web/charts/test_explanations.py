@@ -107,6 +107,12 @@ def test_weights_have_a_unit_where_it_is_known(unit: str) -> None:
     assert dots.layout.xaxis.title.text == f"Weight for the label{end}"
 
 
+def test_beside_long_names_the_unit_takes_a_line_of_its_own() -> None:
+    name = "measurement_number_33_of_the_second_visit"
+    bars = explanations.importance([(name, 0.5)], unit="score")
+    assert bars.layout.xaxis.title.text == "Mean absolute weight,<br>score"
+
+
 def test_labels_that_are_not_drawn_one_by_one_are_counted() -> None:
     chances = {f"label {place}": (20 - place) / 210 for place in range(20)}
     drawn = explanations.probabilities(chances, {})

@@ -76,6 +76,13 @@ def test_a_difference_is_centred_on_zero_and_coloured_by_its_interval() -> None:
     colors = {drawn.data[0].marker.color for drawn in (better, worse, unsure)}
     assert len(colors) == 3
     assert better.data[0].error_x.array[0] == pytest.approx(0.03)
+    assert list(better.layout.xaxis.ticktext) == ["−0.08", "0", "+0.08"]
+
+
+def test_a_difference_of_nothing_has_no_mark_twice() -> None:
+    axis = reports.difference(Measure("F1", 0.0, 0.0, 0.0, 100), (1, 2)).layout.xaxis
+    assert list(axis.ticktext) == ["−0.01", "0", "+0.01"]
+    assert list(axis.tickvals) == [-0.01, 0, 0.01]
 
 
 @pytest.mark.parametrize("count", [2, 4, 10, 20])

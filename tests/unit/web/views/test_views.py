@@ -231,6 +231,12 @@ def test_a_verdict_is_a_sentence_with_the_pairs_it_rests_on() -> None:
     assert "-0.020 to 0.200" in words(app)
 
 
+@pytest.mark.parametrize("value", [0.0, -0.0002])
+def test_a_difference_of_nothing_has_no_sign(value: float) -> None:
+    nothing = Measure("difference", value, -0.01, 0.01, 40)
+    assert ">0.000<" in figures(draw(verdict.verdict_view, replace(VERDICT, difference=nothing)))
+
+
 def test_a_better_challenger_is_good_news() -> None:
     app = draw(verdict.verdict_view, replace(VERDICT, better=True, advice="promote version 2"))
     assert app.success[0].value == "Promote version 2\\."
@@ -294,6 +300,13 @@ def test_few_labels_are_buttons_and_many_a_list(count: int, kind: str) -> None:
     app = draw(lambda: names.choose_label({}, found, key="k", first="label 1"))
     [choice] = app.get(kind)
     assert choice.value == "label 1"
+
+
+def test_labels_too_long_to_stand_side_by_side_are_a_list() -> None:
+    found = [f"label {place} {'long ' * 8}" for place in range(2)]
+    app = draw(lambda: names.choose_label({}, found, key="k", first=found[1]))
+    [choice] = app.get("selectbox")
+    assert choice.value == found[1]
 
 
 def test_a_label_that_is_gone_is_shown_by_its_name() -> None:
