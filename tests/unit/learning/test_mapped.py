@@ -127,6 +127,47 @@ def test_a_file_that_was_cut_meanwhile_is_named(tmp_path: Path) -> None:
         mapping.read(0, 100)
 
 
+KINDS = [np.int8([-1, 100]), np.uint8([200, 3]), np.uint64([3, 4, 9]), [[1, 2], [4, 3]], range(3)]
+
+
+@pytest.mark.parametrize("positions", KINDS, ids=str)
+def test_positions_of_any_kind_mean_what_they_mean_in_memory(tmp_path: Path, positions) -> None:
+    X = dense(tmp_path)
+    assert np.array_equal(take(X, positions), np.array(X)[positions])
+
+
+@pytest.mark.parametrize("positions", [[0, 300], [-301], [2.0], [True], np.array([])], ids=str)
+def test_what_is_no_row_is_refused_and_not_read_from_beside(tmp_path: Path, positions) -> None:
+    X = dense(tmp_path)[100:400]
+    assert Mapping.of(X) is not None
+    with pytest.raises(IndexError):
+        take(X, positions)
+    values = mapped(tmp_path, "values", np.ones(900, dtype=np.float32))
+    columns = mapped(tmp_path, "columns", np.tile(np.arange(3, dtype=np.int32), 300))
+    rows = sparse.csr_matrix((values, columns, np.arange(301) * 3), (300, 3), copy=False)
+    assert Mapping.of(rows) is not None
+    with pytest.raises(IndexError):
+        take(rows, positions)
+
+
+def test_a_system_that_takes_no_advice_about_files_reads_them(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delattr(os, "posix_fadvise")
+    X = dense(tmp_path)
+    assert np.array_equal(Mapping.of(X).read(3, 9), X[3:9])
+
+
+def test_what_is_mapped_of_a_file_that_may_not_be_opened_is_used(
+    tmp_path: Path, monkeypatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    X = dense(tmp_path)
+    monkeypatch.setattr(os, "open", refuse)
+    assert Mapping.of(X) is None
+    assert take(X, [1, 2]).shape == (2, COLUMNS)
+
+
 def test_values_and_columns_of_sparse_rows_are_read(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     terms = np.sort(rng.integers(0, 300, size=(ROWS, 16), dtype=np.int32), axis=1)
