@@ -89,7 +89,7 @@ class Mapping:
             return None
         try:
             return cls(X, [_File(place) for place in places])
-        except FileNotFoundError:  # what is mapped of it stays
+        except OSError:  # what is mapped of it stays
             return None
 
     def read(self, first: int, last: int, spare: Buffers | None = None) -> Any:
@@ -97,9 +97,16 @@ class Mapping:
         return self._rows([(first, last)], {} if spare is None else spare)
 
     def gather(self, positions: Any) -> Any:
-        """Return rows by position; those that follow one another are read together."""
+        """Return rows by position; those that follow one another are read together.
+
+        Raises
+        ------
+        IndexError
+            As of rows in memory, if a position is none of theirs.
+        """
+        np.broadcast_to(np.int8(0), self.X.shape[0])[positions]
         every = np.asarray(positions)
-        every = np.flatnonzero(every) if every.dtype == np.bool_ else every
+        every = np.flatnonzero(every) if every.dtype == np.bool_ else every.astype(np.intp)
         every = np.where(every < 0, every + self.X.shape[0], every)
         breaks = np.append(np.flatnonzero(np.diff(every, prepend=-2) != 1), len(every))
         runs = [every[start:stop] for start, stop in pairwise(breaks)]
@@ -130,7 +137,8 @@ class _File:
         self.each = int(np.prod(place.shape[1:], dtype=np.intp))
         self.number = os.open(place.path, os.O_RDONLY)
         weakref.finalize(self, os.close, self.number)
-        os.posix_fadvise(self.number, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        if hasattr(os, "posix_fadvise"):  # macOS has none
+            os.posix_fadvise(self.number, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
     def read(self, spans: Spans, spare: Buffers, name: str) -> NDArray[Any]:
         """Return the values of some rows, one span behind the other."""

@@ -33,7 +33,7 @@ def take(rows: Any, positions: Any) -> Any:
 
 
 def _gather(rows: Any, positions: Any) -> Any:
-    mapping = Mapping.of(rows) if np.ndim(positions) else None
+    mapping = Mapping.of(rows) if np.ndim(positions) == 1 else None
     return rows[positions] if mapping is None else mapping.gather(positions)
 
 

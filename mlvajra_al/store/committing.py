@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from mlvajra_al.errors import Contended
 from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.trouble import opened_read_only, told
 from mlvajra_al.store.writer import Operation, Outcome
@@ -27,8 +27,8 @@ class InSavepoints:
         self._engine, self._home, self._let_go = engine, home, let_go
         self._open: Connection | None = None
 
-    def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
-        """Return what became of each operation."""
+    def __call__(self, operations: Sequence[Operation[Any]]) -> Iterable[tuple[int, Outcome]]:
+        """Say what became of each operation, by its place."""
         try:
             outcomes = self._written(operations)
         except Exception as error:
@@ -36,7 +36,7 @@ class InSavepoints:
         if any(failure is not None and opened_read_only(failure) for _, failure in outcomes):
             self.hang_up()
             self._let_go()
-        return outcomes
+        return enumerate(outcomes)
 
     def hang_up(self) -> None:
         """Close what stays open between groups."""
@@ -85,7 +85,8 @@ class Together:
     """Commit a group on PostgreSQL in one transaction, or each operation alone where that fails.
 
     Each holds the locks of those before it, which others may take in another order: a group waits
-    for a lock no longer than a moment, an operation alone as long as it takes.
+    for a lock no longer than a moment. Of operations that are alone, one that needs longer lets
+    the others of its group go first, and then waits as long as it takes.
     """
 
     def __init__(
@@ -93,24 +94,37 @@ class Together:
     ) -> None:
         self._once, self._alone = once, alone
 
-    def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
-        """Return what became of each operation."""
-        if len(operations) > 1:
-            with suppress(Exception):  # each is told of its own, alone
-                results = self._once(partial(_all, operations))
-                return [(result, None) for result in results]
-        return [self._attempt(operation) for operation in operations]
+    def __call__(self, operations: Sequence[Operation[Any]]) -> Iterator[tuple[int, Outcome]]:
+        """Say what became of each operation, by its place, as soon as it is known."""
+        if len(operations) == 1:
+            yield 0, _outcome(self._alone, operations[0])
+            return
+        results, failure = _outcome(self._once, partial(_soon, operations))
+        if failure is None:
+            yield from enumerate((result, None) for result in results)
+            return
+        patient = []
+        for place, operation in enumerate(operations):  # each is told of its own
+            results, failure = _outcome(self._once, partial(_soon, [operation]))
+            if isinstance(failure, Contended):
+                patient.append(place)
+            else:
+                yield place, (results and results[0], failure)
+        for place in patient:
+            yield place, _outcome(self._alone, operations[place])
 
     def hang_up(self) -> None:
         """Close nothing: connections are given back to the pool."""
 
-    def _attempt(self, operation: Operation[Any]) -> Outcome:
-        try:
-            return self._alone(operation), None
-        except Exception as error:  # handed to whoever asked, through the future
-            return None, error
+
+def _outcome(write: Callable[[Operation[Any]], Any], operation: Operation[Any]) -> Outcome:
+    try:
+        return write(operation), None
+    except Exception as error:  # handed to whoever asked, through the future
+        return None, error
 
 
-def _all(operations: Sequence[Operation[Any]], connection: Connection) -> list[Any]:
+def _soon(operations: Sequence[Operation[Any]], connection: Connection) -> list[Any]:
+    """Run operations that wait for a lock no longer than a moment."""
     execute(connection, f"SET LOCAL lock_timeout = {MOMENT_MS}")
     return [operation(connection) for operation in operations]

@@ -19,9 +19,11 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    null,
     select,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
@@ -84,18 +86,30 @@ STILL_TO_COME = (
     project.c.answers_since_retrain.label("answers"),
     exists().where(slot.c.project_id == bindparam("project"), WAITING).label("wanted"),
 )
-NEXT_SEQ = prepared(
-    update(project)
-    .where(project.c.id == bindparam("project"))
-    .values(
-        last_seq=project.c.last_seq + bindparam("count"),
-        answers_since_retrain=case(
-            (project.c.answers_since_retrain + bindparam("answers") < 0, 0),
-            else_=project.c.answers_since_retrain + bindparam("answers"),
-        ),
+
+
+def _numbering(dialect: str) -> ReturningUpdate[Any]:
+    """Take numbers, and return what is still to come, and which number was the last before.
+
+    PostgreSQL may wait here for who takes numbers just then. It goes on from theirs, but what is
+    wanted it finds as it was before it waited, and so the last number.
+    """
+    answers = project.c.answers_since_retrain + bindparam("answers")
+    earlier = project.alias("earlier")
+    last = select(earlier.c.last_seq).where(earlier.c.id == bindparam("project"))
+    before = last.scalar_subquery() if dialect == "postgresql" else null()
+    return (
+        update(project)
+        .where(project.c.id == bindparam("project"))
+        .values(
+            last_seq=project.c.last_seq + bindparam("count"),
+            answers_since_retrain=case((answers < 0, 0), else_=answers),
+        )
+        .returning(project.c.last_seq, *STILL_TO_COME, before.label("before"))
     )
-    .returning(project.c.last_seq, *STILL_TO_COME)
-)
+
+
+NEXT_SEQ = Prepared(_numbering)
 OUTLOOK = prepared(select(*STILL_TO_COME).where(project.c.id == bindparam("project")))
 
 
@@ -339,7 +353,10 @@ def next_seq(
     row = NEXT_SEQ.one(connection, project=project_id, count=count, answers=answers)
     if row is None:
         raise NotFound("project", project_id)
-    return int(row.last_seq) - count + 1, Outlook(row.answers, bool(row.wanted))
+    first = int(row.last_seq) - count + 1
+    if row.wanted and row.before is not None and row.before != first - 1:
+        return first, outlook(connection, project_id)
+    return first, Outlook(row.answers, bool(row.wanted))
 
 
 def outlook(connection: Connection, project_id: int) -> Outlook:

@@ -39,7 +39,8 @@ POSTGRESQL_AWAY = {
 }
 
 
-CONTENDED = ("40001", "40P01")
+CONTENDED = ("40001", "40P01", "55P03")
+"""What PostgreSQL says of a conflict, a deadlock, and a wait for a lock that was cut short."""
 
 
 @contextmanager

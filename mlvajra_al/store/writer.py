@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -19,8 +19,8 @@ Outcome = tuple[Any, Exception | None]
 class Committing(Protocol):
     """What commits a group, so that an operation that fails takes no other with it."""
 
-    def __call__(self, operations: Sequence[Operation[Any]]) -> list[Outcome]:
-        """Return what became of each operation."""
+    def __call__(self, operations: Sequence[Operation[Any]]) -> Iterable[tuple[int, Outcome]]:
+        """Say what became of each operation, by its place, as soon as it is known."""
         ...
 
     def hang_up(self) -> None:
@@ -81,12 +81,13 @@ class Writer(threading.Thread):
         return group, entry
 
     def _commit(self, group: Sequence[_Entry]) -> None:
+        left = {place: entry.future for place, entry in enumerate(group)}
         try:
-            outcomes = self._committing([entry.operation for entry in group])
-        except Exception as error:  # nothing of the group is stored, and each is told why
-            outcomes = [(None, error)] * len(group)
-        for entry, (result, failure) in zip(group, outcomes, strict=True):
-            if failure is None:
-                entry.future.set_result(result)
-            else:
-                entry.future.set_exception(failure)
+            for place, (result, failure) in self._committing([entry.operation for entry in group]):
+                if failure is None:
+                    left.pop(place).set_result(result)
+                else:
+                    left.pop(place).set_exception(failure)
+        except Exception as error:  # nothing of what is left is stored, and each is told why
+            for future in left.values():
+                future.set_exception(error)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound, Superseded
 from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Policy, Project, Recorded
@@ -299,6 +301,36 @@ def test_the_answer_that_makes_a_retrain_due_queues_it_once(store: Store) -> Non
     with store.read() as connection:
         queued = jobs.listed(connection, project.id, kinds=("retrain",))
     assert [job.state for job in queued] == ["queued"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_last_two_answers_given_at_one_moment_make_a_retrain_due(store: Store) -> None:
+    """Whoever waits for the other one's number must see what the other one has answered."""
+    project = a_project(store, policy=Policy(holdout_rate=0.0, retrain_every=9))
+    ada, bob = a_person(store), a_person(store, "Bob")
+    rank(store, project, 2)
+    hers, his = claim(store, ada)[0], claim(store, bob)[0]
+    hers_first = labelling.recording(store, ada, "spam", answers=[an_answer(hers)], at=(NOW, LEASE))
+    with ThreadPoolExecutor(1) as pool:
+        with store.begin() as connection:
+            hers_first(connection)
+            sent = pool.submit(record, store, bob, an_answer(his))
+            until_one_waits_for_a_lock(store)
+        assert sent.result(10)[0].seq == 2
+    with store.read() as connection:
+        (due,) = jobs.listed(connection, project.id, kinds=("retrain",))
+        assert projects.outlook(connection, project.id) == (0, False)
+    assert due.payload["trigger"] == "the last answers"
+
+
+def until_one_waits_for_a_lock(store: Store) -> None:
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(1_000):
+        with store.read() as connection:
+            if connection.scalar(waits):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 def test_answers_given_while_a_retrain_waits_are_its_own(store: Store) -> None:

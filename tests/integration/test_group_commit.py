@@ -276,6 +276,23 @@ def test_a_group_gives_way_to_who_holds_what_it_needs_and_wants_what_it_holds(
 
 
 @on_postgresql
+def test_one_of_a_group_that_waits_for_a_lock_holds_no_other_of_it_up(on_both: Queue) -> None:
+    def wait(connection: Connection) -> str:
+        connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        return add("waits")(connection)
+
+    with on_both.store.begin() as other:
+        other.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        first, waits, wrong, last = on_both.group(add("first"), wait, fail, add("last"))
+        assert (first.result(10), last.result(10)) == ("first", "last")
+        with pytest.raises(Invalid, match="no"):
+            wrong.result(10)
+        assert not waits.done()
+    assert waits.result(10) == "waits"
+    assert on_both.stored() == ["first", "last", "waits"]
+
+
+@on_postgresql
 def test_a_database_that_was_away_is_said_to_each_of_a_group_until_it_is_back(
     on_both: Queue,
 ) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
@@ -125,6 +127,76 @@ def test_a_file_that_was_cut_meanwhile_is_named(tmp_path: Path) -> None:
     os.truncate(tmp_path / "dense", 1_000)
     with pytest.raises(EOFError, match=r"dense ends at 1,000 bytes; 11,800 more were needed"):
         mapping.read(0, 100)
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that begin at an odd byte of a file that goes on behind them, and the same in memory."""
+    path = tmp_path_factory.mktemp("rows") / "some"
+    kept = np.random.default_rng(0).random((60, 5))
+    path.write_bytes(b"odd" + kept.tobytes() + b"more")
+    return np.memmap(path, kept.dtype, "r", 3, kept.shape), kept
+
+
+@given(st.lists(st.integers(-60, 59)))
+def test_rows_at_any_positions_are_what_they_are_in_memory(some, positions: list[int]) -> None:
+    X, kept = some
+    assert np.array_equal(Mapping.of(X).gather(positions), kept[positions])
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, 59), unique=True), st.booleans(), st.integers(1, 9))
+def test_scores_of_any_candidates_are_what_they_are_in_memory(
+    some, candidates: list[int], ordered: bool, chunk: int
+) -> None:
+    """A score that is a view of what was lent is kept before that is written over."""
+    X, kept = some
+    at = np.array(sorted(candidates) if ordered else candidates, dtype=np.intp)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "CHUNK", chunk)
+        found = scanning.scan(lambda rows: rows[:, 0], None, X, at)
+    assert np.array_equal(found, kept[at, 0])
+
+
+KINDS = [np.int8([-1, 100]), np.uint8([200, 3]), np.uint64([3, 4, 9]), [[1, 2], [4, 3]], range(3)]
+
+
+@pytest.mark.parametrize("positions", KINDS, ids=str)
+def test_positions_of_any_kind_mean_what_they_mean_in_memory(tmp_path: Path, positions) -> None:
+    X = dense(tmp_path)
+    assert np.array_equal(take(X, positions), np.array(X)[positions])
+
+
+@pytest.mark.parametrize("positions", [[0, 300], [-301], [2.0], [True], np.array([])], ids=str)
+def test_what_is_no_row_is_refused_and_not_read_from_beside(tmp_path: Path, positions) -> None:
+    X = dense(tmp_path)[100:400]
+    assert Mapping.of(X) is not None
+    with pytest.raises(IndexError):
+        take(X, positions)
+    values = mapped(tmp_path, "values", np.ones(900, dtype=np.float32))
+    columns = mapped(tmp_path, "columns", np.tile(np.arange(3, dtype=np.int32), 300))
+    rows = sparse.csr_matrix((values, columns, np.arange(301) * 3), (300, 3), copy=False)
+    assert Mapping.of(rows) is not None
+    with pytest.raises(IndexError):
+        take(rows, positions)
+
+
+def test_a_system_that_takes_no_advice_about_files_reads_them(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delattr(os, "posix_fadvise")
+    X = dense(tmp_path)
+    assert np.array_equal(Mapping.of(X).read(3, 9), X[3:9])
+
+
+def test_what_is_mapped_of_a_file_that_may_not_be_opened_is_used(
+    tmp_path: Path, monkeypatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    X = dense(tmp_path)
+    monkeypatch.setattr(os, "open", refuse)
+    assert Mapping.of(X) is None
+    assert take(X, [1, 2]).shape == (2, COLUMNS)
 
 
 def test_values_and_columns_of_sparse_rows_are_read(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_database_that_is_away_is_said_to_be(error: Exception, why: str) -> No
     assert "words of" not in str(known)
 
 
-@pytest.mark.parametrize("state", ["40001", "40P01"])
+@pytest.mark.parametrize("state", ["40001", "40P01", "55P03"])
 def test_who_gave_way_may_try_again_at_once(state: str) -> None:
     assert isinstance(words(postgresql(state), HOME), Contended)
 
