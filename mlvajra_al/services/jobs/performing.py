@@ -23,7 +23,7 @@ from mlvajra_al.services.jobs.registry import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Clock, Later, Result, Tell
 from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.room import room
+from mlvajra_al.store.trouble import room
 
 LEASE = timedelta(seconds=15)
 BEAT_S = 3.0
