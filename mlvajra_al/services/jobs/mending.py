@@ -77,10 +77,10 @@ def last_good(
 
 
 def _by_file(lost: Lost) -> dict[str, list[int]]:
-    files: dict[str, list[int]] = {}
+    found: dict[str, list[int]] = {}
     for number, error in lost.items():
-        files.setdefault(error.path, []).append(number)
-    return files
+        found.setdefault(error.path, []).append(number)
+    return found
 
 
 def _said(
