@@ -27,8 +27,16 @@ from typing import NoReturn
 from mlvajra_al.config import settings
 from mlvajra_al.errors import MlvajraError, Setup, Unavailable
 from mlvajra_al.services import workspaces
-from mlvajra_al.services.jobs.performing import LEASE, TROUBLE_S, Stop, every, run_once, utc_now
-from mlvajra_al.services.jobs.registry import MODULES, handler_of
+from mlvajra_al.services.jobs.performing import (
+    LEASE,
+    MODULES,
+    TROUBLE_S,
+    Stop,
+    every,
+    handler_of,
+    run_once,
+    utc_now,
+)
 from mlvajra_al.services.jobs.telling import Clock
 from mlvajra_al.store import job_leases, jobs, processes, uploads
 from mlvajra_al.store.database import Store

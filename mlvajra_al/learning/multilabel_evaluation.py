@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.learning import curves
+from mlvajra_al.learning import evaluation
 from mlvajra_al.learning.comparison import verdict
 from mlvajra_al.learning.evaluation import bootstrapped, of_label
 from mlvajra_al.learning.intervals import (
@@ -108,8 +108,8 @@ def evaluate(
         measures=measures,
         per_label=per_label,
         confusion=(),
-        precision_recall=curves.precision_recall(truth, p, labels),
-        calibration=curves.calibration(truth, p, labels),
+        precision_recall=evaluation.precision_recall(truth, p, labels),
+        calibration=evaluation.calibration(truth, p, labels),
     )
 
 

@@ -27,7 +27,7 @@ from mlvajra_al.learning.doubts import binary_doubt, loss_reduction, mean_doubt,
 from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.neighbours import heeding
 from mlvajra_al.learning.rarity import rare, searching
-from mlvajra_al.learning.reduction import expected_error
+from mlvajra_al.learning.refitting import expected_error
 from mlvajra_al.learning.rows import take
 from mlvajra_al.learning.scanning import length, scan
 from mlvajra_al.learning.selectors import (

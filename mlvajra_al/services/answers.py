@@ -1,4 +1,4 @@
-"""What a person has said, to look up and to correct."""
+"""What was said, page by page, and what a person has said and holds, to look up and to correct."""
 
 from __future__ import annotations
 
@@ -10,12 +10,50 @@ from typing import Any
 from uuid import uuid4
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.records import Action, Annotation, Answer, Person, Project, Recorded
+from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Project, Recorded
 from mlvajra_al.services import access, cards, labelling
 from mlvajra_al.services.people import may
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import projects, ranking
+from mlvajra_al.store import claims, projects, ranking
 from mlvajra_al.store.database import Connection, Store
+
+PAGE_MAX = 5_000
+
+
+def listed(
+    store: Store,
+    person: Person,
+    project_name: str,
+    *,
+    after: int = 0,
+    limit: int = 1_000,
+    current: bool = False,
+) -> tuple[Annotation, ...]:
+    """Return events after number `after`, in order; annotators see their own, and no reasons.
+
+    Raises
+    ------
+    Invalid
+        If `limit` is out of range.
+    """
+    if not 1 <= limit <= PAGE_MAX:
+        raise Invalid(f"asked for {limit} annotations at once; ask for 1 to {PAGE_MAX}")
+    everything = may(person, "reviewer")
+    wanted = events.Filter(
+        after_seq=after, current=current, person_id=None if everything else person.id
+    )
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        found = events.listed(connection, project.id, wanted, limit=limit)
+    return found if everything else tuple(replace(event, why=None) for event in found)
+
+
+def held(store: Store, person: Person, project_name: str, *, now: datetime) -> tuple[Claim, ...]:
+    """Return the claims a person holds in a project."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        return claims.held(connection, project.id, person_id=person.id, now=now)
+
 
 PAGE = 200
 LOOK_BACK = 5_000

@@ -16,7 +16,7 @@ from mlvajra_al.store.backups import DATABASE, Backup, Lacking, Manifest
 from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.files import Mentioned
-from mlvajra_al.store.room import room
+from mlvajra_al.store.trouble import room
 
 __all__ = [
     "Backup",

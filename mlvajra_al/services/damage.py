@@ -9,7 +9,7 @@ from pathlib import Path
 from mlvajra_al.errors import UNLIKE, Damaged
 from mlvajra_al.records import Damage, Person
 from mlvajra_al.services import access
-from mlvajra_al.store import damage
+from mlvajra_al.store import files
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
 
@@ -35,7 +35,7 @@ def listed(store: Store, person: Person | None, project_name: str) -> tuple[Dama
     """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return damage.listed(connection, project.id)
+        return files.damaged(connection, project.id)
 
 
 def verified(
@@ -71,12 +71,12 @@ def note_pool(
     now: datetime,
 ) -> None:
     """Say of shards that they are damaged, where it is not said so already."""
-    known = {item.path: item.what for item in damage.listed(connection, project_id)}
+    known = {item.path: item.what for item in files.damaged(connection, project_id)}
     for error in found:
         path = below(store.home, error.path)
         what = said_of(path, error.what)
         if known.get(path) != what:
-            damage.note(connection, project_id, path=path, what=what, now=now)
+            files.note_damage(connection, project_id, path=path, what=what, now=now)
 
 
 def said_of(path: str, wrong: str) -> str:

@@ -17,10 +17,27 @@ from mlvajra_al.records import Column, Job, Person, Project, Schema
 from mlvajra_al.services import access
 from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.people import require
-from mlvajra_al.sources import catalogue
+from mlvajra_al.sources import catalogue, locations
 from mlvajra_al.sources.values import MISSING
 from mlvajra_al.store import audit, jobs, uploads
 from mlvajra_al.store.database import Connection, Store
+
+
+def readable() -> tuple[str, ...]:
+    """Return the endings of files that are read; packed ones end in one more."""
+    return (*(f".{ending}" for ending in locations.ENDINGS), ".gz")
+
+
+def require_readable(name: str) -> None:
+    """Refuse a file by its name, before anything of it is read.
+
+    Raises
+    ------
+    BadSource
+        If its ending is none of those we read.
+    """
+    locations.require_ending(name)
+
 
 MB = 2**20
 MOST_NAMES = 300

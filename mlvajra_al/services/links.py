@@ -10,7 +10,7 @@ from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Invitation, Person, Role
 from mlvajra_al.services.credentials import digest, hash_of, new_token
 from mlvajra_al.services.people import clean_name, note, require_admin
-from mlvajra_al.store import invitations, people
+from mlvajra_al.store import people
 from mlvajra_al.store.database import Connection, Store
 
 LINK_LIFE = timedelta(days=7)
@@ -28,7 +28,7 @@ def setup_link(store: Store, now: datetime) -> str:
 
     def before(connection: Connection) -> None:
         _require_no_admin(connection)
-        invitations.withdraw_all(connection, "setup", now=now)
+        people.withdraw_invitations(connection, "setup", now=now)
 
     return _link(store, "setup", None, role="admin", now=now, before=before)
 
@@ -57,7 +57,7 @@ def _link(
 
     def operation(connection: Connection) -> None:
         before(connection)
-        invitations.add(
+        people.add_invitation(
             connection,
             wanted,
             token_hash=digest(token),
@@ -77,14 +77,14 @@ def _require_no_admin(connection: Connection) -> None:
 def link_role(store: Store, token: str, *, purpose: Purpose, now: datetime) -> Role | None:
     """Return the role an unused link gives; None if it is used, expired or unknown."""
     with store.read() as connection:
-        return invitations.role_of(connection, digest(token), purpose=purpose, now=now)
+        return people.role_invited(connection, digest(token), purpose=purpose, now=now)
 
 
 def waiting(store: Store, person: Person | None, *, now: datetime) -> tuple[Invitation, ...]:
     """Return the invitations nobody has used yet."""
     require_admin(person, "see the invitations")
     with store.read() as connection:
-        return invitations.waiting(connection, now=now)
+        return people.waiting_invitations(connection, now=now)
 
 
 def withdraw(store: Store, person: Person | None, invitation_id: int, *, now: datetime) -> None:
@@ -98,7 +98,7 @@ def withdraw(store: Store, person: Person | None, invitation_id: int, *, now: da
     require_admin(person, "withdraw invitations")
 
     def operation(connection: Connection) -> None:
-        if not invitations.withdraw(connection, invitation_id, now=now):
+        if not people.withdraw_invitation(connection, invitation_id, now=now):
             raise NotFound("waiting invitation", invitation_id)
         note(connection, person, "invitation withdrawn", detail=str(invitation_id), now=now)
 
@@ -151,10 +151,10 @@ def _take_up(
     password_hash: str,
     now: datetime,
 ) -> Person:
-    role = invitations.role_of(connection, digest(token), purpose=purpose, now=now)
+    role = people.role_invited(connection, digest(token), purpose=purpose, now=now)
     if role is None:
         raise Conflict("this link was used, withdrawn or has expired; ask for a new one")
-    invitations.use(connection, digest(token), now=now)
+    people.use_invitation(connection, digest(token), now=now)
     person = people.add(connection, name, role=role, password_hash=password_hash, now=now)
     note(connection, person, "account made with a link", detail=f"{name} ({role})", now=now)
     return person

@@ -12,7 +12,7 @@ from datetime import datetime
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound, ReadOnly
 from mlvajra_al.records import Person, Role
 from mlvajra_al.services.credentials import hash_of
-from mlvajra_al.store import attempts, audit, invitations, people, sessions
+from mlvajra_al.store import audit, people, sessions
 from mlvajra_al.store.database import Connection, Store
 
 RANK: dict[Role, int] = {"annotator": 0, "reviewer": 1, "admin": 2}
@@ -162,7 +162,7 @@ def set_password(
 
     def write(connection: Connection, target: Person) -> None:
         people.set_password(connection, target.id, password_hash)
-        attempts.forget(connection, target.name)
+        sessions.forget_attempts(connection, target.name)
         sessions.revoke_all(connection, target.id, now=now)
 
     return _change(store, person, name, what="password set", write=write, now=now)
@@ -184,7 +184,7 @@ def set_role(
         with _leaving_an_admin(connection, target):
             people.set_role(connection, target.id, role)
         if role != "admin":
-            invitations.withdraw_by(connection, target.id, now=now)
+            people.withdraw_invitations_by(connection, target.id, now=now)
 
     return _change(store, person, name, what=f"role set to {role}", write=write, now=now)
 
@@ -203,7 +203,7 @@ def disable(store: Store, person: Person | None, *, name: str, now: datetime) ->
         with _leaving_an_admin(connection, target):
             people.set_disabled(connection, target.id, now)
         sessions.revoke_all(connection, target.id, now=now)
-        invitations.withdraw_by(connection, target.id, now=now)
+        people.withdraw_invitations_by(connection, target.id, now=now)
 
     return _change(store, person, name, what="account disabled", write=write, now=now)
 

@@ -17,7 +17,7 @@ from mlvajra_al.store.database import Store
 from mlvajra_al.store.files import mentioned
 from mlvajra_al.store.presence import alone
 from mlvajra_al.store.restores import STAGING, Ended, Journal
-from mlvajra_al.store.room import room
+from mlvajra_al.store.trouble import room
 
 
 @dataclass(frozen=True, slots=True)

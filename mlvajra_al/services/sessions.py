@@ -10,7 +10,7 @@ from mlvajra_al.errors import BadPassword, Conflict, DiskFull, NotFound, Throttl
 from mlvajra_al.records import Origin, Person, Session, SignedIn
 from mlvajra_al.services.credentials import digest, hash_of, matches, new_token
 from mlvajra_al.services.people import may, note, require, require_admin
-from mlvajra_al.store import attempts, people, sessions
+from mlvajra_al.store import people, sessions
 from mlvajra_al.store.database import Connection, Store
 
 ATTEMPTS = 10
@@ -66,7 +66,7 @@ def sign_in(
     def operation(connection: Connection) -> str:
         if not _stands(connection, name, password_hash):
             raise BadPassword(WRONG)
-        attempts.forget(connection, name)
+        sessions.forget_attempts(connection, name)
         return open_for(connection, person, Opened(origin, now, life))
 
     return store.write(operation)
@@ -101,15 +101,15 @@ def _attempt(
     connection: Connection, name: str, origin: Origin, *, now: datetime
 ) -> tuple[Person, str | None] | None:
     since = now - ATTEMPT_WINDOW
-    attempts.hold(connection, name, address=origin.network)
-    attempts.drop(connection, before=since)
+    sessions.hold_attempts(connection, name, address=origin.network)
+    sessions.drop_attempts(connection, before=since)
     # What lies far ahead is from before a clock was set back.
     between = (since, now + ATTEMPT_WINDOW)
-    counted = attempts.counts(connection, name, address=origin.network, between=between)
+    counted = sessions.count_attempts(connection, name, address=origin.network, between=between)
     limits = (ATTEMPTS, ATTEMPTS_OF_A_NAME, ATTEMPTS_FROM_AN_ADDRESS)
     if any(count >= limit for count, limit in zip(counted, limits, strict=True)):
         raise Throttled(int(ATTEMPT_WINDOW.total_seconds()))
-    attempts.add(connection, name, address=origin.network, now=now)
+    sessions.note_attempt(connection, name, address=origin.network, now=now)
     if any(count + 1 == limit for count, limit in zip(counted, limits, strict=True)):
         detail = f"{name} from {origin.address or 'an unknown address'}"
         note(connection, None, "sign-in throttled", detail=detail, now=now)
@@ -166,7 +166,7 @@ def change_password(
     def operation(connection: Connection) -> None:
         if not _stands(connection, person.name, stored):
             raise BadPassword(WRONG_NOW)
-        attempts.forget(connection, person.name)
+        sessions.forget_attempts(connection, person.name)
         people.set_password(connection, person.id, password_hash)
         sessions.revoke_all(connection, person.id, now=now, keep=keep)
         note(connection, person, "password changed", detail=person.name, now=now)

@@ -26,8 +26,8 @@ from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation
 from mlvajra_al.records.label_sets import containing, from_text
 from mlvajra_al.store.codec import why
-from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, label, person
+from mlvajra_al.store.statements import prepared
 
 PAGE = 5_000
 later, first = annotation.alias("later"), annotation.alias("first")

@@ -29,9 +29,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlvajra_al.records import Claim, Why
 from mlvajra_al.store.codec import why
-from mlvajra_al.store.prepared import Prepared, prepared
 from mlvajra_al.store.ranking import WAITING, nothing
 from mlvajra_al.store.schema import annotation, slot
+from mlvajra_al.store.statements import Prepared, prepared
 
 CHUNK = 500
 sibling = slot.alias("sibling")

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from mlvajra_al.errors import Contended
-from mlvajra_al.store.prepared import execute
+from mlvajra_al.store.statements import execute
 from mlvajra_al.store.trouble import opened_read_only, told
 from mlvajra_al.store.writer import Operation, Outcome
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from mlvajra_al.errors import Contended, Setup, Unavailable
 from mlvajra_al.store import revisions
 from mlvajra_al.store.committing import InSavepoints, Together
-from mlvajra_al.store.prepared import execute
 from mlvajra_al.store.presence import join
+from mlvajra_al.store.statements import execute
 from mlvajra_al.store.trouble import opened_read_only, told
 from mlvajra_al.store.writer import Operation, Writer
 

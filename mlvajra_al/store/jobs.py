@@ -28,9 +28,8 @@ from sqlalchemy import (
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import ACTIVE, Job, JobKind, JobState
 from mlvajra_al.store import processes
-from mlvajra_al.store.once import insert_once
-from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import job, person
+from mlvajra_al.store.statements import insert_once, prepared
 
 PRIORITY: dict[JobKind, int] = {
     "retrain": 0,

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mlvajra_al.records import Member
-from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import membership, person, project, slot
+from mlvajra_al.store.statements import prepared
 
 IS_MEMBER = prepared(
     select(membership.c.person_id).where(

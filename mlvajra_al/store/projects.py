@@ -29,10 +29,9 @@ from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Label, Policy, Project, Recipe, Shard
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.store.codec import dump, loads
-from mlvajra_al.store.once import insert_once
-from mlvajra_al.store.prepared import Prepared, prepared
 from mlvajra_al.store.ranking import WAITING
 from mlvajra_al.store.schema import annotation, audit, job, label, membership, project, shard, slot
+from mlvajra_al.store.statements import Prepared, insert_once, prepared
 
 JSON_TEXTS = ("recipe", "policy")
 COLUMNS = [

@@ -27,9 +27,8 @@ from sqlalchemy import (
 
 from mlvajra_al.records import Ranked, Why
 from mlvajra_al.store.codec import why
-from mlvajra_al.store.once import given, insert_once
-from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import annotation, slot
+from mlvajra_al.store.statements import given, insert_once, prepared
 
 MANY = 200
 """Rows after which PostgreSQL is told to count anew."""

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select, up
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Facts, Game, Run, Scenario
 from mlvajra_al.store.codec import dump, load
-from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.schema import game, job, person, run
+from mlvajra_al.store.statements import insert_once
 
 
 def add(

@@ -1,17 +1,27 @@
-"""Sign-ins: sessions of browsers, API tokens, and sign-ins under way at a provider."""
+"""Sign-ins: sessions of browsers, API tokens, sign-ins under way at a provider, and those tried."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mlvajra_al.errors import NotFound
 from mlvajra_al.records import Scope, Session, SignedIn
 from mlvajra_al.store.people import as_person
-from mlvajra_al.store.prepared import prepared
-from mlvajra_al.store.schema import person, session, sign_in_flow
+from mlvajra_al.store.schema import login_attempt, person, session, sign_in_flow
+from mlvajra_al.store.statements import prepared
 
 BY_TOKEN_HASH = prepared(
     select(person, session.c.id.label("session_id"), session.c.scopes, session.c.seen_at)
@@ -175,3 +185,50 @@ def take_flow(connection: Connection, token_hash: str, *, now: datetime) -> dict
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None or row.expires_at <= now else row.body
+
+
+NAME_MAX = 80
+NAMES, ADDRESSES = 0x6D6C7601, 0x6D6C7602
+"""Kinds of PostgreSQL's advisory locks."""
+
+
+def _named(name: str) -> ColumnElement[bool]:
+    return login_attempt.c.name == name.lower()[:NAME_MAX]
+
+
+def note_attempt(connection: Connection, name: str, *, address: str, now: datetime) -> None:
+    """Remember an attempt under a name from an address."""
+    connection.execute(
+        insert(login_attempt).values(name=name.lower()[:NAME_MAX], address=address, at=now)
+    )
+
+
+def hold_attempts(connection: Connection, name: str, *, address: str) -> None:
+    """Let nobody else count under a name or from an address until this transaction ends."""
+    if connection.dialect.name != "postgresql":  # SQLite has one writer anyway
+        return
+    for kind, what in ((NAMES, name.lower()[:NAME_MAX]), (ADDRESSES, address)):
+        connection.execute(select(func.pg_advisory_xact_lock(kind, func.hashtext(what))))
+
+
+def count_attempts(
+    connection: Connection, name: str, *, address: str, between: tuple[datetime, datetime]
+) -> tuple[int, int, int]:
+    """Count the attempts under a name from an address, under the name, and from the address."""
+
+    def count(*where: ColumnElement[bool]) -> int:
+        query = select(func.count()).where(login_attempt.c.at.between(*between), *where)
+        return int(connection.scalar(query) or 0)
+
+    there = login_attempt.c.address == address
+    return count(_named(name), there), count(_named(name)), count(there)
+
+
+def forget_attempts(connection: Connection, name: str) -> None:
+    """Drop the attempts under a name after a good one."""
+    connection.execute(delete(login_attempt).where(_named(name)))
+
+
+def drop_attempts(connection: Connection, *, before: datetime) -> None:
+    """Drop attempts that are too old to matter."""
+    connection.execute(delete(login_attempt).where(login_attempt.c.at < before))

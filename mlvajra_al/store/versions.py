@@ -22,9 +22,9 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.store.audit import ROLLED_BACK
 from mlvajra_al.store.codec import dump, load
-from mlvajra_al.store.once import insert_once
 from mlvajra_al.store.schema import audit, explanation, person, project, promotion, report, revision
 from mlvajra_al.store.schema import version as version_table
+from mlvajra_al.store.statements import insert_once
 
 T = TypeVar("T")
 LARGEST = 2**31 - 1

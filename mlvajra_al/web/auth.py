@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
+import re
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
+from pathlib import Path
 from typing import Concatenate, ParamSpec
 from urllib.parse import quote, urlsplit
 
@@ -22,11 +26,37 @@ from mlvajra_al.services import credentials, people, sessions
 from mlvajra_al.web.api.answers import error_response
 from mlvajra_al.web.context import looked_up, now, store
 from mlvajra_al.web.options import SESSION_HEADER
-from mlvajra_al.web.policy import content_policy
 from mlvajra_al.web.probes import answered
 from mlvajra_al.web.scopes import SAFE, needed
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.widgets import plain
+
+INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+RULES = (
+    "default-src 'self'; script-src 'self' blob: {scripts}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; "
+    "worker-src 'self' blob:; frame-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
+"""Components come as `blob:` modules; styles are written into elements by Streamlit itself."""
+
+
+@cache
+def content_policy() -> bytes:
+    """Return the content security policy, with the inline scripts of the installed Streamlit."""
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return RULES.format(scripts=" ".join(hashes(page))).encode()
+
+
+def hashes(page: str) -> list[str]:
+    """Return the sources that allow the inline scripts of a page, and no others.
+
+    >>> hashes("<script>let a = 1</script><script src='b.js'></script>")
+    ["'sha256-LAfYd7pbFUgwfQu8b4q135PeTG2z+/coPEUYCd74eCQ='"]
+    """
+    found = (hashlib.sha256(script.encode()).digest() for script in INLINE.findall(page))
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in found]
+
 
 P = ParamSpec("P")
 

@@ -33,8 +33,7 @@ from mlvajra_al.web.account import routing as account
 from mlvajra_al.web.api import application
 from mlvajra_al.web.auth import Gate
 from mlvajra_al.web.lane import Lane
-from mlvajra_al.web.limits import Limits
-from mlvajra_al.web.protocol import BoundedHead
+from mlvajra_al.web.limits import BoundedHead, Limits
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.widgets import plain
 

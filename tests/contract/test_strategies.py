@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from mlvajra_al.errors import Invalid, PoolExhausted
-from mlvajra_al.learning import borrowed, reduction, scanning
+from mlvajra_al.learning import borrowed, refitting, scanning
 from mlvajra_al.learning.learner import IncrementalCommittee, IncrementalLearner
 from mlvajra_al.learning.strategies import STRATEGIES, rank, select_batch
 from mlvajra_al.services import overview
@@ -31,7 +31,7 @@ DOUBTING = [name for name in INFORMED if name not in OTHERWISE]
 
 @pytest.fixture(autouse=True)
 def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reduction, "TRIED", 4)  # each costs a fit per label
+    monkeypatch.setattr(refitting, "TRIED", 4)  # each costs a fit per label
 
 
 def pool(n: int = 300, labels: int = 3, columns: int = 8) -> tuple[np.ndarray, np.ndarray]:

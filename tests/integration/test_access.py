@@ -18,7 +18,6 @@ from mlvajra_al.services import (
     champions,
     claiming,
     exporting,
-    history,
     labelling,
     measuring,
     members,
@@ -123,8 +122,8 @@ VERBS: dict[str, Verb] = {
         s, p, "secret", answers=[an_answer("p0")], now=NOW, lease=LEASE
     ),
     "progress": lambda s, p: progress.progress(s, p, "secret", now=NOW),
-    "held": lambda s, p: history.held(s, p, "secret", now=NOW),
-    "history": lambda s, p: history.listed(s, p, "secret"),
+    "held": lambda s, p: answers.held(s, p, "secret", now=NOW),
+    "history": lambda s, p: answers.listed(s, p, "secret"),
     "my answers": lambda s, p: answers.mine(s, p, "secret", wanted=answers.Wanted(), limit=5),
     "review": lambda s, p: reviewing.cases(s, p, "secret", limit=5),
     "count reviews": lambda s, p: reviewing.waiting(s, p, "secret"),
@@ -282,8 +281,8 @@ def test_who_is_removed_gives_back_what_was_in_hand_and_keeps_what_was_said(hous
     members.remove(house.store, house.admin, "secret", name="ADA", now=NOW)
 
     assert not house.sees(house.ada, "secret")
-    assert history.held(house.store, house.admin, "secret", now=NOW) == ()
-    said = history.listed(house.store, house.admin, "secret")
+    assert answers.held(house.store, house.admin, "secret", now=NOW) == ()
+    said = answers.listed(house.store, house.admin, "secret")
     assert [(event.person, event.label) for event in said] == [("Ada", "ham")]
     with pytest.raises(NotFound):
         labelling.record(
@@ -310,14 +309,14 @@ def test_restricting_a_project_takes_samples_from_outsiders_only(house: House) -
 
     members.set_restricted(house.store, house.admin, "secret", restricted=True, now=NOW)
 
-    assert history.held(house.store, house.ada, "secret", now=NOW) == kept
-    assert history.held(house.store, house.admin, "secret", now=NOW) == by_admin
+    assert answers.held(house.store, house.ada, "secret", now=NOW) == kept
+    assert answers.held(house.store, house.admin, "secret", now=NOW) == by_admin
     with house.store.read() as connection:
         project = access.project(connection, None, "secret")
     assert project.restricted
     assert claiming.release(house.store, house.admin, "secret", given=["none"]) == 0
     members.add(house.store, house.admin, "secret", name="Eve", now=NOW)
-    assert history.held(house.store, eve, "secret", now=NOW) == ()
+    assert answers.held(house.store, eve, "secret", now=NOW) == ()
 
 
 def test_an_open_project_keeps_its_members_for_when_it_is_restricted_again(house: House) -> None:
@@ -331,7 +330,7 @@ def test_removing_from_an_open_project_takes_nothing_away(house: House) -> None:
     members.set_restricted(house.store, house.admin, "secret", restricted=False, now=NOW)
     held = house.claim(house.ada)
     members.remove(house.store, house.admin, "secret", name="Ada", now=NOW)
-    assert history.held(house.store, house.ada, "secret", now=NOW) == held
+    assert answers.held(house.store, house.ada, "secret", now=NOW) == held
 
 
 def test_members_are_listed_by_name_with_who_added_them(house: House) -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Action, Person, Policy
-from mlvajra_al.services import counting, labelling
-from mlvajra_al.services.counting import Tally
+from mlvajra_al.services import labelling, progress
+from mlvajra_al.services.progress import Tally
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
@@ -26,7 +26,7 @@ def say(store: Store, person: Person, key: str, action: Action, label: str | Non
 
 def look(store: Store) -> Tally:
     with store.read() as connection:
-        return counting.tally(store, connection, labelling.projects.by_name(connection, "spam"))
+        return progress.tally(store, connection, labelling.projects.by_name(connection, "spam"))
 
 
 def test_an_empty_project_counts_nothing(store: Store) -> None:
@@ -136,9 +136,9 @@ def test_counting_on_agrees_with_counting_anew(
             continue
         stands[who, sample] = (action, answer.label)
         with lasting.read() as connection:
-            counting.tally(lasting, connection, project)
+            progress.tally(lasting, connection, project)
     with lasting.read() as connection:
-        found = counting.tally(lasting, connection, project)
+        found = progress.tally(lasting, connection, project)
     assert told(found) == Counter(stands.values())
     settled = Counter(sample for (_, sample), (a, _) in stands.items() if a in ("answer", "flag"))
     assert [found.closed(1), found.closed(2)] == [

@@ -16,7 +16,7 @@ from mlvajra_al.services import champions, damage, exporting, predicting, traini
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import mending, warm
 from mlvajra_al.services.jobs.rebuilding import rebuild
-from mlvajra_al.store import damage as stored_damage
+from mlvajra_al.store import files as stored_files
 from mlvajra_al.store import jobs, projects
 from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
@@ -442,11 +442,13 @@ def test_what_was_said_of_a_file_is_said_anew_and_once(store: Store) -> None:
     project = a_project(store)
     with store.begin() as connection:
         for what in ("first", "second"):
-            stored_damage.note(connection, project.id, path="artefacts/ab", what=what, now=NOW)
-        assert stored_damage.listed(connection, project.id) == (
+            stored_files.note_damage(
+                connection, project.id, path="artefacts/ab", what=what, now=NOW
+            )
+        assert stored_files.damaged(connection, project.id) == (
             Damage("artefacts/ab", "second", NOW),
         )
-        stored_damage.forget(connection, project.id, "artefacts/cd")
-        assert len(stored_damage.listed(connection, project.id)) == 1
-        stored_damage.forget(connection, project.id, "artefacts/ab")
-        assert stored_damage.listed(connection, project.id) == ()
+        stored_files.forget_damage(connection, project.id, "artefacts/cd")
+        assert len(stored_files.damaged(connection, project.id)) == 1
+        stored_files.forget_damage(connection, project.id, "artefacts/ab")
+        assert stored_files.damaged(connection, project.id) == ()

@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from mlvajra_al.errors import Invalid, Setup, Unavailable
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.prepared import prepared
 from mlvajra_al.store.schema import metadata, person
+from mlvajra_al.store.statements import prepared
 from tests.factories import NOW
 
 

@@ -29,8 +29,8 @@ from mlvajra_al.store import (
     processes,
     shards,
 )
+from mlvajra_al.store.checks import broken
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.invariants import broken
 from mlvajra_al.store.schema import metadata
 from mlvajra_al.store.staging import exclusive
 from tests.factories import LEASE, a_person, a_project, a_version, an_answer, rank

@@ -22,7 +22,7 @@ from mlvajra_al import worker
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
-from mlvajra_al.services import claiming, counting, importing, labelling, overview, resolving
+from mlvajra_al.services import claiming, importing, labelling, overview, progress, resolving
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting, predicting
@@ -92,7 +92,7 @@ def pool_of(store: Store) -> tuple[Project, Pool]:
 
 
 def said(store: Store, connection: Connection, project: Project) -> Counter[tuple[str, str]]:
-    found = counting.tally(store, connection, project).labels
+    found = progress.tally(store, connection, project).labels
     return Counter({("answer", label): n for label, n in (+found).items()})
 
 

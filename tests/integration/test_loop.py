@@ -23,8 +23,8 @@ from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files, fitting, revising, snapshots, warm
 from mlvajra_al.services.jobs import predicting as predicting_job
-from mlvajra_al.services.jobs.lineage import Fit
-from mlvajra_al.services.jobs.registry import handler_of
+from mlvajra_al.services.jobs.performing import handler_of
+from mlvajra_al.services.jobs.snapshots import Fit
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events

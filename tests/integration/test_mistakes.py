@@ -16,7 +16,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Answer, Policy
 from mlvajra_al.services import mistakes, training, versions
 from mlvajra_al.services.mistakes import Wanted
-from mlvajra_al.store import files, strays
+from mlvajra_al.store import files
 from mlvajra_al.store import mistakes as lists
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import report
@@ -183,7 +183,7 @@ def test_a_list_is_kept_like_any_file_that_is_mentioned(loop: Rehearsal) -> None
         assert mentioned == set(lists.lists(connection, loop.project.id, 2).values()) | set(
             lists.lists(connection, loop.project.id, 1).values()
         )
-        assert strays.strays(connection, loop.store.home) == ()
+        assert files.strays(connection, loop.store.home) == ()
 
 
 def test_a_version_that_was_never_measured_has_no_list(loop: Rehearsal) -> None:

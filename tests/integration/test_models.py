@@ -18,7 +18,7 @@ from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Column, Job, Recipe, SampleExplanation
 from mlvajra_al.services import champions, labelling, predicting, progress, training, versions
 from mlvajra_al.services.jobs import explaining, machine, mending, preparing, revising, scoring
-from mlvajra_al.services.jobs.registry import handler_of
+from mlvajra_al.services.jobs.performing import handler_of
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
 from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store import versions as stored

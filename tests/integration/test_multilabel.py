@@ -47,7 +47,7 @@ from mlvajra_al.services import (
 from mlvajra_al.services.jobs import imported_labels, oracles, playing, rebuilding
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import invariants
+from mlvajra_al.store import checks
 from mlvajra_al.store import projects as stored_projects
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import annotation
@@ -247,7 +247,7 @@ def test_a_label_that_is_removed_while_it_is_imported_is_not_stored(
     assert "'sport' was taken out of the label set meanwhile" in (job.error or "")
     assert read_export(loop, "labels", "jsonl") == b""
     with store.read() as connection:
-        assert list(invariants.broken(connection)) == []
+        assert list(checks.broken(connection)) == []
 
 
 def test_cells_that_say_nothing_are_no_answers(store: Store, tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_an_answer_with_a_label_that_is_not_in_the_set_is_found(store: Store) ->
     with store.begin() as connection:
         connection.execute(update(annotation).values(labels=to_text(["art", "dance"])))
     with store.read() as connection:
-        [found] = invariants.broken(connection)
+        [found] = checks.broken(connection)
     assert (found.what, found.example) == (
         "answers give labels that are not in the label set", f"{project.name}: dance",
     )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Action, Person, Policy, Role
-from mlvajra_al.services import answers, cards, history, labelling
+from mlvajra_al.services import answers, cards, labelling
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
@@ -77,7 +77,7 @@ def test_a_page_of_the_log_has_a_bound(store: Store, limit: int) -> None:
     a_project(store)
     sentence = f"asked for {limit} annotations at once; ask for 1 to 5000"
     with pytest.raises(Invalid, match=sentence):
-        history.listed(store, a_person(store), "spam", limit=limit)
+        answers.listed(store, a_person(store), "spam", limit=limit)
 
 
 def test_annotators_read_their_own_words_without_reasons_and_reviewers_all(store: Store) -> None:
@@ -85,8 +85,8 @@ def test_annotators_read_their_own_words_without_reasons_and_reviewers_all(store
     ada, bob = a_person(store), a_person(store, "Bob")
     say(store, ada, "p0", "answer")
     say(store, bob, "p1", "answer")
-    own = history.listed(store, ada, "spam")
-    everything = history.listed(store, a_person(store, "Rita", role="reviewer"), "spam")
+    own = answers.listed(store, ada, "spam")
+    everything = answers.listed(store, a_person(store, "Rita", role="reviewer"), "spam")
     assert [(event.person, event.why) for event in own] == [("Ada", None)]
     assert [event.person for event in everything] == ["Ada", "Bob"]
     assert all(event.why is not None for event in everything)

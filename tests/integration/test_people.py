@@ -24,7 +24,6 @@ from mlvajra_al.errors import (
 from mlvajra_al.records import Origin, Person, Role, Session
 from mlvajra_al.services import credentials, external, links, members, people, sessions, tokens
 from mlvajra_al.services.credentials import digest
-from mlvajra_al.store import invitations
 from mlvajra_al.store import people as stored
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import session as session_table
@@ -618,9 +617,9 @@ def test_an_admin_made_meanwhile_is_enough(store: Store, monkeypatch: pytest.Mon
 def test_a_link_used_meanwhile_is_a_sentence(store: Store) -> None:
     digest = credentials.digest(links.invite(store, None, role="annotator", now=NOW))
     with store.begin() as connection:
-        invitations.use(connection, digest, now=NOW)
+        stored.use_invitation(connection, digest, now=NOW)
         with pytest.raises(Conflict, match="somebody else has just used this link"):
-            invitations.use(connection, digest, now=NOW)
+            stored.use_invitation(connection, digest, now=NOW)
 
 
 def test_a_person_who_is_not_there_is_named(store: Store) -> None:

@@ -13,8 +13,8 @@ from mlvajra_al.errors import Invalid, Unavailable
 from mlvajra_al.records import Policy, Recipe, Why
 from mlvajra_al.store import codec, people, projects, ranking
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.prepared import execute, prepared
 from mlvajra_al.store.schema import person
+from mlvajra_al.store.statements import execute, prepared
 from tests.factories import NOW, a_person, a_project
 
 BY_NAME = prepared(select(person).where(person.c.name == bindparam("name")))

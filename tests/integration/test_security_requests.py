@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from mlvajra_al.config import settings
 from mlvajra_al.services import credentials
-from mlvajra_al.web import limits, protocol
+from mlvajra_al.web import limits
 from mlvajra_al.web.auth import same_origin
 from tests.integration.conftest import PASSWORD, Web, serving
 
@@ -423,7 +423,7 @@ def test_nesting_as_deep_as_it_may_be_is_refused_with_a_sentence(
     ],
 )
 def test_a_head_that_is_too_long_is_cut_off(web: Web, line: str, headers: list[str]) -> None:
-    unfinished = head(web, line, *headers)[: protocol.HEAD_LIMIT + 200]
+    unfinished = head(web, line, *headers)[: limits.HEAD_LIMIT + 200]
 
     answer = raw(web, unfinished)
 
@@ -433,13 +433,13 @@ def test_a_head_that_is_too_long_is_cut_off(web: Web, line: str, headers: list[s
 
 def test_a_head_just_within_the_limit_is_read_and_the_connection_goes_on(web: Web) -> None:
     client = web.browser()
-    padding = {"X-Long": "a" * (protocol.HEAD_LIMIT - 2_000)}
+    padding = {"X-Long": "a" * (limits.HEAD_LIMIT - 2_000)}
 
     assert [client.get("/healthz", headers=padding).status_code for _ in "abc"] == [200] * 3
 
 
 def test_who_is_slow_with_the_head_is_shown_out(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.05)
 
     assert raw(web, b"GET /healthz HTT") == b""
     assert raw(web, b"") == b""
@@ -480,7 +480,7 @@ def test_trailers_are_read_and_forgotten(web: Web, program: httpx.Client) -> Non
 def test_who_is_slow_with_the_rest_after_the_answer_is_shown_out(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.05)
     host, port = web.host.split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(head(web, f"POST {P}/claims HTTP/1.1", "Content-Length: 10") + b"{")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store import invariants, revisions, soundness
+from mlvajra_al.store import checks, revisions
 
 FROM_A_BACKUP = "stop everything and restore the newest good backup ('mlvajra restore')"
 
@@ -39,14 +39,14 @@ def schema(visit: Visit) -> Iterator[Finding]:
 def sound(visit: Visit) -> Iterator[Finding]:
     """Find damage the database engine notices."""
     with visit.store.read() as connection:
-        for complaint in soundness.complaints(connection):
+        for complaint in checks.complaints(connection):
             yield Finding("database", f"the database is damaged: {complaint}", FROM_A_BACKUP)
 
 
 def rows(visit: Visit) -> Iterator[Finding]:
     """Find rows that contradict each other."""
     with visit.store.read() as connection:
-        for item in invariants.broken(connection):
+        for item in checks.broken(connection):
             yield Finding(
                 "rows",
                 f"{item.what}: {item.count:,}, for instance {item.example}",

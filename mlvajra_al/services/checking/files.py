@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store import features, positions, projects, strays
+from mlvajra_al.store import checks, features, files, projects
 from mlvajra_al.store.checksums import fault, sha256_of
-from mlvajra_al.store.files import Mentioned, featured, kept, mentioned
+from mlvajra_al.store.files import Mentioned, Stray, featured, kept, mentioned
 from mlvajra_al.store.restores import ASIDE
 from mlvajra_al.store.shards import Pool, Positions, pool_folder
 from mlvajra_al.store.staging import exclusive
-from mlvajra_al.store.strays import Stray
 
 
 def whole(visit: Visit) -> Iterator[Finding]:
@@ -85,7 +84,7 @@ def _misplaced(visit: Visit, bad: set[Path]) -> Iterator[Finding]:
             if folder in bad:
                 continue
             pool = Pool(folder, projects.shards(connection, project.id))
-            rows = positions.mentioned(connection, project.id)
+            rows = checks.mentioned_positions(connection, project.id)
             wrong = sum(_elsewhere(pool, keys, places) for keys, places in rows)
             if wrong:
                 yield Finding(
@@ -108,7 +107,7 @@ def _elsewhere(pool: Pool, keys: NDArray[np.object_], places: Positions) -> int:
 def unmentioned(visit: Visit) -> Iterator[Finding]:
     """Find what killed work has left; with `fix`, remove what is older than a day."""
     with visit.store.read() as connection:
-        found = strays.strays(connection, visit.store.home)
+        found = files.strays(connection, visit.store.home)
     old = [item for item in found if item.old(visit.now)]
     removed = [item for item in old if visit.fix and _removed(visit, item)]
     if removed:
@@ -131,9 +130,9 @@ def _removed(visit: Visit, stray: Stray) -> bool:
     """Remove a stray, but nothing from a pool while an import is under way."""
     pool = _pool_of(stray.path, visit.store.home)
     if pool is None:
-        return strays.remove(stray)
+        return files.remove(stray)
     with suppress(Conflict), exclusive(pool):
-        return strays.remove(stray)
+        return files.remove(stray)
     return False
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store.room import free_bytes
+from mlvajra_al.store.trouble import free_bytes
 
 LITTLE, HARDLY_ANY = 2**30, 100 * 2**20
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store import leases, processes
+from mlvajra_al.store import checks, processes
 from mlvajra_al.words import plural
 
 AHEAD = timedelta(minutes=1)
@@ -18,7 +18,7 @@ WAITING = timedelta(hours=1)
 def clocks(visit: Visit) -> Iterator[Finding]:
     """Find rows written by a clock that is ahead of this one."""
     with visit.store.read() as connection:
-        newest = leases.newest_moment(connection)
+        newest = checks.newest_moment(connection)
     if newest is not None and newest > visit.now + AHEAD:
         yield Finding(
             "clocks",
@@ -31,12 +31,12 @@ def clocks(visit: Visit) -> Iterator[Finding]:
 def far_leases(visit: Visit) -> Iterator[Finding]:
     """Find samples and jobs that a wrong clock has given away for hours."""
     with visit.store.read() as connection:
-        slots, jobs = leases.far(connection, now=visit.now, lease=visit.lease)
+        slots, jobs = checks.far_leases(connection, now=visit.now, lease=visit.lease)
     if not slots and not jobs:
         return
     if visit.fix:
         visit.store.write(
-            lambda connection: leases.end_far(connection, now=visit.now, lease=visit.lease)
+            lambda connection: checks.end_far_leases(connection, now=visit.now, lease=visit.lease)
         )
     yield Finding(
         "leases",
@@ -54,8 +54,8 @@ def jobs(visit: Visit) -> Iterator[Finding]:
     """Find jobs that nobody does."""
     with visit.store.read() as connection:
         alive = processes.living(connection, "worker", now=visit.now)
-        abandoned = leases.abandoned(connection, now=visit.now, since=ABANDONED)
-        waiting = leases.waiting(connection, now=visit.now, since=WAITING)
+        abandoned = checks.abandoned_jobs(connection, now=visit.now, since=ABANDONED)
+        waiting = checks.waiting_jobs(connection, now=visit.now, since=WAITING)
     late = (*abandoned, *waiting)
     if abandoned and alive:
         yield Finding(
@@ -83,7 +83,7 @@ def silent(visit: Visit) -> Iterator[Finding]:
     """Find workers that ended without a word; with `fix`, forget them."""
     before = visit.now - processes.SILENT
     with visit.store.read() as connection:
-        gone = leases.silent(connection, before=before)
+        gone = checks.silent_workers(connection, before=before)
     if not gone:
         return
     if visit.fix:

@@ -14,10 +14,9 @@ from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import multilabel, training
 from mlvajra_al.learning.rows import take
 from mlvajra_al.records import Drift, EstimatorName, Gold, Project
-from mlvajra_al.services.jobs import advising, lineage, mending, scoring, warm
-from mlvajra_al.services.jobs.lineage import Fit
+from mlvajra_al.services.jobs import advising, mending, scoring, snapshots, warm
 from mlvajra_al.services.jobs.revising import Prepared
-from mlvajra_al.services.jobs.snapshots import Snapshot
+from mlvajra_al.services.jobs.snapshots import Fit, Snapshot
 from mlvajra_al.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ def drift(
     newest = next(iter(reversed(advising.alike(seen, prepared))), None)
     estimator = seen.project.recipe.estimator
     exact = estimator == "complement_nb"
-    stuck = estimator in lineage.UNABLE_TO_FORGET and lineage.changed(seen.before, seen.gold)
+    stuck = estimator in snapshots.UNABLE_TO_FORGET and snapshots.changed(seen.before, seen.gold)
     if whole.mode != "full" or fit.parent is None or newest is None or exact or stuck:
         return None
     going_on = continuable(store, replace(fit, previous=newest), now=now)

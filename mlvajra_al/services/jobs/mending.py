@@ -12,7 +12,7 @@ from mlvajra_al.records import Job, Project, Promotion, Version
 from mlvajra_al.services.champions import damaged_of
 from mlvajra_al.services.damage import below, briefly, said_of
 from mlvajra_al.services.jobs.telling import Result, Tell
-from mlvajra_al.store import damage, projects, versions
+from mlvajra_al.store import files, projects, versions
 from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.database import Connection, Store
 
@@ -52,11 +52,11 @@ def react(store: Store, project_id: int, error: Damaged, *, now: datetime) -> bo
     def operation(connection: Connection) -> bool:
         for path, numbers in _by_file(lost).items():
             what = _said(lost[numbers[0]], numbers, champion=project.champion, to=(to, newcomer))
-            damage.note(connection, project_id, path=path, what=what, now=now)
+            files.note_damage(connection, project_id, path=path, what=what, now=now)
         other = below(store.home, error.path)
         if other not in {found.path for found in lost.values()}:
             what = said_of(other, error.what)
-            damage.note(connection, project_id, path=other, what=what, now=now)
+            files.note_damage(connection, project_id, path=other, what=what, now=now)
         return to is not None and _fall_back(connection, project, lost, to=to, now=now)
 
     return store.write(operation)
@@ -77,10 +77,10 @@ def last_good(
 
 
 def _by_file(lost: Lost) -> dict[str, list[int]]:
-    files: dict[str, list[int]] = {}
+    found: dict[str, list[int]] = {}
     for number, error in lost.items():
-        files.setdefault(error.path, []).append(number)
-    return files
+        found.setdefault(error.path, []).append(number)
+    return found
 
 
 def _said(
@@ -142,7 +142,7 @@ def replace_lost(
 def _forget_mended(store: Store, project_id: int) -> None:
     """Forget files that were found damaged and are whole again."""
     with store.read() as connection:
-        found = damage.listed(connection, project_id)
+        found = files.damaged(connection, project_id)
     # Features are computed again by whoever needs them.
     mended = [
         item.path
@@ -153,7 +153,7 @@ def _forget_mended(store: Store, project_id: int) -> None:
 
         def operation(connection: Connection) -> None:
             for path in mended:
-                damage.forget(connection, project_id, path)
+                files.forget_damage(connection, project_id, path)
 
         store.write(operation)
 

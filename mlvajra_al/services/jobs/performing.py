@@ -14,16 +14,40 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import cast
 
 from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import DiskFull, MlvajraError, Unavailable
 from mlvajra_al.records import Failure, Job, JobKind
-from mlvajra_al.services.jobs.registry import handler_of
+from mlvajra_al.services.jobs.mending import Handler, guarded
 from mlvajra_al.services.jobs.telling import Cancelled, Clock, Later, Result, Tell
 from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.room import room
+from mlvajra_al.store.trouble import room
+
+MODULES: dict[JobKind, str] = {
+    "ingest": "ingesting",
+    "prepare": "preparing",
+    "retrain": "retraining",
+    "evaluate": "evaluating",
+    "explain": "explaining",
+    "predict": "predicting",
+    "simulate": "simulating",
+    "examine": "examining",
+}
+"""Where the function lies that is named like the kind."""
+
+
+def handler_of(kind: JobKind) -> Handler:
+    """Return what does a kind of job; it notes the damaged file it fails on.
+
+    Loaded on first use: a worker that only imports files never loads scikit-learn.
+    """
+    module = import_module(f"{__package__}.{MODULES[kind]}")
+    return guarded(cast("Handler", getattr(module, kind)))
+
 
 LEASE = timedelta(seconds=15)
 BEAT_S = 3.0

@@ -28,18 +28,17 @@ from mlvajra_al.services.jobs import (
     advising,
     engine,
     fitting,
-    lineage,
     machine,
     mending,
     preparing,
     revising,
     scoring,
+    snapshots,
 )
 from mlvajra_al.services.jobs.engine import Done
-from mlvajra_al.services.jobs.lineage import Fit
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.scoring import Measured, Scorer
-from mlvajra_al.services.jobs.snapshots import Snapshot, nothing_new, snapshot
+from mlvajra_al.services.jobs.snapshots import Fit, Snapshot, nothing_new, snapshot
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.resolving import fingerprint, require_two
 from mlvajra_al.services.versions import explanation_name
@@ -90,8 +89,8 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
     if prepared.damaged is not None:
         mending.react(store, seen.project.id, prepared.damaged, now=tell.clock())
     full = job.payload.get("mode") == "full"
-    relabelled = lineage.changed(seen.before, seen.gold) or seen.counts_anew
-    fit = lineage.next_fit(
+    relabelled = snapshots.changed(seen.before, seen.gold) or seen.counts_anew
+    fit = snapshots.next_fit(
         seen.project, seen.past, full=full, relabelled=relabelled, reread=prepared.because
     )
     fit = fitting.continuable(store, fit, now=tell.clock())

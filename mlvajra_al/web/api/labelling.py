@@ -14,7 +14,7 @@ from mlvajra_al.errors import WrongPerson
 from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Project, Recorded
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import answers as answered
-from mlvajra_al.services import cards, claiming, history, labelling, projects
+from mlvajra_al.services import cards, claiming, labelling, projects
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
@@ -165,7 +165,7 @@ def release(project: str, caller: Caller, given: Claims | None = None) -> Respon
     ids = (
         given.claims
         if given is not None
-        else [item.id for item in history.held(store(), caller, project, now=now())]
+        else [item.id for item in answered.held(store(), caller, project, now=now())]
     )
     released = claiming.release(store(), caller, project, given=ids) if ids else 0
     return Json({"released": released})
@@ -178,7 +178,7 @@ def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Respo
     held.check(caller)
     ids = held.claims
     claiming.renew(store(), caller, project, given=ids, until=at + lease())
-    mine = {item.id for item in history.held(store(), caller, project, now=at)} if ids else set()
+    mine = {item.id for item in answered.held(store(), caller, project, now=at)} if ids else set()
     rail = shown(progress(store(), caller, project, now=at), frozenset())
     return Json(rail | {"held": [item for item in ids if item in mine]})
 
@@ -211,7 +211,7 @@ def said(
     current: bool = False,
 ) -> Response:
     """Return events in order; ask again with `after` set to the last `seq` for the next page."""
-    found = history.listed(store(), caller, project, after=after, limit=limit, current=current)
+    found = answered.listed(store(), caller, project, after=after, limit=limit, current=current)
     of = projects.get(store(), caller, project)
     return Json([_public(of, event) for event in found])
 

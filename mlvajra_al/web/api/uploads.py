@@ -1,4 +1,4 @@
-"""Files sent to us, as the body or as a form, piece by piece."""
+"""Files sent to us, as the body or as a form, piece by piece, and kept until somebody uses them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import Response
 
 from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, TooLarge
 from mlvajra_al.records import Person
-from mlvajra_al.services import endings, importing
+from mlvajra_al.services import importing
+from mlvajra_al.store import uploads
+from mlvajra_al.web.api.answers import Json
+from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.shapes import FILE, Uploaded
 from mlvajra_al.web.context import store
 
 MB = 2**20
@@ -37,7 +42,7 @@ async def saved(request: Request, caller: Person, *, name: str) -> Path:
     importing.require_importer(caller)
     limit = settings().max_upload_mb
     async with _received(request, name=name, limit_mb=limit) as (file_name, chunks):
-        endings.require_readable(file_name)
+        importing.require_readable(file_name)
         return await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
 
 
@@ -82,3 +87,16 @@ async def _limited(chunks: AsyncIterator[bytes], limit_mb: int) -> AsyncGenerato
 async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
     while piece := await file.read(PIECE):
         yield piece
+
+
+router = APIRouter(tags=["projects"])
+
+
+@router.post("/uploads", status_code=201, response_model=Uploaded, openapi_extra=FILE)
+async def upload(request: Request, caller: Caller, name: str = "") -> Response:
+    """Take a CSV, JSON Lines or Parquet file as the body.
+
+    It is kept for a day, or as long as a job waits for it.
+    """
+    path = await saved(request, caller, name=name)
+    return Json({"upload": uploads.id_of(path), "name": path.name}, status_code=201)

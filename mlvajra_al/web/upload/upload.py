@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from mlvajra_al.config import settings
-from mlvajra_al.services import endings
+from mlvajra_al.services import importing
 
 FOLDER = Path(__file__).parent
 HTML = """
@@ -38,7 +38,7 @@ class Uploaded:
 def _component() -> Any:
     return st.components.v2.component(
         "mlvajra_upload",
-        html=HTML.format(accept=",".join(endings.readable())),
+        html=HTML.format(accept=",".join(importing.readable())),
         css=(FOLDER / "upload.css").read_text(),
         js=(FOLDER / "upload.js").read_text(),
     )

@@ -12,7 +12,7 @@ from mlvajra_al.errors import MISSING
 from mlvajra_al.records import JobKind, Policy, Project, Role
 from mlvajra_al.services import members
 from mlvajra_al.services.damage import said_of
-from mlvajra_al.store import damage, job_leases, jobs, processes, versions
+from mlvajra_al.store import files, job_leases, jobs, processes, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_person, a_project, a_report, a_version, rank
@@ -209,7 +209,7 @@ def test_a_damaged_file_is_said_on_the_pages_that_rest_on_it(
 ) -> None:
     sentence = "The model of version 2 is damaged (artefacts/ab): version 1 answers instead."
     with store.begin() as connection:
-        damage.note(connection, project.id, path="artefacts/ab", what=sentence, now=now())
+        files.note_damage(connection, project.id, path="artefacts/ab", what=sentence, now=now())
     assert sentence in words(admin.opens(name))
 
 
@@ -220,7 +220,7 @@ def test_several_damaged_files_are_one_warning_with_short_names(
         for digest in ("ab" * 32, "cd" * 32):
             what = said_of(f"shards/1/{digest}.arrow", MISSING)
             path = f"shards/1/{digest}.arrow"
-            damage.note(connection, project.id, path=path, what=what, now=now())
+            files.note_damage(connection, project.id, path=path, what=what, now=now())
     [said] = [warning.value.replace("\\", "") for warning in admin.opens("versions").warning]
     assert said.startswith("**2 stored files are damaged.**")
     assert "\n- A part of the pool is damaged (shards/1/abababab….arrow is missing): " in said

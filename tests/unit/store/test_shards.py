@@ -12,7 +12,7 @@ import pytest
 
 from mlvajra_al.errors import MISSING, BadSource, Conflict, Damaged
 from mlvajra_al.records import Shard
-from mlvajra_al.store import shard_writer
+from mlvajra_al.store import staging
 from mlvajra_al.store.hashing import hash_content, hash_keys, mix
 from mlvajra_al.store.naming import Plan, keys_of
 from mlvajra_al.store.shards import KEY, Pool, held_out, open_pool, pool_folder
@@ -305,7 +305,7 @@ def test_two_imports_do_not_change_a_pool_at_once(tmp_path: Path) -> None:
 
 
 def test_shards_are_cut_by_size_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 2_000)
+    monkeypatch.setattr(staging, "SHARD_BYTES", 2_000)
     pool, _ = append(tmp_path, a_table(range(100)), plan=replace(PLAN, max_rows=1_000))
     assert len(pool.shards) > 1
     assert pool.keys(range(100)) == [pool.key(at) for at in range(100)]

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.errors import Conflict, Setup
 from mlvajra_al.web import edge
-from mlvajra_al.web.protocol import BoundedHead
+from mlvajra_al.web.limits import BoundedHead
 
 
 async def _check() -> None:

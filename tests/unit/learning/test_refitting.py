@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlvajra_al.learning import reduction
-from mlvajra_al.learning.reduction import expected_error
+from mlvajra_al.learning import refitting
+from mlvajra_al.learning.refitting import expected_error
 from mlvajra_al.learning.selectors import Choice, Known
 
 KNOWN = np.array([[-5.0, 0.0], [5.0, 0.0]])
@@ -29,7 +29,7 @@ def test_one_that_stands_for_many_is_asked_before_the_most_doubtful_loner() -> N
 
 @pytest.mark.parametrize("n", [0, 1, 2, 16, 17, 40])
 def test_what_is_not_tried_waits_behind_in_its_order(n: int, monkeypatch) -> None:
-    monkeypatch.setattr(reduction, "TRIED", 3)
+    monkeypatch.setattr(refitting, "TRIED", 3)
     utilities = np.linspace(0, 1, 40)
     order = expected_error(choice(CROWD, utilities), n, np.random.default_rng(0))
     assert len(order) == len(set(order.tolist())) == n

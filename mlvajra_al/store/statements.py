@@ -1,17 +1,31 @@
-"""Statements of the labelling path: written in Core, compiled once, run by the driver itself.
+"""Statements of the labelling path, compiled once, and inserts of what may be there already.
 
-Running a Core statement costs ten times what the database needs for it; a person waits for some
-ten of them between two cards.
+Those of the labelling path are written in Core and compiled once: running a Core statement costs
+ten times what the database needs for it; a person waits for some ten of them between two cards.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnCollection, Connection, Dialect
+import orjson
+from sqlalchemy import (
+    ColumnCollection,
+    Connection,
+    Dialect,
+    FromClause,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -157,3 +171,31 @@ def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
         given=tuple(given),
         order=tuple(compiled.positiontup) if compiled.positiontup is not None else None,
     )
+
+
+def insert_once(connection: Connection, table: Table) -> Any:
+    """Return an insert that leaves alone what stands in its way."""
+    return once(connection.dialect.name, table)
+
+
+def once(dialect: str, table: Table) -> Any:
+    """Return that insert for a kind of database."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def given(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> FromClause:
+    """Return rows of plain values, with the same columns of a table each, to select from.
+
+    Inserted so, nobody sees a part of them, and the writer of SQLite is held for less time. It
+    would cut a text at a NUL, which no import lets pass.
+    """
+    columns = [table.c[name] for name in rows[0]]
+    if connection.dialect.name == "postgresql":
+        recordset = func.jsonb_to_recordset(bindparam("rows", rows, JSONB))
+        typed = recordset.table_valued(*(column(one.name, one.type) for one in columns))
+        return typed.render_derived(name="given", with_types=True)
+    text = orjson.dumps([[*row.values()] for row in rows]).decode()
+    row = func.json_each(bindparam("rows", text, Text)).table_valued("value").c.value
+    cells = (func.json_extract(row, f"$[{at}]").label(one.name) for at, one in enumerate(columns))
+    return select(*cells).subquery("given")

@@ -18,7 +18,7 @@ from mlvajra_al.records import (
     Revision,
     Version,
 )
-from mlvajra_al.services.jobs.lineage import Fit, Past, changed, next_fit, since_full
+from mlvajra_al.services.jobs.snapshots import Fit, Past, changed, next_fit, since_full
 from tests.factories import NOW, a_draft
 
 PROJECT: Project = replace(a_draft(), id=1, policy=Policy(full_every=3))

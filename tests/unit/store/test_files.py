@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mlvajra_al.store import strays
+from mlvajra_al.store import files
 
 THEN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
-def a_stray(path: Path) -> strays.Stray:
+def a_stray(path: Path) -> files.Stray:
     path.write_bytes(b"left")
     os.utime(path, (THEN.timestamp(), THEN.timestamp()))
-    return strays.Stray(path, 4, THEN)
+    return files.Stray(path, 4, THEN)
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_what_is_a_day_old_belongs_to_nothing_under_way(
 
 def test_a_stray_is_removed(tmp_path: Path) -> None:
     stray = a_stray(tmp_path / "a")
-    assert strays.remove(stray)
+    assert files.remove(stray)
     assert not stray.path.exists()
-    assert strays.remove(stray), "what has gone by itself needs no removing"
+    assert files.remove(stray), "what has gone by itself needs no removing"
 
 
 @pytest.mark.parametrize("change", [b"more", b"other bytes"])
 def test_what_was_written_to_since_it_was_found_stays(tmp_path: Path, change: bytes) -> None:
     stray = a_stray(tmp_path / "a")
     stray.path.write_bytes(change)
-    assert not strays.remove(stray)
+    assert not files.remove(stray)
     assert stray.path.read_bytes() == change

@@ -1,20 +1,27 @@
-"""What must hold between rows, as queries for what breaks it."""
+"""What an examination asks the database: whether its rows, leases, jobs and files are sound."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, select, update
+from sqlalchemy.exc import DatabaseError
 
 from mlvajra_al.records import ENDED
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.store.annotations import said_in
 from mlvajra_al.store.schema import (
     annotation,
+    audit,
     job,
     label,
+    process,
     project,
     report,
     shard,
@@ -181,3 +188,122 @@ def _unknown_shards(connection: Connection) -> Iterator[Broken]:
     ]
     if strange:
         yield Broken("versions learned from shards that do not exist", len(strange), strange[0])
+
+
+PAGE = 50_000
+Named = tuple[NDArray[np.object_], NDArray[np.int64]]
+
+
+def mentioned_positions(connection: Connection, project_id: int) -> Iterator[Named]:
+    """Yield keys and positions that annotations and the ranking of a project mention."""
+    for table in (annotation, slot):
+        query = select(table.c.sample_key, table.c.position).where(table.c.project_id == project_id)
+        with connection.execution_options(yield_per=PAGE).execute(query) as found:
+            for part in found.partitions():
+                yield _columns(list(part))
+
+
+def _columns(rows: list[Any]) -> Named:
+    keys = np.array([row.sample_key for row in rows], dtype=object)
+    return keys, np.array([row.position for row in rows], dtype=np.int64)
+
+
+JOB_LEASE = timedelta(minutes=5)
+"""Longer than any worker ever leases a job for."""
+
+
+def _far_slots(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    return slot.c.done.is_(False) & (slot.c.lease_until > now + 2 * lease)
+
+
+def _far_jobs(now: datetime) -> ColumnElement[bool]:
+    return (job.c.state == "running") & (job.c.lease_until > now + JOB_LEASE)
+
+
+def far_leases(connection: Connection, *, now: datetime, lease: timedelta) -> tuple[int, int]:
+    """Return how many claims and jobs are leased for longer than anybody may lease them."""
+    slots = select(func.count()).select_from(slot).where(_far_slots(now, lease))
+    jobs = select(func.count()).select_from(job).where(_far_jobs(now))
+    return connection.scalar(slots) or 0, connection.scalar(jobs) or 0
+
+
+def end_far_leases(connection: Connection, *, now: datetime, lease: timedelta) -> None:
+    """Let such claims and jobs be taken by the next who asks."""
+    connection.execute(
+        update(slot)
+        .where(_far_slots(now, lease))
+        .values(annotator_id=None, lease_until=None, lease_token=None)
+    )
+    connection.execute(update(job).where(_far_jobs(now)).values(lease_until=now))
+
+
+def newest_moment(connection: Connection) -> datetime | None:
+    """Return the latest moment that a row says it was written at."""
+    columns: tuple[Any, ...] = (
+        annotation.c.created_at,
+        job.c.created_at,
+        job.c.started_at,
+        audit.c.at,
+        process.c.seen_at,
+    )
+    found = [connection.scalar(select(func.max(column))) for column in columns]
+    return max((moment for moment in found if moment is not None), default=None)
+
+
+def abandoned_jobs(connection: Connection, *, now: datetime, since: timedelta) -> tuple[str, ...]:
+    """Return jobs whose lease ended long ago and that nobody has taken over."""
+    query = select(job.c.id, job.c.kind).where(
+        job.c.state == "running", job.c.lease_until < now - since
+    )
+    return tuple(f"{row.kind} {row.id}" for row in connection.execute(query.order_by(job.c.id)))
+
+
+def waiting_jobs(connection: Connection, *, now: datetime, since: timedelta) -> tuple[str, ...]:
+    """Return jobs that have been in the queue for long."""
+    query = select(job.c.id, job.c.kind).where(
+        job.c.state == "queued", job.c.created_at < now - since
+    )
+    return tuple(f"{row.kind} {row.id}" for row in connection.execute(query.order_by(job.c.id)))
+
+
+def silent_workers(connection: Connection, *, before: datetime) -> tuple[str, ...]:
+    """Return workers that have not been heard of since."""
+    query = select(process.c.name).where(process.c.kind == "worker", process.c.seen_at < before)
+    return tuple(connection.scalars(query.order_by(process.c.name)))
+
+
+MOST = 20
+"""So many complaints of one kind are enough to know."""
+
+
+def complaints(connection: Connection) -> Iterator[str]:
+    """Yield what the engine says is wrong with its tables and indexes."""
+    if connection.dialect.name == "sqlite":
+        yield from _of_sqlite(connection)
+    else:
+        yield from _of_postgresql(connection)
+
+
+def _of_sqlite(connection: Connection) -> Iterator[str]:
+    try:
+        found = connection.exec_driver_sql(f"PRAGMA integrity_check({MOST})").scalars().all()
+        orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    except DatabaseError as error:
+        yield str(error.orig)
+        return
+    yield from (line for line in found if line != "ok")
+    for (table, parent), count in Counter((row[0], row[2]) for row in orphans).items():
+        yield f"{count:,} rows of {table} mention a {parent} that is not there"
+
+
+def _of_postgresql(connection: Connection) -> Iterator[str]:
+    invalid = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+    for name in connection.exec_driver_sql(invalid).scalars():
+        yield f"the index {name} is not valid"
+    failures = (
+        "SELECT coalesce(checksum_failures, 0) FROM pg_stat_database "
+        "WHERE datname = current_database()"
+    )
+    failed = connection.exec_driver_sql(failures).scalar_one()
+    if failed:
+        yield f"PostgreSQL counted {failed:,} pages whose checksum is wrong"

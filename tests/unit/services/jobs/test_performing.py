@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from mlvajra_al.records import JobKind
-from mlvajra_al.services.jobs.registry import MODULES, handler_of
+from mlvajra_al.services.jobs.performing import MODULES, handler_of
 
 
 @pytest.mark.parametrize("kind", get_args(JobKind))
