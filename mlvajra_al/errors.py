@@ -23,6 +23,7 @@
     ├── DiskFull                 no room left where something was to be written
     ├── Unavailable              the database does not answer just now
     │   ├── ReadOnly             it answers, but takes nothing in
+    │   │   └── Unjournalled     a file that cannot even be read where it lies
     │   └── Contended            two processes waited for each other, and this one gave way
     ├── NotAdditive              an explanation that does not sum to the model's output
     └── Setup                    the installation or its settings need attention
@@ -46,6 +47,9 @@ WHERE_LISTED = {
     "job": "the page Train and 'mlvajra jobs PROJECT' show which there are",
     "simulation": "the page Simulate shows which there are",
     "token": "'mlvajra token list' shows which there are",
+    "examination of": "labels are looked at after each version from 50 labels on, where a sample "
+    "has one label",
+    "advice of version": "it is made with each new version; retrain to get one",
     "uploaded file": "uploads are kept for a day; send it again",
     "upload": "uploads are kept for a day; send it again",
 }
@@ -315,6 +319,18 @@ class ReadOnly(Unavailable):
     def __init__(self) -> None:
         super().__init__(
             "it can only be read", "an admin should let this program write to it and its folder"
+        )
+
+
+class Unjournalled(ReadOnly):
+    """A file of SQLite that nobody has open, where its journal cannot be laid beside it."""
+
+    def __init__(self, file: str) -> None:
+        Unavailable.__init__(
+            self,
+            f"nobody has {file} open, and SQLite reads it only where it may put a journal by it",
+            "let this program write to its folder, or copy the folder to where it may and set "
+            "MLVAJRA_HOME to the copy",
         )
 
 

@@ -6,10 +6,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
+from typer.main import get_command
 
 from mlvajra_al.cli import (
     INTERRUPTED,
@@ -71,10 +72,21 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(words: list[str]) -> int:
-    code = app(words or ["--help"], standalone_mode=False, prog_name="mlvajra")
+    command = _told_apart(get_command(app))
+    code = command(words or ["--help"], standalone_mode=False, prog_name="mlvajra")
     if code == INTERRUPTED:  # Typer has swallowed Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _told_apart(command: Any) -> Any:
+    """Let the help show no value where an option takes none: `--json` is given or left out."""
+    for option in (*command.params, command.get_help_option(typer.Context(command))):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _told_apart(inner)
+    return command
 
 
 def guarded(command: Callable[[], int | None], *, debug: bool = False) -> int:

@@ -223,6 +223,9 @@ def set_(
         int | None, typer.Option(help="Answers until the next retrain.")
     ] = None,
     full_every: Annotated[int | None, typer.Option(help="Retrains until a full fit.")] = None,
+    explain_on_card: Annotated[
+        bool | None, typer.Option(help="Show the model's reasons on the card.")
+    ] = None,
 ) -> None:
     """Change how a project asks and retrains; what is left out stays as it is."""
     from mlvajra_al.services import projects
@@ -233,6 +236,7 @@ def set_(
         "holdout_rate": holdout_rate,
         "retrain_every": retrain_every,
         "full_every": full_every,
+        "explain_on_card": explain_on_card,
     }
     changes = {what: value for what, value in given.items() if value is not None}
     if not changes:
@@ -242,7 +246,11 @@ def set_(
         person = operator(store)
         policy = replace(projects.get(store, person, name).policy, **changes)
         projects.set_policy(store, person, name, policy=policy, now=now())
-    said = ", ".join(f"{what.replace('_', ' ')} {value}" for what, value in changes.items())
+    spoken = {True: "on", False: "off"}
+    said = ", ".join(
+        f"{what.replace('_', ' ')} {spoken[value] if isinstance(value, bool) else value}"
+        for what, value in changes.items()
+    )
     sys.stderr.write(f"{name}: {said}\n")
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any, Literal
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from mlvajra_al.sources.formulas import escaped
 
 Format = Literal["csv", "jsonl", "parquet"]
 MEDIA_TYPES: dict[Format, str] = {
@@ -21,33 +21,6 @@ MEDIA_TYPES: dict[Format, str] = {
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
-FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
-NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-
-
-def escaped(text: str) -> str:
-    """Return a cell's text so that no spreadsheet takes it for a formula; numbers stay numbers.
-
-    >>> escaped("=1+1"), escaped("-5"), escaped("- 5 or so"), escaped("plain")
-    ("'=1+1", '-5', "'- 5 or so", 'plain')
-    """
-    if re.match(FORMULA, text) and not re.match(NUMBER, text):
-        return f"'{text}"
-    return text
-
-
-def escaped_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Escape a whole column of texts as `escaped` does one.
-
-    >>> escaped_column(pa.chunked_array([["=1+1", "-5", "＝1", "plain", None]])).to_pylist()
-    ["'=1+1", '-5', "'＝1", 'plain', None]
-    """
-    formulas = pc.and_not(
-        pc.match_substring_regex(texts, FORMULA), pc.match_substring_regex(texts, NUMBER)
-    )
-    return pc.if_else(
-        formulas, pc.replace_substring_regex(texts, "^", "'", max_replacements=1), texts
-    )
 
 
 def _cell(value: Any) -> str | int | float:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from mlvajra_al.errors import BadSource
+from mlvajra_al.sources import formulas
 from mlvajra_al.sources.lines import LONGEST, Lines, open_lines
 from mlvajra_al.sources.locations import Location
 from mlvajra_al.sources.rows import BATCH_BYTES, Request, Rows, check_names, pick
@@ -33,10 +34,11 @@ def read(location: Location, request: Request) -> Iterator[Rows]:
             next(lines)
         reader = csv.reader(lines, delimiter=separator, strict=True)
         records = _records(location.name, reader, skipped=1 if named else 0)
-        header = _header(location.name, records)
+        ours = formulas.is_ours("".join(head))
+        header = _header(location.name, records, ours=ours)
         wanted = [header.index(column) for column in pick(location.name, header, request)]
         names = [header[index] for index in wanted]
-        yield from _batches(lines, _Table(records, header, wanted, names), request.batch_rows)
+        yield from _batches(lines, _Table(records, header, wanted, names, ours), request.batch_rows)
 
 
 def count(location: Location) -> None:
@@ -83,6 +85,8 @@ class _Table:
     header: list[str]
     wanted: list[int]
     names: list[str]
+    ours: bool
+    """Whether cells that a spreadsheet would run were escaped by us."""
 
 
 @dataclass(slots=True)
@@ -120,11 +124,12 @@ def _broken(name: str, line: int, problem: str) -> BadSource:
     )
 
 
-def _header(name: str, records: Iterator[_Record]) -> list[str]:
+def _header(name: str, records: Iterator[_Record], *, ours: bool) -> list[str]:
     first = next(records, None)
     if first is None:
         raise BadSource(name, "is empty", "choose a file with rows")
-    header = [column.strip() or f"column {at}" for at, column in enumerate(first.fields, start=1)]
+    cells = formulas.unescaped(pa.array(first.fields)).to_pylist() if ours else first.fields
+    header = [column.strip() or f"column {at}" for at, column in enumerate(cells, start=1)]
     if all(_is_number(column) for column in header):
         raise BadSource(
             name,
@@ -162,4 +167,6 @@ def _batches(lines: Lines, table: _Table, batch_rows: int) -> Iterator[Rows]:
 def _flush(pending: _Pending, table: _Table, first: int) -> Rows:
     columns = list(zip(*pending.rows, strict=True))
     arrays = [pa.array(columns[index], pa.large_string()) for index in table.wanted]
+    if table.ours:
+        arrays = [formulas.unescaped(array) for array in arrays]
     return Rows(pa.record_batch(arrays, names=table.names), first, pending.lines)

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
-from mlvajra_al.errors import Contended, Setup, Unavailable
+from mlvajra_al.errors import Contended, Setup, Unavailable, Unjournalled
 from mlvajra_al.store import revisions
 from mlvajra_al.store.committing import InSavepoints, Together
 from mlvajra_al.store.presence import join
@@ -43,6 +43,18 @@ def teach_letters(connection: sqlite3.Connection) -> None:
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
+@contextmanager
+def _journalled(connection: sqlite3.Connection, file: str | None) -> Iterator[None]:
+    """Say where it is the journal that is lacking: the file itself may be whole and readable."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        connection.close()
+        raise Unjournalled(str(file)) from error
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
@@ -53,7 +65,8 @@ def _prepare_sqlite(engine: Engine) -> None:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "foreign_keys=ON",
         ):
-            connection.execute(f"PRAGMA {pragma}")
+            with _journalled(connection, engine.url.database):
+                connection.execute(f"PRAGMA {pragma}")
         teach_letters(connection)
 
     @event.listens_for(engine, "begin")
@@ -218,6 +231,8 @@ class Store:
         """Say how the database was named where it cannot be used."""
         try:
             yield
+        except Unjournalled:
+            raise
         except (DBAPIError, Unavailable) as error:
             found = error.__cause__ if isinstance(error, Unavailable) else error
             why = " ".join(str(getattr(found, "orig", found)).split())

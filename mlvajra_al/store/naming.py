@@ -89,6 +89,14 @@ def _checked_keys(keys: pa.Array, plan: Plan, first: int, place: Callable[[int],
             f"{at} has a key of more than {LONGEST_KEY} characters",
             "choose a shorter key column or none",
         )
+    cut = pc.match_substring(keys, "\0")  # SQLite would keep it, PostgreSQL refuses it
+    if pc.any(cut).as_py():
+        at = place(first + int(pc.index(cut, pa.scalar(True)).as_py()))
+        raise BadSource(
+            plan.source,
+            f"{at} has a NUL in its key in column {plan.key_column!r}",
+            "remove it, or choose another key column or none",
+        )
     return keys
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mlvajra_al.cli.application import run
 from mlvajra_al.cli.workspace import now, opened
-from mlvajra_al.services import sessions
+from mlvajra_al.services import projects, sessions
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.services.people import OPERATOR
 from tests.workers import a_worker, living
@@ -102,6 +102,22 @@ def worker(begun: Path) -> Iterator[None]:
     """Somebody's worker on the workspace."""
     with opened() as store, a_worker(store):
         yield
+
+
+@pytest.mark.usefixtures("worker")
+def test_reasons_are_put_on_the_card_and_taken_off_by_command(
+    mails: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
+    output(capsys, *made, "--labels", "pets,food")
+    for option, said, shown in (
+        ("--explain-on-card", "on", True),
+        ("--no-explain-on-card", "off", False),
+    ):
+        assert run(["project", "set", "topics", option]) == 0
+        assert f"topics: explain on card {said}\n" in capsys.readouterr().err
+        with opened() as store:
+            assert projects.get(store, None, "topics").policy.explain_on_card is shown
 
 
 @pytest.mark.usefixtures("worker")

@@ -15,8 +15,10 @@ import pytest
 from mlvajra_al.errors import Invalid, NotAllowed, NotFound
 from mlvajra_al.records import Person, Policy, Project
 from mlvajra_al.services import labelling, reviewing
-from mlvajra_al.services.export_formats import FORMATS, Format, escaped, to_csv
-from mlvajra_al.services.exporting import HISTORY_SCHEMA, What, export
+from mlvajra_al.services.export_formats import FORMATS, Format, to_csv
+from mlvajra_al.services.exporting import HISTORY_SCHEMA, LABEL_SCHEMA, What, export
+from mlvajra_al.sources import formulas
+from mlvajra_al.sources.formulas import escaped, is_ours
 from mlvajra_al.store import exports, projects
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.naming import Plan
@@ -133,6 +135,18 @@ def test_formulas_are_escaped_in_csv_and_left_alone_elsewhere(
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_no_text_can_start_a_formula(start: str) -> None:
     assert escaped(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize(
+    ("schema", "begins"), [(LABEL_SCHEMA, formulas.LABELS), (HISTORY_SCHEMA, formulas.HISTORY)]
+)
+def test_a_csv_file_of_ours_is_recognised(schema: pa.Schema, begins: tuple[str, ...]) -> None:
+    assert tuple(schema.names[: len(begins)]) == begins
+    held = schema.append(pa.field('a "name"\nof two lines', pa.string()))
+    head = b"".join(to_csv(held, iter([]))).decode()
+    assert is_ours(head)
+    assert not is_ours(head.replace("\r\n", "\n"))
+    assert not is_ours(head.replace('"', ""))
 
 
 def test_numbers_stay_numbers_and_separators_cut_nothing_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,3 +81,34 @@ def test_what_writes_says_that_it_can_only_be_read(only_read: Path) -> None:
     assert "it can only be read" in done.stderr
     assert "an admin should let this program write" in done.stderr
     assert "try again in a moment" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["doctor"], ["export", "few"], ["backup", "backups"], ["project", "list"]]
+)
+def test_one_that_nobody_has_open_says_what_its_journal_needs(
+    begun: Path, tmp_path: Path, words: list[str]
+) -> None:
+    assert not (begun / "mlvajra.db-wal").exists()
+    _without_writing(begun)
+    done = _humbly(
+        *words[:1], *(str(tmp_path / word) if word == "backups" else word for word in words[1:])
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (said,) = done.stderr.splitlines()
+    assert f"nobody has {begun / 'mlvajra.db'} open" in said
+    assert "copy the folder to where it may and set MLVAJRA_HOME to the copy" in said
+
+
+def test_a_copy_of_it_can_be_used(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _without_writing(begun)
+    copy = tmp_path / "copy"
+    shutil.copytree(begun, copy)
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    monkeypatch.setenv("MLVAJRA_HOME", str(copy))
+    done = _humbly("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr

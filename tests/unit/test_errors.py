@@ -17,6 +17,17 @@ from mlvajra_al.errors import NotFound
             "there is no version 99; the page Versions and 'mlvajra versions PROJECT' show which "
             "there are",
         ),
+        (
+            "examination of",
+            "mail",
+            "there is no examination of 'mail'; labels are looked at after each version from 50 "
+            "labels on, where a sample has one label",
+        ),
+        (
+            "advice of version",
+            3,
+            "there is no advice of version 3; it is made with each new version; retrain to get one",
+        ),
         ("link with", "https://a.b", "there is no link with 'https://a.b'; check it"),
     ],
 )

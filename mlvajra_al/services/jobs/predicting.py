@@ -22,12 +22,12 @@ from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services import resolving
-from mlvajra_al.services.export_formats import escaped_column
 from mlvajra_al.services.jobs import explaining
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.sources import catalogue
+from mlvajra_al.sources.formulas import escaped_column
 from mlvajra_al.store import files, predictions, projects
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.checksums import sha256_of

@@ -68,3 +68,19 @@ def test_help_names_every_strategy_there_is() -> None:
 def test_times_are_written_in_one_way_in_tables() -> None:
     rows = [{"made": datetime(2026, 11, 23, 18, 0, 59, tzinfo=UTC)}]
     assert tables.lines(rows)[1] == "2026-11-23 18:00 UTC"
+
+
+@pytest.mark.parametrize(
+    "line", ["", "report", "project list", "project create", "project members", "demo annotate"]
+)
+def test_the_help_names_no_value_for_an_option_that_takes_none(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert run([*line.split(), "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "bool" not in said
+    assert "--help" in said
+    if line == "project create":
+        assert "--seed" in said
+        assert "<int>" in said

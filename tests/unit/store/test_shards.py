@@ -226,6 +226,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_places(tmp_path: Path) -> 
     [
         (None, "mail.csv: line 5 has no key in column 'id'; fill it in, or choose"),
         ("x" * 201, "mail.csv: line 5 has a key of more than 200 characters; choose a shorter"),
+        ("d\0e", "mail.csv: line 5 has a NUL in its key in column 'id'; remove it, or choose"),
     ],
 )
 def test_a_key_that_cannot_be_one_is_refused(
@@ -234,6 +235,7 @@ def test_a_key_that_cannot_be_one_is_refused(
     ids = pa.array(["a", "b", "c", key], pa.large_string())
     with pytest.raises(BadSource, match=sentence):
         append(tmp_path, a_table(range(4), id=ids), plan=KEYED, batch_rows=2)
+    assert list(tmp_path.rglob("*.arrow")) == []
 
 
 def test_a_known_key_with_other_content_keeps_the_first_and_is_counted(tmp_path: Path) -> None:
