@@ -267,6 +267,8 @@ def compare(
         values=values,
         alpha=alpha,
         words=f"version {challenger} has fewer labels wrong on {plural(wins, 'sample')}, and more "
-        f"on {losses}",
+        f"on {losses}"
+        if wins or losses
+        else "both have as many labels wrong on every sample",
         nearer=True,
     )

@@ -20,7 +20,7 @@ from mlvajra_al.learning.selectors import (
     spread,
     top,
 )
-from mlvajra_al.learning.utilities import probabilities
+from mlvajra_al.learning.utilities import bare, probabilities
 
 ENOUGH = 10
 """Examples from which a label is no longer looked for."""
@@ -154,7 +154,7 @@ def rare(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     """
     behind = spread(choice, n, rng)
     wanted = scarce(choice.known.labels)[:1]
-    sought = np.flatnonzero(np.isin(np.asarray(choice.model.classes_), wanted))
+    sought = np.flatnonzero(np.isin(np.asarray(bare(choice.model).classes_), wanted))
     half = -(-choice.batch_size // 2)
     if not len(sought):
         return behind

@@ -150,7 +150,7 @@ def _trials(choice: Choice, tried: Positions) -> Iterator[tuple[int, Any, Any, f
     """Yield places, rows and likely labels of the samples to try, with their probabilities."""
     rows = take(choice.X, choice.candidates[tried])
     p = np.nan_to_num(probabilities(choice.model, rows))
-    labels = np.asarray(choice.model.classes_)
+    labels = np.asarray(bare(choice.model).classes_)
     for place in range(len(tried)):
         likely = np.argsort(-p[place], kind="stable")[:LIKELY]
         shares = p[place, likely] / max(p[place, likely].sum(), 1e-12)

@@ -26,6 +26,8 @@ FEWEST_OF_A_LABEL = 3
 """Examples of each label without which nobody is told to stop."""
 WORTH = 0.01
 """A gain that is surely larger than this speaks against stopping."""
+LEAST_SHOWN = 0.0005
+"""A gain that is smaller is 0.000 in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ def _outlook(signs: Signs) -> str:
     if ahead.least > 0:
         return f"{labels} would probably raise {ahead.metric} by {gain}"
     if ahead.gain + ahead.margin <= 2 * WORTH:
-        return f"{labels} would hardly change {ahead.metric} ({gain})"
+        hardly = gain if max(ahead.gain, ahead.margin) >= LEAST_SHOWN else "by less than 0.001"
+        return f"{labels} would hardly change {ahead.metric} ({hardly})"
     return f"{labels} may raise {ahead.metric} by {gain}"
 
 

@@ -77,12 +77,21 @@ class Strategy:
     needs: Needs
 
     def __call__(
-        self, model: Any, X_pool: Any, n_instances: int = 1, *, rng: np.random.Generator
+        self,
+        model: Any,
+        X_pool: Any,
+        n_instances: int = 1,
+        *,
+        rng: np.random.Generator | None = None,
     ) -> Positions:
-        """Return the positions in the pool that modAL asks for."""
+        """Return the positions in the pool that modAL asks for.
+
+        modAL's own learners pass no source of chance; then no batch can be repeated.
+        """
         plans = (*STRATEGIES.items(), *MULTILABEL.items())
         name = next(key for key, plan in plans if plan is self)
-        return select_batch(model, X_pool, strategy=name, batch_size=n_instances, rng=rng)
+        chance = np.random.default_rng() if rng is None else rng
+        return select_batch(model, X_pool, strategy=name, batch_size=n_instances, rng=chance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from modAL.models import ActiveLearner
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -361,6 +362,15 @@ def test_every_strategy_is_a_query_strategy_of_modal(name: str) -> None:
         LogisticRegression(max_iter=200), STRATEGIES[name],
         X_training=X[:60], y_training=Y[:60], random_state=0,
     )  # fmt: skip
+    positions, rows = learner.query(X, n_instances=4)
+    assert len(set(positions.tolist())) == 4 and rows.shape == (4, 8)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_is_a_query_strategy_of_modals_own_learner(name: str) -> None:
+    learner = ActiveLearner(
+        LogisticRegression(max_iter=200), STRATEGIES[name], X_training=X[:60], y_training=Y[:60]
+    )
     positions, rows = learner.query(X, n_instances=4)
     assert len(set(positions.tolist())) == 4 and rows.shape == (4, 8)
 

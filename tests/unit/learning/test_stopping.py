@@ -75,6 +75,12 @@ def test_stable_answers_are_enough_and_nearly_stable_ones_where_nothing_is_to_be
             "from version to version, at the last step for 0.4% of the samples: go on labelling.",
         ),
         (
+            a_forecast(0.0001, 0.0002),
+            "Labels 80 to 130 would hardly change F1 (spam) (by less than 0.001); answers still "
+            "change from version to version, at the last step for 0.4% of the samples: go on "
+            "labelling.",
+        ),
+        (
             None,
             "Answers still change from version to version, at the last step for 0.4% of the "
             "samples: go on labelling.",
