@@ -84,6 +84,11 @@ def _mixed() -> Data:
     return Data(np.hstack(columns).astype(np.float32), data.y, 10)
 
 
+def _rings(columns: int, labels: int) -> Data:
+    made = {"n_features": columns, "n_classes": labels, "random_state": 0}
+    return _even(*datasets.make_gaussian_quantiles(n_samples=1_000, **made))
+
+
 SETS: dict[str, Callable[[], Data]] = {
     **DATA,
     "20% wrong labels": lambda: _made(11, n_informative=6, flip_y=0.4),
@@ -102,6 +107,9 @@ SETS: dict[str, Callable[[], Data]] = {
     "swiss roll": lambda: _even(
         (roll := datasets.make_swiss_roll(1_200, noise=0.5, random_state=0))[0], roll[1] // 3.5
     ),
+    "rings": lambda: _rings(2, 3),
+    "shells": lambda: _rings(6, 3),
+    "a ball in a shell": lambda: _rings(6, 2),
     "many labels": lambda: _made(71, n_informative=12, n_classes=12, n_clusters_per_class=1),
 }
 

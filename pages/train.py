@@ -82,8 +82,9 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
         st.caption(plain(by_itself(state)))
         # Ranked anew since it was made, a version asks otherwise than it says.
         asks = training.asks(store(), person, project.name) or (rows and rows[-1].version.asks)
-        if rows and asks:
-            st.caption(f"Version {rows[-1].version.number} ranks the pool. {asks}")
+        if asks:
+            ranks = f"Version {rows[-1].version.number} ranks the pool. " if rows else ""
+            st.caption(plain(f"{ranks}{asks}"))
 
 
 def by_itself(state: Progress) -> str:

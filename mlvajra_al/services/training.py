@@ -68,10 +68,13 @@ def request_retrain(
 
 
 def asks(store: Store, person: Person | None, project_name: str) -> str:
-    """Return by what the pool was ranked last, and why; nothing before a model ranked it."""
+    """Return by what the pool was ranked last, and why; nothing where a version says so itself."""
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        return str(jobs.last_result(connection, project.id, "retrain").get("asks", ""))
+        asked = jobs.last_result(connection, project.id, "retrain").get("asks", "")
+        if not asked and project.champion is None:
+            asked = jobs.last_result(connection, project.id, "prepare").get("asks", "")
+        return str(asked)
 
 
 def not_yet(store: Store, person: Person | None, project_name: str) -> str:

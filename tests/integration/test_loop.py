@@ -199,7 +199,10 @@ def test_with_one_label_seen_the_rail_names_the_other(light: Store, tmp_path: Pa
     loop.work()
     loop.answer(10, label="ham")
     (job,) = loop.work()
-    assert job.result == {"missing_labels": ["spam"], "seen_labels": ["ham"]}
+    found = job.result or {}
+    assert (found["missing_labels"], found["seen_labels"]) == (["spam"], ["ham"])
+    assert training.asks(light, None, "texts") == found["asks"]
+    assert found["asks"].startswith("Cold start: there is no model yet")
     assert loop.versions() == []
     worker.Worker(light, "rehearsal").report()
     seen = progress(light, loop.admin, "texts", now=worker.utc_now())

@@ -247,7 +247,7 @@ def pool_of(store: Store, count: int) -> tuple[Any, Pool]:
 def test_where_everything_was_asked_there_is_no_first_ranking(store: Store) -> None:
     project, pool = pool_of(store, 4)
     rng = np.random.default_rng(0)
-    none = preparing.first_ranking(project, pool, np.eye(4), touched=np.arange(4), rng=rng)
+    none, _ = preparing.first_ranking(project, pool, np.eye(4), touched=np.arange(4), rng=rng)
     assert none == []
 
 

@@ -50,9 +50,10 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
         mending.react(store, project.id, prepared.damaged, now=tell.clock())
     rng = np.random.default_rng([project.seed, job.id])
     first: list[Ranked] = []
+    asks = ""
     if newest is None:
         tell(0.9, "Choosing varied samples to start with")
-        first = first_ranking(
+        first, asks = first_ranking(
             project,
             pool,
             prepared.features,
@@ -78,6 +79,7 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
             "features": kept.features,
             "revision": kept.id,
             "because": prepared.because,
+            "asks": asks,
         }
         tell.settle(connection, result)
         return result
@@ -109,8 +111,8 @@ def first_ranking(
     touched: Positions,
     rng: np.random.Generator,
     known: Sequence[int] = (),
-) -> list[Ranked]:
-    """Rank a first batch by a strategy that needs no model, random ones behind it.
+) -> tuple[list[Ranked], str]:
+    """Rank a first batch by a strategy that needs no model, random ones behind it, and say why.
 
     That is the project's own, as in a simulation; or a varied one, unlike what is known to have
     one label.
@@ -118,7 +120,7 @@ def first_ranking(
     candidates = askable(project, pool, touched)
     n = min(project.policy.retrain_every, MOST_FIRST, len(candidates))
     if n == 0:
-        return []
+        return [], ""
     best = strategies.rank(
         None,
         features,
@@ -129,7 +131,7 @@ def first_ranking(
         rng=rng,
         labelled=np.asarray(known, dtype=np.intp),
     )
-    return ranked(pool, best, candidates=candidates, scored=False, rng=rng)
+    return ranked(pool, best, candidates=candidates, scored=False, rng=rng), best.reason
 
 
 def ranked(

@@ -109,7 +109,7 @@ def _look_elsewhere(store: Store, seen: Snapshot, why: NotEnoughLabels, *, tell:
         return result
     prepared = revising.ready(store, project, seen.pool, revision=past.revision, tell=tell)
     tell(0.8, "Looking for samples of another label")
-    ranked = preparing.first_ranking(
+    ranked, result["asks"] = preparing.first_ranking(
         project,
         seen.pool,
         prepared.features,
