@@ -66,7 +66,7 @@ def test_an_admin_changes_resets_and_closes_an_account(
 
     page.get_by_role("tab", name="Audit trail").click()
     _choose(page, "What", "account disabled")
-    expect(page.get_by_text("of 1 act")).to_be_visible()
+    expect(page.get_by_text("1 act; choose a row")).to_be_visible()
 
 
 def test_a_project_is_kept_to_its_members_and_an_invitation_withdrawn(
