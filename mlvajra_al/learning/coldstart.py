@@ -34,6 +34,9 @@ LARGE = 1e6
 """Values of sparse rows above this are scaled down: their products could become too large."""
 DENSEST = 500
 """Rows of a cluster, the nearest to its centre, that are compared with each other."""
+LOOKED_AT, PARTS, SHAPELESS = 2_000, 50, 0.975
+"""Rows and clusters that tell whether there are clusters, and the share of the spread within those
+of rows without any from which there are none."""
 
 
 def first_batch(
@@ -51,7 +54,8 @@ def first_batch(
     rng : numpy.random.Generator
     kind : {"auto", "kmeans", "typiclust"}
         How to pick one sample per cluster: the nearest to its centre, or the one in the
-        densest place. "auto" takes the first for sparse rows, the second for dense ones.
+        densest place. "auto" takes the first for sparse rows, the second for dense ones, and
+        any where the pool has no clusters: then what is typical is only what is in the middle.
     known : ndarray or sparse matrix of shape (n_labelled, n_features), optional
         Rows that are labelled already.
 
@@ -93,7 +97,10 @@ def first_batch(
     wanted = min(n + labelled, max(n, CLUSTERS))
     starts = STARTS if wanted * len(Z) <= MANY else 1
     labels, distances = cluster(Z, wanted, rng=rng, starts=starts)
-    worth = _typicality(Z, labels, distances) if typical else -distances
+    if kind == "auto" and not has_clusters(Z, wanted, rng=rng):
+        worth = rng.random(len(Z))
+    else:
+        worth = _typicality(Z, labels, distances) if typical else -distances
     covered = np.bincount(labels[len(rows) :], minlength=labels.max() + 1)
     return rows[_one_each(labels[: len(rows)], worth[: len(rows)], n, covered=covered)]
 
@@ -248,6 +255,48 @@ def cluster(
         labels = means.fit(Z, sample_weight=weights).labels_
     distances = np.linalg.norm(Z - means.cluster_centers_[labels], axis=1)
     return labels.astype(np.intp), distances.astype(np.float64)
+
+
+def has_clusters(Z: NDArray[np.float32], n: int, *, rng: np.random.Generator) -> bool:
+    """Tell whether rows lie closer together than normally distributed ones of their covariance.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_dimensions)
+    n : int
+        Clusters looked for; at most 50 are.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    bool
+
+    References
+    ----------
+    .. [1] R. Tibshirani, G. Walther and T. Hastie, "Estimating the number of clusters in a data set
+       via the gap statistic", Journal of the Royal Statistical Society B 63, 2001; there rows are
+       compared with evenly distributed ones.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> one = rng.normal(size=(500, 2)).astype(np.float32)
+    >>> two = one + 9 * (np.arange(500) % 2)[:, None].astype(np.float32)
+    >>> has_clusters(one, 5, rng=rng), has_clusters(two, 5, rng=rng)
+    (False, True)
+    """
+    rng = rng.spawn(1)[0]
+    few = Z[rng.permutation(len(Z))[:LOOKED_AT]].astype(np.float64)
+    if len(few) < 2:
+        return True
+    normal = rng.multivariate_normal(
+        few.mean(axis=0), np.atleast_2d(np.cov(few.T)), size=len(few), check_valid="ignore"
+    )
+    within = [
+        float((cluster(rows.astype(np.float32), min(n, PARTS), rng=rng, starts=2)[1] ** 2).sum())
+        for rows in (few, normal)
+    ]
+    return within[0] < SHAPELESS * within[1]
 
 
 def _standardised(X: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from mlvajra_al.learning.coldstart import (
     compact,
     finite,
     first_batch,
+    has_clusters,
     unlike,
 )
 from mlvajra_al.learning.rows import stack, take
@@ -114,7 +116,8 @@ def spread(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     """Cluster the most uncertain and take what is nearest to each centre, batch by batch.
 
     A row draws its centre by the eighth power of its utility: the centres come to lie where
-    doubts are greatest, and what stands for many of them is asked.
+    doubts are greatest, and what stands for many of them is asked. Where they have no clusters,
+    any of the half nearest to each centre may be: else the margins would never be.
 
     References
     ----------
@@ -159,10 +162,13 @@ def _spread_over(
     shortlist = ranked[: near_by + rounds * size if rounds else 0]
     Z = compact(take(choice.X, choice.candidates[shortlist]), rng=rng)
     left, chosen = np.arange(len(shortlist)), []
+    pick = _most_doubtful
+    if sharp and rounds:
+        pick = _nearest if has_clusters(Z[:near_by], size, rng=rng) else _any_of_the_nearer
     for _ in range(rounds):
         near = left[:near_by]
         found = _one_per_cluster(
-            Z[near], choice.utilities[shortlist[near]], size, rng=rng, sharp=sharp
+            Z[near], choice.utilities[shortlist[near]], size, rng=rng, pick=pick
         )
         picked = near[found]
         chosen.append(shortlist[picked])
@@ -172,24 +178,69 @@ def _spread_over(
     return np.concatenate([taken, rest])[:n].astype(np.intp)
 
 
+Pick = Callable[
+    [NDArray[np.intp], NDArray[np.float64], NDArray[np.float64], np.random.Generator], Utilities
+]
+"""(clusters, distances to centres, weights, rng) -> numbers, the least of each cluster counts."""
+
+
 def _one_per_cluster(
-    Z: NDArray[np.float32], utilities: Utilities, n: int, *, rng: np.random.Generator, sharp: bool
+    Z: NDArray[np.float32], utilities: Utilities, n: int, *, rng: np.random.Generator, pick: Pick
 ) -> Positions:
-    """Return of each cluster the row nearest to its centre, or else its first; rows come sorted."""
+    """Return one row of each cluster; rows come sorted, the most uncertain first."""
     if len(Z) <= n:
         return np.arange(len(Z))
     weights = utilities / max(float(utilities.max()), 1e-12)
-    if sharp:
+    if pick is not _most_doubtful:
         weights = weights**SHARPNESS
         Z = Z[: max(n, np.count_nonzero(weights > LEAST))]
-    labels, distances = cluster(Z, n, rng=rng, weights=np.maximum(weights[: len(Z)], LEAST))
-    order = np.lexsort((distances, labels)) if sharp else np.argsort(labels, kind="stable")
+    weights = np.maximum(weights[: len(Z)], LEAST)
+    labels, distances = cluster(Z, n, rng=rng, weights=weights)
+    order = np.lexsort((pick(labels, distances, weights, rng), labels))
     _, places = np.unique(labels[order], return_index=True)
     first = order[places]
     if len(first) < n:
         others = np.setdiff1d(np.arange(len(Z)), first)
         first = np.concatenate([first, others[: n - len(first)]])
     return np.sort(first)
+
+
+def _most_doubtful(
+    labels: NDArray[np.intp],
+    distances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Utilities:
+    return np.arange(len(labels), dtype=np.float64)
+
+
+def _nearest(
+    labels: NDArray[np.intp],
+    distances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Utilities:
+    return distances
+
+
+def _any_of_the_nearer(
+    labels: NDArray[np.intp],
+    distances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> Utilities:
+    """Draw by weight from the nearer half of each cluster.
+
+    References
+    ----------
+    .. [1] P. S. Efraimidis and P. G. Spirakis, "Weighted random sampling with a reservoir",
+       Information Processing Letters 97(5), 2006.
+    """
+    order = np.lexsort((distances, labels))
+    sizes = np.bincount(labels)
+    place = np.empty(len(labels))
+    place[order] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.where(2 * place < sizes[labels], rng.exponential(size=len(labels)) / weights, np.inf)
 
 
 def dense(choice: Choice, n: int, rng: np.random.Generator) -> Positions:

@@ -3,7 +3,8 @@
 Cold start, while there is no model; then doubts, spread over variety as long as there are many;
 then the border that is left. What decides is how many samples the model hesitates about, which
 means the same for two labels and for ten, at 20 labels and at 2,000. While a label has no example
-or hardly any, half of each batch is what could be one.
+or hardly any, half of each batch is what could be one; while the model only guesses, samples are
+drawn at random.
 
 References
 ----------
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlvajra_al.learning.guessing import Trial
 from mlvajra_al.learning.rarity import ENOUGH, given_up_after, scarce, unseen
 from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
 from mlvajra_al.words import plural
@@ -37,6 +39,7 @@ def choose(
     batch_size: int,
     labels: ArrayLike | None = None,
     label_set: Sequence[Any] = (),
+    trial: Trial | None = None,
 ) -> tuple[str, str]:
     """Return the strategy that `auto` stands for, and a sentence that says why.
 
@@ -49,6 +52,8 @@ def choose(
         Of what is labelled.
     label_set : sequence
         All labels there are; those without an example are looked for.
+    trial : Trial, optional
+        Of the model on samples it was not taught: doubts of one that only guesses say nothing.
 
     Returns
     -------
@@ -80,6 +85,9 @@ def choose(
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["a", "b"] * 9, label_set="abc"))
     unseen_label Unseen label: no example of 'c' yet, so half of each batch is what is unlike
     everything labelled, until there is one or 100 samples are labelled.
+    >>> print(*choose(np.full(300, 0.9), batch_size=2, trial=Trial(0.48, 0.5, 0.1)))
+    random Random: so far the model only guesses. Of each label it finds 48% among samples it was
+    not taught, where chance finds 50%; its doubts say nothing until it has learned something.
     """
     if margins is None:
         return "cold_start", (
@@ -100,6 +108,12 @@ def choose(
             f"Rare label: {found} of {all_:,} labels so far {'is' if found == 1 else 'are'} "
             f"{wanted[0]!r}, so half of each batch is what most likely is another one, until "
             f"there are {ENOUGH}."
+        )
+    if trial is not None and trial.is_a_guess and len(margins) > batch_size:
+        return "random", (
+            "Random: so far the model only guesses. Of each label it finds "
+            f"{trial.found:.0%} among samples it was not taught, where chance finds "
+            f"{trial.by_chance:.0%}; its doubts say nothing until it has learned something."
         )
     return _by_doubts(
         margins, batch_size, ("focused_margin", "diversified_margin"), "the model hesitates about"

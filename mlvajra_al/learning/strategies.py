@@ -24,6 +24,7 @@ from mlvajra_al.learning.committees import (
     vote_entropy,
 )
 from mlvajra_al.learning.doubts import binary_doubt, loss_reduction, mean_doubt, unusual_count
+from mlvajra_al.learning.guessing import try_out
 from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.neighbours import heeding
 from mlvajra_al.learning.rarity import rare, searching
@@ -322,21 +323,38 @@ def rank(
     size = max(batch_size, 1)
     if strategy == "auto":
         doubts = None if model is None else utilities
-        if several:
-            seen = np.asarray(model.classes_).tolist()
-            name, because = choose_of_several(
-                utilities, batch_size=size, seen=seen, label_set=label_set, answers=len(known)
-            )
-        else:
-            name, because = choose(
-                doubts, batch_size=size, labels=known.labels, label_set=label_set
-            )
+        name, because = _choose(
+            doubts, model, known=known, batch_size=size, label_set=label_set, rng=rng
+        )
         plan = known_for(model)[name]
+        if plan.utility is None and doubts is not None:
+            utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
     choice = Choice(X, candidates, utilities, size, known, model)
     if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
         sharpen(plan.utility, choice, n)
     places = plan.selector(choice, n, rng)
     return Ranking(candidates[places], utilities[places], name, because)
+
+
+def _choose(
+    doubts: Utilities | None,
+    model: Any,
+    *,
+    known: Known,
+    batch_size: int,
+    label_set: Sequence[Any],
+    rng: np.random.Generator,
+) -> tuple[str, str]:
+    """Return the strategy that `auto` stands for, and a sentence that says why."""
+    if doubts is not None and is_multilabel(model):
+        seen = np.asarray(model.classes_).tolist()
+        return choose_of_several(
+            doubts, batch_size=batch_size, seen=seen, label_set=label_set, answers=len(known)
+        )
+    trial = None if model is None else try_out(model, known, rng=rng.spawn(1)[0])
+    return choose(
+        doubts, batch_size=batch_size, labels=known.labels, label_set=label_set, trial=trial
+    )
 
 
 def _check_counts(n: int, batch_size: int) -> None:
