@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from mlvajra_al.errors import PoolExhausted
 from mlvajra_al.learning import coldstart
-from mlvajra_al.learning.coldstart import compact, first_batch, unlike
+from mlvajra_al.learning.coldstart import compact, first_batch, has_clusters, unlike
 
 
 def crowds(n: int = 40) -> np.ndarray:
@@ -125,3 +125,24 @@ def test_copies_of_the_labelled_are_each_picked_once(n: int) -> None:
     same = np.ones((6, 3))
     picked = unlike(same, n, rng=np.random.default_rng(0), known=same[:1])
     assert len(set(picked.tolist())) == n
+
+
+@pytest.mark.parametrize("columns", [1, 2, 6])
+def test_a_pool_without_crowds_is_not_asked_in_its_middle_alone(columns: int) -> None:
+    X = np.random.default_rng(0).normal(size=(800, columns)).astype(np.float32)
+    lengths = np.linalg.norm(X, axis=1)
+    batches = [first_batch(X, 10, rng=np.random.default_rng(seed)) for seed in range(5)]
+    outside = np.mean(lengths[np.concatenate(batches)] > np.median(lengths))
+    assert 0.3 < outside < 0.8
+
+
+def test_whether_there_are_crowds_does_not_change_what_is_drawn_later() -> None:
+    rng, other = np.random.default_rng(0), np.random.default_rng(0)
+    has_clusters(crowds().astype(np.float32), 3, rng=rng)
+    assert rng.random() == other.random()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_of_hardly_any_rows_all_are_asked(n: int) -> None:
+    batch = first_batch(np.zeros((n, 2), dtype=np.float32), n, rng=np.random.default_rng(0))
+    assert sorted(batch) == list(range(n))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from mlvajra_al.errors import Invalid
+from mlvajra_al.learning import selectors
 from mlvajra_al.learning.selectors import (
     DIVERSIFIED_BATCHES,
     Choice,
@@ -125,6 +126,24 @@ def test_what_stands_in_the_middle_of_the_doubts_is_asked() -> None:
     assert focused(given_, 1, rng()).tolist() == [10]
     two = Choice(line, np.arange(21), np.ones(21), batch_size=2)
     assert sorted(spread(two, 2, rng())) in ([4, 15], [5, 15], [5, 16])
+
+
+def test_where_doubts_have_no_crowds_any_of_the_nearer_half_may_be_asked_the_doubtful_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    doubts = np.where(np.arange(40) % 4 < 2, 0.9, 0.75)  # the first two of each four more
+    given_ = Choice(np.arange(40.0)[:, None], np.arange(40), doubts, batch_size=2)
+    parts, apart = np.arange(40) % 2, np.arange(40.0) // 2  # two clusters, near to far
+    order = np.argsort(-doubts, kind="stable")
+    monkeypatch.setattr(selectors, "cluster", lambda *_, **__: (parts[order], apart[order]))
+    monkeypatch.setattr(selectors, "top", lambda *_: order)
+    monkeypatch.setattr(selectors, "has_clusters", lambda *_, **__: False)
+    picked = np.array([spread(given_, 2, rng(seed)) for seed in range(60)])
+    assert (np.sort(picked % 2) == [0, 1]).all() and picked.max() < 20
+    assert len(np.unique(picked)) > 12
+    assert np.mean(doubts[picked] > 0.8) > 0.7
+    monkeypatch.setattr(selectors, "has_clusters", lambda *_, **__: True)
+    assert sorted(spread(given_, 2, rng())) == [0, 1]
 
 
 def test_what_the_model_does_not_doubt_has_no_say_in_where_clusters_lie() -> None:
