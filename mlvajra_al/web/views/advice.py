@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import NOTHING_LEFT, Advice
+from mlvajra_al.records import NOTHING_LEFT, Advice, Measure
 from mlvajra_al.web.views.reach import OutOfReach
-from mlvajra_al.web.widgets import interval_of, plain, plural, value_of
+from mlvajra_al.web.widgets import interval_of, plain, plural, shorten, value_of
 
 LOOK = {
     "too_early": (":material/hourglass_empty:", "gray"),
@@ -14,20 +14,50 @@ LOOK = {
     "stop": (":material/flag:", "green"),
 }
 NEXT_TO_NOTHING = 0.001
+NAME = 48
+"""Letters of what is estimated: it names a label, which may be long."""
+ESTIMATE = (
+    "What the model's own probabilities of held out samples promise, with a 95% band: an estimate, "
+    "not a measure."
+)
 NOT_YET = (
     "Comes with the versions: it takes four of them, each from at least ten more labels than the "
     "one before."
 )
 
 
-def advice_line(advice: Advice | None) -> None:
-    """Draw the advice in one sentence, and what it is: an estimate."""
-    if advice is None:
-        return
+def advice_line(advice: Advice) -> None:
+    """Draw the advice in one sentence."""
     icon, color = LOOK[advice.action]
     st.markdown(f":{color}[{icon}] {plain(advice.words)}")
+
+
+def made_with(advice: Advice) -> None:
+    """Say what the advice is: an estimate."""
     if advice.words != NOTHING_LEFT:
         st.caption(f"An estimate, made with version {advice.version}.")
+
+
+def advice_in_short(advice: Advice | None) -> None:
+    """Draw the advice in one sentence, and in a line below it the F1 that is estimated."""
+    if advice is None:
+        return
+    advice_line(advice)
+    measure = advice.estimated
+    name = plain(shorten(title(measure), NAME))
+    if measure.value is None:
+        made_with(advice)
+        return
+    st.caption(
+        f"{name} **{value_of(measure)}**, {interval_of(measure)} (version {advice.version})",
+        help=ESTIMATE,
+    )
+
+
+def asks_line(asks: str) -> None:
+    """Draw by which strategy samples are asked about, and why by that one."""
+    if asks:
+        st.caption(f"**Asks next.** {plain(asks)}")
 
 
 def advice_box(advice: Advice | None, never: OutOfReach | None) -> None:
@@ -38,6 +68,7 @@ def advice_box(advice: Advice | None, never: OutOfReach | None) -> None:
             st.caption(NOT_YET)
             return
         advice_line(advice)
+        made_with(advice)
         with st.grid(3, min_column_width=170):
             with st.container(gap=None):
                 stability(advice)
@@ -45,6 +76,11 @@ def advice_box(advice: Advice | None, never: OutOfReach | None) -> None:
                 estimated(advice)
             with st.container(gap=None):
                 outlook(advice, never)
+
+
+def title(measure: Measure) -> str:
+    """Return what is measured, as a line begins."""
+    return measure.name[:1].upper() + measure.name[1:]
 
 
 def stability(advice: Advice) -> None:
@@ -64,7 +100,7 @@ def stability(advice: Advice) -> None:
 def estimated(advice: Advice) -> None:
     """Draw F1 as the model's own probabilities have it."""
     measure = advice.estimated
-    st.caption(plain(measure.name.capitalize().replace("f1", "F1")))
+    st.caption(plain(title(measure)))
     if measure.value is None:
         st.markdown("**Not known**")
         st.caption(plain(measure.note))
