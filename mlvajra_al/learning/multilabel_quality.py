@@ -158,10 +158,10 @@ def _together(
 ) -> Suspect:
     """Return the doubts about one row as one."""
     likely = given.copy()
-    for place, _ in found:
-        likely[place] = not likely[place]
+    doubted = [place for place, _ in found]
+    likely[doubted] = ~likely[doubted]
     worst = min((one for _, one in found), key=lambda one: one.quality)
-    text = to_text(labels[place] for place in np.flatnonzero(likely))
+    text = to_text(name for name, has in zip(labels, likely, strict=True) if has)
     return Suspect(worst.row, text, worst.probability, worst.quality)
 
 
