@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import NOTHING_LEFT, Advice, Measure
+from mlvajra_al.records import NOTHING_LEFT, Advice, Measure, Rest
 from mlvajra_al.web.views.reach import OutOfReach
 from mlvajra_al.web.widgets import interval_of, plain, plural, shorten, value_of
 
@@ -44,12 +44,13 @@ def advice_in_short(advice: Advice | None) -> None:
         return
     advice_line(advice)
     measure = advice.estimated
-    name = plain(shorten(title(measure), NAME))
     if measure.value is None:
         made_with(advice)
         return
+    name = plain(shorten(measure.name.removeprefix("estimated "), NAME))
     st.caption(
-        f"{name} **{value_of(measure)}**, {interval_of(measure)} (version {advice.version})",
+        f"An estimate, made with version {advice.version}: {name} is probably "
+        f"**{value_of(measure)}** ({interval_of(measure)}).",
         help=ESTIMATE,
     )
 
@@ -69,13 +70,16 @@ def advice_box(advice: Advice | None, never: OutOfReach | None) -> None:
             return
         advice_line(advice)
         made_with(advice)
-        with st.grid(3, min_column_width=170):
+        with st.grid(4 if advice.rest else 3, min_column_width=170):
             with st.container(gap=None):
                 stability(advice)
             with st.container(gap=None):
                 estimated(advice)
             with st.container(gap=None):
                 outlook(advice, never)
+            if advice.rest is not None:
+                with st.container(gap=None):
+                    remainder(advice, advice.rest)
 
 
 def title(measure: Measure) -> str:
@@ -112,15 +116,29 @@ def estimated(advice: Advice) -> None:
     )
 
 
-def gain_words(gain: float, margin: float) -> str:
+def remainder(advice: Advice, rest: Rest) -> None:
+    """Draw what all samples that are left would bring."""
+    st.caption(f"All {plural(rest.samples, 'sample')} left")
+    share = rest.share if advice.mean_rest is None else advice.mean_rest
+    st.markdown(f"**{gain_words(share * rest.today)}**")
+    over = "today" if advice.mean_rest is None else "mean of the last three steps"
+    st.caption(
+        f"micro F1 ({share:.1%} of it, {over}), judged by the rise since {rest.since:,} labels; "
+        "5% or less is enough"
+    )
+
+
+def gain_words(gain: float, margin: float = 0.0) -> str:
     """Return an estimated gain with its margin; of next to nothing, that it is that.
 
     >>> gain_words(0.0123, 0.004), gain_words(-0.002, 0.004), gain_words(0.0, 0.0002)
     ('+0.012 ± 0.004', '-0.002 ± 0.004', 'less than 0.001')
+    >>> gain_words(0.0123)
+    '+0.012'
     """
     if abs(gain) + margin < NEXT_TO_NOTHING:
         return f"less than {NEXT_TO_NOTHING}"
-    return f"{gain:+.3f} ± {margin:.3f}"
+    return f"{gain:+.3f} ± {margin:.3f}" if margin else f"{gain:+.3f}"
 
 
 def outlook(advice: Advice, never: OutOfReach | None) -> None:
