@@ -20,6 +20,8 @@ from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
+SUREST = 0.99
+"""No model is said to be surer than that."""
 OWN_KEYS = {
     "s": ".st-key-act > :nth-child(1) button",
     "f": ".st-key-act > :nth-child(2) button",
@@ -124,7 +126,7 @@ def _display(project: Project, label: str | None) -> str:
 
 def _rather(project: Project, doubt: Doubt) -> str:
     """Say what the model would do with the label, or with which of several."""
-    sure = f"({doubt.probability:.0%} sure)"
+    sure = f"({min(doubt.probability, SUREST):.0%} sure)"
     if not project.multilabel:
         likely, stands = _display(project, doubt.likely), _display(project, doubt.label)
         return f"would say **{likely}** {sure} and not {stands}"

@@ -228,7 +228,9 @@ def _judgement(
     ahead = signs.forecast
     if ahead is not None and ahead.least > WORTH:
         return "go_on", f"{_outlook(signs)}: go on labelling."
-    return "stop", _stop(signs) if stable else f"{_of_the_rest(signs, rest)}: {GOOD}."
+    if stable:
+        return "stop", _stop(signs)
+    return "stop", f"{_of_the_rest(signs, rest)}, a twentieth of it or less: {GOOD}."
 
 
 def _stable(mean: float, ahead: Forecast | None) -> bool:

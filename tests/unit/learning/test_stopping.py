@@ -141,10 +141,14 @@ def test_answers_that_never_settle_are_enough_once_all_that_is_left_would_bring_
         ),
         (
             0.04,
-            "The 900 samples left would probably raise micro F1 by about 0.03 in all: a good "
+            "The 900 samples left would probably raise micro F1 by about 0.03 in all, a twentieth "
+            "of it or less: a good moment to stop.",
+        ),
+        (
+            -0.01,
+            "The 900 samples left would hardly raise micro F1, a twentieth of it or less: a good "
             "moment to stop.",
         ),
-        (-0.01, "The 900 samples left would hardly raise micro F1: a good moment to stop."),
     ],
 )
 def test_what_all_that_is_left_would_bring_is_said(share: float, words: str) -> None:
