@@ -37,7 +37,7 @@ COUNTING = (
     "published_areas",
     "never_worse",
 )
-AIMLESS = ("label_efficiency", "several_labels", "stop_advice_several")
+AIMLESS = ("label_efficiency", "several_labels")
 """What these print is to be read; no aim is set."""
 
 

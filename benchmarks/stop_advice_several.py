@@ -4,7 +4,9 @@ As `stop_advice.py`: 30% of the rows judge, of the others 20% are held out, the 
 that `auto` asks, a quarter as many holdout labels arrive, and the functions that advise a project
 advise here. Told are at how many samples the advice first says stop and which share of the micro
 F1 of the whole pool is reached then, how far estimated micro F1 is from the truth on average, how
-often its band holds it, and how often the gain of the next 50 samples lies in its interval.
+often its band holds it, and how often the gain of the next 50 samples lies in its interval. The
+aim: on most seeds of each set it stops at 95% or more of the full F1, before half the pool. Seeds
+0 to 9 served to make the rule; those it is judged on by default did not.
 
     nice -n 19 python benchmarks/stop_advice_several.py --seeds 3
 """
@@ -30,9 +32,13 @@ from mlvajra_al.learning import estimating, forecasting, stopping
 from mlvajra_al.learning.agreement import kappa
 from mlvajra_al.learning.evaluation import aligned
 from mlvajra_al.learning.multilabel import SURE, indicators, train_each
-from mlvajra_al.records import Stability
+from mlvajra_al.records import Rest, Stability
 
 STOP_SET, HELD = 2_000, 0.2
+SHARE_OF_F1, SHARE_OF_POOL, SEEDS = 0.95, 0.5, 0.8
+"""How good it has to be by then, how soon, and on how many of the seeds."""
+AFTER = 60
+"""A game goes on for so many samples, to see what the next 50 have brought."""
 Rows = NDArray[np.intp]
 
 
@@ -116,20 +122,33 @@ def version(play: Play, model: Any, rows: Rows) -> Any:
         forecast=ahead,
         missing=missing,
         answers=n,
+        rest=rest(play, model, told, n),
     )
     advice = stopping.advise(signs, play.past)
-    play.past.append(stopping.Past(number, n, stability))
+    play.past.append(stopping.Past(number, n, stability, signs.rest))
     return advice
 
 
-def play_one(data: Set, seed: int, most: int) -> dict[str, Any]:
+def rest(play: Play, model: Any, told: estimating.Told, n: int) -> Rest | None:
+    """Say what all that is left would bring, as the worker does."""
+    before = stopping.halfway(play.past, n)
+    if before is None:
+        return None
+    earlier = play.chances(play.models[before.number], play.watched) >= SURE
+    today, rise = estimating.estimate_rise(play.chances(model, play.watched), earlier, known=told)
+    left = len(play.pool) - n
+    return stopping.remainder(today, rise, since=before.n_labels, n_labels=n, left=left)
+
+
+def play_one(data: Set, seed: int, most: float) -> dict[str, Any]:
     play = begin(data, seed)
+    end = most * len(play.pool)
     full = play.score(train_each("logistic_regression", play.X[play.pool],
                                  play.said(play.pool), seed=0).model)  # fmt: skip
     known: list[int] = []
     model, stopped = None, None
     errors, trusted, curve, ahead = [], [], [], []
-    while len(known) < most:
+    while len(known) < end:
         told = play.said(play.pool[known])
         known += ask("auto", model, play.X[play.pool], known, told, play.rng)
         rows = play.pool[known]
@@ -146,6 +165,7 @@ def play_one(data: Set, seed: int, most: int) -> dict[str, Any]:
             ahead.append((len(known), score, advice.forecast))
         if advice.action == "stop" and stopped is None:
             stopped = (len(known), round(score / full, 3))
+            end = min(end, len(known) + AFTER)
     inside = [
         abs(later - score - forecast.gain) <= forecast.margin
         for n, score, forecast in ahead
@@ -153,7 +173,7 @@ def play_one(data: Set, seed: int, most: int) -> dict[str, Any]:
         if later is not None
     ]
     return {
-        "stopped": stopped, "end": round(curve[-1][1] / full, 3),
+        "stopped": stopped, "pool": len(play.pool), "end": round(curve[-1][1] / full, 3),
         "errors": errors, "trusted": trusted, "inside": inside,
     }  # fmt: skip
 
@@ -161,18 +181,24 @@ def play_one(data: Set, seed: int, most: int) -> dict[str, Any]:
 def main() -> None:
     """Print what came of each set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--most", type=int, default=400, help="samples at which to give up")
+    parser.add_argument("--first", type=int, default=100, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--most", type=float, default=0.6, help="share of the pool to ask")
     given = parser.parse_args()
+    seeds, holds = range(given.first, given.first + given.seeds), True
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for name, make in SETS.items():
             data = make()
-            runs = [play_one(data, seed, given.most) for seed in range(given.seeds)]
+            runs = [play_one(data, seed, given.most) for seed in seeds]
+            good = sum(map(in_time, runs))
+            holds = holds and good >= SEEDS * len(runs)
             errors = [error for run in runs for error in run["errors"]]
             line = {
                 "set": name,
+                "well stopped": f"{good} of {len(runs)}",
                 "stopped at, with a share of the full F1": [run["stopped"] for run in runs],
+                "pool": runs[0]["pool"],
                 "share at the end": [run["end"] for run in runs],
                 "error of estimated micro F1": round(statistics.fmean(map(abs, errors)), 4),
                 "to one side": round(statistics.fmean(errors), 4),
@@ -181,6 +207,15 @@ def main() -> None:
             }
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
+    sys.exit(not holds)
+
+
+def in_time(run: dict[str, Any]) -> bool:
+    """Tell whether it stopped soon enough, and not too soon."""
+    if run["stopped"] is None:
+        return False
+    labels, share = run["stopped"]
+    return bool(share >= SHARE_OF_F1 and labels < SHARE_OF_POOL * run["pool"])
 
 
 def _share(runs: list[dict[str, Any]], what: str) -> float:

@@ -12,7 +12,7 @@ from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
-from mlvajra_al.web.views.advice import advice_line
+from mlvajra_al.web.views.advice import advice_in_short, asks_line
 from mlvajra_al.web.views.agreement import waiting_words
 from mlvajra_al.web.views.curve import curves, reached
 from mlvajra_al.web.views.heading import heading
@@ -120,7 +120,7 @@ def next_steps(
     with st.container(border=True, height="stretch"):
         st.markdown("**What to do next**")
         label_button(person, project, state)
-        advice_line(advice.newest(store(), person, project.name))
+        advice_in_short(advice.newest(store(), person, project.name))
         if person.role != "annotator":
             review_link(person, project)
         if person.role == "admin":
@@ -192,6 +192,8 @@ def loop_card(person: Person, project: Project) -> None:
         every = state.retrain_every
         done = every - state.until_retrain
         st.progress(done / every, text=f":small[{done} of {plural(every, 'answer')}]")
+    if state.left and person.role != "annotator":  # who answers is not told what a model doubts
+        asks_line(training.asks(store(), person, project.name))
     if alive:
         doing = work_words(overview.at_work(store(), person, project.name, now=now()))
         pulse = f":green[●] Worker running{', ' + plain(doing) if doing else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mlvajra_al.records import Annotation, Person, Project
+from mlvajra_al.records import Annotation, Doubt, Person, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import advice, reviewing, versions
 from mlvajra_al.services.reviewing import Case, Decision
@@ -20,6 +20,8 @@ from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
+SUREST = 0.99
+"""No model is said to be surer than that."""
 OWN_KEYS = {
     "s": ".st-key-act > :nth-child(1) button",
     "f": ".st-key-act > :nth-child(2) button",
@@ -64,22 +66,17 @@ def main() -> None:
     with right:
         _decide(project, person, case)
         if case.doubt is not None:
-            doubt_line(
-                case.doubt,
-                given=_display(project, case.doubt.label),
-                likely=_display(project, case.doubt.likely),
-            )
+            doubt_line(case.doubt, _rather(project, case.doubt))
         _said(project, case)
     decisions_box(person, project, decisions)
     _agreement(person, project)
 
 
 def _agreement(person: Person, project: Project) -> None:
-    """Draw how people agree; sets of labels are not examined."""
-    if not project.multilabel:
-        rows = versions.foremost(store(), person, project.name)
-        newest = rows[-1].version if rows else None
-        agreement_box(advice.examination(store(), person, project.name), newest)
+    """Draw how people agree."""
+    rows = versions.foremost(store(), person, project.name)
+    newest = rows[-1].version if rows else None
+    agreement_box(advice.examination(store(), person, project.name), newest)
 
 
 def _chosen(found: tuple[Case, ...]) -> Case:
@@ -125,6 +122,21 @@ def _words(project: Project, event: Annotation) -> str:
 
 def _display(project: Project, label: str | None) -> str:
     return widgets.plain(widgets.shorten(answer_words(project, label), 60))
+
+
+def _rather(project: Project, doubt: Doubt) -> str:
+    """Say what the model would do with the label, or with which of several."""
+    sure = f"({min(doubt.probability, SUREST):.0%} sure)"
+    if not project.multilabel:
+        likely, stands = _display(project, doubt.likely), _display(project, doubt.label)
+        return f"would say **{likely}** {sure} and not {stands}"
+    has, should = (set(project.names_in(label)) for label in (doubt.label, doubt.likely))
+    changes = [
+        f"{verb} **{_display(project, to_text(names))}**"
+        for verb, names in (("add", should - has), ("leave out", has - should))
+        if names
+    ]
+    return f"would {' and '.join(changes)} {sure}"
 
 
 def _decide(project: Project, person: Person, case: Case) -> None:

@@ -80,9 +80,7 @@ def start_box(person: Person, project: Project, rows: tuple[versions.VersionRow,
         if words := last_drift(rows):
             st.caption(words)
         st.caption(plain(by_itself(state)))
-        # Ranked anew since it was made, a version asks otherwise than it says.
-        asks = training.asks(store(), person, project.name) or (rows and rows[-1].version.asks)
-        if asks:
+        if asks := training.asks(store(), person, project.name):
             ranks = f"Version {rows[-1].version.number} ranks the pool. " if rows else ""
             st.caption(plain(f"{ranks}{asks}"))
 

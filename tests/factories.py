@@ -120,6 +120,7 @@ def a_version(
     blob: bytes = b"an estimator",
     labels: int = 2,
     mode: TrainingMode = "full",
+    asks: str = "",
 ) -> Version:
     """Store a version of a model that says nothing but its bytes."""
     revision = a_revision(store, project)
@@ -143,6 +144,7 @@ def a_version(
             duration_s=0.1,
             trigger="test",
             created_at=NOW,
+            asks=asks,
         )
         versions.add(connection, version)
     return version

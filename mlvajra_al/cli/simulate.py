@@ -67,14 +67,19 @@ def simulate(
     estimator: Learner = "logistic_regression",
     multilabel: Multilabel = False,
     project: Annotated[
-        str | None, typer.Option(help="Keep it as a run of this project, as the page does.")
+        str | None,
+        typer.Option(help="Keep it as a run of this project, as the page does; else none is kept."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the JSON document into this file too.")
+        Path | None,
+        typer.Option(help="Write the JSON document, with every learning curve, into this file."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Play strategies against the labels of a file, from zero labels on, and compare them."""
+    """Play strategies against the labels of a file, from zero labels on, and compare them.
+
+    What is found is printed and not kept: --project saves it as a run, --out as a file.
+    """
     from mlvajra_al.records import Plan, Recipe, Scenario
     from mlvajra_al.services import importing, simulating, standings
 

@@ -31,6 +31,8 @@ models that learned from few labels are right more often than they say."""
 DRAWS = 400
 BENDS = np.array([(t, s) for t in np.geomspace(0.1, 4.0, 25) for s in np.linspace(-3.0, 3.0, 25)])
 """Temperatures and shifts of the logits of many yes-or-no answers."""
+NEGLIGIBLE = 1e-4
+"""Temperatures and shifts less likely than that are left out of a mean."""
 FLOOR = 1e-6
 NOTE = "estimated without labels from the model's own probabilities, with a 95% band"
 
@@ -154,8 +156,8 @@ def estimate_micro_f1(
         return unknown("estimated micro F1", 0, "there are no samples to estimate it from")
     logits, given = _logits(p), p.ravel() >= SURE
     confusions = np.empty((len(BENDS), 2, 2))
-    for place, (temperature, shift) in enumerate(BENDS):
-        yes = expit(logits / temperature + shift)
+    for place, bend in enumerate(BENDS):
+        yes = _bent(logits, bend)
         right, raised = yes[given].sum(), np.count_nonzero(given)
         missed = yes.sum() - right
         confusions[place] = [[len(yes) - raised - missed, raised - right], [missed, right]]
@@ -164,8 +166,56 @@ def estimate_micro_f1(
     return _measure("estimated micro F1", f1(drawn)[:, 1], len(p))
 
 
+def estimate_rise(
+    probabilities: ArrayLike, before: ArrayLike, *, known: Told | None = None
+) -> tuple[float, float]:
+    """Estimate micro F1 of today's answers, and by how much it is above that of earlier ones.
+
+    Which answers are right today's probabilities say, as far as `estimate_micro_f1` believes them.
+    A model thinks well of itself: it rather says too much than too little.
+
+    Parameters
+    ----------
+    probabilities : array_like of shape (n_samples, n_labels)
+        Of each label today.
+    before : array_like of bool, shape (n_samples, n_labels)
+        The labels that were given before.
+    known : Told, optional
+
+    Returns
+    -------
+    today : float
+    rise : float
+
+    Examples
+    --------
+    >>> sure = np.array([[0.95, 0.05], [0.05, 0.95]] * 100)
+    >>> before = np.array([[True, False], [True, False]] * 100)
+    >>> today, rise = estimate_rise(sure, before)
+    >>> round(today, 2), round(rise, 2)
+    (0.96, 0.47)
+    """
+    p, then = np.asarray(probabilities, dtype=np.float64), np.asarray(before).ravel()
+    logits, now = _logits(p), p.ravel() >= SURE
+    likely = _likely_bends(known)
+    counted = np.flatnonzero(likely >= NEGLIGIBLE)
+    scores = np.zeros(2)
+    for place in counted:
+        yes = _bent(logits, BENDS[place])
+        for at, given in enumerate((now, then)):
+            right = 2 * yes[given].sum() / max(yes.sum() + np.count_nonzero(given), FLOOR)
+            scores[at] += likely[place] * right
+    today, earlier = scores / likely[counted].sum()
+    return float(today), float(today - earlier)
+
+
 def _logits(p: Floats) -> Floats:
     return np.asarray(logit(np.clip(p, FLOOR, 1 - FLOOR)).ravel())
+
+
+def _bent(logits: Floats, bend: Floats) -> Floats:
+    temperature, shift = bend
+    return np.asarray(expit(logits / temperature + shift))
 
 
 def _likely_bends(known: Told | None) -> Floats:

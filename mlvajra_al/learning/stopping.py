@@ -4,14 +4,17 @@ References
 ----------
 .. [1] M. Bloodgood and K. Vijay-Shanker, "A method for stopping active learning based on
    stabilizing predictions and the need for user-adjustable stopping", CoNLL 2009.
+.. [2] C. Cortes, L. D. Jackel, S. A. Solla, V. Vapnik and J. S. Denker, "Learning curves:
+   asymptotic values and rate of convergence", NIPS 1993.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from mlvajra_al.records import NOTHING_LEFT, Advice, Course, Forecast, Measure, Stability
+from mlvajra_al.records import NOTHING_LEFT, Advice, Course, Forecast, Measure, Rest, Stability
 from mlvajra_al.words import plural
 
 ALIKE = 0.99
@@ -26,8 +29,14 @@ FEWEST_OF_A_LABEL = 3
 """Examples of each label without which nobody is told to stop."""
 WORTH = 0.01
 """A gain that is surely larger than this speaks against stopping."""
-LEAST_SHOWN = 0.0005
-"""A gain that is smaller is 0.000 in words."""
+LITTLE = 0.05
+"""Where a sample may have several labels some answers never settle, and need not: who stops while
+all that is left would bring less than this share of F1 has 95% of what the whole pool gives."""
+RATE = 0.5
+"""What n labels leave to be learned shrinks with the root of n, as the noise of any mean does."""
+LEAST_SHOWN, LEAST_WORDED = 0.0005, 0.005
+"""Gains that are smaller are nothing with three digits, and with two."""
+GOOD = "a good moment to stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class Past:
     number: int
     n_labels: int
     stability: Stability | None = None
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Signs:
     missing: str
     answers: int | None = None
     """Samples learned from, where one may have several labels or none."""
+    rest: Rest | None = None
 
     @property
     def n_labels(self) -> int:
@@ -74,6 +85,37 @@ def earlier(past: Sequence[Past], n_labels: int) -> Past | None:
     return next((one for one in reversed(past) if one.n_labels <= most), None)
 
 
+def halfway(past: Sequence[Past], n_labels: int) -> Past | None:
+    """Return the newest version that had at most half as many labels; None if there is none.
+
+    Examples
+    --------
+    >>> halfway([Past(1, 20), Past(2, 24), Past(3, 28)], 50).number
+    2
+    """
+    return next((one for one in reversed(past) if 2 * one.n_labels <= n_labels), None)
+
+
+def remainder(today: float, rise: float, *, since: int, n_labels: int, left: int) -> Rest:
+    """Say what all samples that are left would bring, from what the last labels have brought.
+
+    Parameters
+    ----------
+    today, rise : float
+        Micro F1, and by how much it has risen.
+    since, n_labels, left : int
+        Labels before the rise and after it, and samples that have none.
+
+    Examples
+    --------
+    >>> found = remainder(0.8, 0.04, since=100, n_labels=200, left=200)
+    >>> found.since, found.samples, round(found.share, 3)
+    (100, 200, 0.035)
+    """
+    first, last, end = (n**-RATE for n in (since, n_labels, n_labels + left))
+    return Rest(since, left, today, rise / today * (last - end) / (first - last))
+
+
 def steps(past: Sequence[Past], stability: Stability | None) -> list[float | None]:
     """Return kappa of the last steps, newest first, each from where the one after it began.
 
@@ -83,13 +125,27 @@ def steps(past: Sequence[Past], stability: Stability | None) -> list[float | Non
     >>> steps(past, Stability(2, 0.9, 0.1, 100))
     [0.9, 0.8]
     """
-    by_number = {one.number: one for one in past}
-    found: list[float | None] = []
-    while stability is not None and len(found) < WINDOW:
-        found.append(stability.kappa)
-        before = by_number.get(stability.earlier)
-        stability = None if before is None else before.stability
+    found = [] if stability is None else [stability.kappa]
+    for before in _steps_back(past, stability):
+        if before.stability is None or len(found) == WINDOW:
+            break
+        found.append(before.stability.kappa)
     return found
+
+
+def _steps_back(past: Sequence[Past], stability: Stability | None) -> Iterator[Past]:
+    """Go from each version to the one it was compared with."""
+    by_number = {one.number: one for one in past}
+    while stability is not None and (before := by_number.get(stability.earlier)) is not None:
+        yield before
+        stability = before.stability
+
+
+def _mean_rest(past: Sequence[Past], signs: Signs) -> float | None:
+    """Return the mean share of the last steps; None while there are too few."""
+    before = islice(_steps_back(past, signs.stability), WINDOW - 1)
+    known = [one for one in (signs.rest, *(earlier.rest for earlier in before)) if one is not None]
+    return sum(one.share for one in known) / WINDOW if len(known) == WINDOW else None
 
 
 def advise(signs: Signs, past: Sequence[Past]) -> Advice:
@@ -123,7 +179,8 @@ def advise(signs: Signs, past: Sequence[Past]) -> Advice:
     found = steps(past, signs.stability)
     known = [one for one in found if one is not None]
     mean = sum(known) / WINDOW if len(known) == WINDOW else None
-    action, words = _judgement(signs, found, mean)
+    rest = _mean_rest(past, signs)
+    action, words = _judgement(signs, found, mean, rest)
     return Advice(
         version=signs.version,
         n_labels=signs.n_labels,
@@ -134,11 +191,13 @@ def advise(signs: Signs, past: Sequence[Past]) -> Advice:
         estimated=signs.estimated,
         forecast=signs.forecast,
         missing=signs.missing,
+        rest=signs.rest,
+        mean_rest=rest,
     )
 
 
 def _judgement(
-    signs: Signs, found: Sequence[float | None], mean: float | None
+    signs: Signs, found: Sequence[float | None], mean: float | None, rest: float | None
 ) -> tuple[Course, str]:
     if not signs.left:
         return "stop", NOTHING_LEFT
@@ -157,8 +216,9 @@ def _judgement(
             "go on labelling."
         )
     rare = [name for name, n in signs.label_counts.items() if n < FEWEST_OF_A_LABEL]
-    if not _stable(mean, signs.forecast):
-        return "go_on", f"{_outlook(signs)}{_changing(signs)}: go on labelling."
+    stable, little = _stable(mean, signs.forecast), rest is not None and rest <= LITTLE
+    if not stable and not little:
+        return "go_on", f"{_of_the_rest(signs, rest) or _of_the_next(signs)}: go on labelling."
     if rare:
         return "go_on", (
             "The last versions answer alike, but have learned "
@@ -168,7 +228,9 @@ def _judgement(
     ahead = signs.forecast
     if ahead is not None and ahead.least > WORTH:
         return "go_on", f"{_outlook(signs)}: go on labelling."
-    return "stop", _stop(signs)
+    if stable:
+        return "stop", _stop(signs)
+    return "stop", f"{_of_the_rest(signs, rest)}, a twentieth of it or less: {GOOD}."
 
 
 def _stable(mean: float, ahead: Forecast | None) -> bool:
@@ -179,9 +241,9 @@ def _stable(mean: float, ahead: Forecast | None) -> bool:
 
 def _stop(signs: Signs) -> str:
     if signs.forecast is not None:
-        return f"{_outlook(signs)}: a good moment to stop."
+        return f"{_outlook(signs)}: {GOOD}."
     return (
-        "The last versions answer alike: a good moment to stop. What more labels would bring "
+        f"The last versions answer alike: {GOOD}. What more labels would bring "
         f"cannot be said yet: {signs.missing}."
     )
 
@@ -199,6 +261,21 @@ def _outlook(signs: Signs) -> str:
         hardly = gain if max(ahead.gain, ahead.margin) >= LEAST_SHOWN else "by less than 0.001"
         return f"{labels} would hardly change {ahead.metric} ({hardly})"
     return f"{labels} may raise {ahead.metric} by {gain}"
+
+
+def _of_the_rest(signs: Signs, mean: float | None) -> str:
+    """Say what all that is left would bring; nothing where that is not known."""
+    if signs.rest is None:
+        return ""
+    gain = (signs.rest.share if mean is None else mean) * signs.rest.today
+    left = f"The {signs.left:,} samples" if signs.left > 1 else "The last sample"
+    if gain < LEAST_WORDED:
+        return f"{left} left would hardly raise micro F1"
+    return f"{left} left would probably raise micro F1 by about {gain:.2f} in all"
+
+
+def _of_the_next(signs: Signs) -> str:
+    return f"{_outlook(signs)}{_changing(signs)}"
 
 
 def _changing(signs: Signs) -> str:

@@ -12,6 +12,7 @@ from mlvajra_al.records.advice import (
     Examination,
     Forecast,
     PairAgreement,
+    Rest,
     Stability,
 )
 from mlvajra_al.records.explanations import (
@@ -120,6 +121,7 @@ __all__ = [
     "Recipe",
     "Recorded",
     "Report",
+    "Rest",
     "Revision",
     "Role",
     "Run",

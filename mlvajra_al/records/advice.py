@@ -58,6 +58,20 @@ class Stability:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """What all samples that are left would bring, judged by what the last labels have brought."""
+
+    since: int
+    """Labels that the version had which the newest is held against: at most half of today's."""
+    samples: int
+    """So many are left."""
+    today: float
+    """Micro F1 as the newest version's own probabilities have it."""
+    share: float
+    """By so much of that it would rise: 0.05 is a twentieth."""
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """Whether to go on labelling, as it looked when a version was made."""
 
@@ -72,6 +86,10 @@ class Advice:
     forecast: Forecast | None
     missing: str
     """Why there is no forecast; empty where there is one."""
+    rest: Rest | None = None
+    """Where a sample may have several labels, once a version with half of them can be read."""
+    mean_rest: float | None = None
+    """Its share over the last three steps; None until there are three."""
 
 
 @dataclass(frozen=True, slots=True)

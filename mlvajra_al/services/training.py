@@ -68,13 +68,17 @@ def request_retrain(
 
 
 def asks(store: Store, person: Person | None, project_name: str) -> str:
-    """Return by what the pool was ranked last, and why; nothing where a version says so itself."""
+    """Return by what the pool was ranked last, and why; nothing before that.
+
+    Ranked anew since it was made, a version asks otherwise than it says.
+    """
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         asked = jobs.last_result(connection, project.id, "retrain").get("asks", "")
         if not asked and project.champion is None:
             asked = jobs.last_result(connection, project.id, "prepare").get("asks", "")
-        return str(asked)
+        newest = None if asked else versions.latest(connection, project.id)
+        return newest.asks if newest else str(asked)
 
 
 def not_yet(store: Store, person: Person | None, project_name: str) -> str:

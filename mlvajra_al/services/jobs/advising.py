@@ -11,7 +11,7 @@ from mlvajra_al.errors import Damaged
 from mlvajra_al.learning import estimating, evaluation, forecasting, multilabel, stopping
 from mlvajra_al.learning.agreement import kappa
 from mlvajra_al.learning.rows import take
-from mlvajra_al.records import Advice, Stability, Version
+from mlvajra_al.records import Advice, Rest, Stability, Version
 from mlvajra_al.services.jobs import scoring, warm
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.snapshots import Snapshot
@@ -49,6 +49,7 @@ def advise(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, seed
         ),
         missing=missing,
         answers=len(seen.gold) if seen.project.multilabel else None,
+        rest=_rest(store, seen, prepared, model=model, past=past),
     )
     return stopping.advise(signs, past)
 
@@ -60,10 +61,16 @@ def _label_counts(seen: Snapshot) -> dict[str, int]:
 
 
 def _past(seen: Snapshot) -> list[stopping.Past]:
-    stability = {one.version: one.stability for one in seen.advice}
+    given = {one.version: one for one in seen.advice}
     return [
-        stopping.Past(version.number, version.n_labels, stability.get(version.number))
+        stopping.Past(
+            version.number,
+            version.n_labels,
+            advice.stability if advice else None,
+            advice.rest if advice else None,
+        )
         for version in seen.past.versions
+        for advice in [given.get(version.number)]
     ]
 
 
@@ -93,6 +100,30 @@ def _stability_of_several(
     earlier, now = (_given(model, rows, labels) for model in models)
     differing = float((earlier != now).any(axis=1).mean())
     return Stability(number, kappa(earlier.ravel(), now.ravel()), differing, len(now))
+
+
+def _rest(
+    store: Store, seen: Snapshot, prepared: Prepared, *, model: Any, past: list[stopping.Past]
+) -> Rest | None:
+    """Say what all that is left would bring; None of one label a sample, or where nobody knows."""
+    same = {version.number: version for version in alike(seen, prepared)}
+    before = stopping.halfway([one for one in past if one.number in same], len(seen.gold))
+    if not seen.project.multilabel or before is None or not seen.left:
+        return None
+    other = _estimator(store, same[before.number])
+    if other is None:
+        return None
+    labels, rows = scoring.label_names(seen.project), stop_set(seen, prepared)
+    today, rise = estimating.estimate_rise(
+        evaluation.aligned(model.predict_proba(rows), model.classes_, labels),
+        _given(other, rows, labels),
+        known=_known(seen, prepared, model=model),
+    )
+    if today <= 0:
+        return None
+    return stopping.remainder(
+        today, rise, since=before.n_labels, n_labels=len(seen.gold), left=seen.left
+    )
 
 
 def stop_set(seen: Snapshot, prepared: Prepared) -> Any:
@@ -174,14 +205,18 @@ def _estimated(seen: Snapshot, prepared: Prepared, *, model: Any, rng: np.random
     """Estimate F1 on samples that teach nothing; the answered ones tell how honest the model is."""
     labels = scoring.label_names(seen.project)
     held = seen.pool.holdout_order(seen.project.holdout_threshold)[:UNLABELLED]
-    known = estimating.Told(
-        _probabilities(model, prepared, seen.holdout.positions, labels),
-        _truth(seen),
-    )
+    known = _known(seen, prepared, model=model)
     everything = _probabilities(model, prepared, held, labels)
     if seen.project.multilabel:
         return estimating.estimate_micro_f1(everything, known=known, rng=rng)
     return estimating.estimate_f1(everything, labels, known=known, rng=rng)
+
+
+def _known(seen: Snapshot, prepared: Prepared, *, model: Any) -> estimating.Told:
+    """Return what the model says of the answered holdout, and what people do."""
+    labels = scoring.label_names(seen.project)
+    said = _probabilities(model, prepared, seen.holdout.positions, labels)
+    return estimating.Told(said, _truth(seen))
 
 
 def _probabilities(

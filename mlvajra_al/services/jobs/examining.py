@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.learning import quality
+from mlvajra_al.learning import multilabel, multilabel_quality, quality
 from mlvajra_al.learning.agreement import Said, agreement
 from mlvajra_al.learning.evaluation import aligned
 from mlvajra_al.learning.rows import take
@@ -24,7 +24,7 @@ from mlvajra_al.records import Doubt, Examination, Gold, Job, Project, Ranked, R
 from mlvajra_al.services.jobs import revising, scoring
 from mlvajra_al.services.jobs.telling import Later, Result, Tell
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.services.resolving import resolve
+from mlvajra_al.services.resolving import NONE_OF_THEM, resolve
 from mlvajra_al.store import doubts, projects, ranking, turns, versions
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
@@ -136,10 +136,14 @@ def _independent(seen: Seen) -> list[Said]:
     A reviewer has seen the other answers; whom the engine asks again are the hard cases.
     """
     return [
-        (row.person, row.position, row.label)
+        (row.person, row.position, _in_words(seen.project, row.label))
         for row in seen.told
         if not row.adjudicates and row.strategy != doubts.SECOND_OPINION
     ]
+
+
+def _in_words(project: Project, label: str) -> str:
+    return ", ".join(project.names_in(label)) or NONE_OF_THEM
 
 
 def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
@@ -148,6 +152,8 @@ def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
     if len(pool) > MOST_CHECKED:
         kept = np.sort(rng.choice(len(pool), MOST_CHECKED, replace=False))
         pool = tuple(pool[place] for place in kept)
+    if seen.project.multilabel:
+        return pool
     enough = np.flatnonzero(quality.checkable([item.label for item in pool]))
     return tuple(pool[place] for place in enough)
 
@@ -158,13 +164,18 @@ def _unready(seen: Seen, gold: Sequence[Gold]) -> str:
         return "there is no version yet"
     if seen.revision.recipe != seen.project.recipe:
         return "the recipe was changed, and no version has been made since"
+    if seen.project.multilabel:
+        return multilabel_quality.unready(_sets(seen, gold), scoring.label_names(seen.project))
     return quality.unready([item.label for item in gold])
+
+
+def _sets(seen: Seen, gold: Sequence[Gold]) -> list[tuple[str, ...]]:
+    return [seen.project.names_in(item.label) for item in gold]
 
 
 def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tell: Tell) -> Checked:
     prepared = revising.ready(store, seen.project, seen.pool, revision=seen.revision, tell=tell)
     X = take(prepared.features, [item.position for item in gold])
-    y = [item.label for item in gold]
     estimator, names = seen.project.recipe.estimator, scoring.label_names(seen.project)
 
     def tick(done: float) -> None:
@@ -173,21 +184,30 @@ def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tel
             if turns.held_up(connection, job_id, now=tell.clock()):
                 raise Later
 
-    p = quality.out_of_sample(estimator, X, y, labels=names, seed=seen.project.seed, tick=tick)
-    tick(1.0)
-    model = train(estimator, X, y, seed=seen.project.seed).model
+    how: Any = {"labels": names, "seed": seen.project.seed}
+    if seen.project.multilabel:
+        sets = _sets(seen, gold)
+        p = multilabel_quality.out_of_sample(estimator, X, sets, tick=tick, **how)
+        tick(1.0)
+        model = multilabel.train_each(estimator, X, sets, **how).model
+    else:
+        y = [item.label for item in gold]
+        p = quality.out_of_sample(estimator, X, y, tick=tick, **how)
+        tick(1.0)
+        model = train(estimator, X, y, seed=seen.project.seed).model
     return Checked(gold, p, model, prepared.features)
 
 
 def _doubts(seen: Seen, checked: Checked) -> list[Doubt]:
     """Return the labels that look wrong, but for those that others have confirmed."""
-    names = scoring.label_names(seen.project)
-    suspects = quality.suspects(
-        [item.label for item in checked.gold], checked.probabilities, labels=names
-    )
+    names, p = scoring.label_names(seen.project), checked.probabilities
+    if seen.project.multilabel:
+        found = multilabel_quality.suspects(_sets(seen, checked.gold), p, labels=names)
+    else:
+        found = quality.suspects([item.label for item in checked.gold], p, labels=names)
     return [
         _doubt(checked.gold[suspect.row], suspect)
-        for suspect in suspects
+        for suspect in found
         if not _settled(seen.free[checked.gold[suspect.row].position])
     ]
 
@@ -222,7 +242,8 @@ def _second_opinions(
     positions, p = _open(seen, checked, {item.position for item in found})
     if not positions or not seen.front:
         return [], ""
-    again, anew = quality.worth_asking_again(
+    score = multilabel_quality if seen.project.multilabel else quality
+    again, anew = score.worth_asking_again(
         _answers(seen, positions),
         p,
         _probabilities(seen, checked, [r.position for r in seen.front]),
@@ -274,15 +295,22 @@ def _probabilities(seen: Seen, checked: Checked, positions: Sequence[int]) -> Fl
 
 
 def _answers(seen: Seen, positions: Sequence[int]) -> NDArray[np.int64]:
-    """Return who said what: a row a sample, a column a person, -1 where they said nothing."""
-    names = {name: place for place, name in enumerate(scoring.label_names(seen.project))}
-    said = [(row, one.person, names[one.label])
+    """Return who said what: a row a sample, a column a person, -1 where they said nothing.
+
+    Of several labels a sample may have, each is a layer of 1 and 0.
+    """
+    names = scoring.label_names(seen.project)
+    said = [(row, one.person, one.label)
             for row, position in enumerate(positions) for one in seen.free[position]]  # fmt: skip
     people = {who: place for place, who in enumerate(sorted({who for _, who, _ in said}))}
-    table = np.full((len(positions), len(people)), -1, dtype=np.int64)
+    several = seen.project.multilabel
+    table = np.full((len(positions), len(people), len(names) if several else 1), -1, dtype=np.int64)
     for row, who, label in said:
-        table[row, people[who]] = label
-    return table
+        given = seen.project.names_in(label)
+        table[row, people[who]] = (
+            multilabel.indicators([given], names)[0] if several else names.index(label)
+        )
+    return table if several else table[:, :, 0]
 
 
 def _written(

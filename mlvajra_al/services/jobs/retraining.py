@@ -309,7 +309,7 @@ def _go_on(
     project = seen.project
     if linear:
         _explain(connection, project, number, tell=tell)
-    if len(seen.gold) >= quality.FEWEST and not project.multilabel:
+    if len(seen.gold) >= quality.FEWEST:
         now = tell.clock()
         jobs.enqueue(connection, project.id, "examine", payload={}, now=now, dedupe="examine")
 

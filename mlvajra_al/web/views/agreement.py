@@ -21,12 +21,11 @@ ALPHA = (
 )
 
 
-def doubt_line(doubt: Doubt, *, given: str, likely: str) -> None:
-    """Say why a label looks wrong, or may be."""
+def doubt_line(doubt: Doubt, rather: str) -> None:
+    """Say why a label looks wrong, or may be: what the model would do `rather`."""
     right = "" if doubt.sure else ", and it may well be right"
     st.info(
-        f"Nobody has flagged this{right}. The model, taught by the other labels only, would say "
-        f"**{likely}** ({doubt.probability:.0%} sure) and not {given}.",
+        f"Nobody has flagged this{right}. The model, taught by the other labels only, {rather}.",
         icon=":material/question_mark:",
     )
 

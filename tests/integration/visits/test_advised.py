@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from mlvajra_al.records import Advice, Forecast, Measure, Project, Stability
+from mlvajra_al.records import Advice, Forecast, Measure, Project, Rest, Role, Stability
 from mlvajra_al.store import advice, jobs
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
@@ -17,7 +19,7 @@ STOP = (
 )
 
 
-def advised(store: Store, project: Project) -> None:
+def advised(store: Store, project: Project, *, rest: Rest | None = None) -> None:
     """Store a version, and the advice that was given with it."""
     version = a_version(store, project, labels=300)
     a_report(store, project, value=0.94)
@@ -28,12 +30,14 @@ def advised(store: Store, project: Project) -> None:
         words=STOP,
         stability=Stability(earlier=3, kappa=0.995, differing=0.002, samples=1_000),
         mean_kappa=0.993,
-        estimated=Measure("expected F1 (spam)", 0.941, 0.921, 0.958, 2_000),
+        estimated=Measure("estimated F1 (spam)", 0.941, 0.921, 0.958, 2_000),
         forecast=Forecast(
             metric="F1 (spam)", labels=50, gain=0.004, margin=0.003, least=0.001,
             ahead=(310.0, 350.0), middle=(0.942, 0.945), low=(0.941, 0.942), high=(0.943, 0.948),
         ),
         missing="",
+        rest=rest,
+        mean_rest=rest and 0.04,
     )  # fmt: skip
     with store.begin() as connection:
         advice.add(connection, project.id, given, now=now())
@@ -45,7 +49,37 @@ def test_a_good_moment_to_stop_is_said_as_an_estimate(
 ) -> None:
     advised(store, project)
     said = words(admin.opens(page))
-    assert STOP in said and "An estimate, made with version 1." in said
+    assert STOP in said and "An estimate, made with version 1" in said
+
+
+def test_home_says_what_f1_is_estimated_with_its_band(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    advised(store, project)
+    said = words(admin.opens("home"))
+    assert "version 1: F1 (spam) is probably **0.941** (0.921 to 0.958)." in said
+
+
+@pytest.mark.parametrize(("role", "sees"), [("annotator", False), ("reviewer", True)])
+def test_home_says_what_is_asked_next_and_why_but_not_to_who_answers(
+    store: Store,
+    visitor: Callable[..., Visitor],
+    project: Project,
+    role: Role,
+    sees: bool,
+) -> None:
+    a_version(store, project, asks="Rare label: 1 of 31 labels so far is 'spam'.")
+    said = words(visitor(role).opens("home"))
+    assert ("**Asks next.** Rare label: 1 of 31 labels so far is 'spam'." in said) == sees
+
+
+def test_train_says_what_all_that_is_left_would_bring_where_labels_are_several(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    advised(store, project, rest=Rest(since=140, samples=560, today=0.8, share=0.03))
+    said = words(admin.opens("train"))
+    assert "All 560 samples left" in said and "**+0.032**" in said
+    assert "(4.0% of it, mean of the last three steps), judged by the rise since 140" in said
 
 
 def test_train_shows_what_the_advice_rests_on(

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from mlvajra_al.records import Policy, Project
+from mlvajra_al.records import Doubt, Policy, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import projects, simulating
+from mlvajra_al.store import doubts
 from mlvajra_al.store.database import Store
 from tests.factories import a_draft, a_person, rank
 from tests.integration.visits.visiting import Visitor, current, press, say, words
@@ -34,7 +35,7 @@ def test_a_reviewer_ticks_the_labels_of_a_sample_that_people_see_differently(
         say(store, a_person(store, name), "p0", to_text(given))
     page = visitor("reviewer").opens("review")
     assert "answered art, sport" in words(page) and "answered art, money" in words(page)
-    assert "How people agree" not in words(page)
+    assert "Labels are looked at after each version" in words(page)
     boxes = {box.label.replace("\\", ""): box.value for box in page.checkbox}
     assert boxes == {
         "art :gray[· Ada, Bob]": True,
@@ -45,6 +46,24 @@ def test_a_reviewer_ticks_the_labels_of_a_sample_that_people_see_differently(
     page = press(page, "Save 2 labels")
     assert "Nothing to review" in words(page)
     assert ("p0", "answer", to_text(["art", "money"])) in current(store, project)
+
+
+def test_a_label_that_looks_wrong_is_said_as_what_the_model_would_change(
+    store: Store, project: Project, visitor: Callable[..., Visitor]
+) -> None:
+    say(store, a_person(store), "p0", to_text(["art", "money"]))
+    with store.begin() as connection:
+        (row,) = doubts.told(connection, project.id, until_seq=1_000)
+        likely = to_text(["art", "sport"])
+        found = Doubt("p0", row.position, row.seq, row.label, likely, 0.999, 0.001)
+        doubts.replace(connection, project.id, [found])
+    page = visitor("reviewer").opens("review")
+    assert "would add **sport** and leave out **money** (99% sure)." in words(page)
+    page.checkbox("give_p0_money").uncheck().run()
+    page.checkbox("give_p0_sport").check().run()
+    page = press(page, "Save 2 labels")
+    assert "Nothing to review" in words(page)
+    assert ("p0", "answer", likely) in current(store, project)
 
 
 def test_of_three_people_the_labels_of_most_are_ticked(

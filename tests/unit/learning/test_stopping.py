@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mlvajra_al.learning.stopping import Past, Signs, advise
-from mlvajra_al.records import Forecast, Measure, Stability
+from mlvajra_al.records import Forecast, Measure, Rest, Stability
 
 ESTIMATED = Measure("estimated F1 (spam)", 0.9, 0.8, 0.95, 100)
 SIGNS = Signs(
@@ -112,3 +112,58 @@ def test_a_label_hardly_seen_speaks_against_stopping() -> None:
 
 def test_with_nothing_left_to_ask_it_says_stop() -> None:
     assert advise(replace(SIGNS, left=0, stability=None), []).action == "stop"
+
+
+def with_rest(share: float, *, before: float | None = None) -> tuple[Signs, list[Past]]:
+    """Return the signs of a project with several labels a sample, whose answers never settle."""
+    earlier = share if before is None else before
+    signs = with_kappa(0.95, rest=Rest(40, 900, 0.8, share), answers=80)
+    return signs, [replace(one, rest=Rest(20, 920, 0.8, earlier)) for one in past(0.95)]
+
+
+@pytest.mark.parametrize(
+    ("share", "before", "action"),
+    [(0.04, 0.04, "stop"), (0.06, 0.06, "go_on"), (0.03, 0.08, "go_on"), (0.06, 0.04, "stop")],
+)
+def test_answers_that_never_settle_are_enough_once_all_that_is_left_would_bring_little(
+    share: float, before: float, action: str
+) -> None:
+    assert advise(*with_rest(share, before=before)).action == action
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (
+            0.09,
+            "The 900 samples left would probably raise micro F1 by about 0.07 in all: go on "
+            "labelling.",
+        ),
+        (
+            0.04,
+            "The 900 samples left would probably raise micro F1 by about 0.03 in all, a twentieth "
+            "of it or less: a good moment to stop.",
+        ),
+        (
+            -0.01,
+            "The 900 samples left would hardly raise micro F1, a twentieth of it or less: a good "
+            "moment to stop.",
+        ),
+    ],
+)
+def test_what_all_that_is_left_would_bring_is_said(share: float, words: str) -> None:
+    assert advise(*with_rest(share)).words == words
+
+
+def test_one_step_that_is_not_known_is_no_mean_of_three() -> None:
+    signs, before = with_rest(0.01)
+    found = advise(signs, [*before[:-1], replace(before[-1], rest=None)])
+    assert (found.action, found.mean_rest) == ("go_on", None)
+
+
+def test_a_rare_label_and_a_sure_gain_speak_against_stopping_there_too() -> None:
+    signs, before = with_rest(0.02)
+    rare = replace(signs, label_counts={"ham": 70, "spam": 2})
+    assert "2 of spam: go on" in advise(rare, before).words
+    sure = replace(signs, forecast=a_forecast(0.03, 0.01))
+    assert advise(sure, before).action == "go_on"
