@@ -138,21 +138,33 @@ def transform(preprocessing: ColumnTransformer, frame: pd.DataFrame) -> Matrix:
     return np.ascontiguousarray(out, dtype=np.float32)
 
 
-def build_estimator(name: EstimatorName, *, seed: int) -> ClassifierMixin:
+def build_estimator(name: EstimatorName, *, seed: int, scale: float = 1.0) -> ClassifierMixin:
     """Build an unfitted classifier with settings that suit few labels.
 
     C and the class weights were chosen on spam: F1 at 160 labels 0.958 with C = 10 and
     balanced weights, 0.938 with scikit-learn's defaults (benchmarks/label_efficiency.py).
 
+    Parameters
+    ----------
+    name : EstimatorName
+    seed : int
+    scale : float
+        What `scale_of` says of the rows to learn from. Stochastic gradients need a penalty
+        that grows with it: with that of unit rows, 60 labels of 30 standardised columns make
+        a model that is 99.9% sure of 96 in 100 samples.
+
     Examples
     --------
     >>> build_estimator("complement_nb", seed=0)
     ComplementNB(alpha=0.3)
+    >>> build_estimator("sgd", seed=0, scale=30.0).alpha
+    0.003
     """
     if name == "logistic_regression":
         return LogisticRegression(C=10.0, class_weight="balanced", max_iter=1_000)
     if name == "sgd":
-        return SGDClassifier(loss="log_loss", alpha=1e-4, random_state=seed)
+        alpha = float(f"{1e-4 * max(scale, 1.0):.1e}")
+        return SGDClassifier(loss="log_loss", alpha=alpha, random_state=seed)
     if name == "complement_nb":
         return ComplementNB(alpha=0.3)
     if name == "random_forest":
@@ -168,6 +180,18 @@ def build_estimator(name: EstimatorName, *, seed: int) -> ClassifierMixin:
         early_stopping=False,
         random_state=seed,
     )
+
+
+def scale_of(X: Any) -> float:
+    """Return the mean squared length of rows.
+
+    Examples
+    --------
+    >>> scale_of(np.array([[3.0, 4.0], [0.0, 0.0]])), scale_of(sparse.csr_matrix([[3.0, 4.0]]))
+    (12.5, 25.0)
+    """
+    values = X.data if sparse.issparse(X) else np.asarray(X)
+    return float((values.astype(np.float64) ** 2).sum() / max(X.shape[0], 1))
 
 
 def described(estimator: ClassifierMixin) -> str:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.learner import IncrementalLearner
-from mlvajra_al.learning.pipeline import build_estimator
+from mlvajra_al.learning.pipeline import build_estimator, scale_of
 from mlvajra_al.learning.settling import settled, tolerance
 from mlvajra_al.records import Drift, EstimatorName, TrainingMode
 
@@ -99,7 +99,8 @@ def train(
         y = classes[codes]
         if known is not None and hasattr(known, "partial_fit"):
             return _train_on_new(known, X, y, fresh=fresh, seed=seed)
-        learner = IncrementalLearner(build_estimator(estimator, seed=seed), random_state=seed)
+        unfitted = build_estimator(estimator, seed=seed, scale=scale_of(X))
+        learner = IncrementalLearner(unfitted, random_state=seed)
         return Trained(learner.fit(X, y).estimator, "full")
 
 

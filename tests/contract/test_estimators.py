@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
 
 from mlvajra_al.errors import NotEnoughLabels
 from mlvajra_al.learning.attributions import attributions, explain_globally, explain_samples
@@ -216,3 +219,15 @@ def test_three_labels_have_an_explanation_each(estimator: EstimatorName) -> None
         assert part.row(2) == pytest.approx(part.values[2])
     told = attributions(parts, X[:4], tuple(f"x{i}" for i in range(12)), shown=2)
     assert [[one.label for one in each] for each in told] == [["a", "b", "c"]] * 4
+
+
+@pytest.mark.parametrize("estimator", [name for name in ESTIMATORS if name != "complement_nb"])
+def test_few_labels_do_not_make_a_model_sure_of_everything(estimator: EstimatorName) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X).astype(np.float32)
+    order = np.random.default_rng(0).permutation(len(y))
+    known, others = order[:60], order[60:]
+    model = train(estimator, X[known], y[known].astype(str), seed=0).model
+    p = model.predict_proba(X[others])
+    assert log_loss(y[others].astype(str), p, labels=model.classes_) < 0.35
+    assert np.mean(p.max(axis=1) > 0.999) < 0.75
