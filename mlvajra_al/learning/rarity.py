@@ -130,10 +130,11 @@ def searching(select: Select) -> Select:
 
 
 def rare(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
-    """Fill half of each batch with what most likely has the scarcest label, half with doubts.
+    """Ask what most likely has the scarcest label; of more than two, in half of each batch.
 
     Margin sampling alone asks what lies at the border, and of a label that one sample in a
-    hundred has, most lie beyond it as long as few are known.
+    hundred has, most lie beyond it as long as few are known. The other half is doubts between
+    the others, of which there are none where there is only one other.
 
     References
     ----------
@@ -153,14 +154,14 @@ def rare(choice: Choice, n: int, rng: np.random.Generator) -> Positions:
     9
     """
     behind = spread(choice, n, rng)
-    wanted = scarce(choice.known.labels)[:1]
-    sought = np.flatnonzero(np.isin(np.asarray(bare(choice.model).classes_), wanted))
-    half = -(-choice.batch_size // 2)
+    names = np.asarray(bare(choice.model).classes_)
+    sought = np.flatnonzero(np.isin(names, scarce(choice.known.labels)[:1]))
     if not len(sought):
         return behind
     likely = _likelihood(choice, int(sought[0]))
-    first = top(likely, min(n, half * DIVERSIFIED_BATCHES), rng)
-    return _alternating(first, behind[~np.isin(behind, first)], half, choice.batch_size - half)[:n]
+    part = choice.batch_size if len(names) == 2 else -(-choice.batch_size // 2)
+    first = top(likely, min(n, part * DIVERSIFIED_BATCHES), rng)
+    return _alternating(first, behind[~np.isin(behind, first)], part, choice.batch_size - part)[:n]
 
 
 def _likelihood(choice: Choice, label: int) -> NDArray[np.float64]:

@@ -3,8 +3,8 @@
 Cold start, while there is no model; then doubts, spread over variety as long as there are many;
 then the border that is left. What decides is how many samples the model hesitates about, which
 means the same for two labels and for ten, at 20 labels and at 2,000. While a label has no example
-or hardly any, half of each batch is what could be one; while the model only guesses, samples are
-drawn at random.
+or hardly any, batches or half of them are what could be one; while the model only guesses, samples
+are drawn at random.
 
 References
 ----------
@@ -80,8 +80,8 @@ def choose(
     >>> print(*choose(np.zeros(1), batch_size=2))
     focused_margin The last of the pool: 1 sample is left.
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["ham"] * 30 + ["spam"]))
-    rare_label Rare label: 1 of 31 labels so far is 'spam', so half of each batch is what most
-    likely is another one, until there are 10.
+    rare_label Rare label: 1 of 31 labels so far is 'spam', so each batch is what most likely is
+    another one, until there are 10.
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["a", "b"] * 9, label_set="abc"))
     unseen_label Unseen label: no example of 'c' yet, so half of each batch is what is unlike
     everything labelled, until there is one or 100 samples are labelled.
@@ -104,9 +104,10 @@ def choose(
     wanted = scarce(labels)
     if wanted:
         found, all_ = np.count_nonzero(np.asarray(labels) == wanted[0]), len(np.asarray(labels))
+        part = "each batch" if len(np.unique(np.asarray(labels))) == 2 else "half of each batch"
         return "rare_label", (
             f"Rare label: {found} of {all_:,} labels so far {'is' if found == 1 else 'are'} "
-            f"{wanted[0]!r}, so half of each batch is what most likely is another one, until "
+            f"{wanted[0]!r}, so {part} is what most likely is another one, until "
             f"there are {ENOUGH}."
         )
     if trial is not None and trial.is_a_guess and len(margins) > batch_size:
