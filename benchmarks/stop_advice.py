@@ -198,7 +198,7 @@ def play_one(name: str, seed: int, most: float) -> dict[str, Any]:
             ahead.append((len(labelled), score, advice.forecast))
         if advice.action == "stop" and stopped is None:
             reached = macro(play.y_test, model.predict(play.X_test)) / full
-            stopped = (len(labelled), reached, advice.words)
+            stopped = (len(labelled), reached, advice.words, errors[-1])
             most = min(most, (len(labelled) + 60) / len(play.pool))
     inside_band, misses = [], []
     for n, score, forecast in ahead:
@@ -210,7 +210,7 @@ def play_one(name: str, seed: int, most: float) -> dict[str, Any]:
     return {
         "stopped": stopped and stopped[0], "of": len(play.pool),
         "share": stopped and stopped[1], "words": stopped and stopped[2],
-        "errors": errors, "trusted": trusted, "gains": inside_band, "misses": misses,
+        "error": stopped and stopped[3], "errors": errors, "trusted": trusted, "gains": inside_band, "misses": misses,
         "end": (len(labelled), macro(play.y_test, model.predict(play.X_test)) / full),
     }  # fmt: skip
 
@@ -232,6 +232,9 @@ def summary(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "share of pool": max((run["stopped"] / run["of"] for run in fired), default=None),
         "share of full F1": [round(run["share"], 3) for run in fired],
         "error of estimated F1": round(statistics.fmean(errors), 4),
+        "error when it says stop": round(statistics.fmean(run["error"] for run in fired), 4)
+        if fired
+        else None,
         "at the end": [run["end"] for run in runs if not run["stopped"]],
         "in the band of the estimate": round(statistics.fmean(
             one for run in runs for one in run["trusted"]), 3),
