@@ -210,7 +210,8 @@ def play_one(name: str, seed: int, most: float) -> dict[str, Any]:
     return {
         "stopped": stopped and stopped[0], "of": len(play.pool),
         "share": stopped and stopped[1], "words": stopped and stopped[2],
-        "error": stopped and stopped[3], "errors": errors, "trusted": trusted, "gains": inside_band, "misses": misses,
+        "error": stopped and stopped[3], "errors": errors, "trusted": trusted,
+        "gains": inside_band, "misses": misses,
         "end": (len(labelled), macro(play.y_test, model.predict(play.X_test)) / full),
     }  # fmt: skip
 
