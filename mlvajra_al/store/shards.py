@@ -46,6 +46,7 @@ class Pool:
         self.folder, self.shards = folder, tuple(shards)
         self._mapped: dict[int, pa.RecordBatch] = {}
         self._spoiled: dict[int, tuple[Stamp | None, Damaged]] = {}
+        self._held: dict[float, Positions] = {}
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -99,6 +100,17 @@ class Pool:
         """Return samples in the order asked for."""
         return self._take(positions, list(self.columns if columns is None else columns))
 
+    def gather(self, positions: Positions, columns: Sequence[str]) -> pa.Table:
+        """Return many samples whose positions are in order, with one shard in memory at a time."""
+        parts = [_empty(self._whole_schema() if self.shards else None, columns)]
+        for shard in self.shards:
+            first, last = np.searchsorted(positions, [shard.start, shard.start + shard.rows])
+            if first < last:
+                batch = _map(self.path(shard)).select(list(columns))
+                rows = pa.array(positions[first:last] - shard.start)
+                parts.append(pa.Table.from_batches([batch.take(rows)]))
+        return pa.concat_tables(parts)
+
     def rows(self, positions: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Return a few samples as plain values, in the order asked for.
 
@@ -113,7 +125,9 @@ class Pool:
 
     def holdout(self, threshold: float) -> NDArray[np.bool_]:
         """Tell for each sample whether it is held out."""
-        return held_out(self._all(DRAW), threshold)
+        held = np.zeros(len(self), dtype=bool)
+        held[self.holdout_order(threshold)] = True
+        return held
 
     def held_out(self, positions: Sequence[int] | Positions, threshold: float) -> NDArray[np.bool_]:
         """Tell for some samples whether they are held out; of no others the draws are read."""
@@ -121,19 +135,32 @@ class Pool:
         return held_out(np.asarray(draws, dtype=np.uint64), threshold)
 
     def holdout_order(self, threshold: float) -> Positions:
-        """Return the positions of the held-out samples in the order they are asked."""
-        held = np.flatnonzero(self.holdout(threshold))
-        return held[np.argsort(self._all(ORDER)[held], kind="stable")]
+        """Return the positions of the held-out samples in the order they are asked.
+
+        Looked for once: few are held out of many, and every card that is handed out may ask.
+        """
+        if threshold not in self._held:
+            self._held[threshold] = self._holdout_order(threshold)
+        return self._held[threshold]
 
     def iter_batches(
-        self, columns: Sequence[str] | None = None, *, batch_rows: int = 50_000
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        batch_rows: int = 50_000,
+        start: int = 0,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the whole pool in order of position, with one shard in memory at a time."""
+        """Yield the pool in order of position from `start` on, with one shard in memory at a time.
+
+        `KEY` may be among the columns.
+        """
         names = list(self.columns if columns is None else columns)
         for shard in self.shards:
+            if shard.start + shard.rows <= start:
+                continue
             batch = _map(self.path(shard))  # anew, so that its pages go with it
-            for start in range(0, batch.num_rows, batch_rows):
-                yield batch.select(names).slice(start, batch_rows)
+            for first in range(max(0, start - shard.start), batch.num_rows, batch_rows):
+                yield batch.select(names).slice(first, batch_rows)
 
     def unreadable(self) -> dict[Shard, Damaged]:
         """Return the shards whose files are gone, cut short or were found to differ, and why.
@@ -172,17 +199,19 @@ class Pool:
 
     def content_hashes(self, positions: Positions) -> Hashes:
         """Return the hashes of what samples contain."""
-        return self._all(CONTENT)[positions]
+        return np.asarray(self._take(positions, [CONTENT]).column(0), dtype=np.uint64)
 
     def find(self, keys: pa.Array, hashes: Hashes) -> Positions:
         """Return where samples are, given their keys and the hashes of these."""
         out = np.full(len(hashes), -1, dtype=np.int64)
+        order = np.argsort(hashes)
+        wanted = hashes[order]  # in order, so that what is searched next lies near by
         for number, start in enumerate(self._starts):
             batch = self._batch(number)
             known = _numpy(batch, SORTED)
-            at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-            asked = np.flatnonzero(known[at] == hashes)
-            rows = _numpy(batch, SORTED_AT)[at[asked]]
+            at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            found = np.flatnonzero(known[at] == wanted)
+            asked, rows = order[found], _numpy(batch, SORTED_AT)[at[found]]
             same = pc.equal(batch.column(KEY).take(pa.array(rows)), keys.take(pa.array(asked)))
             same = same.to_numpy(zero_copy_only=False).astype(bool)
             out[asked[same]] = rows[same] + start
@@ -248,9 +277,16 @@ class Pool:
         table = pa.Table.from_batches(parts)
         return table if len(parts) == 1 else table.take(np.argsort(np.concatenate(places)))
 
-    def _all(self, name: str) -> Hashes:
-        parts = [_numpy(self._batch(number), name) for number in range(len(self.shards))]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+    def _holdout_order(self, threshold: float) -> Positions:
+        held, order = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.uint64)]
+        for shard in self.shards:
+            batch = _map(self.path(shard))  # anew, so that its pages go with it
+            rows = np.flatnonzero(held_out(_numpy(batch, DRAW), threshold))
+            held.append(rows + shard.start)
+            order.append(_numpy(batch, ORDER)[rows])
+        found: Positions = np.concatenate(held)[np.argsort(np.concatenate(order), kind="stable")]
+        found.setflags(write=False)
+        return found
 
 
 def _empty(schema: pa.Schema | None, columns: Sequence[str]) -> pa.Table:

@@ -74,6 +74,41 @@ def test_what_goes_in_comes_out_by_position(tmp_path: Path) -> None:
     )
 
 
+def test_a_pool_is_read_on_from_any_position(tmp_path: Path) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    for start in (0, 39, 40, 57, 99, 100):
+        batches = list(pool.iter_batches([KEY, "size"], batch_rows=30, start=start))
+        assert [key for batch in batches for key in batch.column(0).to_pylist()] == pool.keys(
+            range(start, 100)
+        )
+        sizes = [size for batch in batches for size in batch.column(1).to_pylist()]
+        assert sizes == list(range(start, 100))
+
+
+@pytest.mark.parametrize("positions", [[], [0], [39, 40], [3, 50, 51, 98, 99], [*range(100)]])
+def test_many_samples_in_order_are_what_a_table_of_them_would_hold(
+    tmp_path: Path, positions: list[int]
+) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    found = pool.gather(np.array(positions, dtype=np.int64), ["size", "id"])
+    assert found.equals(pool.take(positions, ["size", "id"]))
+
+
+def test_nothing_is_gathered_from_an_empty_pool(tmp_path: Path) -> None:
+    found = Pool(tmp_path, ()).gather(np.empty(0, dtype=np.int64), ["text"])
+    assert (found.num_rows, found.column_names) == (0, ["text"])
+
+
+def test_the_holdout_is_looked_for_once(tmp_path: Path) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    before = pool.holdout(0.4).tolist(), pool.holdout_order(0.4).tolist()
+    for shard in pool.shards:
+        pool.path(shard).unlink()
+    assert (pool.holdout(0.4).tolist(), pool.holdout_order(0.4).tolist()) == before
+    with pytest.raises(ValueError, match="read-only"):
+        pool.holdout_order(0.4)[0] = 1
+
+
 def test_keys_lead_to_positions_and_back(tmp_path: Path) -> None:
     for plan in (PLAN, KEYED):
         pool, _ = append(tmp_path / str(plan.key_column), a_table(range(100)), plan=plan)
