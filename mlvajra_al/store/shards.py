@@ -32,6 +32,9 @@ CONTENT_COLUMNS = b"mlvajra.content_columns"
 
 FEW = 64
 """So few rows are cut out one by one: faster than gathering them column by column."""
+TOUCHED = 500
+"""After so many rows shards are mapped anew: each row brings some sixteen pages of each of its
+columns into memory, which a process with a mapped file keeps."""
 
 Positions = NDArray[np.int64]
 
@@ -45,6 +48,8 @@ class Pool:
     def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
         self.folder, self.shards = folder, tuple(shards)
         self._mapped: dict[int, pa.RecordBatch] = {}
+        self._readable: set[int] = set()
+        self._touched = 0
         self._spoiled: dict[int, tuple[Stamp | None, Damaged]] = {}
         self._held: dict[float, Positions] = {}
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
@@ -121,6 +126,7 @@ class Pool:
             number = self._home(position)
             batch, row = self._batch(number), position - self.shards[number].start
             found.append({name: batch.column(name)[row].as_py() for name in columns})
+        self._touch(len(found))
         return found
 
     def holdout(self, threshold: float) -> NDArray[np.bool_]:
@@ -168,7 +174,7 @@ class Pool:
         None can show a sample of theirs. No file is read for this.
         """
         self._look_again()
-        if len(self._mapped) == len(self.shards) and not self._spoiled:
+        if len(self._readable) == len(self.shards) and not self._spoiled:
             return {}
         faults = ((shard, self._fault(number)) for number, shard in enumerate(self.shards))
         return {shard: error for shard, error in faults if error is not None}
@@ -229,16 +235,28 @@ class Pool:
             if stamp_of(self.path(self.shards[number])) != stamp:
                 del self._spoiled[number]
                 self._mapped.pop(number, None)
+                self._readable.discard(number)
 
     def _batch(self, number: int) -> pa.RecordBatch:
-        if number not in self._mapped:
-            self._mapped[number] = _map(self.path(self.shards[number]))
-        return self._mapped[number]
+        batch = self._mapped.get(number)
+        if batch is None:
+            self._readable.discard(number)
+            batch = self._mapped[number] = _map(self.path(self.shards[number]))
+            self._readable.add(number)
+        return batch
+
+    def _touch(self, rows: int) -> None:
+        """Let go of what is mapped when it may have become much."""
+        self._touched += rows
+        if self._touched > TOUCHED:
+            self._mapped, self._touched = {}, 0
 
     def _fault(self, number: int) -> Damaged | None:
         """Return what is wrong with a shard, as far as can be told without reading it."""
         if number in self._spoiled:
             return self._spoiled[number][1]
+        if number in self._readable:
+            return None
         try:
             self._batch(number)
         except Damaged as error:
@@ -264,6 +282,7 @@ class Pool:
         home = np.searchsorted(self._starts, wanted, side="right") - 1
         rows = wanted - self._starts[home] if len(wanted) else wanted
         kept = {number: self._batch(number).select(columns) for number in np.unique(home)}
+        self._touch(len(wanted))
         if not kept:
             return _empty(self._whole_schema() if self.shards else None, columns)
         if len(wanted) <= FEW:

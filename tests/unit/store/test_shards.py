@@ -12,7 +12,7 @@ import pytest
 
 from mlvajra_al.errors import MISSING, BadSource, Conflict, Damaged
 from mlvajra_al.records import Shard
-from mlvajra_al.store import staging
+from mlvajra_al.store import shards, staging
 from mlvajra_al.store.hashing import hash_content, hash_keys, mix
 from mlvajra_al.store.naming import Plan, keys_of
 from mlvajra_al.store.shards import KEY, Pool, held_out, open_pool, pool_folder
@@ -97,6 +97,38 @@ def test_many_samples_in_order_are_what_a_table_of_them_would_hold(
 def test_nothing_is_gathered_from_an_empty_pool(tmp_path: Path) -> None:
     found = Pool(tmp_path, ()).gather(np.empty(0, dtype=np.int64), ["text"])
     assert (found.num_rows, found.column_names) == (0, ["text"])
+
+
+def test_what_many_rows_have_mapped_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "TOUCHED", 5)
+    pool, _ = append(tmp_path, a_table(range(100)))
+    mapped = []
+    before = shards._map
+    monkeypatch.setattr(shards, "_map", lambda path: mapped.append(path) or before(path))
+    for position in (0, 1, 2, 3, 4):
+        pool.rows([position], ["text"])
+    assert len(mapped) == 1
+    pool.rows([5], ["text"])
+    assert pool.rows([6], ["text"]) == [{"text": "text 6"}]
+    assert len(mapped) == 2
+    assert pool.take(range(80), ["size"]).column(0).to_pylist() == list(range(80))
+    assert pool.unreadable() == {}
+    assert len(mapped) == 4, "that a shard can be read is known though it is not mapped"
+
+
+def test_a_file_that_goes_after_it_was_let_go_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "TOUCHED", 0)
+    pool, _ = append(tmp_path, a_table(range(100)))
+    assert pool.unreadable() == {}
+    pool.rows([50], ["text"])
+    pool.path(pool.shards[1]).unlink()
+    with pytest.raises(Damaged):
+        pool.rows([50], ["text"])
+    assert list(pool.unreadable()) == [pool.shards[1]]
 
 
 def test_the_holdout_is_looked_for_once(tmp_path: Path) -> None:
