@@ -32,7 +32,7 @@ CONTENT_COLUMNS = b"mlvajra.content_columns"
 
 FEW = 64
 """So few rows are cut out one by one: faster than gathering them column by column."""
-TOUCHED = 500
+TOUCHED = 100
 """After so many rows shards are mapped anew: each row brings some sixteen pages of each of its
 columns into memory, which a process with a mapped file keeps."""
 
@@ -105,17 +105,6 @@ class Pool:
         """Return samples in the order asked for."""
         return self._take(positions, list(self.columns if columns is None else columns))
 
-    def gather(self, positions: Positions, columns: Sequence[str]) -> pa.Table:
-        """Return many samples whose positions are in order, with one shard in memory at a time."""
-        parts = [_empty(self._whole_schema() if self.shards else None, columns)]
-        for shard in self.shards:
-            first, last = np.searchsorted(positions, [shard.start, shard.start + shard.rows])
-            if first < last:
-                batch = _map(self.path(shard)).select(list(columns))
-                rows = pa.array(positions[first:last] - shard.start)
-                parts.append(pa.Table.from_batches([batch.take(rows)]))
-        return pa.concat_tables(parts)
-
     def rows(self, positions: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """Return a few samples as plain values, in the order asked for.
 
@@ -161,10 +150,10 @@ class Pool:
         `KEY` may be among the columns.
         """
         names = list(self.columns if columns is None else columns)
-        for shard in self.shards:
+        for number, shard in enumerate(self.shards):
             if shard.start + shard.rows <= start:
                 continue
-            batch = _map(self.path(shard))  # anew, so that its pages go with it
+            batch = self._anew(number)
             for first in range(max(0, start - shard.start), batch.num_rows, batch_rows):
                 yield batch.select(names).slice(first, batch_rows)
 
@@ -245,6 +234,10 @@ class Pool:
             self._readable.add(number)
         return batch
 
+    def _anew(self, number: int) -> pa.RecordBatch:
+        """Map a shard for this once: the pages that much reading of it maps go with it."""
+        return _map(self.path(self.shards[number]))
+
     def _touch(self, rows: int) -> None:
         """Let go of what is mapped when it may have become much."""
         self._touched += rows
@@ -281,25 +274,26 @@ class Pool:
             raise IndexError(f"position {beyond[0]} of a pool of {len(self)}")
         home = np.searchsorted(self._starts, wanted, side="right") - 1
         rows = wanted - self._starts[home] if len(wanted) else wanted
-        kept = {number: self._batch(number).select(columns) for number in np.unique(home)}
-        self._touch(len(wanted))
-        if not kept:
+        homes = np.unique(home)
+        if not len(homes):
             return _empty(self._whole_schema() if self.shards else None, columns)
         if len(wanted) <= FEW:
+            kept = {number: self._batch(number).select(columns) for number in homes}
+            self._touch(len(wanted))
             pairs = zip(home, rows, strict=True)
             return pa.Table.from_batches([kept[number].slice(row, 1) for number, row in pairs])
-        places = [np.flatnonzero(home == number) for number in kept]
+        places = [np.flatnonzero(home == number) for number in homes]
         parts = [
-            batch.take(pa.array(rows[here]))
-            for batch, here in zip(kept.values(), places, strict=True)
+            self._anew(number).select(columns).take(pa.array(rows[here]))
+            for number, here in zip(homes, places, strict=True)
         ]
         table = pa.Table.from_batches(parts)
         return table if len(parts) == 1 else table.take(np.argsort(np.concatenate(places)))
 
     def _holdout_order(self, threshold: float) -> Positions:
         held, order = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.uint64)]
-        for shard in self.shards:
-            batch = _map(self.path(shard))  # anew, so that its pages go with it
+        for number, shard in enumerate(self.shards):
+            batch = self._anew(number)
             rows = np.flatnonzero(held_out(_numpy(batch, DRAW), threshold))
             held.append(rows + shard.start)
             order.append(_numpy(batch, ORDER)[rows])

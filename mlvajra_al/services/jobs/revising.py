@@ -160,7 +160,7 @@ def _fit(store: Store, project: Project, pool: Pool, positions: Positions) -> st
     if len(positions) > most:
         rng = np.random.default_rng(project.seed)
         positions = np.sort(rng.choice(positions, size=most, replace=False))
-    frame = frames.to_frame(pool.gather(positions, columns), project.recipe)
+    frame = frames.to_frame(pool.take(positions, columns), project.recipe)
     fitted = pipeline.build_preprocessing(project.recipe).fit(frame)
     return artefacts.put(store.home, persistence.dumps(fitted))
 

@@ -85,20 +85,6 @@ def test_a_pool_is_read_on_from_any_position(tmp_path: Path) -> None:
         assert sizes == list(range(start, 100))
 
 
-@pytest.mark.parametrize("positions", [[], [0], [39, 40], [3, 50, 51, 98, 99], [*range(100)]])
-def test_many_samples_in_order_are_what_a_table_of_them_would_hold(
-    tmp_path: Path, positions: list[int]
-) -> None:
-    pool, _ = append(tmp_path, a_table(range(100)))
-    found = pool.gather(np.array(positions, dtype=np.int64), ["size", "id"])
-    assert found.equals(pool.take(positions, ["size", "id"]))
-
-
-def test_nothing_is_gathered_from_an_empty_pool(tmp_path: Path) -> None:
-    found = Pool(tmp_path, ()).gather(np.empty(0, dtype=np.int64), ["text"])
-    assert (found.num_rows, found.column_names) == (0, ["text"])
-
-
 def test_what_many_rows_have_mapped_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +99,9 @@ def test_what_many_rows_have_mapped_is_let_go(
     pool.rows([5], ["text"])
     assert pool.rows([6], ["text"]) == [{"text": "text 6"}]
     assert len(mapped) == 2
-    assert pool.take(range(80), ["size"]).column(0).to_pylist() == list(range(80))
+    assert pool.unreadable() == {}
+    assert len(mapped) == 4, "the two others have never been looked at"
+    pool.rows(range(6), ["text"])
     assert pool.unreadable() == {}
     assert len(mapped) == 4, "that a shard can be read is known though it is not mapped"
 
