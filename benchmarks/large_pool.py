@@ -40,7 +40,7 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.store import projects
 from mlvajra_al.store.database import Store
 
-MOST_MB = 1_536.0
+MOST_MB = 1_024.0
 """A process may take so much at any stage."""
 NEXT_P95_MS = 50.0
 SLICE = 100_000
