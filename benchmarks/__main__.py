@@ -21,6 +21,7 @@ TIMED = (
     "explanation_speed",
     "import_speed",
     "key_latency",
+    "large_pool",
     "loop_latency",
     "ranking_speed",
     "retrain_speed",

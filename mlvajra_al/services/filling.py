@@ -29,28 +29,41 @@ def _state(connection: Connection, project: Project, pool: Pool) -> State:
     return len(pool), ranking.last_id(connection), newest.number if newest else 0
 
 
-def unseen(known: set[int], size: int) -> NDArray[np.bool_]:
-    """Return a mask of the positions that are not known yet."""
-    mask = np.ones(size, dtype=bool)
-    mask[np.fromiter(known, dtype=np.int64, count=len(known))] = False
-    return mask
+def draw(
+    size: int, taken: NDArray[np.int64], *, n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw up to `n` numbers below `size`, each as likely as any other.
+
+    `taken` are not drawn; they are in order. Nothing as long as `size` is made.
+
+    Examples
+    --------
+    >>> sorted(draw(5, np.array([0, 3]), n=9, rng=np.random.default_rng(0)).tolist())
+    [1, 2, 4]
+    """
+    left = size - len(taken)
+    places = rng.choice(left, size=min(n, left), replace=False)
+    return places + np.searchsorted(taken - np.arange(len(taken)), places, side="right")
 
 
 def random_samples(
-    pool: Pool, candidates: NDArray[np.int64], *, n: int, first_rank: int, rng: np.random.Generator
+    pool: Pool, chosen: NDArray[np.int64], *, of: int, first_rank: int
 ) -> list[Ranked]:
-    """Draw up to `n` of the candidate positions, each as likely as any other."""
-    chosen = rng.permutation(candidates)[:n]
-    probability = len(chosen) / len(candidates) if len(candidates) else None
-    keys = pool.keys(chosen)
+    """Put samples drawn from so many behind one another, and say how likely each was drawn."""
+    probability = len(chosen) / of if of else None
     return [
         Ranked(
             key,
             int(position),
             Why("random", None, first_rank + place, None, probability, holdout=False),
         )
-        for place, (key, position) in enumerate(zip(keys, chosen, strict=True))
+        for place, (key, position) in enumerate(zip(pool.keys(chosen), chosen, strict=True))
     ]
+
+
+def _known(connection: Connection, project: Project) -> NDArray[np.int64]:
+    known = ranking.known_positions(connection, project.id)
+    return np.fromiter(known, dtype=np.int64, count=len(known))
 
 
 def fill_pool(
@@ -60,14 +73,13 @@ def fill_pool(
     state = _state(connection, project, pool)
     if _dry.get((pool.folder, False)) == state:
         return 0
-    known = ranking.known_positions(connection, project.id)
-    free = unseen(known, len(pool)) & ~pool.holdout(project.holdout_threshold)
+    held = pool.holdout_order(project.holdout_threshold)
+    taken = np.union1d(_known(connection, project), held)
     added = random_samples(
         pool,
-        np.flatnonzero(free),
-        n=RANDOM_TAIL,
+        draw(len(pool), taken, n=RANDOM_TAIL, rng=rng),
+        of=len(pool) - len(taken),
         first_rank=ranking.last_rank(connection, project.id) + 1,
-        rng=rng,
     )
     if not added:
         _dry[pool.folder, False] = state
@@ -81,8 +93,7 @@ def fill_holdout(connection: Connection, project: Project, pool: Pool) -> int:
     if _dry.get((pool.folder, True)) == state:
         return 0
     order = pool.holdout_order(project.holdout_threshold)
-    free = unseen(ranking.known_positions(connection, project.id), len(pool))
-    chosen = order[free[order]][:HOLDOUT_HEAD]
+    chosen = order[~np.isin(order, _known(connection, project))][:HOLDOUT_HEAD]
     first_rank = ranking.last_rank(connection, project.id, holdout=True) + 1
     share = project.holdout_threshold
     added = [

@@ -34,6 +34,7 @@ class Tally:
         self.labels: Counter[str] = Counter()
         self.answers_of: Counter[int] = Counter()
         self._settled = np.zeros(1024, dtype=np.int16)
+        self._samples_with: Counter[int] = Counter()
         self._seq = 0
         self._reading = threading.Lock()
 
@@ -51,12 +52,17 @@ class Tally:
 
     def closed(self, overlap: int) -> int:
         """Return how many samples as many people as are wanted have answered or flagged."""
-        return int(np.count_nonzero(self._settled >= overlap))
+        return sum(n for people, n in self._settled_by() if people >= overlap)
 
     def wanting(self, samples: int, overlap: int) -> int:
         """Return how many more answers a pool of so many samples can give."""
-        settled = np.minimum(self._settled[:samples], overlap)
-        return max(0, samples * overlap - int(settled.sum()))
+        given = sum(n * min(people, overlap) for people, n in self._settled_by())
+        return max(0, samples * overlap - given)
+
+    def _settled_by(self) -> list[tuple[int, int]]:
+        """Return numbers of people, and how many samples so many have settled."""
+        with self._reading:
+            return [(people, n) for people, n in self._samples_with.items() if people > 0]
 
     def _count(self, project: Project, answer: str | None, *, by: int) -> None:
         for name in () if answer is None else project.names_in(answer):
@@ -71,7 +77,10 @@ class Tally:
                 more = np.zeros(max(position + 1, 2 * len(self._settled)), dtype=np.int16)
                 more[: len(self._settled)] = self._settled
                 self._settled = more
-            self._settled[position] += by
+            people = int(self._settled[position])
+            self._samples_with[people] -= 1
+            self._samples_with[people + by] += 1
+            self._settled[position] = people + by
 
 
 @lru_cache(maxsize=64)

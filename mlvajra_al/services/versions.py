@@ -115,7 +115,7 @@ def held_out(store: Store, person: Person | None, project_name: str) -> HoldOut:
         project = access.project(connection, person, project_name)
         pool = project_pool(store, connection, project)
         asked, answered, _ = events.holdout_tally(connection, project.id)
-        size = int(pool.holdout(project.holdout_threshold).sum()) if len(pool) else 0
+        size = len(pool.holdout_order(project.holdout_threshold))
     return HoldOut(size, asked, answered)
 
 

@@ -32,6 +32,9 @@ CONTENT_COLUMNS = b"mlvajra.content_columns"
 
 FEW = 64
 """So few rows are cut out one by one: faster than gathering them column by column."""
+TOUCHED = 100
+"""After so many rows shards are mapped anew: each row brings some sixteen pages of each of its
+columns into memory, which a process with a mapped file keeps."""
 
 Positions = NDArray[np.int64]
 
@@ -45,7 +48,10 @@ class Pool:
     def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
         self.folder, self.shards = folder, tuple(shards)
         self._mapped: dict[int, pa.RecordBatch] = {}
+        self._readable: set[int] = set()
+        self._touched = 0
         self._spoiled: dict[int, tuple[Stamp | None, Damaged]] = {}
+        self._held: dict[float, Positions] = {}
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -109,11 +115,14 @@ class Pool:
             number = self._home(position)
             batch, row = self._batch(number), position - self.shards[number].start
             found.append({name: batch.column(name)[row].as_py() for name in columns})
+        self._touch(len(found))
         return found
 
     def holdout(self, threshold: float) -> NDArray[np.bool_]:
         """Tell for each sample whether it is held out."""
-        return held_out(self._all(DRAW), threshold)
+        held = np.zeros(len(self), dtype=bool)
+        held[self.holdout_order(threshold)] = True
+        return held
 
     def held_out(self, positions: Sequence[int] | Positions, threshold: float) -> NDArray[np.bool_]:
         """Tell for some samples whether they are held out; of no others the draws are read."""
@@ -121,19 +130,32 @@ class Pool:
         return held_out(np.asarray(draws, dtype=np.uint64), threshold)
 
     def holdout_order(self, threshold: float) -> Positions:
-        """Return the positions of the held-out samples in the order they are asked."""
-        held = np.flatnonzero(self.holdout(threshold))
-        return held[np.argsort(self._all(ORDER)[held], kind="stable")]
+        """Return the positions of the held-out samples in the order they are asked.
+
+        Looked for once: few are held out of many, and every card that is handed out may ask.
+        """
+        if threshold not in self._held:
+            self._held[threshold] = self._holdout_order(threshold)
+        return self._held[threshold]
 
     def iter_batches(
-        self, columns: Sequence[str] | None = None, *, batch_rows: int = 50_000
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        batch_rows: int = 50_000,
+        start: int = 0,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the whole pool in order of position, with one shard in memory at a time."""
+        """Yield the pool in order of position from `start` on, with one shard in memory at a time.
+
+        `KEY` may be among the columns.
+        """
         names = list(self.columns if columns is None else columns)
-        for shard in self.shards:
-            batch = _map(self.path(shard))  # anew, so that its pages go with it
-            for start in range(0, batch.num_rows, batch_rows):
-                yield batch.select(names).slice(start, batch_rows)
+        for number, shard in enumerate(self.shards):
+            if shard.start + shard.rows <= start:
+                continue
+            batch = self._anew(number)
+            for first in range(max(0, start - shard.start), batch.num_rows, batch_rows):
+                yield batch.select(names).slice(first, batch_rows)
 
     def unreadable(self) -> dict[Shard, Damaged]:
         """Return the shards whose files are gone, cut short or were found to differ, and why.
@@ -141,7 +163,7 @@ class Pool:
         None can show a sample of theirs. No file is read for this.
         """
         self._look_again()
-        if len(self._mapped) == len(self.shards) and not self._spoiled:
+        if len(self._readable) == len(self.shards) and not self._spoiled:
             return {}
         faults = ((shard, self._fault(number)) for number, shard in enumerate(self.shards))
         return {shard: error for shard, error in faults if error is not None}
@@ -172,17 +194,19 @@ class Pool:
 
     def content_hashes(self, positions: Positions) -> Hashes:
         """Return the hashes of what samples contain."""
-        return self._all(CONTENT)[positions]
+        return np.asarray(self._take(positions, [CONTENT]).column(0), dtype=np.uint64)
 
     def find(self, keys: pa.Array, hashes: Hashes) -> Positions:
         """Return where samples are, given their keys and the hashes of these."""
         out = np.full(len(hashes), -1, dtype=np.int64)
+        order = np.argsort(hashes)
+        wanted = hashes[order]  # in order, so that what is searched next lies near by
         for number, start in enumerate(self._starts):
             batch = self._batch(number)
             known = _numpy(batch, SORTED)
-            at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-            asked = np.flatnonzero(known[at] == hashes)
-            rows = _numpy(batch, SORTED_AT)[at[asked]]
+            at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            found = np.flatnonzero(known[at] == wanted)
+            asked, rows = order[found], _numpy(batch, SORTED_AT)[at[found]]
             same = pc.equal(batch.column(KEY).take(pa.array(rows)), keys.take(pa.array(asked)))
             same = same.to_numpy(zero_copy_only=False).astype(bool)
             out[asked[same]] = rows[same] + start
@@ -200,16 +224,32 @@ class Pool:
             if stamp_of(self.path(self.shards[number])) != stamp:
                 del self._spoiled[number]
                 self._mapped.pop(number, None)
+                self._readable.discard(number)
 
     def _batch(self, number: int) -> pa.RecordBatch:
-        if number not in self._mapped:
-            self._mapped[number] = _map(self.path(self.shards[number]))
-        return self._mapped[number]
+        batch = self._mapped.get(number)
+        if batch is None:
+            self._readable.discard(number)
+            batch = self._mapped[number] = _map(self.path(self.shards[number]))
+            self._readable.add(number)
+        return batch
+
+    def _anew(self, number: int) -> pa.RecordBatch:
+        """Map a shard for this once: the pages that much reading of it maps go with it."""
+        return _map(self.path(self.shards[number]))
+
+    def _touch(self, rows: int) -> None:
+        """Let go of what is mapped when it may have become much."""
+        self._touched += rows
+        if self._touched > TOUCHED:
+            self._mapped, self._touched = {}, 0
 
     def _fault(self, number: int) -> Damaged | None:
         """Return what is wrong with a shard, as far as can be told without reading it."""
         if number in self._spoiled:
             return self._spoiled[number][1]
+        if number in self._readable:
+            return None
         try:
             self._batch(number)
         except Damaged as error:
@@ -234,23 +274,32 @@ class Pool:
             raise IndexError(f"position {beyond[0]} of a pool of {len(self)}")
         home = np.searchsorted(self._starts, wanted, side="right") - 1
         rows = wanted - self._starts[home] if len(wanted) else wanted
-        kept = {number: self._batch(number).select(columns) for number in np.unique(home)}
-        if not kept:
+        homes = np.unique(home)
+        if not len(homes):
             return _empty(self._whole_schema() if self.shards else None, columns)
         if len(wanted) <= FEW:
+            kept = {number: self._batch(number).select(columns) for number in homes}
+            self._touch(len(wanted))
             pairs = zip(home, rows, strict=True)
             return pa.Table.from_batches([kept[number].slice(row, 1) for number, row in pairs])
-        places = [np.flatnonzero(home == number) for number in kept]
+        places = [np.flatnonzero(home == number) for number in homes]
         parts = [
-            batch.take(pa.array(rows[here]))
-            for batch, here in zip(kept.values(), places, strict=True)
+            self._anew(number).select(columns).take(pa.array(rows[here]))
+            for number, here in zip(homes, places, strict=True)
         ]
         table = pa.Table.from_batches(parts)
         return table if len(parts) == 1 else table.take(np.argsort(np.concatenate(places)))
 
-    def _all(self, name: str) -> Hashes:
-        parts = [_numpy(self._batch(number), name) for number in range(len(self.shards))]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+    def _holdout_order(self, threshold: float) -> Positions:
+        held, order = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.uint64)]
+        for number, shard in enumerate(self.shards):
+            batch = self._anew(number)
+            rows = np.flatnonzero(held_out(_numpy(batch, DRAW), threshold))
+            held.append(rows + shard.start)
+            order.append(_numpy(batch, ORDER)[rows])
+        found: Positions = np.concatenate(held)[np.argsort(np.concatenate(order), kind="stable")]
+        found.setflags(write=False)
+        return found
 
 
 def _empty(schema: pa.Schema | None, columns: Sequence[str]) -> pa.Table:

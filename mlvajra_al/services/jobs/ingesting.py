@@ -188,7 +188,7 @@ def _threshold(project: Project, pool: Pool, staged: Staged) -> float:
     if len(pool) or not staged.added:
         return project.holdout_threshold
     threshold = min(project.policy.holdout_share, MAX_HOLDOUT / staged.added)
-    held = int(Pool(staged.folder, staged.shards).holdout(threshold).sum())
+    held = len(Pool(staged.folder, staged.shards).holdout_order(threshold))
     if project.group_column and threshold and held in (0, staged.added):
         raise Invalid(
             f"the groups in {project.group_column!r} are too few to hold out "

@@ -124,16 +124,12 @@ def _names(project: Project) -> list[str]:
 
 def _of_pool(project: Project, pool: Any, scenario: Scenario) -> Oracle:
     label = str(scenario.label)
-    truth = pool.take(np.arange(len(pool)), [label]).column(0)
-    known = np.flatnonzero(_labelled(truth).to_numpy())
-    chosen = (
-        known if len(known) <= MOST_SAMPLES else np.sort(_rng().permutation(known)[:MOST_SAMPLES])
-    )
-    table = pool.take(chosen, [column.name for column in frames.inputs(scenario.recipe)])
-    labels = _said(truth.take(chosen), _names(project), multilabel=scenario.multilabel)
+    inputs = [column.name for column in frames.inputs(scenario.recipe)]
+    table, drawn_from = _drawn(pool.iter_batches([*inputs, label], batch_rows=BATCH_ROWS), label)
+    labels = _said(table[label], _names(project), multilabel=scenario.multilabel)
     return _oracle(
-        table, labels, scenario.recipe,
-        name=project.name, of=f"the column {label!r}", drawn_from=len(known),
+        table.select(inputs), labels, scenario.recipe,
+        name=project.name, of=f"the column {label!r}", drawn_from=drawn_from,
         multilabel=scenario.multilabel,
     )  # fmt: skip
 

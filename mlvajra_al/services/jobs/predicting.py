@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
-from mlvajra_al.store.shards import Pool
+from mlvajra_al.store.shards import KEY, Pool
 from mlvajra_al.words import plural
 
 BATCH_ROWS = 5_000
@@ -168,18 +168,24 @@ def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the samples of a pool, in their order."""
+    """What is known of the samples of a pool."""
 
     holdout: NDArray[np.bool_]
-    gold: list[Any]
-    """Lists where a sample may have several labels; None where there is no label yet."""
+    gold: Mapping[int, Any]
+    """By position where there is a label; lists where a sample may have several."""
+
+    def columns(self, first: int, last: int) -> dict[str, Any]:
+        """Return what is known of samples that follow one another."""
+        gold = [self.gold.get(position) for position in range(first, last)]
+        return {"holdout": self.holdout[first:last], "gold": gold}
 
 
 def _known(connection: Connection, project: Project, pool: Pool) -> Known:
-    gold: list[Any] = [None] * len(pool)
-    for item in chain(*resolving.gold(connection, project)):
-        several = project.multilabel
-        gold[item.position] = list(project.names_in(item.label)) if several else item.label
+    several = project.multilabel
+    gold = {
+        item.position: list(project.names_in(item.label)) if several else item.label
+        for item in chain(*resolving.gold(connection, project))
+    }
     return Known(pool.holdout(project.holdout_threshold), gold)
 
 
@@ -197,21 +203,19 @@ def _schema(ready: Scorer, known: Known | None, *, every: bool) -> pa.Schema:
 class Batch:
     """Some rows to answer, with what is known of them."""
 
-    keys: list[str]
+    keys: pa.Array | list[str]
     rows: pa.Table
-    known: Known | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns."""
 
 
 def _of_pool(pool: Pool, ready: Scorer, known: Known, *, tell: Tell) -> Iterator[Batch]:
-    for first in range(0, len(pool), BATCH_ROWS):
-        tell(first / len(pool), f"Predicted {first:,} of {plural(len(pool), 'sample')}")
-        positions = np.arange(first, min(first + BATCH_ROWS, len(pool)))
-        part = slice(first, first + len(positions))
-        yield Batch(
-            pool.keys(positions),
-            pool.take(positions, ready.columns),
-            Known(known.holdout[part], known.gold[part]),
-        )
+    done = 0
+    for batch in pool.iter_batches([KEY, *ready.columns], batch_rows=BATCH_ROWS):
+        tell(done / len(pool), f"Predicted {done:,} of {plural(len(pool), 'sample')}")
+        rows = pa.Table.from_batches([batch.select(ready.columns)])
+        yield Batch(batch.column(KEY), rows, known.columns(done, done + batch.num_rows))
+        done += batch.num_rows
 
 
 def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
@@ -255,8 +259,7 @@ def _answered(batch: Batch, ready: Scorer, number: int, *, schema: pa.Schema) ->
         "probability": shares,
         "version": np.full(len(batch.keys), number),
     }
-    if batch.known is not None:
-        columns |= {"holdout": batch.known.holdout, "gold": batch.known.gold}
+    columns |= batch.known
     columns |= {
         f"{OF_WHICH}{label}": probabilities[:, place] for place, label in enumerate(ready.labels)
     }
@@ -292,13 +295,13 @@ def _writer(suffix: str, file: Any, schema: pa.Schema) -> Any:
 
 def _plain(table: pa.Table) -> pa.Table:
     """Keep a spreadsheet from running what a key or a label says; write lists as JSON."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_list(field.type):
+    for place, column in enumerate(table.schema):
+        if pa.types.is_list(column.type):
             texts = [
                 None if value is None else json.dumps(value, ensure_ascii=False)
                 for value in table[place].to_pylist()
             ]
-            table = table.set_column(place, field.name, pa.array(texts, TEXT))
+            table = table.set_column(place, column.name, pa.array(texts, TEXT))
     for name in ("key", "label", "gold"):
         if name not in table.schema.names:
             continue

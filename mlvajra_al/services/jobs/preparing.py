@@ -144,7 +144,7 @@ def ranked(
 ) -> list[Ranked]:
     """Say why each of the best is asked, and put random others behind them.
 
-    `scored` says that utilities are a model's.
+    `candidates` are in order of position. `scored` says that utilities are a model's.
     """
     head = [
         Ranked(
@@ -156,6 +156,7 @@ def ranked(
             zip(pool.keys(best.positions), best.positions, best.utilities, strict=True)
         )
     ]
-    others = np.setdiff1d(candidates, best.positions)
-    tail = filling.random_samples(pool, others, n=TAIL, first_rank=len(head), rng=rng)
-    return head + tail
+    taken = np.sort(np.searchsorted(candidates, best.positions))
+    others = candidates[filling.draw(len(candidates), taken, n=TAIL, rng=rng)]
+    left = len(candidates) - len(taken)
+    return head + filling.random_samples(pool, others, of=left, first_rank=len(head))

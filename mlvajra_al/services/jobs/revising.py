@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlvajra_al.errors import Damaged, Invalid
@@ -202,11 +203,12 @@ def _batches(
 ) -> Iterator[Any]:
     fitted = warm.preprocessing(store.home, digest)
     columns = _columns(project, pool)
-    for first in range(start, len(pool), BATCH_ROWS):
-        tell(0.1 + 0.8 * first / len(pool), f"Read {first:,} of {plural(len(pool), 'sample')}")
-        rows = np.arange(first, min(first + BATCH_ROWS, len(pool)))
-        frame = frames.to_frame(pool.take(rows, columns), project.recipe)
+    done = start
+    for batch in pool.iter_batches(columns, batch_rows=BATCH_ROWS, start=start):
+        tell(0.1 + 0.8 * done / len(pool), f"Read {done:,} of {plural(len(pool), 'sample')}")
+        frame = frames.to_frame(pa.Table.from_batches([batch]), project.recipe)
         yield pipeline.transform(fitted, frame)
+        done += batch.num_rows
 
 
 def keep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,7 +16,8 @@ Clock: TypeAlias = Callable[[], datetime]
 Result: TypeAlias = dict[str, Any]
 
 QUIET_S = 0.5
-"""Seconds between two writes of progress that say the same."""
+"""Seconds between two writes of progress that say the same but for their numbers."""
+NUMBER = re.compile(r"\d[\d,]*")
 
 
 class Cancelled(Exception):
@@ -43,9 +45,14 @@ class Tell:
         self._lost = False
 
     def __call__(self, progress: float, message: str = "") -> None:
-        """Store progress (0 to 1) and message, unless the same was said just now."""
+        """Store progress (0 to 1) and message, unless much the same was said just now.
+
+        Each write waits for the disk, and who counts batches of a large pool would wait for it
+        thousands of times; what was not written is at the next beat or at the end.
+        """
         said = message or self._message
-        repeated = said == self._message and time.monotonic() - self._told_at < QUIET_S
+        alike = NUMBER.sub("", said) == NUMBER.sub("", self._message)
+        repeated = alike and time.monotonic() - self._told_at < QUIET_S
         self._progress, self._message = progress, said
         if not repeated:
             self.beat()
@@ -80,7 +87,9 @@ class Tell:
             raise Cancelled
 
     def settle(self, connection: Connection, result: Result, *, message: str | None = None) -> None:
-        """End the job as done in the transaction that writes its results, with a last `message`.
+        """End the job as done in the transaction that writes its results.
+
+        Its last message is `message`, else the last that was told.
 
         Raises
         ------
@@ -94,5 +103,5 @@ class Tell:
             state="done",
             now=self.clock(),
             result=result,
-            message=message,
+            message=self._message if message is None else message,
         )

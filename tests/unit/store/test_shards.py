@@ -12,7 +12,7 @@ import pytest
 
 from mlvajra_al.errors import MISSING, BadSource, Conflict, Damaged
 from mlvajra_al.records import Shard
-from mlvajra_al.store import staging
+from mlvajra_al.store import shards, staging
 from mlvajra_al.store.hashing import hash_content, hash_keys, mix
 from mlvajra_al.store.naming import Plan, keys_of
 from mlvajra_al.store.shards import KEY, Pool, held_out, open_pool, pool_folder
@@ -72,6 +72,61 @@ def test_what_goes_in_comes_out_by_position(tmp_path: Path) -> None:
     assert np.concatenate([batch.column(0).to_numpy() for batch in batches]).tolist() == list(
         range(100)
     )
+
+
+def test_a_pool_is_read_on_from_any_position(tmp_path: Path) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    for start in (0, 39, 40, 57, 99, 100):
+        batches = list(pool.iter_batches([KEY, "size"], batch_rows=30, start=start))
+        assert [key for batch in batches for key in batch.column(0).to_pylist()] == pool.keys(
+            range(start, 100)
+        )
+        sizes = [size for batch in batches for size in batch.column(1).to_pylist()]
+        assert sizes == list(range(start, 100))
+
+
+def test_what_many_rows_have_mapped_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "TOUCHED", 5)
+    pool, _ = append(tmp_path, a_table(range(100)))
+    mapped = []
+    before = shards._map
+    monkeypatch.setattr(shards, "_map", lambda path: mapped.append(path) or before(path))
+    for position in (0, 1, 2, 3, 4):
+        pool.rows([position], ["text"])
+    assert len(mapped) == 1
+    pool.rows([5], ["text"])
+    assert pool.rows([6], ["text"]) == [{"text": "text 6"}]
+    assert len(mapped) == 2
+    assert pool.unreadable() == {}
+    assert len(mapped) == 4, "the two others have never been looked at"
+    pool.rows(range(6), ["text"])
+    assert pool.unreadable() == {}
+    assert len(mapped) == 4, "that a shard can be read is known though it is not mapped"
+
+
+def test_a_file_that_goes_after_it_was_let_go_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "TOUCHED", 0)
+    pool, _ = append(tmp_path, a_table(range(100)))
+    assert pool.unreadable() == {}
+    pool.rows([50], ["text"])
+    pool.path(pool.shards[1]).unlink()
+    with pytest.raises(Damaged):
+        pool.rows([50], ["text"])
+    assert list(pool.unreadable()) == [pool.shards[1]]
+
+
+def test_the_holdout_is_looked_for_once(tmp_path: Path) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    before = pool.holdout(0.4).tolist(), pool.holdout_order(0.4).tolist()
+    for shard in pool.shards:
+        pool.path(shard).unlink()
+    assert (pool.holdout(0.4).tolist(), pool.holdout_order(0.4).tolist()) == before
+    with pytest.raises(ValueError, match="read-only"):
+        pool.holdout_order(0.4)[0] = 1
 
 
 def test_keys_lead_to_positions_and_back(tmp_path: Path) -> None:
