@@ -67,7 +67,8 @@ def try_out(model: Any, known: Known, *, rng: np.random.Generator) -> Trial | No
     Returns
     -------
     Trial or None
-        None where a label has fewer than five examples or there is only one.
+        None where a label has fewer than five examples, there is only one, or parts of what
+        is labelled are not enough for this model.
 
     References
     ----------
@@ -98,7 +99,10 @@ def try_out(model: Any, known: Known, *, rng: np.random.Generator) -> Trial | No
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        said = cross_val_predict(clone(model), rows, labels, cv=folds)
+        try:
+            said = cross_val_predict(clone(model), rows, labels, cv=folds)
+        except ValueError:  # it needs more rows, or other ones
+            return None
     chance = 1 / len(names)
     error = np.sqrt((chance * (1 - chance) / counts).sum()) / len(names)
     found = np.mean([np.mean(said[labels == name] == name) for name in names])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_gaussian_quantiles
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -57,6 +58,13 @@ def test_without_labels_or_for_a_model_that_cannot_be_fitted_anew_nothing_is_tol
     model = LogisticRegression().fit(X, y)
     assert try_out(model, Known(X), rng=np.random.default_rng(0)) is None
     assert tried(object(), X, y) is None
+
+
+def test_a_model_that_parts_of_what_is_labelled_cannot_teach_tells_nothing() -> None:
+    X, y = crowds(12)
+    assert tried(CalibratedClassifierCV(LogisticRegression(), cv=5), X, y) is None
+    X[3] = np.nan
+    assert tried(LogisticRegression(), X, y) is None
 
 
 def test_sparse_rows_and_a_learner_of_modal_are_tried_out_too_and_stay_as_they_were() -> None:
