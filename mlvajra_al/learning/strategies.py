@@ -28,7 +28,7 @@ from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.neighbours import heeding
 from mlvajra_al.learning.rarity import rare, searching
 from mlvajra_al.learning.refitting import expected_error
-from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.rows import require_numbers, take
 from mlvajra_al.learning.scanning import length, scan
 from mlvajra_al.learning.selectors import (
     Choice,
@@ -45,7 +45,14 @@ from mlvajra_al.learning.selectors import (
 )
 from mlvajra_al.learning.sharpening import sharpen
 from mlvajra_al.learning.stages import choose, choose_of_several
-from mlvajra_al.learning.utilities import entropy, is_quick, least_confident, margin, responder
+from mlvajra_al.learning.utilities import (
+    bare,
+    entropy,
+    is_quick,
+    least_confident,
+    margin,
+    responder,
+)
 from mlvajra_al.words import not_installed, strategy_words
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
@@ -219,8 +226,8 @@ def select_batch(
     PoolExhausted
         If `batch_size` exceeds the pool.
     Invalid
-        If there is no such strategy, it needs a model or labels and there are none, or
-        `batch_size` is below 0.
+        If there is no such strategy, it needs a model or labels and there are none,
+        `batch_size` is below 0, or sparse rows hold NaN or infinity.
 
     References
     ----------
@@ -292,8 +299,8 @@ def rank(
     PoolExhausted
         If fewer than `n` candidates are left.
     Invalid
-        If there is no such strategy, it needs a model or labels and there are none, or a number
-        is too low.
+        If there is no such strategy, it needs a model or labels and there are none, a number is
+        too low, or sparse rows hold NaN or infinity.
 
     Examples
     --------
@@ -306,6 +313,7 @@ def rank(
     ([1, 0], 'focused_margin')
     """
     _check_counts(n, batch_size)
+    require_numbers(X)
     several = is_multilabel(model)
     name = strategy
     if strategy == "auto":
@@ -323,7 +331,7 @@ def rank(
     if strategy == "auto":
         doubts = None if model is None else utilities
         if several:
-            seen = np.asarray(model.classes_).tolist()
+            seen = np.asarray(bare(model).classes_).tolist()
             name, because = choose_of_several(
                 utilities, batch_size=size, seen=seen, label_set=label_set, answers=len(known)
             )
