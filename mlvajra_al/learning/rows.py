@@ -61,7 +61,8 @@ def cut(rows: Any, first: int, last: int) -> Any:
 def require_numbers(rows: Any) -> None:
     """Refuse sparse rows that hold NaN or infinity: no estimator takes them.
 
-    Of dense rows nothing is asked: some estimators take what is missing.
+    Of dense rows nothing is asked: some estimators take what is missing. Nor is it of rows in a
+    large file, which would have to be read for it.
 
     Raises
     ------
@@ -78,6 +79,8 @@ def require_numbers(rows: Any) -> None:
     if not sparse.issparse(rows):
         return
     rows = rows.tocsr()
+    if Mapping.of(rows) is not None:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(rows.data.sum()):  # one pass that copies nothing
             return
