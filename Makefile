@@ -100,7 +100,7 @@ runtime: venv
 dev: venv
 	@cmp -s requirements-dev.txt $(VENV)/.dev || { set -e; \
 		echo "Installing the locked dependencies and the tools of development into $(VENV), once."; \
-		$(call install,-r requirements-dev.txt); \
+		$(call install,--no-deps -r requirements-dev.txt); \
 		cp requirements.txt $(VENV)/.runtime; \
 		cp requirements-dev.txt $(VENV)/.dev; }
 	@$(PACKAGE)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 KNOWN = (
     "auto, diversified_margin, focused_margin, margin, least_confident, entropy, "
     "information_density, ranked_batch, vote_entropy, consensus_entropy, disagreement, "
-    "expected_error, rare_label, unseen_label, typiclust, cold_start, random; with several labels "
+    "expected_error, rare_label, unseen_label, typiclust, cold_start, random, prob_cover (where "
+    "scikit-activeml is installed); with several labels "
     "auto, diversified_doubt, focused_doubt, binary_doubt, mean_doubt, loss_reduction, "
     "unusual_count, unseen_label, typiclust, cold_start, random"
 )

@@ -325,14 +325,15 @@ def _typicality(
 ) -> NDArray[np.float64]:
     """Return the inverse of the mean distance to the nearest rows of the same cluster."""
     out = np.zeros(len(Z))
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        members = members[np.argsort(distances[members], kind="stable")][:DENSEST]
-        k = min(NEIGHBOURS, len(members) - 1)
-        if k > 0:
-            near = NearestNeighbors(n_neighbors=k + 1, n_jobs=1).fit(Z[members])
-            apart, _ = near.kneighbors(Z[members])
-            out[members] = 1 / np.maximum(apart[:, 1:].mean(axis=1), 1e-9)
+    with threadpool_limits(1):  # of so few rows threads would only wait for each other
+        for label in np.unique(labels):
+            members = np.flatnonzero(labels == label)
+            members = members[np.argsort(distances[members], kind="stable")][:DENSEST]
+            k = min(NEIGHBOURS, len(members) - 1)
+            if k > 0:
+                near = NearestNeighbors(n_neighbors=k + 1, n_jobs=1).fit(Z[members])
+                apart, _ = near.kneighbors(Z[members])
+                out[members] = 1 / np.maximum(apart[:, 1:].mean(axis=1), 1e-9)
     return out
 
 

@@ -78,7 +78,7 @@ def fitted(copy: Any, X: Any, y: Any) -> Any:
     """
     if len(np.unique(y)) == 1:
         return DummyClassifier().fit(X, y)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough is good enough
         if type(copy) is LogisticRegression and sparse.issparse(X):
             used = columns_that_occur(X)
@@ -88,7 +88,8 @@ def fitted(copy: Any, X: Any, y: Any) -> Any:
 
 TRIED = 16
 """Samples whose labels are tried out; each takes a fit per likely label."""
-LIKELY = 3
+LIKELY, UNLIKELY = 3, 0.01
+"""At most so many labels, and none that has so small a share of their probability."""
 JUDGED = 500
 """Samples of the pool by which the outcome is judged."""
 
@@ -153,7 +154,7 @@ def _trials(choice: Choice, tried: Positions) -> Iterator[tuple[int, Any, Any, f
     labels = np.asarray(bare(choice.model).classes_)
     for place in range(len(tried)):
         likely = np.argsort(-p[place], kind="stable")[:LIKELY]
-        shares = p[place, likely] / max(p[place, likely].sum(), 1e-12)
+        likely = likely[p[place, likely] > UNLIKELY * p[place, likely].sum()]
+        shares = p[place, likely] / p[place, likely].sum()
         for label, share in zip(labels[likely], shares, strict=True):
-            if share > 0.01:
-                yield place, take(rows, [place]), label, float(share)
+            yield place, take(rows, [place]), label, float(share)

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from mlvajra_al.errors import Invalid
 from mlvajra_al.learning.mapped import Mapping
+from mlvajra_al.words import plural
 
 
 def take(rows: Any, positions: Any) -> Any:
@@ -54,6 +56,44 @@ def cut(rows: Any, first: int, last: int) -> Any:
     part.data, part.indices = rows.data[start:stop], rows.indices[start:stop]
     part.indptr = (rows.indptr[first : last + 1] - start).astype(rows.indices.dtype, copy=False)
     return part
+
+
+def require_numbers(rows: Any) -> None:
+    """Refuse sparse rows that hold NaN or infinity: no estimator takes them.
+
+    Of dense rows nothing is asked: some estimators take what is missing. Nor is it of rows in a
+    large file, which would have to be read for it.
+
+    Raises
+    ------
+    Invalid
+
+    Examples
+    --------
+    >>> require_numbers(sparse.csr_matrix([[0.0, 1.0], [np.nan, 0.0]]))
+    Traceback (most recent call last):
+    ...
+    mlvajra_al.errors.Invalid: 1 value of the sparse rows is NaN or infinite, the first in row 1,
+    column 0; put a number there, or leave it out where it means 0
+    """
+    if not sparse.issparse(rows):
+        return
+    rows = rows.tocsr()
+    if Mapping.of(rows) is not None:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(rows.data.sum()):  # one pass that copies nothing
+            return
+    odd = np.flatnonzero(~np.isfinite(rows.data))
+    if not len(odd):
+        return
+    row = int(np.searchsorted(rows.indptr, odd[0], side="right")) - 1
+    column = int(rows.indices[odd[0]])
+    some, are = plural(len(odd), "value"), "is" if len(odd) == 1 else "are"
+    raise Invalid(
+        f"{some} of the sparse rows {are} NaN or infinite, the first in row {row}, "
+        f"column {column}; put a number there, or leave it out where it means 0"
+    )
 
 
 def stack(known: Any, new: Any) -> Any:

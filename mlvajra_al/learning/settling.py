@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+
+from mlvajra_al.learning.curving import Loss, parameters
 
 TIGHT, LOOSE = 1e-6, 1e-4
 """Gradient at which a fit stops, on few rows and on many."""
@@ -34,7 +35,7 @@ def settled(model: LogisticRegression, X: Any, codes: NDArray[np.intp]) -> bool:
     """Tell whether a full fit on these rows would stop at once if it began at this model.
 
     L-BFGS stops where no part of the gradient, over all rows, exceeds `tol`. That is asked here
-    once, in the precision the rows come in: a tenth of what it takes to set out.
+    once: a tenth of what it takes to set out.
 
     Parameters
     ----------
@@ -60,27 +61,6 @@ def settled(model: LogisticRegression, X: Any, codes: NDArray[np.intp]) -> bool:
     >>> settled(model, X, codes), settled(model, X, codes[::-1])
     (True, False)
     """
-    if len(codes) < MANY:  # single precision is too coarse for a tight end
-        X = X.astype(np.float64)
-    residuals = _residuals(model, X, codes)
-    strength = 1 / (model.C * len(codes))
-    slope = np.asarray(X.T @ residuals.T).T / len(codes) + strength * model.coef_
-    level = residuals.mean(axis=1)
-    return bool(max(np.abs(slope).max(), np.abs(level).max()) <= model.tol)
-
-
-def _residuals(model: LogisticRegression, X: Any, codes: NDArray[np.intp]) -> NDArray[Any]:
-    """Return how far each row's probabilities are from its label, weighted: a row per label."""
-    weights = np.ascontiguousarray(model.coef_.T, dtype=X.dtype)
-    scores = np.ascontiguousarray(np.asarray(X @ weights).T)
-    scores += model.intercept_.astype(X.dtype)[:, None]
-    counts = np.bincount(codes, minlength=len(model.classes_))
-    if len(counts) == 2:
-        residuals = expit(scores) - codes.astype(X.dtype)
-    else:
-        residuals = np.exp(scores - scores.max(axis=0))
-        residuals /= residuals.sum(axis=0)
-        residuals[codes, np.arange(len(codes))] -= 1
-    balance = (len(codes) / (len(counts) * counts)).astype(X.dtype)
-    residuals *= balance[codes]
-    return np.asarray(residuals)
+    loss = Loss.of(model, X.astype(np.float64), codes)  # single precision is too coarse
+    at = parameters(model, loss.X)
+    return bool(np.abs(loss.slope(loss.answers(at), at)).max() <= model.tol)

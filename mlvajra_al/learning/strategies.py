@@ -29,7 +29,7 @@ from mlvajra_al.learning.multilabel import is_multilabel
 from mlvajra_al.learning.neighbours import heeding
 from mlvajra_al.learning.rarity import rare, searching
 from mlvajra_al.learning.refitting import expected_error
-from mlvajra_al.learning.rows import take
+from mlvajra_al.learning.rows import require_numbers, take
 from mlvajra_al.learning.scanning import length, scan
 from mlvajra_al.learning.selectors import (
     Choice,
@@ -46,7 +46,14 @@ from mlvajra_al.learning.selectors import (
 )
 from mlvajra_al.learning.sharpening import sharpen
 from mlvajra_al.learning.stages import choose, choose_of_several
-from mlvajra_al.learning.utilities import entropy, is_quick, least_confident, margin, responder
+from mlvajra_al.learning.utilities import (
+    bare,
+    entropy,
+    is_quick,
+    least_confident,
+    margin,
+    responder,
+)
 from mlvajra_al.words import not_installed, strategy_words
 
 Utility = Callable[[NDArray[Any]], NDArray[Any]]
@@ -220,8 +227,8 @@ def select_batch(
     PoolExhausted
         If `batch_size` exceeds the pool.
     Invalid
-        If there is no such strategy, it needs a model or labels and there are none, or
-        `batch_size` is below 0.
+        If there is no such strategy, it needs a model or labels and there are none,
+        `batch_size` is below 0, or sparse rows hold NaN or infinity.
 
     References
     ----------
@@ -293,8 +300,8 @@ def rank(
     PoolExhausted
         If fewer than `n` candidates are left.
     Invalid
-        If there is no such strategy, it needs a model or labels and there are none, or a number
-        is too low.
+        If there is no such strategy, it needs a model or labels and there are none, a number is
+        too low, or sparse rows hold NaN or infinity.
 
     Examples
     --------
@@ -307,6 +314,7 @@ def rank(
     ([1, 0], 'focused_margin')
     """
     _check_counts(n, batch_size)
+    require_numbers(X)
     several = is_multilabel(model)
     name = strategy
     if strategy == "auto":
@@ -347,7 +355,7 @@ def _choose(
 ) -> tuple[str, str]:
     """Return the strategy that `auto` stands for, and a sentence that says why."""
     if doubts is not None and is_multilabel(model):
-        seen = np.asarray(model.classes_).tolist()
+        seen = np.asarray(bare(model).classes_).tolist()
         return choose_of_several(
             doubts, batch_size=batch_size, seen=seen, label_set=label_set, answers=len(known)
         )

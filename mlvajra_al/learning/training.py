@@ -18,9 +18,10 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from threadpoolctl import threadpool_limits
 
 from mlvajra_al.errors import NotEnoughLabels
+from mlvajra_al.learning.curving import FINE, brought_near
 from mlvajra_al.learning.learner import IncrementalLearner
 from mlvajra_al.learning.pipeline import build_estimator, scale_of
-from mlvajra_al.learning.settling import settled, tolerance
+from mlvajra_al.learning.settling import MANY, settled, tolerance
 from mlvajra_al.records import Drift, EstimatorName, TrainingMode
 
 REPLAYED = 190
@@ -48,12 +49,13 @@ def train(
     """Fit a classifier on the labelled rows, or continue from the previous one.
 
     Logistic regression starts warm and ends by the rule of a full fit, on all rows, so that
-    nothing adds up from one increment to the next. SGD and complement naive Bayes learn the new
-    rows by `partial_fit`: naive Bayes only counts, so that this equals a full fit; SGD, beside
-    replayed rows, drifts from one. Trees are always fitted in full: more trees beside those of
-    fewer labels are another forest. So is everything when the labels or the features are not
-    those of `previous`, which is never changed. `partial_fit` cannot unlearn: pass no `previous`
-    after a label was changed. One thread, so that the same input and seed give the same bits.
+    nothing adds up from one increment to the next: probabilities are at most 0.005 apart. SGD
+    and complement naive Bayes learn the new rows by `partial_fit`: naive Bayes only counts, so
+    that this equals a full fit; SGD, beside replayed rows, drifts from one. Trees are always
+    fitted in full: more trees beside those of fewer labels are another forest. So is everything
+    when the labels or the features are not those of `previous`, which is never changed.
+    `partial_fit` cannot unlearn: pass no `previous` after a label was changed. One thread, so
+    that the same input and seed give the same bits.
 
     Parameters
     ----------
@@ -124,15 +126,38 @@ def _train_logistic(
     seed: int,
     previous: ClassifierMixin | None,
 ) -> Trained:
-    """Fit on the columns that occur in labelled rows: the penalty keeps all others at zero.
+    """Continue if that leads there, else fit; of many rows to a finer end than a fit reaches soon.
 
     Labels go in as numbers: of 100,000 names, looking through them again and again takes longer
     than learning ten more.
     """
-    if previous is not None and settled(previous, X, codes):
+    many = tolerance(X.shape[0]) > FINE
+    if previous is not None:
         same = copy.deepcopy(previous)
-        same.n_iter_ = np.zeros_like(previous.n_iter_)
-        return Trained(same, "warm_start")
+        steps = _near(same, X, codes) if many else 0 if settled(previous, X, codes) else None
+        if steps is not None:
+            same.n_iter_ = np.full_like(previous.n_iter_, steps)
+            return Trained(same, "warm_start")
+    model = _fit_logistic(X, codes, classes=classes, seed=seed, previous=previous)
+    if many:
+        _near(model, X, codes)
+    return Trained(model, "full" if previous is None else "warm_start")
+
+
+def _near(model: LogisticRegression, X: Any, codes: NDArray[np.intp]) -> int | None:
+    single = X.dtype == np.float32 and len(codes) >= MANY  # it is too coarse for a tight end
+    return brought_near(model, X if single else X.astype(np.float64, copy=False), codes)
+
+
+def _fit_logistic(
+    X: Any,
+    codes: NDArray[np.intp],
+    *,
+    classes: NDArray[Any],
+    seed: int,
+    previous: ClassifierMixin | None,
+) -> LogisticRegression:
+    """Fit on the columns that occur in labelled rows: the penalty keeps all others at zero."""
     used = columns_that_occur(X) if sparse.issparse(X) else slice(None)
     model = build_estimator("logistic_regression", seed=seed)
     model.set_params(tol=tolerance(X.shape[0]))
@@ -145,7 +170,7 @@ def _train_logistic(
     learner.fit(X[:, used].astype(np.float64), codes)
     wide = widen(learner.estimator, used, X.shape[1])
     wide.classes_ = classes
-    return Trained(wide, "full" if previous is None else "warm_start")
+    return wide
 
 
 def columns_that_occur(X: Any) -> NDArray[np.intp]:

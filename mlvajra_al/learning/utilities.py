@@ -125,10 +125,14 @@ def is_quick(model: Any, X: Any) -> bool:
 def _linear(model: LogisticRegression, *, sparse_rows: bool) -> Callable[[Any], NDArray[Any]]:
     weights = model.coef_.astype(np.float32)
     intercepts = model.intercept_.astype(np.float32)[:, None]
-    if not sparse_rows:
-        return lambda rows: _as_probabilities(weights @ rows.T + intercepts)
-    by_term = np.ascontiguousarray(weights.T)  # else each product would copy it
-    return lambda rows: _as_probabilities(np.asarray(rows @ by_term).T + intercepts)
+    by_term = np.ascontiguousarray(weights.T)  # else each sparse product would copy it
+
+    def answer(rows: Any) -> NDArray[Any]:
+        with np.errstate(over="ignore", invalid="ignore"):  # features near the end of float32
+            product = np.asarray(rows @ by_term).T if sparse_rows else weights @ rows.T
+            return _as_probabilities(product + intercepts)
+
+    return answer
 
 
 def _of_decisions(decisions: Any) -> NDArray[Any]:

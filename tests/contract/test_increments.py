@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from mlvajra_al.learning.sameness import same_bits
 from mlvajra_al.learning.training import Trained, train
@@ -16,7 +18,7 @@ ESTIMATORS: list[EstimatorName] = [
     "logistic_regression", "sgd", "complement_nb", "random_forest", "hist_gradient_boosting",
 ]  # fmt: skip
 BOUND = 0.005
-"""Between any probability of a warm start and of a full fit, both stopped by the same rule."""
+"""Between any probability of a warm start, of a full fit and of the best model."""
 COLUMNS = 30
 
 
@@ -97,6 +99,40 @@ def test_warm_starts_end_where_full_fits_do_whatever_happens_to_labels(
     steps = played("logistic_regression", seed, terms=terms)
     assert max(apart for apart, _ in steps) < BOUND
     assert {mode for _, mode in steps} == {"full", "warm_start"}, "a later class is a full fit"
+
+
+def many(*, terms: bool) -> tuple[Any, np.ndarray]:
+    """Return 10,010 texts of two labels, or 12,010 rows of numbers with three."""
+    rng = np.random.default_rng(0)
+    if not terms:
+        X = rng.random((12_010, 16), dtype=np.float32)
+        return X, (X @ rng.normal(size=(16, 3)) + rng.gumbel(size=(len(X), 3)) / 5).argmax(axis=1)
+    columns = (2**15 * rng.random(10_010 * 40) ** 4).astype(np.int32)
+    values = np.full(len(columns), 40**-0.5, dtype=np.float32)
+    X = sparse.csr_matrix((values, columns, np.arange(0, len(columns) + 1, 40)), (10_010, 2**15))
+    X.sum_duplicates()
+    told = np.asarray(X[:, :2_000] @ rng.normal(size=2_000)).ravel()
+    return X, (told + rng.normal(scale=0.05, size=len(told)) > 0).astype(int)
+
+
+@pytest.mark.parametrize("terms", [False, True], ids=["dense", "sparse"])
+def test_so_they_do_of_many_rows_though_ten_labels_contradict_all_that_is_known(
+    terms: bool,
+) -> None:
+    X, truth = many(terms=terms)
+    y = np.array(list("abc"))[truth]
+    before = train("logistic_regression", X[:-10], y[:-10], seed=0).model
+    y[-10:] = before.classes_[before.predict_proba(X[-10:]).argmin(axis=1)]
+    warm = train("logistic_regression", X, y, seed=0, previous=before)
+    full = train("logistic_regression", X, y, seed=0).model
+    asked = [model.predict_proba(X) for model in (before, warm.model, full)]
+    assert warm.mode == "warm_start" and 0 < warm.model.n_iter_[0] < 10
+    assert np.abs(asked[1] - asked[0]).max() > 2 * BOUND, "it had to move"
+    assert np.abs(asked[1] - asked[2]).max() < BOUND
+    settings = full.get_params() | {"tol": 1e-7}
+    with threadpool_limits(1):
+        best = LogisticRegression(**settings).fit(X.astype(np.float64), y).predict_proba(X)
+    assert max(np.abs(asked[1] - best).max(), np.abs(asked[2] - best).max()) < BOUND
 
 
 @pytest.mark.parametrize("terms", [False, True], ids=["dense", "sparse"])
