@@ -22,7 +22,7 @@ def _waits_for_the_server(page: Page) -> None:
     page.wait_for_timeout(500)
 
 
-def test_on_the_card_no_dialog_covers_what_it_says_without_a_server(sit: Callable[..., Any]) -> None:
+def test_no_dialog_covers_what_the_card_says_without_a_server(sit: Callable[..., Any]) -> None:
     desk = sit()
     with gone(desk.server):
         met = desk.press("1", "2")
