@@ -37,12 +37,12 @@ function follow() {
   if (reaches()) {
     if (away !== null) returned();
   } else if (away === null) {
+    wasAway = true;
     away = setTimeout(unreached, GRACE_MS);
   }
 }
 
 function unreached() {
-  wasAway = true;
   line.dataset.about = "server";
   tell("The server cannot be reached. This page keeps trying.");
 }
