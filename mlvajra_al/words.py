@@ -11,6 +11,8 @@ WRITTEN = 15
 SINGLE = 9
 """So many tell any number of single precision."""
 COMPUTED = 10
+SEEN = 6
+"""So many are taken in at a glance."""
 PLAIN = (1e-15, 1e15)
 """Numbers between these are written without an exponent."""
 
@@ -44,6 +46,23 @@ def number(value: float) -> str:
     if value.is_integer():
         return str(int(value))
     return format(Decimal(_shortest(value)), "f")
+
+
+def short(value: float) -> str:
+    """Return a number with as many digits as can be compared at a glance.
+
+    Whole numbers and those with at most two decimals stay as they are written.
+
+    Examples
+    --------
+    >>> short(8.08574765790486), short(2.459488442), short(-0.0000123456789)
+    ('8.08575', '2.45949', '-0.0000123457')
+    >>> short(12345678.25), short(63050.0), short(1436.7812)
+    ('12345678.25', '63050', '1436.78')
+    """
+    if not math.isfinite(value) or round(value, 2) == value:
+        return number(value)
+    return rounded(value, SEEN)
 
 
 def rounded(value: float, digits: int = 3) -> str:

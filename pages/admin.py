@@ -56,19 +56,21 @@ def people_table(everybody: tuple[Person, ...]) -> Person | None:
 
 def add_form(person: Person) -> None:
     """Draw the form for a new account."""
-    with st.form("add", border=True, clear_on_submit=False):
+    turn = st.session_state.setdefault("people added", 0)
+    with st.form(f"add:{turn}"):  # what was refused stays to be put right, what was done does not
         st.markdown("**Add a person**")
         name = st.text_input("Name", max_chars=80, autocomplete="off")
         role = st.radio("Role", get_args(Role), captions=list(ROLES.values()))
         password = st.text_input("First password", type="password", autocomplete="new-password")
         if st.form_submit_button("Add", type="primary", icon=":material/person_add:"):
             added = act(
-                "Added",
+                "",
                 lambda: people.add(
                     store(), person, name=name, role=role, password=password, now=now()
                 ),
             )
             if added:
+                st.session_state["people added"] = turn + 1
                 flash(f"{name.strip()} can sign in now, and can change the password there.")
 
 
@@ -105,7 +107,7 @@ def role_form(person: Person, chosen: Person) -> None:
         role = st.selectbox("Role", roles, index=roles.index(chosen.role))
         if st.form_submit_button("Set role"):
             changed = act(
-                "Role set",
+                "",
                 lambda: people.set_role(store(), person, name=chosen.name, role=role, now=now()),
             )
             if changed:
@@ -118,7 +120,7 @@ def password_form(person: Person, chosen: Person) -> None:
         password = st.text_input("New password", type="password", autocomplete="new-password")
         if st.form_submit_button("Reset password"):
             changed = act(
-                "Password set",
+                "",
                 lambda: people.set_password(
                     store(), person, name=chosen.name, password=password, now=now()
                 ),
@@ -131,11 +133,11 @@ def access_button(person: Person, chosen: Person) -> None:
     """Draw the button that closes an account or opens it again."""
     if chosen.disabled_at:
         if st.button("Enable the account", icon=":material/lock_open:") and act(
-            "Enabled", lambda: people.enable(store(), person, name=chosen.name, now=now())
+            "", lambda: people.enable(store(), person, name=chosen.name, now=now())
         ):
             flash(f"{chosen.name} can sign in again.")
     elif st.button("Disable the account", icon=":material/block:") and act(
-        "Disabled", lambda: people.disable(store(), person, name=chosen.name, now=now())
+        "", lambda: people.disable(store(), person, name=chosen.name, now=now())
     ):
         flash(f"{chosen.name} can no longer sign in. What {chosen.name} said stays.")
 

@@ -15,7 +15,7 @@ from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import projects
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import FEW, Pool
-from mlvajra_al.words import number, strategy_words
+from mlvajra_al.words import number, short, strategy_words
 
 TEXT_LIMIT = 20_000
 """Longer texts are cut on the card: six of them travel to the browser at once."""
@@ -187,9 +187,10 @@ def _table_row(column: Column, value: Any, statistics: Mapping[str, Any]) -> Jso
     return {
         "name": column.name,
         "value": _value(value),
+        "short": _short(value),
         "place": _place(value, low, high),
-        "low": _value(low) if low is not None else "",
-        "high": _value(high) if high is not None else "",
+        "low": _short(low) if low is not None else "",
+        "high": _short(high) if high is not None else "",
     }
 
 
@@ -210,6 +211,11 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
+
+
+def _short(value: Any) -> str:
+    """Return a cell as it stands in a table: as it is, a number of many digits without the last."""
+    return short(value) if isinstance(value, float) and math.isfinite(value) else _value(value)
 
 
 def _value(value: Any) -> str:

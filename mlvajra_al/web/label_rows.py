@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mlvajra_al.records import Label
 from mlvajra_al.services.projects import PALETTE, keys_for
 
 
-def to_labels(rows: Sequence[Mapping[Any, Any]]) -> tuple[Label, ...]:
-    """Return edited rows as labels; missing keys and colours are filled in, empty rows left out."""
+def to_labels(
+    rows: Sequence[Mapping[Any, Any]], picked: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Label, ...]:
+    """Return edited rows as labels; missing keys and colours are filled in, empty rows left out.
+
+    A colour that was picked for a label goes before the one that its row had.
+    """
     cleaned = [{name: _text(value) for name, value in row.items()} for row in rows]
     named = [row for row in cleaned if row["Stored as"]]
+    for row in named:
+        row["Colour"] = picked.get(row["Stored as"], row["Colour"])
     keys = iter(
         keys_for(
             [row["Stored as"] for row in named if not row["Key"]],

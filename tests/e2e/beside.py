@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -95,6 +96,19 @@ def wait_until_idle(server: Any) -> None:
     """Return when the workers have nothing left to do."""
     query = "SELECT id FROM job WHERE state IN ('queued', 'running')"
     until(lambda: not rows(server, query), "the end of all jobs")
+
+
+@contextmanager
+def gone(server: Any) -> Iterator[None]:
+    """Keep the web process away: its supervisor, held meanwhile, starts another afterwards."""
+    supervisor = server.processes()[0]
+    supervisor.suspend()
+    try:
+        kill_web(server)
+        yield
+    finally:
+        supervisor.resume()
+        server.wait_until_ready()
 
 
 def kill_web(server: Any) -> None:

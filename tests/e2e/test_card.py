@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from mlvajra_al.records import Policy
+from mlvajra_al.records import Column, Policy, Recipe
 from mlvajra_al.services import projects
 from tests.e2e.beside import a_person, a_project, until
 from tests.e2e.controls import settled
@@ -93,6 +93,44 @@ def test_long_names_of_labels_are_whole_and_within_the_window(
     assert edges(desk.card.locator(".sheet"))[3] <= edges(desk.card.locator(".labels"))[1]
     first = desk.card.locator(".counts .name").first
     expect(first).to_have_attribute("title", TOPICS[0].display)
+
+
+@pytest.fixture(scope="module")
+def measures(server: Any) -> str:
+    """A project with many columns of numbers and a long category."""
+    names = [f"measure_number_{place}_in_millimetres" for place in range(12)]
+    values = [2.459488442, 8.08574765790486, -0.0000123456789, 1234567.25]
+    columns = (*(Column(name, "numeric") for name in names), Column("kind_of_roof", "categorical"))
+    kind = "thatched, with a ridge of heather and a gutter of hollowed larch"
+    samples = [
+        {name: row + values[at % 4] for at, name in enumerate(names)} | {"kind_of_roof": kind}
+        for row in range(20)
+    ]
+    recipe = Recipe(columns)
+    return a_project(server, "measures", samples, recipe=recipe, policy=NO_RETRAIN).name
+
+
+LINES = """nodes => nodes.map(node => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const tops = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+  return [node.textContent, tops.size];
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_of_columns_break_between_words_and_numbers_nowhere(
+    sit: Sit, measures: str, width: int
+) -> None:
+    desk = sit(measures)
+    desk.page.set_viewport_size({"width": width, "height": 844})
+    figures = desk.card.locator(".value.figure")
+    expect(figures).to_have_count(12)
+    assert {count for _, count in figures.evaluate_all(LINES)} == {1}
+    assert all(len(text.strip("-").replace(".", "")) <= 9 for text in figures.all_inner_texts())
+    assert float(figures.first.get_attribute("title") or 0) != float(figures.first.inner_text())
+    names = dict(desk.card.locator(".row dt").evaluate_all(LINES))
+    assert len(names) == 13 and max(names.values()) <= 3, names
 
 
 def test_the_heading_ends_where_the_card_ends(sit: Sit, tickets: str) -> None:

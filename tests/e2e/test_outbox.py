@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from mlvajra_al.services.projects import make_labels
 from tests.e2e.beside import a_person, a_project, change, kill_web, until
@@ -55,6 +55,29 @@ def test_answers_given_offline_are_said_to_wait_and_arrive_in_order(
     desk.wait_until_saved()
     assert [event["sample_key"] for event in desk.stored()] == met
     assert kept(desk.page) == {}
+
+
+def test_offline_the_rail_does_not_go_on_telling_what_the_model_was_doing(
+    sit: Sit, context: BrowserContext
+) -> None:
+    desk = sit()
+    desk.wait_until_saved()
+    busy = {"loop_state": "queued", "loop_message": "Choosing what to ask next"}
+
+    def choosing(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | busy)
+
+    desk.page.route("**/claims/heartbeat", choosing)
+    loop = desk.card.locator(".loop")
+    expect(loop).to_have_text(busy["loop_message"])
+    desk.page.unroute_all(behavior="ignoreErrors")
+    context.set_offline(True)
+    expect(loop).to_have_text("Not known while offline")
+    expect(desk.card.locator(".meter.busy")).to_have_count(0)
+    context.set_offline(False)
+    desk.wait_until_saved()
+    expect(loop).not_to_have_text("Not known while offline")
 
 
 def test_offline_the_card_counts_what_is_left_and_says_what_needs_the_server(
@@ -144,7 +167,7 @@ def test_another_person_signing_in_elsewhere_gets_none_of_my_answers(
     context.clear_cookies()
     sign_in(tab, desk.server, other)
     mine += desk.press("2", "1")
-    expect(desk.status).to_contain_text(f"belong to {desk.person}")
+    expect(desk.status).to_contain_text(f"These answers belong to {desk.person}")
     expect(desk.status).to_contain_text(other)
     assert len(desk.stored()) == 1
     assert Desk(tab, desk.server, other).stored() == []

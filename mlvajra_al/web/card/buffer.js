@@ -36,7 +36,7 @@ Object.assign(LabellingCard.prototype, {
   noClaims({ status, type, message }) {
     this.unlinked(status, type);
     if (this.buffer.length) return;
-    const words = message ? `${message[0].toUpperCase()}${message.slice(1)}.` : "";
+    const words = sentence(message);
     if (status === 0) this.end = ["The server cannot be reached", "This page keeps trying. Answers you have given are kept in this browser."];
     else if (status === 401) this.end = ["You are signed out", "Sign in again to go on. Answers you have given are kept in this browser."];
     else if (type === "WrongPerson") this.end = ["Somebody else is signed in", words];

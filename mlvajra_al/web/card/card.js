@@ -73,8 +73,8 @@ class LabellingCard {
     this.rail = new Rail(this.labels, admin);
     this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(this.labels.length > 10) }, ...this.buttons.values());
     this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton(window.matchMedia("(hover: none)").matches ? "Help" : "Shortcuts", "?", () => this.openShortcuts()));
-    const top = el("div", { class: "top" }, this.status, this.signIn);
-    const main = el("div", { class: "main" }, top, this.sheet, this.notices, this.bar, this.actions, this.flag, this.spoken);
+    this.top = el("div", { class: "top" }, this.status, this.signIn);
+    const main = el("div", { class: "main" }, this.top, this.sheet, this.notices, this.bar, this.actions, this.flag, this.spoken);
     this.root.replaceChildren(el("div", { class: "frame" }, el("div", { class: "grid" }, main, this.rail.node)), this.overlay);
     this.fit();
     this.show();
@@ -141,7 +141,7 @@ class LabellingCard {
     this.onLeave = () => this.leave(true);
     this.onResize = () => this.fit();
     this.sizes = new ResizeObserver(this.onResize);
-    for (const part of [this.notices, this.bar, this.actions]) this.sizes.observe(part);
+    for (const part of [this.top, this.notices, this.bar, this.actions]) this.sizes.observe(part);
     this.onReturn = (event) => event.persisted && this.fetchClaims();
     this.onLook = (event) => this.lookUp(event);
     for (const kind of PRESSES) window.addEventListener(kind, this.onLook, true);
@@ -381,7 +381,7 @@ class LabellingCard {
   drawRail() {
     const waiting = this.outbox.items.filter((item) => item.project === this.project);
     this.rail.node.classList.toggle("unknown", !this.known);
-    this.rail.draw(plus(this.counted, waiting.map((item) => item.local?.change)), this.pace());
+    this.rail.draw(plus(this.counted, waiting.map((item) => item.local?.change)), this.pace(), this.offline());
   }
 
   // Draw what changed beside the card, once per frame, after the card.

@@ -1,4 +1,6 @@
 // A sample's card as DOM. Samples are data: text nodes only, never markup.
+const LONGEST_FIGURE = 16; // numbers and dates up to this are not broken
+const LONG_VALUE = 12;
 
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -28,16 +30,26 @@ function paintText(block, alone) {
   return el("section", { class: block.text ? "block" : "block nothing" }, ...parts);
 }
 
+// Names of columns break where their words do.
+function nameOf(row) {
+  const words = row.name.split(/(?<=_)/).flatMap((word, at) => (at ? [el("wbr"), word] : [word]));
+  return el("dt", { title: row.name }, ...words);
+}
+
+function barOf(row, known) {
+  if (!known) return el("span", { class: "range none" });
+  const title = `${row.low} to ${row.high} in the pool`;
+  return el("span", { class: "range", title, "aria-hidden": "true" }, el("i", { "--at": `${row.place * 100}%` }));
+}
+
 function paintRow(row) {
   const known = row.place !== null && row.place !== undefined;
-  const words = known ? `${row.value}; the pool ranges from ${row.low} to ${row.high}` : row.value;
-  const bar = known
-    ? el("span", { class: "range", title: `${row.low} to ${row.high} in the pool`, "aria-hidden": "true" },
-        el("i", { "--at": `${row.place * 100}%` }))
-    : el("span", { class: "range none" });
-  return el("div", { class: "row" },
-    el("dt", { title: row.name }, row.name),
-    el("dd", { "aria-label": words }, el("span", { class: "value", dir: "auto" }, row.value), bar));
+  const words = known ? `${row.short}; the pool ranges from ${row.low} to ${row.high}` : row.short;
+  const figure = row.short.length <= LONGEST_FIGURE && /^[-+]?\d[\d.:e+-]*$/.test(row.short);
+  const long = !known && row.short.length > LONG_VALUE; // takes the room of the bar too
+  const title = row.short === row.value ? null : row.value;
+  const value = el("span", { class: figure ? "value figure" : long ? "value long" : "value", dir: "auto", title }, row.short);
+  return el("div", { class: "row" }, nameOf(row), el("dd", { "aria-label": words }, value, long ? null : barOf(row, known)));
 }
 
 function paintTable(block) {

@@ -4,11 +4,16 @@ function count(n, word) {
   return `${n.toLocaleString("en")} ${n === 1 ? word : `${word}s`}`;
 }
 
+// What the server says of an error, as a sentence.
+function sentence(words) {
+  return words && `${words[0].toUpperCase()}${words.slice(1).replace(/\.$/, "")}.`;
+}
+
 // The truth about every answer given here, in one line: [kind, text]. `cards` can still be answered.
 function statusOf(outbox, link, cards) {
   const waiting = outbox.items.length;
   const kept = outbox.stored ? "kept in this browser" : "kept in this tab only: leave it open";
-  if (outbox.state === "wrong_person") return ["bad", outbox.reason || `Somebody else is signed in. Your ${count(waiting, "answer")} are ${kept}.`];
+  if (outbox.state === "wrong_person") return ["bad", sentence(outbox.reason) || `Somebody else is signed in. Your ${count(waiting, "answer")} are ${kept}.`];
   if (link === "wrong_person") return ["bad", `Somebody else is signed in here now. Sign in again as ${outbox.person}.`];
   if (outbox.state === "signed_out" || link === "signed_out") {
     const words = waiting ? `; your ${count(waiting, "answer")} ${waiting === 1 ? "is" : "are"} ${kept}` : "";
@@ -76,22 +81,23 @@ class Rail {
     list.style.maxHeight = `${room}px`;
   }
 
-  draw(state, pace) {
+  draw(state, pace, offline) {
     const most = Math.max(1, ...Object.values(state.counts));
     for (const [name, { number, bar }] of this.bars) {
       const n = state.counts[name] ?? 0;
       setText(number, n.toLocaleString("en"));
       setShare(bar, n / most);
     }
-    const busy = ["training", "queued", "preparing"].includes(state.loop_state);
+    const works = ["training", "queued", "preparing"].includes(state.loop_state);
+    const busy = works && !offline;
     const every = Math.max(1, state.retrain_every);
     const done = Math.max(0, every - state.until_retrain);
     this.meter.classList.toggle("busy", busy);
-    setShare(this.fill, busy ? 1 : done / every);
+    setShare(this.fill, works ? Number(busy) : done / every);
     this.meter.setAttribute("aria-valuemax", every);
     this.meter.setAttribute("aria-valuenow", done);
     this.loop.dataset.state = state.loop_state;
-    setText(this.loop, this.words(state));
+    setText(this.loop, works && offline ? "Not known while offline" : this.words(state, offline));
     setText(this.version, state.version === null ? "none yet" : `version ${state.version}`);
     setText(this.champion, state.champion === null ? "none yet" : `version ${state.champion}`);
     setText(this.mine, state.mine.toLocaleString("en"));
@@ -99,10 +105,11 @@ class Rail {
     setText(this.speed, pace ? `${pace} a minute` : "–");
   }
 
-  words(state) {
+  words(state, offline) {
     if (state.loop_state !== "waiting") return state.loop_message;
     const until = Math.max(0, state.until_retrain);
-    return until ? `${count(until, "answer")} until the next retrain` : "A retrain is about to start.";
+    if (!until) return offline ? "A retrain starts when the answers are saved." : "A retrain is about to start.";
+    return `${count(until, "answer")} until the next retrain`;
   }
 }
 

@@ -44,8 +44,10 @@ function reached(event) {
 // Streamlit calls this whenever the script has run.
 export default function () {
   document.querySelector(MAIN)?.setAttribute("aria-label", "The page");
+  mend();
   if (listening) return;
   listening = true;
+  watch();
   if (SMALL.matches) close();
   document.addEventListener("click", clicked);
   window.addEventListener("keydown", held, true);

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
+SCRIPTS = ("reach.js", "frame.js")
 
 
 @cache
@@ -18,7 +19,7 @@ def _style() -> str:
 
 @cache
 def _script() -> Any:
-    script = (FOLDER / "frame.js").read_text()
+    script = "\n".join((FOLDER / name).read_text() for name in SCRIPTS)
     return st.components.v2.component(
         "mlvajra_frame", html="<i hidden></i>", js=script, isolate_styles=False
     )
@@ -30,5 +31,5 @@ def look() -> None:
 
 
 def manners() -> None:
-    """Bring the script: the menu makes way on a small screen, a held key answers once."""
+    """Bring the script: the menu makes way, a held key answers once, the server may go away."""
     _script()(key="frame")

@@ -36,6 +36,25 @@ def test_an_invitation_says_until_when_it_works(
     assert any(f"It works once, until {end}." in words(page) for end in ends)
 
 
+def test_who_was_added_leaves_an_empty_form_and_one_message_and_who_was_refused_a_full_one(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    def typed(page: AppTest) -> list[str]:
+        return [box.value for box in page.main.text_input if box.label in fields]
+
+    fields = {"Name": "zoe", "First password": "short"}
+    page = admin.opens("admin")
+    for password, left in (("short", ["zoe", "short"]), ("correct horse battery", ["", ""])):
+        fields["First password"] = password
+        for box in page.main.text_input:
+            if box.label in fields:
+                box.set_value(fields[box.label])
+        page = next(button for button in page.main.button if button.label == "Add").click().run()
+        assert typed(page) == left
+    assert "zoe can sign in now, and can change the password there" in words(page)
+    assert len(page.success) == 1 and not page.toast and not page.error
+
+
 def chosen(page: AppTest, label: str) -> str | None:
     [box] = [box for box in page.main.selectbox if box.label == label]
     value: str | None = box.value

@@ -143,3 +143,15 @@ def test_predictions_before_the_first_version_are_refused_in_a_sentence(
     press(page, "Predict the whole pool")
     assert len(page.error) == 1
     assert page.error[0].value.endswith(".")
+
+
+def test_the_colour_of_a_label_is_picked_and_saved_with_the_labels(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", **{"data-tab": ":material/label: Labels"})
+    first, *others = project.labels
+    [picker] = [one for one in page.color_picker if one.label == first.display]
+    assert picker.value == first.color
+    page = press(picker.set_value("#123456").run(), "Save the labels")
+    assert "The label set is saved" in words(page)
+    assert of_now(store).labels == (replace(first, color="#123456"), *others)

@@ -77,6 +77,7 @@ def test_a_number_knows_its_place_in_the_pool() -> None:
     assert rows["size"] == {
         "name": "size",
         "value": "50",
+        "short": "50",
         "place": 0.25,
         "low": "0",
         "high": "200",
@@ -101,6 +102,29 @@ def test_a_number_is_shown_as_it_is_in_the_data(value: float, shown: str) -> Non
     project, row = a_mixed_project(), a_row(size=value)
     assert table(cards.card(project, row, STATISTICS))["size"]["value"] == shown
     assert f"size: {shown}" in cards.beginning(project, row)
+
+
+@pytest.mark.parametrize(
+    ("value", "short"),
+    [
+        (2.459488442, "2.45949"),
+        (8.08574765790486, "8.08575"),
+        (1234567.891, "1234568"),
+        (12345678.25, "12345678.25"),
+        (63_050.0, "63050"),
+        (10**12, "1000000000000"),
+        (0.005427, "0.005427"),
+        (-0.0000123456789, "-0.0000123457"),
+        (math.inf, "inf"),
+        (None, "–"),
+    ],
+)
+def test_a_number_of_many_digits_is_short_in_the_table_and_whole_beside(
+    value: float | None, short: str
+) -> None:
+    row = table(cards.card(a_mixed_project(), a_row(size=value), STATISTICS))["size"]
+    assert row["short"] == short
+    assert row["value"] == "–" if value is None else float(row["value"]) == value
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])

@@ -38,6 +38,11 @@ def test_a_new_row_of_one_character_gets_it_as_its_key_unless_another_label_has_
     check_labels([ham, zero, one, other])
 
 
+def test_a_colour_that_was_picked_goes_before_that_of_the_row() -> None:
+    ham, spam, new = to_labels([HAM, a_row("spam"), a_row("new")], {"ham": "#123456"})
+    assert [ham.color, spam.color, new.color] == ["#123456", *PALETTE[:2]]
+
+
 def test_empty_rows_are_left_out_whatever_they_are_made_of() -> None:
     rows = [HAM, a_row(None), a_row(math.nan), a_row("  ")]
     assert [label.name for label in to_labels(rows)] == ["ham"]
