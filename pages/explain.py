@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import ENDED, Job, Person, Project, SampleExplanation
@@ -29,13 +28,13 @@ from mlvajra_al.web.views.names import (
 )
 from mlvajra_al.web.views.newest import first_version, looking_at
 from mlvajra_al.web.views.reasons import reasons
+from mlvajra_al.web.views.whole_sample import whole_sample
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
     act,
     current_project,
     empty,
     errors_shown,
-    height_of,
     plain,
     plural,
     side_by_side,
@@ -114,26 +113,6 @@ def people_say(project: Project, gold: str | None, explanation: SampleExplanatio
     right = {*project.names_in(gold)} == {*project.names_in(explanation.label)}
     mark = ":green[:material/check_circle: right]" if right else ":red[:material/cancel: wrong]"
     return f"{mark} · People: **{plain(answer_words(project, gold))}** (gold)"
-
-
-def whole_sample(key: str, card: dict[str, Any]) -> None:
-    """Draw the key of a sample, its title and the columns that are neither text nor image."""
-    with st.container(border=True):
-        st.markdown(f"**The sample** :gray[{plain(key)}]")
-        if card["title"]:
-            st.markdown(plain(card["title"]))
-        rows = [
-            row for block in card["blocks"] if block["kind"] == "table" for row in block["rows"]
-        ]
-        if rows:
-            st.dataframe(
-                pd.DataFrame(
-                    {"Column": [r["name"] for r in rows], "Value": [r["value"] for r in rows]}
-                ),
-                hide_index=True,
-                height=height_of(len(rows)),
-                alt="Columns of the sample",
-            )
 
 
 def choose_sample(person: Person, project: Project) -> str | None:
