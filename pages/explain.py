@@ -16,6 +16,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
+from mlvajra_al.web.views.behind import champion_behind
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.importance import MEANT, feature_importance, image_importance
 from mlvajra_al.web.views.names import (
@@ -35,6 +36,7 @@ from mlvajra_al.web.widgets import (
     current_project,
     empty,
     errors_shown,
+    flashed,
     plain,
     plural,
     side_by_side,
@@ -175,6 +177,8 @@ def waiting(person: Person, project: Project) -> dict[str, str]:
 def try_it(person: Person, project: Project, number: int) -> None:
     """Draw a form for a sample that is not in the pool, and what the version says of it."""
     place = f"try:{project.id}:{number}"
+    if number == project.champion:
+        champion_behind(person, project)
     left, right = side_by_side(2, at_least=340)
     with left:
         row = typed(person, project)
@@ -236,6 +240,7 @@ def follow_link(key: str, numbers: list[int]) -> None:
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     heading("Explain", project)
+    flashed()
     rows = versions.listed(store(), person, project.name)
     if not rows:
         empty(

@@ -71,7 +71,7 @@ def made_of(row: VersionRow) -> None:
         "Estimator": ESTIMATORS[recipe.estimator].partition(":")[0],
         "Fitted as": version.fitted,
         "Columns": ", ".join(f"{column.name} ({column.kind})" for column in recipe.columns),
-        "Recipe revision": f"{row.revision}: of its columns, and of what was learnt to read them with",
+        "Recipe revision": f"{row.revision}: of its columns, and of what reads them",
         "Seed": str(version.seed),
         "Labels up to event": f"{version.label_seq:,}",
         "Libraries": ", ".join(f"{name} {number}" for name, number in version.libraries.items()),
