@@ -6,6 +6,7 @@ import streamlit as st
 
 from mlvajra_al.records import Person, Progress, Project
 from mlvajra_al.services import advice, overview, reviewing, training, versions
+from mlvajra_al.services.job_words import work_words
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import live, require_role
@@ -25,7 +26,6 @@ from mlvajra_al.web.views.newest import (
 )
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.warnings import damaged
-from mlvajra_al.web.watching import work_words
 from mlvajra_al.web.widgets import (
     PAGES,
     ago,

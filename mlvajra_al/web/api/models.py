@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -31,6 +32,7 @@ from mlvajra_al.services import (
     training,
     versions,
 )
+from mlvajra_al.services.job_words import said_of
 from mlvajra_al.store import uploads
 from mlvajra_al.web.api.answers import Json, failed_job
 from mlvajra_al.web.api.caller import Caller
@@ -97,7 +99,11 @@ class Back(Strict):
 
 
 def public_job(job: Job) -> dict[str, Any]:
-    """Return a job as plain values, with labels as lists where there may be several."""
+    """Return a job as plain values, with labels as lists where there may be several.
+
+    The message of one that is done says what became of it.
+    """
+    job = replace(job, message=said_of(job)) if job.state == "done" else job
     said = (job.result or {}).get("predictions") or []
     if not any(isinstance(one["label"], list) for one in said):
         return shown(job, HIDDEN_OF_JOB)
