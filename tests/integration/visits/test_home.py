@@ -16,7 +16,7 @@ from mlvajra_al.store import files, job_leases, jobs, processes, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_person, a_project, a_report, a_version, rank
-from tests.integration.visits.visiting import Visitor, links, press, say, words
+from tests.integration.visits.visiting import Visitor, links, of_now, press, say, words
 
 
 def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
@@ -113,6 +113,10 @@ def test_home_says_what_is_done_for_this_project_and_of_others_that_a_worker_is_
         "busy with another project" in text
     )
     assert "secret" not in text and "says tickets" not in text and "examine" not in text
+    with store.begin() as connection:
+        jobs.enqueue(connection, of_now(store).id, "simulate", payload={}, now=now())
+    text = words(admin.opens("train", "spam"))
+    assert "Waits for the worker. At work now: check labels: says spam; busy with another" in text
 
 
 def test_whoever_has_answered_continues(store: Store, admin: Visitor, project: Project) -> None:
