@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from mlvajra_al.records import ENDED, Job, Person, Project, SampleExplanation
@@ -17,6 +16,7 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.row_form import typed
+from mlvajra_al.web.views.behind import champion_behind
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.importance import MEANT, feature_importance, image_importance
 from mlvajra_al.web.views.names import (
@@ -29,13 +29,14 @@ from mlvajra_al.web.views.names import (
 )
 from mlvajra_al.web.views.newest import first_version, looking_at
 from mlvajra_al.web.views.reasons import reasons
+from mlvajra_al.web.views.whole_sample import whole_sample
 from mlvajra_al.web.watching import await_job, awaited, follow, forget_job, job_words
 from mlvajra_al.web.widgets import (
     act,
     current_project,
     empty,
     errors_shown,
-    height_of,
+    flashed,
     plain,
     plural,
     side_by_side,
@@ -116,26 +117,6 @@ def people_say(project: Project, gold: str | None, explanation: SampleExplanatio
     return f"{mark} · People: **{plain(answer_words(project, gold))}** (gold)"
 
 
-def whole_sample(key: str, card: dict[str, Any]) -> None:
-    """Draw the key of a sample, its title and the columns that are neither text nor image."""
-    with st.container(border=True):
-        st.markdown(f"**The sample** :gray[{plain(key)}]")
-        if card["title"]:
-            st.markdown(plain(card["title"]))
-        rows = [
-            row for block in card["blocks"] if block["kind"] == "table" for row in block["rows"]
-        ]
-        if rows:
-            st.dataframe(
-                pd.DataFrame(
-                    {"Column": [r["name"] for r in rows], "Value": [r["value"] for r in rows]}
-                ),
-                hide_index=True,
-                height=height_of(len(rows)),
-                alt="Columns of the sample",
-            )
-
-
 def choose_sample(person: Person, project: Project) -> str | None:
     """Draw the ways to a sample and return its key."""
     ways = ["Answered", "Asked next", BY_KEY]
@@ -196,6 +177,8 @@ def waiting(person: Person, project: Project) -> dict[str, str]:
 def try_it(person: Person, project: Project, number: int) -> None:
     """Draw a form for a sample that is not in the pool, and what the version says of it."""
     place = f"try:{project.id}:{number}"
+    if number == project.champion:
+        champion_behind(person, project)
     left, right = side_by_side(2, at_least=340)
     with left:
         row = typed(person, project)
@@ -257,6 +240,7 @@ def follow_link(key: str, numbers: list[int]) -> None:
 def draw(person: Person, project: Project) -> None:
     """Draw the page."""
     heading("Explain", project)
+    flashed()
     rows = versions.listed(store(), person, project.name)
     if not rows:
         empty(

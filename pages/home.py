@@ -6,6 +6,7 @@ import streamlit as st
 
 from mlvajra_al.records import Person, Progress, Project
 from mlvajra_al.services import advice, overview, reviewing, training, versions
+from mlvajra_al.services.job_words import work_words
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.projects import listed
 from mlvajra_al.web.auth import live, require_role
@@ -14,6 +15,7 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_in_short, asks_line
 from mlvajra_al.web.views.agreement import waiting_words
+from mlvajra_al.web.views.behind import champion_behind
 from mlvajra_al.web.views.curve import curves, reached
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.newest import (
@@ -24,12 +26,12 @@ from mlvajra_al.web.views.newest import (
 )
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.warnings import damaged
-from mlvajra_al.web.watching import work_words
 from mlvajra_al.web.widgets import (
     PAGES,
     ago,
     chosen_project,
     duration,
+    flashed,
     go_to_project,
     local,
     page_link,
@@ -171,10 +173,7 @@ def version_link(
     )
     if verdict is None:
         compare_button(f"Compare version {state.version} with {state.champion}", key="compare")
-    elif verdict.better:
-        words = f"Version {state.version} is better: promote it"
-        page_link("versions", words, icon=":material/workspace_premium:")
-    else:
+    elif not verdict.better:
         words = f"Version {state.version} is not shown to be better yet"
         page_link("versions", words, icon=":material/balance:")
 
@@ -299,7 +298,9 @@ def draw(person: Person, project: Project) -> None:
     state = progress(store(), person, project.name, now=now())
     rows = versions.listed(store(), person, project.name)
     never = out_of_reach(versions.held_out(store(), person, project.name))
+    flashed()
     damaged(person, project)
+    champion_behind(person, project)
     warnings(person, project, state)
     left, middle, right = side_by_side(3, at_least=230)
     with left:

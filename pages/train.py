@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
@@ -9,6 +10,8 @@ import streamlit as st
 
 from mlvajra_al.records import ACTIVE, Advice, Job, Person, Progress, Project
 from mlvajra_al.services import advice, overview, training, versions
+from mlvajra_al.services.job_words import KINDS
+from mlvajra_al.services.overview import AtWork
 from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.charts import counts, look
@@ -22,7 +25,7 @@ from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.report import drift_words
 from mlvajra_al.web.views.settings import policy_form, recipe_form
 from mlvajra_al.web.views.warnings import damaged
-from mlvajra_al.web.watching import KINDS, STATES, job_line, job_words, took
+from mlvajra_al.web.watching import STATES, job_line, job_words, took
 from mlvajra_al.web.widgets import (
     act,
     clock,
@@ -134,7 +137,7 @@ def running(person: Person, project_name: str) -> None:
     elif not alive:
         st.caption(":red[The worker is not running, so these wait.]")
     for job in active:
-        job_line(job)
+        job_line(job, overview.ahead_of(store(), person, job, now=now()))
         if st.button("Cancel", key=f"cancel:{job.id}", icon=":material/close:"):
             act("Cancelled", partial(training.cancel, store(), person, job.id, now=now()))
     over = (project_name, tuple(job.id for job in jobs if job not in active))
@@ -179,9 +182,9 @@ def curve(
     )
 
 
-def outcome(job: Job) -> str:
+def outcome(job: Job, doing: Sequence[AtWork]) -> str:
     """Say what became of a job in the room there is."""
-    words = job_words(job)
+    words = job_words(job, doing)
     return words if job.state == "failed" else shorten(words, LETTERS)
 
 
@@ -194,12 +197,13 @@ def jobs_table(person: Person, project: Project) -> None:
             "No jobs yet", "Imports, retrains and explanations appear here.", icon=":material/list:"
         )
         return
+    doing = overview.at_work(store(), person, project.name, now=now())
     frame = pd.DataFrame(
         [
             {
                 "Job": KINDS[job.kind],
                 "State": STATES[job.state][0],
-                "What became of it": outcome(job),
+                "What became of it": outcome(job, doing),
                 "Took": duration(took(job)),
                 "Started": clock(job.started_at or job.created_at),
                 "By": job.person or "the loop",

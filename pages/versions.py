@@ -61,7 +61,7 @@ def report_view(person: Person, project: Project, row: VersionRow, held: HoldOut
         )
         return
     evidence(row.version, report)
-    made_of(row.version)
+    made_of(row)
     measures(report, never)
     per_label(project, report, never)
     figures(project, report)

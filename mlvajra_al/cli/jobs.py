@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import opened, put
+from mlvajra_al.cli.workspace import now, opened, put
 
 if TYPE_CHECKING:
     from mlvajra_al.records import Job
@@ -24,20 +24,23 @@ def jobs(
 ) -> None:
     """Show the newest jobs of a project, and what became of each."""
     from mlvajra_al.cli import tables
-    from mlvajra_al.services import training
+    from mlvajra_al.services import overview, training
+    from mlvajra_al.services.job_words import said_of
 
     with opened() as store:
         found = training.jobs_of(store, None, project, limit=limit)
-    put([_row(job) for job in found]) if as_json else tables.show([_line(job) for job in found])
+        doing = overview.at_work(store, None, project, now=now())
+    told = [(job, said_of(job, doing)) for job in found]
+    put([_row(*one) for one in told]) if as_json else tables.show([_line(*one) for one in told])
 
 
-def _row(job: Job) -> dict[str, Any]:
+def _row(job: Job, said: str) -> dict[str, Any]:
     return {
         "id": job.id,
         "kind": job.kind,
         "state": job.state,
         "progress": job.progress,
-        "message": job.message,
+        "message": said,
         "error": job.error,
         "result": job.result,
         "person": job.person,
@@ -47,8 +50,8 @@ def _row(job: Job) -> dict[str, Any]:
     }
 
 
-def _line(job: Job) -> dict[str, Any]:
-    outcome = job.error or (job.result or {}).get("message") or job.message
+def _line(job: Job, said: str) -> dict[str, Any]:
+    outcome = job.error or said
     return {
         "id": str(job.id),
         "kind": job.kind,

@@ -56,7 +56,7 @@ def train(
     if left.get("nothing_new"):
         sys.stderr.write(f"nothing was trained: no answer is new since version {left['version']}\n")
     if as_json:
-        put(reports.as_document(row))
+        put(row.as_document())
     else:
         reports.show([row])
 

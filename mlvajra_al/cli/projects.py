@@ -204,8 +204,14 @@ def archive(
     from mlvajra_al.services import projects
 
     with opened() as store:
-        projects.set_archived(store, operator(store), name, archived=not undo, now=now())
-    sys.stderr.write(f"{name} is {'open again' if undo else 'archived'}\n")
+        was = projects.get(store, None, name).archived_at is not None
+        if was == undo:
+            projects.set_archived(store, operator(store), name, archived=not undo, now=now())
+    if was == undo:
+        said = "is open again" if undo else "is archived"
+    else:
+        said = "was archived already" if was else "was not archived"
+    sys.stderr.write(f"{name} {said}\n")
 
 
 @group.command("set", epilog="Example: mlvajra project set spam --strategy entropy")

@@ -17,7 +17,7 @@ from mlvajra_al.words import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlvajra_al.records import Drift, Measure, Report, Summary
+    from mlvajra_al.records import Drift, Measure, Report
     from mlvajra_al.services.versions import VersionRow
     from mlvajra_al.store.database import Store
 
@@ -42,41 +42,7 @@ def versions(project: Name, as_json: AsJson = False) -> None:
 
     with opened() as store:
         rows = service.listed(store, None, project)
-    put([as_document(row) for row in rows]) if as_json else show(rows)
-
-
-def as_document(row: VersionRow) -> dict[str, Any]:
-    """Return a version with the measures of its newest report as plain values."""
-    version = row.version
-    return {
-        "number": version.number,
-        "created_at": version.created_at,
-        "parent": version.parent,
-        "mode": version.mode,
-        "n_labels": version.n_labels,
-        "metrics": _metrics(row.summary),
-        "champion": row.is_champion,
-        "asks": version.asks,
-        "drift": version.drift and asdict(version.drift),
-        "estimator": version.recipe.estimator,
-        "revision": version.revision_id,
-    }
-
-
-def _metrics(summary: Summary | None) -> dict[str, Any] | None:
-    """Return measures by name, each with its interval; None where nothing was measured."""
-    if summary is None:
-        return None
-    return {
-        measure.name: {
-            "value": measure.value,
-            "low": measure.low,
-            "high": measure.high,
-            "n": measure.n,
-            "note": measure.note,
-        }
-        for measure in summary.ordered
-    }
+    put([row.as_document() for row in rows]) if as_json else show(rows)
 
 
 def show(rows: Sequence[VersionRow]) -> None:
@@ -99,7 +65,7 @@ def _line(row: VersionRow, named: str) -> dict[str, Any]:
         "mode": version.mode,
         "parent": version.parent,
         "estimator": version.recipe.estimator,
-        "revision": version.revision_id,
+        "revision": row.revision,
         "drift": _drift(version.drift),
     }
 
@@ -170,7 +136,7 @@ def _show_report(found: Report, row: VersionRow) -> None:
         f"({found.rests_on}), "
         f"measured {found.created_at:%Y-%m-%d %H:%M} UTC\n"
         f"made {version.created_at:%Y-%m-%d %H:%M} UTC from {plural(version.n_labels, 'label')}: "
-        f"{version.fitted or version.recipe.estimator}, revision {version.revision_id}\n\n"
+        f"{version.fitted or version.recipe.estimator}, revision {row.revision}\n\n"
     )
     tables.show(
         [

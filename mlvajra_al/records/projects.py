@@ -31,7 +31,8 @@ class Schema:
     """What was found in a source, before anything is imported.
 
     `key` is a column whose values name samples; without one, content names them. `answer` and
-    `title` are columns that look like what is asked, and like what a sample is called.
+    `title` are columns that look like what is asked, and like what a sample is called. Where one
+    that is named as keys are holds a value twice, `repeated` says which, and where.
     """
 
     columns: tuple[Column, ...]
@@ -41,6 +42,7 @@ class Schema:
     format: str
     answer: str | None = None
     title: str | None = None
+    repeated: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ None is the worker or the operator at the command line, who see all.
 
 from __future__ import annotations
 
+from shlex import quote
+
 from mlvajra_al.errors import Conflict, NotFound
 from mlvajra_al.records import Job, Person, Project
 from mlvajra_al.store import jobs, members, projects
@@ -54,7 +56,10 @@ def open_project(
     """
     found = project(connection, person, name, alone=alone)
     if found.archived_at is not None:
-        raise Conflict(f"the project {name!r} is archived; an admin can take it out of the archive")
+        raise Conflict(
+            f"the project {name!r} is archived; an admin takes it out on the page Data, under "
+            f"Archive, or by `mlvajra project archive {quote(name)} --undo`"
+        )
     return found
 
 

@@ -29,7 +29,7 @@ from mlvajra_al.services.people import may, require
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import jobs, processes, projects, ranking
 from mlvajra_al.store.codec import load
-from mlvajra_al.store.database import Store
+from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.words import not_installed
 
 STRATEGIES: dict[str, str] = {
@@ -151,7 +151,7 @@ def worker_seen(store: Store, *, now: datetime) -> tuple[bool, datetime | None]:
 
 
 def at_work(
-    store: Store, person: Person, project_name: str, *, now: datetime
+    store: Store, person: Person | None, project_name: str, *, now: datetime
 ) -> tuple[AtWork, ...]:
     """Return what the workers do, that of a project first.
 
@@ -159,13 +159,28 @@ def at_work(
     """
     with store.read() as connection:
         own = access.project(connection, person, project_name)
-        seen = {one.id: one.name for one in access.listed(connection, person, archived=True)}
-        found = sorted(jobs.at_work(connection, now=now), key=lambda job: job.project_id != own.id)
+        return _at_work(connection, person, own.id, now=now)
+
+
+def ahead_of(store: Store, person: Person, job: Job, *, now: datetime) -> tuple[AtWork, ...]:
+    """Return what the workers do while a job waits, as `at_work` tells it; nothing once it runs."""
+    if job.state != "queued":
+        return ()
+    with store.read() as connection:
+        return _at_work(connection, person, job.project_id, now=now)
+
+
+def _at_work(
+    connection: Connection, person: Person | None, own: int, *, now: datetime
+) -> tuple[AtWork, ...]:
+    seen = {one.id: one.name for one in access.listed(connection, person, archived=True)}
+    found = sorted(jobs.at_work(connection, now=now), key=lambda job: job.project_id != own)
+    told = person is None or may(person, "reviewer")
     return tuple(
         AtWork(
             kind=job.kind,
-            message=job.message if job.project_id == own.id and may(person, "reviewer") else "",
-            own=job.project_id == own.id,
+            message=job.message if job.project_id == own and told else "",
+            own=job.project_id == own,
             project=seen.get(job.project_id),
         )
         for job in found

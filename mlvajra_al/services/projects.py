@@ -17,6 +17,10 @@ from mlvajra_al.store import audit, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
 
 NAME = re.compile(r"\w[\w .-]{0,63}")
+LONGEST = 64
+"""Letters of a project's name, as `NAME` has it."""
+SHOWN = 20
+"""Letters of one that is longer are told."""
 KEYS = "1234567890qwertyiopadghjklzxvbnm"
 """Keys for labels in the order they are handed out; u, s, f and c have other meanings."""
 PALETTE = (
@@ -181,6 +185,11 @@ def create(store: Store, person: Person, project: Project) -> Project:
         If the name is taken.
     """
     require(person, "admin", "create a project")
+    if len(project.name) > LONGEST:
+        raise Invalid(
+            f"a project's name has at most {LONGEST} letters, and {project.name[:SHOWN]!r}… has "
+            f"{len(project.name)}; shorten it"
+        )
     if not NAME.fullmatch(project.name) or project.name.isdigit():
         raise Invalid(
             f"{project.name!r} cannot be a project's name; use 1 to 64 letters, digits, "

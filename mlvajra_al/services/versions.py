@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -41,6 +41,28 @@ class VersionRow:
     version: Version
     summary: Summary | None
     is_champion: bool
+    revision: int
+    """Which revision of the project's recipe it was made with, counted from 1."""
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what programs are told of it as plain values, measures by their names."""
+        version, measured = self.version, self.summary
+        return {
+            "number": version.number,
+            "created_at": version.created_at,
+            "parent": version.parent,
+            "mode": version.mode,
+            "n_labels": version.n_labels,
+            "label_counts": version.label_counts,
+            "metrics": measured and {item.name: asdict(item) for item in measured.ordered},
+            "champion": self.is_champion,
+            "trigger": version.trigger,
+            "duration_s": version.duration_s,
+            "asks": version.asks,
+            "drift": version.drift and asdict(version.drift),
+            "estimator": version.recipe.estimator,
+            "revision": self.revision,
+        }
 
 
 def listed(
@@ -95,8 +117,15 @@ def _rows(
     connection: Connection, project: Project, found: Sequence[Version]
 ) -> tuple[VersionRow, ...]:
     said = versions.summaries(connection, project.id, [item.number for item in found])
+    revisions = versions.revision_numbers(connection, project.id)
     return tuple(
-        VersionRow(item, said.get(item.number), item.number == project.champion) for item in found
+        VersionRow(
+            item,
+            said.get(item.number),
+            item.number == project.champion,
+            revisions[item.revision_id],
+        )
+        for item in found
     )
 
 

@@ -17,7 +17,13 @@ import pyarrow.compute as pc
 from mlvajra_al.errors import BadSource
 from mlvajra_al.records import Column, Schema
 from mlvajra_al.sources import delimited, json_lines, parquet, tables
-from mlvajra_al.sources.inference import infer, suggest_answer, suggest_key, suggest_title
+from mlvajra_al.sources.inference import (
+    infer,
+    repeated_id,
+    suggest_answer,
+    suggest_key,
+    suggest_title,
+)
 from mlvajra_al.sources.locations import Location, detect
 from mlvajra_al.sources.rows import Request, Rows, Source, vanished
 from mlvajra_al.sources.values import Misfit, convert
@@ -29,6 +35,8 @@ SOURCES: dict[str, Source] = {
     "table": Source("table", tables.read, tables.count),
 }
 SAMPLE_ROWS = 10_000
+LETTERS = 40
+"""Of a value are told."""
 SENT = "what was sent"
 KIND, WRITTEN = "kind", "written"
 """Metadata of each field of a batch: what its column holds, and how that was written."""
@@ -68,11 +76,23 @@ def inspect(
         format=opened.source.format,
         answer=suggest_answer({name: there for name, there in values.items() if name != key}),
         title=suggest_title({name: column.kind for name, column in columns.items()}),
+        repeated="" if key else _repeated(sample, values),
     )
     if preview < 1:
         return schema
     shown = replace(sample, batch=sample.batch.slice(0, preview))
     return replace(schema, preview=tuple(_typed(opened.name, shown, schema).to_pylist()))
+
+
+def _repeated(sample: Rows, values: dict[str, pa.Array]) -> str:
+    """Say of a column named as keys are which value stands twice, and where; nothing of others."""
+    found = repeated_id(values)
+    if found is None:
+        return ""
+    name, first, second = found
+    value = str(values[name][second].as_py())[:LETTERS]
+    places = f"{sample.place(first)} and {sample.place(second)}"
+    return f"{name} is not offered: {value!r} stands twice, on {places}"
 
 
 def read_batches(

@@ -33,6 +33,8 @@ NUMBER_NAME = re.compile(
 )
 NUMBER_CAMEL = re.compile(r"[a-z](?:No|Num|Number|Ticket)$")
 """Names of columns that number things one by one: ticket_no, Vorgangs-Nr, but not no_of_rooms."""
+UNIQUE = 0.9
+"""Of ids so many differ where a few are repeated; where fewer do, they are of something else."""
 FEWEST_RUNNING = 20
 """Of fewer rows it may be chance that each number is one more than the one before."""
 ID_VALUE = r"^[A-Za-z0-9][A-Za-z0-9_\-.:/@#]*$"
@@ -98,6 +100,19 @@ def suggest_key(columns: dict[str, pa.Array]) -> str | None:
     return next(chain.from_iterable(ranked), None)
 
 
+def repeated_id(columns: dict[str, pa.Array]) -> tuple[str, int, int] | None:
+    """Return a column named as ids, almost all of them different, and the first two rows alike."""
+    for name, values in columns.items():
+        if not (looks_like_id(name) and _may_name(values)):
+            continue
+        if UNIQUE * len(values) <= int(pc.count_distinct(values).as_py()) < len(values):
+            before: dict[object, int] = {}
+            for row, value in enumerate(values.to_pylist()):
+                if (first := before.setdefault(value, row)) != row:
+                    return name, first, row
+    return None
+
+
 def _numbers_samples(name: str, values: pa.Array) -> bool:
     """Tell whether the values of a column are a number for each sample, not one of its measures."""
     return _runs(values) or (_is_numbering(name, values) and _is_unique(values))
@@ -155,10 +170,15 @@ def _repeats(values: pa.Array) -> bool:
 
 
 def _is_unique(values: pa.Array) -> bool:
+    return _may_name(values) and int(pc.count_distinct(values).as_py()) == len(values)
+
+
+def _may_name(values: pa.Array) -> bool:
+    """Tell whether values are several texts or integers, and none of them is missing."""
     kind = values.type
-    if len(values) < 2 or values.null_count or not (is_string(kind) or pa.types.is_integer(kind)):
-        return False
-    return int(pc.count_distinct(values).as_py()) == len(values)
+    return (
+        len(values) > 1 and not values.null_count and (is_string(kind) or pa.types.is_integer(kind))
+    )
 
 
 def _holds_ids(values: pa.Array) -> bool:

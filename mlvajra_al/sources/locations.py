@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,11 +63,23 @@ class Location:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Yield the file's bytes, unpacked where they are gzip."""
+        """Yield the file's bytes, unpacked where they are gzip.
+
+        Raises
+        ------
+        BadSource
+            If it cannot be opened, or is named as gzip and is none.
+        """
         with self._opened() as raw:
-            packed = raw.read(2) == GZIP
+            head = raw.read(2)
             raw.seek(0)
-            if not packed:
+            if head != GZIP:
+                if head and self.name.lower().endswith(".gz"):
+                    raise BadSource(
+                        self.name,
+                        "is named as gzip but is not",
+                        "rename it so that it does not end in .gz, or choose the right file",
+                    )
                 yield raw
                 return
             with gzip.GzipFile(fileobj=raw) as unpacked:
@@ -119,6 +132,8 @@ def detect(location: Location) -> str:
             f"is named as {WORDS[declared]} but begins like no file we read",
             "it is damaged or something else; download or save it again",
         )
+    if declared == "jsonl" and _begins_with_json(head):
+        return declared  # whose reader says on which line no object stands
     if declared != found and not _may_be_csv(declared, head):
         raise BadSource(
             location.name,
@@ -163,6 +178,15 @@ def _is_no_text(head: bytes) -> bool:
     """Tell whether a file begins with bytes that stand in no text of any encoding we read."""
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     return not (wide or head.startswith(b"PAR1")) and bool(set(head) & CONTROLS)
+
+
+def _begins_with_json(head: bytes) -> bool:
+    """Tell whether the first line is a JSON value: a number or a text where it is no object."""
+    try:
+        json.loads(head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _may_be_csv(declared: str, head: bytes) -> bool:

@@ -196,7 +196,9 @@ def _numeric(values: pa.Array) -> pa.Array:
     try:
         out = values.cast(pa.float64(), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise Misfit(0, f"holds {values.type}, not numbers", "choose another kind") from error
+        held = "lists" if is_list(values.type) else str(values.type)
+        remedy = "write one number a row; only in a new project the column can hold anything else"
+        raise Misfit(0, f"holds {held}, not numbers", remedy) from error
     infinite = pc.is_inf(out)
     if pc.any(infinite).as_py():
         raise Misfit(

@@ -58,6 +58,13 @@ def latest_revision(connection: Connection, project_id: int) -> Revision | None:
     return None if row is None else _revision(row)
 
 
+def revision_numbers(connection: Connection, project_id: int) -> dict[int, int]:
+    """Return which one of the project's revisions each is, by its id: the first is 1."""
+    query = select(revision.c.id).where(revision.c.project_id == project_id)
+    ids = connection.scalars(query.order_by(revision.c.id))
+    return {found: number for number, found in enumerate(ids, start=1)}
+
+
 def get_revision(connection: Connection, revision_id: int) -> Revision:
     """Return a frozen preprocessing by its id."""
     row = connection.execute(select(revision).where(revision.c.id == revision_id)).one_or_none()

@@ -71,7 +71,7 @@ def _tab(page: Page, name: str) -> None:
         ("home", ["Learning", "Worker running", "Champion", "Answers per label"]),
         ("train", ["Retrain now", "Learning curve", "Jobs"]),
         ("versions", ["Report of version", "holdout", "Per label"]),
-        ("explain", ["How much each feature matters", "How it matters"]),
+        ("explain", ["How much each column matters", "How it matters"]),
         ("data", ["Imported so far", "Choose a file"]),
         ("admin", ["Add a person", "Invite a person"]),
     ],

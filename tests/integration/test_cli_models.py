@@ -86,6 +86,13 @@ def test_versions_are_listed_for_people_and_for_programs(loop: Rehearsal) -> Non
     assert max(map(len, shown.splitlines())) <= 120 and "{" not in shown
 
 
+def test_jobs_say_what_became_of_them_and_not_the_last_they_did(loop: Rehearsal) -> None:
+    told = [job["message"] for job in document("jobs", "texts") if job["kind"] == "retrain"]
+    assert [words.split(".")[0] for words in told] == ["Version 2", "Version 1"]
+    shown = said("jobs", "texts")
+    assert "Version 2. " in shown and "samples read" in shown and "Writing" not in shown
+
+
 def test_a_full_retrain_waits_for_its_version(loop: Rehearsal) -> None:
     found = document("train", "texts", "--full")
     assert (found["number"], found["parent"], found["mode"]) == (3, 2, "full")

@@ -158,6 +158,9 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
             "drift",
             "estimator",
             "revision",
+            "label_counts",
+            "trigger",
+            "duration_s",
         )
     }
 
@@ -276,10 +279,16 @@ def test_archived_projects_are_listed_on_request_only(
     made = ["project", "create", "topics", "--source", str(mails), "--text", "body", "--id", "id"]
     output(capsys, *made, "--labels", "pets,food")
     output(capsys, "project", "archive", "topics")
+    assert run(["train", "topics"]) == 1
+    assert "by `mlvajra project archive topics --undo`" in capsys.readouterr().err
+    assert run(["project", "archive", "topics"]) == 0
+    assert capsys.readouterr().err == "topics was archived already\n"
     assert json.loads(output(capsys, "project", "list", "--json")) == []
     (project,) = json.loads(output(capsys, "project", "list", "--archived", "--json"))
     assert project["archived"]
     output(capsys, "project", "archive", "topics", "--undo")
+    assert run(["project", "archive", "topics", "--undo"]) == 0
+    assert capsys.readouterr().err == "topics was not archived\n"
     assert len(json.loads(output(capsys, "project", "list", "--json"))) == 1
 
 

@@ -62,6 +62,15 @@ def test_a_summary_names_each_measure_once_the_headline_first(
     assert found.ordered == evaluation.ordered == (report.evaluation.headline, accuracy)
 
 
+def test_revisions_are_counted_in_each_project(store: Store, project: Project) -> None:
+    other = a_project(store, "other")
+    a_version(store, other)
+    a_version(store, project, 4)
+    assert versions.one(store, None, "other", 1).revision == 1
+    listed = versions.listed(store, None, "spam", after=2)
+    assert [row.as_document()["revision"] for row in listed] == [3, 4]
+
+
 def test_versions_are_listed_page_by_page(store: Store, project: Project) -> None:
     def numbers(**page: int) -> list[int]:
         return [row.version.number for row in versions.listed(store, None, "spam", **page)]

@@ -77,7 +77,7 @@ def prepare(store: Store, job: Job, tell: Tell) -> Result:
         result = {
             "samples": len(pool),
             "features": kept.features,
-            "revision": kept.id,
+            "revision": versions.revision_numbers(connection, project.id)[kept.id],
             "because": prepared.because,
             "asks": asks,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -19,7 +20,6 @@ from mlvajra_al.records import (
     Job,
     Report,
     SampleExplanation,
-    Summary,
 )
 from mlvajra_al.services import (
     advice,
@@ -32,7 +32,7 @@ from mlvajra_al.services import (
     training,
     versions,
 )
-from mlvajra_al.services.versions import VersionRow
+from mlvajra_al.services.job_words import said_of
 from mlvajra_al.store import uploads
 from mlvajra_al.web.api.answers import Json, failed_job
 from mlvajra_al.web.api.caller import Caller
@@ -99,7 +99,11 @@ class Back(Strict):
 
 
 def public_job(job: Job) -> dict[str, Any]:
-    """Return a job as plain values, with labels as lists where there may be several."""
+    """Return a job as plain values, with labels as lists where there may be several.
+
+    The message of one that is done says what became of it.
+    """
+    job = replace(job, message=said_of(job)) if job.state == "done" else job
     said = (job.result or {}).get("predictions") or []
     if not any(isinstance(one["label"], list) for one in said):
         return shown(job, HIDDEN_OF_JOB)
@@ -208,29 +212,6 @@ async def predict_file(
     return _answer(job)
 
 
-def public_version(row: VersionRow) -> dict[str, Any]:
-    """Return a version as plain values, with the measures of its newest report."""
-    version = row.version
-    return {
-        "number": version.number,
-        "created_at": version.created_at,
-        "parent": version.parent,
-        "mode": version.mode,
-        "n_labels": version.n_labels,
-        "label_counts": version.label_counts,
-        "metrics": None if row.summary is None else _metrics(row.summary),
-        "champion": row.is_champion,
-        "trigger": version.trigger,
-        "duration_s": version.duration_s,
-        "asks": version.asks,
-        "drift": version.drift,
-    }
-
-
-def _metrics(summary: Summary) -> dict[str, Any]:
-    return {measure.name: measure for measure in summary.ordered}
-
-
 @router.get("/projects/{project}/versions", response_model=list[VersionLine])
 def listed(
     project: str,
@@ -240,7 +221,7 @@ def listed(
 ) -> Response:
     """Return the versions, oldest first; `after` set to the last number asks for the next page."""
     found = versions.listed(store(), caller, project, after=after, limit=limit)
-    return Json([public_version(row) for row in found])
+    return Json([row.as_document() for row in found])
 
 
 @router.get("/projects/{project}/versions/{number}", response_model=VersionMade)
@@ -253,7 +234,7 @@ def get(project: str, number: int, caller: Caller) -> Response:
     made = ["recipe", "shards", "libraries", "cpu"]
     if people.may(caller, "reviewer"):
         made += ["label_seq", "label_fingerprint", "seed", "fitted"]
-    return Json(public_version(row) | {name: getattr(row.version, name) for name in made})
+    return Json(row.as_document() | {name: getattr(row.version, name) for name in made})
 
 
 @router.get("/projects/{project}/versions/{number}/report", response_model=Report)

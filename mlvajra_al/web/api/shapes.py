@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from mlvajra_al.records import (
     Annotation,
@@ -182,6 +182,10 @@ class VersionLine(BaseModel):
     duration_s: float
     asks: str
     drift: Drift | None
+    estimator: str
+    revision: int = Field(
+        description="Which revision of the project's recipe it was made with, counted from 1"
+    )
 
 
 class VersionMade(VersionLine):

@@ -177,6 +177,8 @@ def special_columns(schema: Schema, begin: Special) -> Special:
     left, right = st.columns(2)
     with left:
         key = pick("Column that names samples", names, begin.key, "Without one, content does")
+        if key is None and schema.repeated:
+            st.caption(f":material/info: {plain(schema.repeated)}.")
         title = pick("Column shown as the title", names, begin.title, "For example the subject")
     with right:
         group = pick(

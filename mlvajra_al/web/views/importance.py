@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +14,8 @@ from mlvajra_al.web.views.names import by_name, display, in_order
 from mlvajra_al.web.widgets import plain, plural
 
 SHOWN = 15
+NEAR = 1e-6
+"""Weights that are added up in another order differ by less."""
 UNITS: dict[Scale, str] = {
     "log-odds": "log-odds",
     "one-vs-rest log-odds": "log-odds against all other labels",
@@ -26,16 +31,25 @@ MEANT: dict[Scale, str] = {
 
 
 def feature_importance(explanation: GlobalExplanation, label: str) -> None:
-    """Draw the importance of columns, then of features, and the beeswarm of one label."""
+    """Draw the importance of columns, then of features, and the beeswarm of one label.
+
+    Where every column is one feature, they are drawn once.
+    """
     features = explanation.importances[label][:SHOWN]
     if not features:
         st.caption("No feature has a weight.")
         return
     unit = UNITS[explanation.scale] if explanation.scale else ""
-    column_importance(explanation, label, unit)
+    columns = explanation.columns.get(label, ())[:SHOWN]
+    alike = len(columns) == len(features) and all(
+        name == item.feature and math.isclose(weight, item.importance, rel_tol=NEAR)
+        for (name, weight), item in zip(columns, features, strict=True)
+    )
+    if len(columns) > 1 and not alike:
+        column_importance(columns, unit)
     with st.grid(2, min_column_width=380):
         with st.container(border=True, height="stretch"):
-            st.markdown("**How much each feature matters**")
+            st.markdown(f"**How much each {'column' if alike else 'feature'} matters**")
             look.show(
                 explanations.importance(
                     [(item.feature, item.importance) for item in features], unit=unit
@@ -64,15 +78,12 @@ def feature_importance(explanation: GlobalExplanation, label: str) -> None:
         )
 
 
-def column_importance(explanation: GlobalExplanation, label: str, unit: str) -> None:
-    """Draw how much whole columns matter, where there are several."""
-    columns = explanation.columns.get(label, ())
-    if len(columns) < 2:
-        return
+def column_importance(columns: Sequence[tuple[str, float]], unit: str) -> None:
+    """Draw how much whole columns matter."""
     with st.container(border=True):
         st.markdown("**How much each column matters** :gray[what all its features add together]")
         look.show(
-            explanations.importance(columns[:SHOWN], unit=unit),
+            explanations.importance(columns, unit=unit),
             key="columns",
             alt="Mean absolute weights of columns",
         )

@@ -13,6 +13,7 @@ from mlvajra_al.services import predicting, versions
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.views.behind import champion_behind
 from mlvajra_al.web.views.newest import newer
 from mlvajra_al.web.watching import await_job, watched
 from mlvajra_al.web.widgets import FORMATS, act, ago, clock, plain, plural, shorten
@@ -25,6 +26,7 @@ def predictions(person: Person, project: Project) -> None:
     """Draw predictions for the pool or a file, and those made before."""
     with st.container(border=True):
         st.markdown("**Predictions** :small[:gray[label, probability and version per sample]]")
+        champion_behind(person, project)
         place = f"predict:{project.id}"
         version = who_answers(versions.foremost(store(), person, project.name))
         kind = st.segmented_control(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mlvajra_al.records import Drift, Label, LabelMeasures, Measure, Project, Report, Version
 from mlvajra_al.services.overview import ESTIMATORS
+from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.charts import look, reports
 from mlvajra_al.web.views.heading import figure
 from mlvajra_al.web.views.reach import OutOfReach, lacking
@@ -16,6 +17,7 @@ from mlvajra_al.web.widgets import (
     ago,
     height_of,
     interval_of,
+    local,
     plain,
     plural,
     value_of,
@@ -60,14 +62,16 @@ def evidence(version: Version, report: Report) -> None:
     st.caption("  \n".join(said))
 
 
-def made_of(version: Version) -> None:
+def made_of(row: VersionRow) -> None:
     """Draw what a version is made of, for whoever makes it again: folded, and quiet."""
+    version = row.version
     recipe = version.recipe
     facts = {
+        "Made": f"{local(version.created_at):%Y-%m-%d %H:%M}",
         "Estimator": ESTIMATORS[recipe.estimator].partition(":")[0],
         "Fitted as": version.fitted,
         "Columns": ", ".join(f"{column.name} ({column.kind})" for column in recipe.columns),
-        "Recipe revision": str(version.revision_id),
+        "Recipe revision": f"{row.revision}: of its columns, and of what reads them",
         "Seed": str(version.seed),
         "Labels up to event": f"{version.label_seq:,}",
         "Libraries": ", ".join(f"{name} {number}" for name, number in version.libraries.items()),

@@ -12,13 +12,12 @@ import streamlit as st
 
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import measuring
-from mlvajra_al.services.overview import ESTIMATORS
 from mlvajra_al.services.versions import HoldOut, VersionRow
 from mlvajra_al.web.context import store
 from mlvajra_al.web.views.newest import headline
 from mlvajra_al.web.views.reach import out_of_reach, still_missing
 from mlvajra_al.web.views.report import brief_interval
-from mlvajra_al.web.widgets import local, plural
+from mlvajra_al.web.widgets import plural
 
 MODES = {"full": "full fit", "warm_start": "incremental", "partial_fit": "incremental"}
 
@@ -64,14 +63,11 @@ def _cells(row: VersionRow, interval: str) -> dict[str, Any]:
         "★": "★" if row.is_champion else "",
         "measure": measure.value if measure else None,
         "95% interval": interval,
-        "Held out": row.summary.n if row.summary else 0,
         "Labels": version.n_labels,
-        "When": local(version.created_at),
-        "Estimator": ESTIMATORS[version.recipe.estimator].partition(":")[0],
-        "Revision": version.revision_id,
         "Mode": MODES[version.mode],
-        "Parent": version.parent,
         "Took": version.duration_s,
+        "Parent": version.parent,
+        "Held out": row.summary.n if row.summary else 0,
     }
 
 
@@ -110,12 +106,7 @@ def _columns(measure: str) -> dict[str, Any]:
             width=65, help="How many holdout labels it was measured with"
         ),
         "Labels": config.NumberColumn(width=55, help="How many labels it has learnt from"),
-        "Estimator": config.TextColumn(width=130),
-        "Revision": config.NumberColumn(
-            width=65, help="Of the recipe: columns, and what was learnt to read them with"
-        ),
         "Mode": config.TextColumn(width=85),
         "Parent": config.NumberColumn(width=55),
         "Took": config.NumberColumn(width=60, format="%.1f s"),
-        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=125),
     }

@@ -10,13 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.errors import MISSING
 from mlvajra_al.records import JobKind, Policy, Project, Role
-from mlvajra_al.services import members
+from mlvajra_al.services import champions, members
 from mlvajra_al.services.damage import said_of
 from mlvajra_al.store import files, job_leases, jobs, processes, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_person, a_project, a_report, a_version, rank
-from tests.integration.visits.visiting import Visitor, links, press, say, words
+from tests.integration.visits.visiting import Visitor, links, of_now, press, say, words
 
 
 def test_the_home_of_an_empty_workspace_tells_an_admin_how_to_begin(admin: Visitor) -> None:
@@ -113,6 +113,10 @@ def test_home_says_what_is_done_for_this_project_and_of_others_that_a_worker_is_
         "busy with another project" in text
     )
     assert "secret" not in text and "says tickets" not in text and "examine" not in text
+    with store.begin() as connection:
+        jobs.enqueue(connection, of_now(store).id, "simulate", payload={}, now=now())
+    text = words(admin.opens("train", "spam"))
+    assert "Waits for the worker. At work now: check labels: says spam; busy with another" in text
 
 
 def test_whoever_has_answered_continues(store: Store, admin: Visitor, project: Project) -> None:
@@ -169,6 +173,43 @@ def test_a_newer_version_stands_beside_the_champion_with_one_way_to_compare_them
     assert compared == [1, 2], "champion and challenger"
 
 
+PAGES_OF_THE_CHAMPION = [
+    ("home", {}),
+    ("explain", {"explain-tab": ":material/psychology: Try it"}),
+    ("data", {"data-tab": ":material/download: Export"}),
+]
+
+
+@pytest.mark.parametrize(("name", "tab"), PAGES_OF_THE_CHAMPION)
+def test_where_a_champion_nobody_chose_answers_a_clearly_better_version_is_promoted_by_a_click(
+    store: Store, admin: Visitor, project: Project, name: str, tab: dict[str, str]
+) -> None:
+    weighed(store, project, admin, 0.0, 0.923)
+    page = admin.opens(name, **tab)
+    said = "Version 1 still answers, though version 2 is clearly better: F1 (spam) 0.923, not 0.000"
+    assert said in words(page)
+    asked = words(press(page, "Promote version 2"))
+    assert "**Version 2** becomes the champion in place of version 1" in asked
+    champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
+    assert "still answers" not in words(admin.opens(name, **tab))
+
+
+@pytest.mark.parametrize(("champion", "newest"), [(0.8, 0.88), (0.9, 0.4), (0.0, None)])
+def test_a_champion_that_is_not_clearly_behind_is_not_warned_of(
+    store: Store, admin: Visitor, project: Project, champion: float, newest: float | None
+) -> None:
+    assert "still answers" not in words(weighed(store, project, admin, champion, newest))
+
+
+def test_against_a_champion_somebody_chose_only_a_comparison_speaks(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    weighed(store, project, admin, 0.0, 0.923)
+    champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
+    champions.promote(store, admin.person, "spam", number=1, expected=2, reason="", now=now())
+    assert "still answers" not in words(admin.opens("home"))
+
+
 def ways(page: AppTest) -> list[str]:
     """Return what the links and buttons of a page say."""
     return [*links(page), *(button.label for button in page.button)]
@@ -187,6 +228,8 @@ def test_who_may_not_promote_is_not_sent_there(
     weighed(store, project, admin, 0.0, 0.941)
     page = visitor("annotator").opens("home")
     assert len(metrics(page)) == 2 and "Compare" not in words(page)
+    assert "An admin can promote version 2." in words(page)
+    assert "Promote version 2" not in ways(page)
 
 
 def test_home_counts_what_the_review_shows_and_nothing_that_is_settled(

@@ -11,8 +11,8 @@ from mlvajra_al.store import versions as versions_store
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.views.newest import COMPARE_TAB
-from tests.factories import a_person, a_project, a_report, a_version, rank
-from tests.integration.visits.visiting import Visitor, press, say, words
+from tests.factories import NOW, a_person, a_project, a_report, a_version, rank
+from tests.integration.visits.visiting import Visitor, of_now, press, say, words
 
 
 def test_without_a_version_the_page_says_when_the_first_one_comes(
@@ -65,6 +65,22 @@ def test_versions_are_listed_with_how_many_holdout_labels_each_was_measured_with
         [None, "too few: 8 more samples", 9],
     ]
     assert "12 holdout samples answered until now." in words(page)
+
+
+def test_what_one_chooses_a_version_by_comes_first_and_what_it_is_made_of_is_folded(
+    store: Store, admin: Visitor
+) -> None:
+    a_version(store, a_project(store, "other"))
+    a_version(store, a_project(store))
+    page = admin.opens("versions", "spam")
+    columns = ["Version", "★", "measure", "95% interval", "Labels", "Mode", "Took", "Parent"]
+    assert list(page.dataframe[0].value)[: len(columns)] == columns
+    a_report(store, of_now(store))
+    page = admin.opens("versions", "spam")
+    [made] = [table.value for table in page.table if "Estimator" in table.value.index]
+    said = made.iloc[:, 0].str.replace("\\", "")
+    assert said["Recipe revision"].startswith("1: of its columns")
+    assert said["Made"] == f"{NOW:%Y-%m-%d %H:%M}"
 
 
 def test_to_measure_again_is_offered_where_the_answers_of_today_would_do(

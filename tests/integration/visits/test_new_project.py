@@ -65,6 +65,17 @@ def test_a_file_becomes_a_project_with_the_columns_that_were_chosen(
     assert (job.kind, job.state, job.payload["labels_from"]) == ("ingest", "queued", "verdict")
 
 
+def test_ids_of_which_one_stands_twice_are_said_not_to_name_samples(
+    store: Store, admin: Visitor
+) -> None:
+    page = new_project(admin, uploaded(store, REVIEWS.replace("\nr29,", "\nr3,")))
+    assert chosen(page, "Column that names samples") == "(none)"
+    said = "id is not offered: 'r3' stands twice, on line 5 and line 31."
+    assert said in words(page)
+    choose(page, "Column that names samples", "title")
+    assert said not in words(page)
+
+
 @pytest.mark.parametrize(
     ("name", "labels", "sentence"),
     [

@@ -86,6 +86,16 @@ BAD = {
     ),
     "a pickle": ("x.csv", b"\x80\x04\x95....", "x.csv: is a Python pickle; save it as Parquet"),
     "a web page": ("x.csv", b"<!DOCTYPE html><html>", "x.csv: is a web page; download the data"),
+    "a text that is named as gzip": (
+        "x.csv.gz",
+        b"this is no gzip\n",
+        "x.csv.gz: is named as gzip but is not; rename it so that it does not end in .gz",
+    ),
+    "numbers instead of objects": (
+        "x.jsonl",
+        b"\n1\n2\n",
+        "x.jsonl: line 2 is not an object; write {",
+    ),
     "gzip cut short": (
         "x.csv.gz",
         gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:30],
@@ -323,7 +333,8 @@ def test_a_value_that_does_not_fit_its_column_is_shown(
     ("values", "kind", "problem"),
     [
         ([[1, 2]], "text", "holds a nested value; write it as text"),
-        ([timedelta(1)], "numeric", "holds duration[us], not numbers; choose another kind"),
+        ([timedelta(1)], "numeric", "holds duration[us], not numbers; write one number"),
+        ([[1, 2]], "numeric", "holds lists, not numbers; write one number a row; only in a new"),
         ([b"\xff\xfe"], "text", "holds binary that is not text; write it as UTF-8"),
         ([1.5], "image", "holds double, not an image; write each image as rows of numbers"),
     ],

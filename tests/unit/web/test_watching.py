@@ -10,7 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Job, JobKind, JobState
+from mlvajra_al.services import job_words
+from mlvajra_al.services.overview import AtWork
 from mlvajra_al.web import watching
+from mlvajra_al.web.api.models import public_job
 from mlvajra_al.web.views.predictions import file_words
 from tests.factories import NOW
 
@@ -33,9 +36,9 @@ JOB = Job(
 
 
 def test_every_kind_and_state_of_a_job_has_a_word() -> None:
-    assert {*watching.KINDS} == {*get_args(JobKind)}
+    assert {*job_words.KINDS} == {*get_args(JobKind)}
     assert {*watching.STATES} == {*get_args(JobState)}
-    assert {*watching.OUTCOMES} == {*get_args(JobKind)}
+    assert {*job_words.OUTCOMES} == {*get_args(JobKind)}
 
 
 def test_files_of_predictions_are_told_apart_by_what_they_are_of() -> None:
@@ -160,6 +163,19 @@ def test_files_of_predictions_are_told_apart_by_what_they_are_of() -> None:
 )
 def test_a_job_says_in_one_line_what_became_of_it(changes: dict[str, Any], words: str) -> None:
     assert watching.job_words(replace(JOB, **changes)) == words
+
+
+def test_a_job_that_waits_says_what_the_worker_is_busy_with() -> None:
+    doing = (AtWork("simulate", "seed 3", True, "spam"), AtWork("ingest", "", False, "tickets"))
+    assert watching.job_words(replace(JOB, state="queued"), doing) == (
+        "Waits for the worker. At work now: simulate: seed 3; "
+        "busy with another project: tickets, import."
+    )
+
+
+def test_over_http_the_message_of_a_job_that_is_done_says_what_became_of_it() -> None:
+    done = replace(JOB, state="done", result={"version": 2})
+    assert [public_job(job)["message"] for job in (done, JOB)] == ["Version 2.", JOB.message]
 
 
 def test_a_job_took_from_its_start_to_its_end() -> None:

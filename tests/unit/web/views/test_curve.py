@@ -19,7 +19,7 @@ def a_row(
 ) -> VersionRow:
     measures = (Measure(name, f1, f1, f1, 44), Measure("accuracy", accuracy, 0.8, 1.0, 44))
     summary = Summary(44, 44, measures[0], measures)
-    return VersionRow(replace(VERSION, number=number, n_labels=20 * number), summary, False)
+    return VersionRow(replace(VERSION, number=number, n_labels=20 * number), summary, False, 1)
 
 
 def test_accuracy_is_drawn_until_two_versions_have_the_headline_measure() -> None:
@@ -33,7 +33,7 @@ def test_accuracy_is_drawn_until_two_versions_have_the_headline_measure() -> Non
 
 def test_versions_without_the_measure_stay_as_gaps() -> None:
     rows = [a_row(1, 0.7, 0.8), a_row(2, None, None), a_row(3, 0.9, 0.9)]
-    unmeasured = VersionRow(replace(VERSION, number=4, n_labels=80), None, False)
+    unmeasured = VersionRow(replace(VERSION, number=4, n_labels=80), None, False, 1)
     points = curve.curves([*rows, unmeasured])["macro F1"]
     assert [(number, n, m.value) for number, n, m in points] == [
         (1, 20, 0.7), (2, 40, None), (3, 60, 0.9), (4, 80, None),

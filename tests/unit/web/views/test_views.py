@@ -36,6 +36,7 @@ from mlvajra_al.web.views.reach import (
     out_of_reach,
     still_missing,
 )
+from mlvajra_al.web.views.whole_sample import whole_sample
 from mlvajra_al.web.widgets import height_of
 from tests.factories import NOW, a_draft
 from tests.integration.visits.visiting import words
@@ -412,6 +413,17 @@ def test_one_of_many_labels_can_be_asked_about() -> None:
     assert "What speaks for and against ham" in words(app)
 
 
+def test_a_sample_is_drawn_with_its_image_and_without_a_box_round_its_key_alone() -> None:
+    image, text = (draw(whole_sample, "k", card) for card in (IMAGE_CARD, TEXT_CARD))
+    assert [len(app.get("plotly_chart")) for app in (image, text)] == [1, 0]
+    assert "**The sample** :gray[k]" in words(text)
+    boxes = [
+        [block.proto.flex_container.border for block in app.get("flex_container")]
+        for app in (image, text)
+    ]
+    assert [any(found) for found in boxes] == [True, False]
+
+
 # ---- importance ---------------------------------------------------------------------------
 
 
@@ -436,6 +448,18 @@ def test_columns_are_drawn_above_features_and_all_in_their_unit() -> None:
     assert "How much each column matters" in words(app)
     assert len(app.get("plotly_chart")) == 3
     assert list(app.dataframe[0].value) == ["Feature", "Mean absolute weight, score"]
+
+
+def test_columns_that_are_one_feature_each_are_drawn_once() -> None:
+    features = tuple(
+        FeatureImportance(f"f{place}", 1.0 / (place + 1), (0.1,), (0.0,)) for place in range(20)
+    )
+    columns = tuple((item.feature, item.importance * (1 + 1e-15)) for item in features)
+    whole = GlobalExplanation(1, 100, (SPAM,), {SPAM: features}, {}, "score", {SPAM: columns})
+    app = draw(importance.feature_importance, whole, SPAM)
+    assert len(app.get("plotly_chart")) == 2
+    said = words(app)
+    assert "How much each column matters" in said and "each feature matters" not in said
 
 
 def test_a_version_without_weights_says_so() -> None:
