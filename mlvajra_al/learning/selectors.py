@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,8 @@ from mlvajra_al.learning.scanning import chunks, scan
 
 Positions = NDArray[np.intp]
 Utilities = NDArray[np.float64]
+Pick = Literal["most doubtful", "nearest", "any of the nearer half"]
+"""Which row of a cluster is asked."""
 
 SHORTLIST, FOCUS = 50, 10
 """Batches' worth of the most uncertain samples that a batch is spread over: wide and narrow."""
@@ -162,9 +163,10 @@ def _spread_over(
     shortlist = ranked[: near_by + rounds * size if rounds else 0]
     Z = compact(take(choice.X, choice.candidates[shortlist]), rng=rng)
     left, chosen = np.arange(len(shortlist)), []
-    pick = _most_doubtful
+    pick: Pick = "most doubtful"
     if sharp and rounds:
-        pick = _nearest if has_clusters(Z[:near_by], size, rng=rng) else _any_of_the_nearer
+        clustered = has_clusters(Z[:near_by], size, rng=rng)
+        pick = "nearest" if clustered else "any of the nearer half"
     for _ in range(rounds):
         near = left[:near_by]
         found = _one_per_cluster(
@@ -178,12 +180,6 @@ def _spread_over(
     return np.concatenate([taken, rest])[:n].astype(np.intp)
 
 
-Pick = Callable[
-    [NDArray[np.intp], NDArray[np.float64], NDArray[np.float64], np.random.Generator], Utilities
-]
-"""(clusters, distances to centres, weights, rng) -> numbers, the least of each cluster counts."""
-
-
 def _one_per_cluster(
     Z: NDArray[np.float32], utilities: Utilities, n: int, *, rng: np.random.Generator, pick: Pick
 ) -> Positions:
@@ -191,12 +187,12 @@ def _one_per_cluster(
     if len(Z) <= n:
         return np.arange(len(Z))
     weights = utilities / max(float(utilities.max()), 1e-12)
-    if pick is not _most_doubtful:
+    if pick != "most doubtful":
         weights = weights**SHARPNESS
         Z = Z[: max(n, np.count_nonzero(weights > LEAST))]
     weights = np.maximum(weights[: len(Z)], LEAST)
     labels, distances = cluster(Z, n, rng=rng, weights=weights)
-    order = np.lexsort((pick(labels, distances, weights, rng), labels))
+    order = np.lexsort((_worth(pick, labels, distances, weights, rng), labels))
     _, places = np.unique(labels[order], return_index=True)
     first = order[places]
     if len(first) < n:
@@ -205,39 +201,25 @@ def _one_per_cluster(
     return np.sort(first)
 
 
-def _most_doubtful(
+def _worth(
+    pick: Pick,
     labels: NDArray[np.intp],
     distances: NDArray[np.float64],
     weights: NDArray[np.float64],
     rng: np.random.Generator,
-) -> Utilities:
-    return np.arange(len(labels), dtype=np.float64)
-
-
-def _nearest(
-    labels: NDArray[np.intp],
-    distances: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> Utilities:
-    return distances
-
-
-def _any_of_the_nearer(
-    labels: NDArray[np.intp],
-    distances: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> Utilities:
-    """Draw by weight from the nearer half of each cluster.
+) -> NDArray[np.float64]:
+    """Return numbers of which the least of each cluster is picked; halves are drawn by weight.
 
     References
     ----------
     .. [1] P. S. Efraimidis and P. G. Spirakis, "Weighted random sampling with a reservoir",
        Information Processing Letters 97(5), 2006.
     """
-    order = np.lexsort((distances, labels))
-    sizes = np.bincount(labels)
+    if pick == "most doubtful":
+        return np.arange(len(labels), dtype=np.float64)
+    if pick == "nearest":
+        return distances
+    order, sizes = np.lexsort((distances, labels)), np.bincount(labels)
     place = np.empty(len(labels))
     place[order] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.where(2 * place < sizes[labels], rng.exponential(size=len(labels)) / weights, np.inf)
