@@ -101,7 +101,7 @@ def try_out(model: Any, known: Known, *, rng: np.random.Generator) -> Trial | No
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
             said = cross_val_predict(clone(model), rows, labels, cv=folds)
-        except ValueError:  # it needs more rows, or other ones
+        except Exception:  # whatever parts of the rows are not enough for, the whole ranks
             return None
     chance = 1 / len(names)
     error = np.sqrt((chance * (1 - chance) / counts).sum()) / len(names)

@@ -190,8 +190,8 @@ def scale_of(X: Any) -> float:
     >>> scale_of(np.array([[3.0, 4.0], [0.0, 0.0]])), scale_of(sparse.csr_matrix([[3.0, 4.0]]))
     (12.5, 25.0)
     """
-    values = X.data if sparse.issparse(X) else np.asarray(X)
-    return float((values.astype(np.float64) ** 2).sum() / max(X.shape[0], 1))
+    values = (X.data if sparse.issparse(X) else np.asarray(X)).ravel()
+    return float(np.einsum("i,i->", values, values, dtype=np.float64) / max(X.shape[0], 1))
 
 
 def described(estimator: ClassifierMixin) -> str:

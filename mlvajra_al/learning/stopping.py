@@ -220,10 +220,10 @@ def _judgement(
     if not stable and not little:
         return "go_on", f"{_of_the_rest(signs, rest) or _of_the_next(signs)}: go on labelling."
     if rare:
+        good = "The last versions answer alike" if stable else _of_the_rest(signs, rest)
         return "go_on", (
-            "The last versions answer alike, but have learned "
-            f"{_examples(signs, rare)}: go on until there are {FEWEST_OF_A_LABEL} of each, or take "
-            "the label out of the set."
+            f"{good}, but the versions have learned {_examples(signs, rare)}: go on until there "
+            f"are {FEWEST_OF_A_LABEL} of each, or take the label out of the set."
         )
     ahead = signs.forecast
     if ahead is not None and ahead.least > WORTH:

@@ -101,7 +101,8 @@ def train(
         y = classes[codes]
         if known is not None and hasattr(known, "partial_fit"):
             return _train_on_new(known, X, y, fresh=fresh, seed=seed)
-        unfitted = build_estimator(estimator, seed=seed, scale=scale_of(X))
+        scale = scale_of(X) if estimator == "sgd" else 1.0
+        unfitted = build_estimator(estimator, seed=seed, scale=scale)
         learner = IncrementalLearner(unfitted, random_state=seed)
         return Trained(learner.fit(X, y).estimator, "full")
 
@@ -145,8 +146,18 @@ def _train_logistic(
 
 
 def _near(model: LogisticRegression, X: Any, codes: NDArray[np.intp]) -> int | None:
+    """Take a model nearer to the best one, by the columns that occur or weigh something in it."""
     single = X.dtype == np.float32 and len(codes) >= MANY  # it is too coarse for a tight end
-    return brought_near(model, X if single else X.astype(np.float64, copy=False), codes)
+    used: Any = slice(None)
+    if sparse.issparse(X):
+        used = np.union1d(columns_that_occur(X), np.flatnonzero(model.coef_.any(axis=0)))
+        X = X[:, used]
+    wide = np.zeros_like(model.coef_)
+    model.coef_ = model.coef_[:, used]
+    steps = brought_near(model, X if single else X.astype(np.float64, copy=False), codes)
+    wide[:, used] = model.coef_
+    model.coef_ = wide
+    return steps
 
 
 def _fit_logistic(

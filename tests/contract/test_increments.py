@@ -170,3 +170,17 @@ def test_what_was_retracted_is_not_remembered(estimator: EstimatorName) -> None:
     history.retract(15)
     history.increment()
     assert history.apart() < BOUND
+
+
+def test_columns_that_no_longer_occur_lose_their_weight_in_a_warm_start_of_many_rows() -> None:
+    rng = np.random.default_rng(0)
+    X = sparse.random(6_000, 400, density=0.02, random_state=0, format="csr", dtype=np.float32)
+    y = np.where(X @ rng.normal(size=400) > 0, "a", "b")
+    before = train("logistic_regression", X, y, seed=0).model
+    kept = X.multiply(np.arange(400) < 390).tocsr()
+    kept.eliminate_zeros()
+    warm = train("logistic_regression", kept, y, seed=0, previous=before).model
+    full = train("logistic_regression", kept, y, seed=0).model
+    assert warm.coef_.shape == full.coef_.shape == (1, 400)
+    assert np.abs(before.coef_[0, 390:]).max() > 0.5 > 0.05 > np.abs(warm.coef_[0, 390:]).max()
+    assert np.abs(warm.predict_proba(kept) - full.predict_proba(kept)).max() < BOUND

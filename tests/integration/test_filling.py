@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select, text
 
+from mlvajra_al.learning.strategies import Ranking
 from mlvajra_al.records import Person, Policy, Project
 from mlvajra_al.services import claiming, filling, labelling
+from mlvajra_al.services.jobs import preparing
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.schema import slot
@@ -157,3 +160,20 @@ def test_a_server_knows_how_many_samples_wait_as_soon_as_they_do(store: Store) -
             text("SELECT reltuples FROM pg_class WHERE oid = 'slot'::regclass")
         )
     assert known == 700
+
+
+def test_what_a_model_that_only_guesses_draws_says_how_likely_it_was_too(store: Store) -> None:
+    project = with_a_pool(store, 40)
+    drawn = Ranking(np.array([7, 3]), np.array([0.2, 0.1]), "random")
+    doubted = replace(drawn, strategy="margin")
+    with store.begin() as connection:
+        pool = pool_of(store, connection, project)
+        by_chance, by_doubt = (
+            preparing.ranked(pool, best, candidates=np.arange(20), scored=True, rng=RNG)[:2]
+            for best in (drawn, doubted)
+        )
+    assert [(one.position, one.why.rank) for one in by_chance] == [(7, 0), (3, 1)]
+    assert {(one.why.utility, one.why.inclusion_probability) for one in by_chance} == {(None, 0.1)}
+    assert [(one.why.utility, one.why.inclusion_probability) for one in by_doubt] == [
+        (0.2, None), (0.1, None),
+    ]  # fmt: skip

@@ -146,17 +146,20 @@ def ranked(
 
     `candidates` are in order of position. `scored` says that utilities are a model's.
     """
-    head = [
-        Ranked(
-            key,
-            int(position),
-            Why(best.strategy, float(utility) if scored else None, rank, None, None, holdout=False),
-        )
-        for rank, (key, position, utility) in enumerate(
-            zip(pool.keys(best.positions), best.positions, best.utilities, strict=True)
-        )
-    ]
+    if best.strategy == "random":
+        head = filling.random_samples(pool, best.positions, of=len(candidates), first_rank=0)
+    else:
+        head = _in_order(pool, best, scored=scored)
     taken = np.sort(np.searchsorted(candidates, best.positions))
     others = candidates[filling.draw(len(candidates), taken, n=TAIL, rng=rng)]
     left = len(candidates) - len(taken)
     return head + filling.random_samples(pool, others, of=left, first_rank=len(head))
+
+
+def _in_order(pool: Pool, best: strategies.Ranking, *, scored: bool) -> list[Ranked]:
+    utilities = best.utilities.tolist() if scored else [None] * len(best.positions)
+    rows = zip(pool.keys(best.positions), best.positions.tolist(), utilities, strict=True)
+    return [
+        Ranked(key, position, Why(best.strategy, utility, rank, None, None, holdout=False))
+        for rank, (key, position, utility) in enumerate(rows)
+    ]

@@ -109,3 +109,23 @@ def test_while_the_model_guesses_the_pool_is_drawn_from_at_random() -> None:
     highest = 60 + np.argsort(-doubts)[:10]
     assert len(np.intersect1d(ranking.positions, highest)) < 4
     assert not np.isin(ranking.positions, np.arange(60)).any()
+
+
+class Demanding(LogisticRegression):
+    """It wants more rows than a part of what is labelled has."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Demanding:
+        """Learn from twenty rows or more."""
+        if len(y) < 20:
+            raise RuntimeError("twenty rows at least")
+        return super().fit(X, y)
+
+
+def test_whatever_a_model_says_to_parts_of_the_rows_the_pool_is_ranked() -> None:
+    X, y = crowds(60)
+    model = Demanding().fit(X[:20], y[:20])
+    ranking = rank(
+        model, X, np.arange(60), batch_size=5, n=5, rng=np.random.default_rng(0),
+        labelled=np.arange(20), labels=y[:20],
+    )  # fmt: skip
+    assert len(ranking.positions) == 5
