@@ -13,15 +13,13 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
-from mlvajra_al.web.views.agreement import agreement_box, doubt_line, waiting_words
+from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
 from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
-SUREST = 0.99
-"""No model is said to be surer than that."""
 OWN_KEYS = {
     "s": ".st-key-act > :nth-child(1) button",
     "f": ".st-key-act > :nth-child(2) button",

@@ -175,7 +175,7 @@ def long_file(tmp_path: Path) -> Path:
     path = tmp_path / "long.csv"
     with path.open("w") as file:
         file.write("id,body\n")
-        file.writelines(f"s{row},words of the sample {row} and more\n" for row in range(400_000))
+        file.writelines(f"s{row},words of the sample {row} and more\n" for row in range(1_500_000))
     return path
 
 

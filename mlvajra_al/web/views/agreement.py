@@ -14,6 +14,8 @@ NOT_YET = (
     f"Labels are looked at after each version that has learnt from at least {FEWEST} of them; "
     "answers about held out samples do not count, they measure."
 )
+SUREST = 0.99
+"""No model is said to be surer than that."""
 ALPHA = (
     "1 where everybody says the same, 0 where they agree as by chance. Second opinions and "
     "reviewers' decisions do not count: the ones are asked about hard cases, the others have seen "
