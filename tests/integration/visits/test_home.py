@@ -194,6 +194,7 @@ def test_where_a_champion_nobody_chose_answers_a_clearly_better_version_is_promo
     page = admin.opens(name, **tab)
     said = "Version 1 still answers, though version 2 is clearly better: F1 (spam) 0.923, not 0.000"
     assert said in words(page)
+    assert page.button(key="promote-better:2").label == "Promote version 2"
     asked = words(press(page, "Promote version 2"))
     assert "**Version 2** becomes the champion in place of version 1" in asked
     champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
