@@ -119,6 +119,23 @@ def test_home_says_what_is_done_for_this_project_and_of_others_that_a_worker_is_
     assert "Waits for the worker. At work now: check labels: says spam; busy with another" in text
 
 
+def test_what_the_workers_do_is_looked_up_once_for_all_jobs_that_wait(
+    store: Store, admin: Visitor, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    before = jobs.at_work
+    monkeypatch.setattr(jobs, "at_work", lambda *a, **k: looked.append(a) or before(*a, **k))
+    counts = []
+    kinds: tuple[JobKind, ...] = ("retrain", "examine", "simulate")
+    for kind in kinds:
+        with store.begin() as connection:
+            jobs.enqueue(connection, project.id, kind, payload={}, now=now())
+        looked.clear()
+        assert "Waits for the worker." in words(admin.opens("train"))
+        counts.append(len(looked))
+    assert counts == [2, 2, 2], "once for what waits and once for the table"
+
+
 def test_whoever_has_answered_continues(store: Store, admin: Visitor, project: Project) -> None:
     assert "Start labelling" in words(admin.opens("home"))
     say(store, admin.person, "p0", "ham")
