@@ -136,8 +136,9 @@ def running(person: Person, project_name: str) -> None:
         st.caption("Nothing is running." if alive else "The worker is not running.")
     elif not alive:
         st.caption(":red[The worker is not running, so these wait.]")
+    doing = overview.at_work(store(), person, project_name, now=now()) if active else ()
     for job in active:
-        job_line(job, overview.ahead_of(store(), person, job, now=now()))
+        job_line(job, doing)
         if st.button("Cancel", key=f"cancel:{job.id}", icon=":material/close:"):
             act("Cancelled", partial(training.cancel, store(), person, job.id, now=now()))
     over = (project_name, tuple(job.id for job in jobs if job not in active))

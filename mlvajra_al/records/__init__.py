@@ -62,6 +62,7 @@ from mlvajra_al.records.projects import (
     Policy,
     Project,
     Recipe,
+    Repeated,
     Schema,
     Shard,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "Ranked",
     "Recipe",
     "Recorded",
+    "Repeated",
     "Report",
     "Rest",
     "Revision",

@@ -27,12 +27,20 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """A column named as keys are that names no samples, and in words what stands in it twice."""
+
+    column: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """What was found in a source, before anything is imported.
 
     `key` is a column whose values name samples; without one, content names them. `answer` and
     `title` are columns that look like what is asked, and like what a sample is called. Where one
-    that is named as keys are holds a value twice, `repeated` says which, and where.
+    that is named as keys are holds a value twice, `repeated` says so.
     """
 
     columns: tuple[Column, ...]
@@ -42,7 +50,7 @@ class Schema:
     format: str
     answer: str | None = None
     title: str | None = None
-    repeated: str = ""
+    repeated: Repeated | None = None
 
 
 @dataclass(frozen=True, slots=True)

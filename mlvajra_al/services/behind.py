@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlvajra_al.records import Person, Summary
+from mlvajra_al.records import Person, Summary, Version
 from mlvajra_al.services import versions
-from mlvajra_al.services.champions import is_provisional, promotions
+from mlvajra_al.services.champions import damaged_of, is_provisional, promotions, was_rolled_back
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.store.database import Store
 
@@ -24,7 +24,8 @@ def behind(store: Store, person: Person | None, project_name: str) -> Behind | N
 
     It is where comparing the two found so. Where nobody chose the champion, it also is where the
     95% intervals of their headline measures are apart; against a chosen one, a look at each new
-    version would sooner or later find a lead by luck.
+    version would sooner or later find a lead by luck. One that cannot be promoted because a file of
+    it is damaged is not pointed out, nor one that somebody has rolled back from.
     """
     rows = versions.foremost(store, person, project_name)
     if len(rows) < 2 or not rows[0].is_champion:
@@ -32,13 +33,20 @@ def behind(store: Store, person: Person | None, project_name: str) -> Behind | N
     champion, newest = rows
     pair = (champion.version.number, newest.version.number)
     moves = promotions(store, person, project_name)
+    if was_rolled_back(moves, pair[1]):
+        return None
     provisional = is_provisional(moves, pair[0])
     verdict = versions.last_verdict(
         store, person, project_name, champion=pair[0], challenger=pair[1]
     )
     better = verdict is not None and verdict.better
     better = better or (provisional and apart(champion.summary, newest.summary))
-    return Behind(champion, newest) if better else None
+    return Behind(champion, newest) if better and _is_whole(store, newest.version) else None
+
+
+def _is_whole(store: Store, version: Version) -> bool:
+    with store.read() as connection:
+        return not damaged_of(store.home, connection, [version])
 
 
 def apart(worse: Summary | None, better: Summary | None) -> bool:

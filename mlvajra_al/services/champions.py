@@ -59,6 +59,11 @@ def rolled_back_at(moves: Sequence[Promotion]) -> datetime | None:
     return back[-1] if back else None
 
 
+def was_rolled_back(moves: Sequence[Promotion], number: int) -> bool:
+    """Tell whether a person ever rolled the champion back from this version."""
+    return any(move.rolled_back and move.previous == number for move in moves)
+
+
 def damaged_of(home: Path, connection: Connection, listed: Sequence[Version]) -> dict[int, Damaged]:
     """Return the versions of which a file is damaged or missing, and the file to blame."""
     revisions = {v.revision_id: versions.get_revision(connection, v.revision_id) for v in listed}

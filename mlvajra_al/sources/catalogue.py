@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlvajra_al.errors import BadSource
-from mlvajra_al.records import Column, Schema
+from mlvajra_al.records import Column, Repeated, Schema
 from mlvajra_al.sources import delimited, json_lines, parquet, tables
 from mlvajra_al.sources.inference import (
     infer,
@@ -76,7 +76,7 @@ def inspect(
         format=opened.source.format,
         answer=suggest_answer({name: there for name, there in values.items() if name != key}),
         title=suggest_title({name: column.kind for name, column in columns.items()}),
-        repeated="" if key else _repeated(sample, values),
+        repeated=_repeated(sample, values),
     )
     if preview < 1:
         return schema
@@ -84,15 +84,15 @@ def inspect(
     return replace(schema, preview=tuple(_typed(opened.name, shown, schema).to_pylist()))
 
 
-def _repeated(sample: Rows, values: dict[str, pa.Array]) -> str:
+def _repeated(sample: Rows, values: dict[str, pa.Array]) -> Repeated | None:
     """Say of a column named as keys are which value stands twice, and where; nothing of others."""
     found = repeated_id(values)
     if found is None:
-        return ""
+        return None
     name, first, second = found
     value = str(values[name][second].as_py())[:LETTERS]
     places = f"{sample.place(first)} and {sample.place(second)}"
-    return f"{name} is not offered: {value!r} stands twice, on {places}"
+    return Repeated(name, f"{value!r} stands twice, on {places}")
 
 
 def read_batches(

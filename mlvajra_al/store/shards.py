@@ -48,7 +48,7 @@ class Pool:
     def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
         self.folder, self.shards = folder, tuple(shards)
         self._mapped: dict[int, pa.RecordBatch] = {}
-        self._readable: set[int] = set()
+        self._readable: dict[int, Stamp | None] = {}
         self._touched = 0
         self._spoiled: dict[int, tuple[Stamp | None, Damaged]] = {}
         self._held: dict[float, Positions] = {}
@@ -160,11 +160,10 @@ class Pool:
     def unreadable(self) -> dict[Shard, Damaged]:
         """Return the shards whose files are gone, cut short or were found to differ, and why.
 
-        None can show a sample of theirs. No file is read for this.
+        None can show a sample of theirs. No file is read for this that was before, unless it was
+        changed since.
         """
         self._look_again()
-        if len(self._readable) == len(self.shards) and not self._spoiled:
-            return {}
         faults = ((shard, self._fault(number)) for number, shard in enumerate(self.shards))
         return {shard: error for shard, error in faults if error is not None}
 
@@ -222,16 +221,16 @@ class Pool:
         """Take a spoiled shard for readable again once its file is another one."""
         for number, (stamp, _) in [*self._spoiled.items()]:
             if stamp_of(self.path(self.shards[number])) != stamp:
-                del self._spoiled[number]
+                self._spoiled.pop(number, None)
                 self._mapped.pop(number, None)
-                self._readable.discard(number)
 
     def _batch(self, number: int) -> pa.RecordBatch:
         batch = self._mapped.get(number)
         if batch is None:
-            self._readable.discard(number)
-            batch = self._mapped[number] = _map(self.path(self.shards[number]))
-            self._readable.add(number)
+            path = self.path(self.shards[number])
+            stamp = stamp_of(path)
+            batch = self._mapped[number] = _map(path)
+            self._readable[number] = stamp
         return batch
 
     def _anew(self, number: int) -> pa.RecordBatch:
@@ -246,10 +245,12 @@ class Pool:
 
     def _fault(self, number: int) -> Damaged | None:
         """Return what is wrong with a shard, as far as can be told without reading it."""
-        if number in self._spoiled:
-            return self._spoiled[number][1]
-        if number in self._readable:
+        if (spoiled := self._spoiled.get(number)) is not None:
+            return spoiled[1]
+        stamp = stamp_of(self.path(self.shards[number]))
+        if stamp is not None and self._readable.get(number) == stamp:
             return None
+        self._mapped.pop(number, None)
         try:
             self._batch(number)
         except Damaged as error:

@@ -41,6 +41,26 @@ def test_a_server_killed_in_the_middle_of_a_burst_loses_nothing_and_doubles_noth
     assert [(event["sample_key"], event["label"]) for event in desk.stored()] == met
 
 
+LEAVE = """() => {
+  const leaving = new Event("beforeunload", { cancelable: true });
+  window.dispatchEvent(leaving);
+  return leaving.defaultPrevented;
+}"""
+REFUSED = """() => {
+  const [outbox] = window.mlvajraOutboxes.values();
+  Storage.prototype.setItem = () => { throw new Error("full"); };
+  outbox.rejected.push({});
+  outbox.keep();
+}"""
+
+
+def test_a_page_is_not_left_unasked_while_a_refused_answer_is_nowhere_else(sit: Sit) -> None:
+    desk = sit()
+    assert desk.page.evaluate(LEAVE) is False
+    desk.page.evaluate(REFUSED)
+    assert desk.page.evaluate(LEAVE) is True
+
+
 def test_answers_given_offline_are_said_to_wait_and_arrive_in_order(
     sit: Sit, context: BrowserContext
 ) -> None:

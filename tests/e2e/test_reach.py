@@ -59,6 +59,39 @@ def test_without_a_server_a_page_says_so_and_mends_itself_once_when_it_is_back(
     assert len(loads) == 1
 
 
+TYPE = """() => {
+  const box = document.body.appendChild(document.createElement("textarea"));
+  box.value = "half a sentence";
+  box.focus();
+}"""
+
+
+def test_a_broken_page_is_not_loaded_anew_while_somebody_types(
+    server: Any, page: Page, sign_in: Callable[..., None]
+) -> None:
+    sign_in(page, server)
+    page.goto(f"{server.url}/?project=spam")
+    settled(page)
+    page.route(PARTS, lambda route: route.abort())
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Simulate").click()
+    expect(page.get_by_text(BROKEN).first).to_be_visible()
+    loads: list[str] = []
+    page.on("load", lambda: loads.append(page.url))
+    with gone(server):
+        expect(page.get_by_text(CANNOT)).to_be_visible()
+        page.unroute(PARTS)
+        page.evaluate(TYPE)
+    expect(page.get_by_text(CANNOT)).to_be_hidden()
+    page.wait_for_timeout(2_500)
+    expect(page.get_by_text(BROKEN).first).to_be_visible()
+    assert loads == []
+    page.evaluate("document.activeElement.blur()")
+    expect(page.get_by_text(BROKEN)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Simulate", level=1)).to_be_visible()
+    settled(page)
+    assert len(loads) == 1
+
+
 def test_a_page_that_does_not_exist_is_said_in_a_line_above_home(
     server: Any, page: Page, sign_in: Callable[..., None]
 ) -> None:

@@ -101,7 +101,7 @@ class Outbox {
     window.addEventListener("focus", () => this.now());
     window.addEventListener("pagehide", () => this.farewell());
     window.addEventListener("beforeunload", (event) => {
-      if (!this.stored && this.items.length) event.preventDefault();
+      if (this.loses()) event.preventDefault();
     });
     setInterval(() => this.adopt(), ASK_AGAIN_MS);
   }
@@ -124,6 +124,11 @@ class Outbox {
     } catch {
       this.stored = false;
     }
+  }
+
+  // Whether something would be gone with the page.
+  loses() {
+    return !this.stored && this.items.length + this.rejected.length > 0;
   }
 
   // Take over what closed tabs of the same person have left behind.

@@ -6,6 +6,7 @@ const FAILED = "[data-testid=stAlertContentError]";
 const UNLOADED = "dynamically imported module"; // so says a part that was asked for meanwhile
 const GRACE_MS = 1500; // a connection that is back by then was not missed
 const AGAIN_MS = 1000;
+const TYPED = "textarea, input:not([type=checkbox], [type=radio], [type=range])";
 
 const line = Object.assign(document.createElement("p"), { className: "mlv-line" });
 line.setAttribute("role", "status");
@@ -55,14 +56,24 @@ function returned() {
   mend();
 }
 
+function isTyping() {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  return Boolean(at?.matches(TYPED) && at.value);
+}
+
+function waits() {
+  const outboxes = [...(window.mlvajraOutboxes?.values() ?? [])];
+  return isTyping() || outboxes.some((outbox) => outbox.items.length || outbox.loses());
+}
+
 // A part that could not be loaded is not tried again: the page is, once, and when nothing waits.
 function mend() {
   if (!wasAway || away !== null) return;
   const broken = [...document.querySelectorAll(FAILED)].some((part) => part.textContent.includes(UNLOADED));
   if (!broken) return;
-  const waits = [...(window.mlvajraOutboxes?.values() ?? [])].some((outbox) => outbox.items.length);
   clearTimeout(mending);
-  if (waits) return void (mending = setTimeout(mend, AGAIN_MS));
+  if (waits()) return void (mending = setTimeout(mend, AGAIN_MS));
   wasAway = false;
   location.reload();
 }

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from mlvajra_al.errors import MlvajraError
-from mlvajra_al.records import Column, Job, Person, Project, Recipe, Schema
+from mlvajra_al.records import Column, Job, Person, Project, Recipe, Repeated, Schema
 from mlvajra_al.services import importing, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
@@ -177,8 +177,8 @@ def special_columns(schema: Schema, begin: Special) -> Special:
     left, right = st.columns(2)
     with left:
         key = pick("Column that names samples", names, begin.key, "Without one, content does")
-        if key is None and schema.repeated:
-            st.caption(f":material/info: {plain(schema.repeated)}.")
+        if words := of_repeated(schema.repeated, key):
+            st.caption(f":material/info: {plain(words)}")
         title = pick("Column shown as the title", names, begin.title, "For example the subject")
     with right:
         group = pick(
@@ -193,6 +193,25 @@ def special_columns(schema: Schema, begin: Special) -> Special:
                 f"none, choose {plain(NONE)}."
             )
     return Special(key, title, source, group)
+
+
+def of_repeated(repeated: Repeated | None, key: str | None) -> str:
+    """Say why a column named as keys are was not chosen as `key`, or will be refused as such.
+
+    Examples
+    --------
+    >>> found = Repeated("id", "'r3' stands twice, on line 5 and line 31")
+    >>> of_repeated(found, None)
+    "id was not chosen: 'r3' stands twice, on line 5 and line 31."
+    >>> of_repeated(found, "id")
+    "id will be refused: 'r3' stands twice, on line 5 and line 31."
+    >>> of_repeated(found, "number")
+    ''
+    """
+    if repeated is None or key not in (None, repeated.column):
+        return ""
+    verb = "was not chosen" if key is None else "will be refused"
+    return f"{repeated.column} {verb}: {repeated.words}."
 
 
 def described(drafted: Project, special: Special, share: float) -> Project:

@@ -24,7 +24,9 @@ def champion_behind(person: Person, project: Project) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(words, icon=":material/warning:")
         if may(person, "admin") and st.button(
-            f"Promote version {number}", icon=":material/workspace_premium:", key="promote-better"
+            f"Promote version {number}",
+            icon=":material/workspace_premium:",
+            key=f"promote-better:{number}",
         ):
             promote(project, number)
 

@@ -9,10 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.errors import MISSING
-from mlvajra_al.records import JobKind, Policy, Project, Role
+from mlvajra_al.records import JobKind, Measure, Policy, Project, Role, Verdict
 from mlvajra_al.services import champions, members
 from mlvajra_al.services.damage import said_of
-from mlvajra_al.store import files, job_leases, jobs, processes, versions
+from mlvajra_al.store import files, job_leases, jobs, processes, verdicts, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_person, a_project, a_report, a_version, rank
@@ -119,6 +119,23 @@ def test_home_says_what_is_done_for_this_project_and_of_others_that_a_worker_is_
     assert "Waits for the worker. At work now: check labels: says spam; busy with another" in text
 
 
+def test_what_the_workers_do_is_looked_up_once_for_all_jobs_that_wait(
+    store: Store, admin: Visitor, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    before = jobs.at_work
+    monkeypatch.setattr(jobs, "at_work", lambda *a, **k: looked.append(a) or before(*a, **k))
+    counts = []
+    kinds: tuple[JobKind, ...] = ("retrain", "examine", "simulate")
+    for kind in kinds:
+        with store.begin() as connection:
+            jobs.enqueue(connection, project.id, kind, payload={}, now=now())
+        looked.clear()
+        assert "Waits for the worker." in words(admin.opens("train"))
+        counts.append(len(looked))
+    assert counts == [2, 2, 2], "once for what waits and once for the table"
+
+
 def test_whoever_has_answered_continues(store: Store, admin: Visitor, project: Project) -> None:
     assert "Start labelling" in words(admin.opens("home"))
     say(store, admin.person, "p0", "ham")
@@ -148,13 +165,19 @@ def test_what_waits_is_offered_to_those_who_may_review(
 
 def weighed(store: Store, project: Project, admin: Visitor, *values: float | None) -> AppTest:
     """Return the home of a project whose first version is champion, measured and not measured."""
-    for number, value in enumerate(values, start=1):
+    for number in range(1, len(values) + 1):
         a_version(store, project, number)
+    weigh(store, project, *values)
+    return admin.opens("home")
+
+
+def weigh(store: Store, project: Project, *values: float | None) -> None:
+    """Measure or do not measure versions, the first of which becomes champion by itself."""
+    for number, value in enumerate(values, start=1):
         a_report(store, project, number, value=value)
     with store.begin() as connection:
         move = {"expected": None, "to": 1, "person_id": None, "reason": "provisional"}
         versions.move_champion(connection, project.id, **move, now=now())
-    return admin.opens("home")
 
 
 def metrics(page: AppTest) -> list[tuple[str, str]]:
@@ -188,6 +211,7 @@ def test_where_a_champion_nobody_chose_answers_a_clearly_better_version_is_promo
     page = admin.opens(name, **tab)
     said = "Version 1 still answers, though version 2 is clearly better: F1 (spam) 0.923, not 0.000"
     assert said in words(page)
+    assert page.button(key="promote-better:2").label == "Promote version 2"
     asked = words(press(page, "Promote version 2"))
     assert "**Version 2** becomes the champion in place of version 1" in asked
     champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
@@ -208,6 +232,41 @@ def test_against_a_champion_somebody_chose_only_a_comparison_speaks(
     champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
     champions.promote(store, admin.person, "spam", number=1, expected=2, reason="", now=now())
     assert "still answers" not in words(admin.opens("home"))
+
+
+def test_a_better_version_with_a_damaged_file_is_not_pointed_out(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project, 1)
+    newest = a_version(store, project, 2, blob=b"another estimator")
+    weigh(store, project, 0.0, 0.923)
+    assert "Promote version 2" in ways(admin.opens("home"))
+    (store.home / "artefacts" / newest.estimator[:2] / newest.estimator).unlink()
+    assert "still answers" not in words(admin.opens("home"))
+
+
+def compared(store: Store, project: Project, challenger: int) -> None:
+    """Store that a comparison found a version clearly better than the first one."""
+    better = Measure("F1 (spam)", 0.9, 0.8, 1.0, 30)
+    found = Verdict(
+        1, challenger, 30, "F1 (spam)", 0.0, 0.9, better, 0, 27, 0.001,
+        better=True, advice="", number=challenger,
+    )  # fmt: skip
+    with store.begin() as connection:
+        verdicts.add(connection, project.id, found, holdout="h", now=now())
+
+
+def test_a_version_somebody_rolled_back_from_is_not_pointed_out_but_a_newer_one_is(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    weighed(store, project, admin, 0.0, 0.923)
+    champions.promote(store, admin.person, "spam", number=2, expected=1, reason="", now=now())
+    champions.rollback(store, admin.person, "spam", reason="", now=now())
+    compared(store, project, 2)
+    assert "still answers" not in words(admin.opens("home"))
+    a_version(store, project, 3)
+    compared(store, project, 3)
+    assert "Promote version 3" in ways(admin.opens("home"))
 
 
 def ways(page: AppTest) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from mlvajra_al.records import Promotion
-from mlvajra_al.services.champions import before, champions, rolled_back_at
+from mlvajra_al.services.champions import before, champions, rolled_back_at, was_rolled_back
 from mlvajra_al.services.versions import explanation_name
 from tests.factories import NOW
 
@@ -49,6 +49,11 @@ def test_who_promotes_an_earlier_version_has_not_rolled_back() -> None:
     assert rolled_back_at(moves(1, 2, 5)) is None
     assert rolled_back_at(moves(1, 2, 5, 2)) is None
     assert rolled_back_at(moves(1, 2, 5, -2, 6)) == NOW + timedelta(minutes=3)
+
+
+def test_a_version_was_rolled_back_only_where_a_person_went_back_from_it() -> None:
+    past = moves(1, 2, 5, -2, 6, 2)
+    assert [number for number in (1, 2, 5, 6) if was_rolled_back(past, number)] == [5]
 
 
 def test_a_move_that_no_person_made_is_no_rollback() -> None:

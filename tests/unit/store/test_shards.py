@@ -119,6 +119,25 @@ def test_a_file_that_goes_after_it_was_let_go_is_told(
     assert list(pool.unreadable()) == [pool.shards[1]]
 
 
+def test_a_file_that_goes_or_is_cut_is_told_before_a_sample_of_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, _ = append(tmp_path, a_table(range(100)))
+    assert pool.unreadable() == {}
+    gone, cut, whole = (pool.path(shard) for shard in pool.shards)
+    content = gone.read_bytes()
+    gone.unlink()
+    cut.write_bytes(b"cut short")
+    assert [*pool.unreadable()] == [*pool.shards[:2]]
+    monkeypatch.setattr(shards, "TOUCHED", 0)
+    pool.rows([99], ["text"])
+    whole.unlink()
+    assert [*pool.unreadable()] == [*pool.shards]
+    gone.write_bytes(content)
+    assert [*pool.unreadable()] == [*pool.shards[1:]]
+    assert pool.rows([0], ["text"]) == [{"text": "text 0"}]
+
+
 def test_the_holdout_is_looked_for_once(tmp_path: Path) -> None:
     pool, _ = append(tmp_path, a_table(range(100)))
     before = pool.holdout(0.4).tolist(), pool.holdout_order(0.4).tolist()
