@@ -32,6 +32,8 @@ Answers = Sequence[Sequence[str]]
 """The labels of each sample, maybe none."""
 Floats = NDArray[np.float64]
 GIVEN = ("no", "yes")
+UNKNOWN = 0.5
+"""The probability of a label that a model knows nothing of."""
 
 
 def unready(answers: Answers, labels: Sequence[str]) -> str:
@@ -166,7 +168,12 @@ def _together(
 
 
 def worth_asking_again(
-    answers: ArrayLike, probabilities: ArrayLike, unlabelled: ArrayLike
+    answers: ArrayLike,
+    probabilities: ArrayLike,
+    unlabelled: ArrayLike,
+    *,
+    places: Sequence[int],
+    tick: Callable[[float], None] = lambda done: None,
 ) -> tuple[Floats, Floats]:
     """Score labelled and unlabelled samples alike, label by label: the lower, the sooner to ask.
 
@@ -177,8 +184,12 @@ def worth_asking_again(
     answers : array_like of shape (n_labelled, n_people, n_labels)
         1 where a person has given the label, 0 where not; -1 where they have not answered.
     probabilities : array_like of shape (n_labelled, n_labels)
-        Out of sample.
+        Out of sample; a label whose probability is NaN gives no reason to ask.
     unlabelled : array_like of shape (n_unlabelled, n_labels)
+    places : sequence of int
+        The labels that count, at least one: those that are `checkable`.
+    tick : callable
+        Called before each label with the share that is done; what it raises ends the work.
 
     Returns
     -------
@@ -190,19 +201,20 @@ def worth_asking_again(
     >>> answers = np.array([[[0, 1], [-1, -1]]] * 10 + [[[-1, -1], [1, 1]]] * 10
     ...                    + [[[0, 1], [1, 1]]])
     >>> p = np.array([[0.1, 0.9]] * 10 + [[0.9, 0.9]] * 10 + [[0.6, 0.9]])
-    >>> again, anew = worth_asking_again(answers, p, [[0.05, 0.95], [0.5, 0.95]])
+    >>> again, anew = worth_asking_again(answers, p, [[0.05, 0.95], [0.5, 0.95]], places=[0, 1])
     >>> int(again.argmin()), int(anew.argmin()), bool(again[20] < anew[0])
     (20, 1, True)
     """
     given = np.asarray(answers)
     p, free = (np.asarray(one, dtype=np.float64) for one in (probabilities, unlabelled))
-    scores = [
-        quality.worth_asking_again(
-            given[:, :, place],
-            np.column_stack([1 - p[:, place], p[:, place]]),
-            np.column_stack([1 - free[:, place], free[:, place]]),
+    again, anew = np.ones(len(p)), np.ones(len(free))
+    for done, place in enumerate(places):
+        tick(done / len(places))
+        known = ~np.isnan(p[:, place])
+        yes, new = np.where(known, p[:, place], UNKNOWN), free[:, place]
+        old_scores, new_scores = quality.worth_asking_again(
+            given[:, :, place], np.column_stack([1 - yes, yes]), np.column_stack([1 - new, new])
         )
-        for place in range(given.shape[2])
-    ]
-    again, anew = zip(*scores, strict=True)
-    return np.min(again, axis=0), np.min(anew, axis=0)
+        again[known] = np.minimum(again, old_scores)[known]
+        anew = np.minimum(anew, new_scores)
+    return again, anew

@@ -8,6 +8,7 @@ from mlvajra_al.learning import multilabel_quality
 from mlvajra_al.records.label_sets import from_text
 
 LABELS = ("high", "left", "rare")
+Disputed = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def points(n: int, seed: int = 0) -> tuple[np.ndarray, list[tuple[str, ...]]]:
@@ -70,14 +71,35 @@ def test_too_few_answers_are_said_in_words() -> None:
         multilabel_quality.suspects([("high",)] * 60, np.ones((60, 3)), labels=LABELS)
 
 
-def test_one_label_in_dispute_is_enough_to_ask_again() -> None:
+@pytest.fixture
+def disputed() -> Disputed:
+    """Return what two people and a model say of two labels; of the last row they differ."""
     answers = np.full((21, 2, 2), -1)
     answers[:10, 0] = [0, 1]
     answers[10:20, 1] = [1, 1]
     answers[20] = [[0, 1], [1, 1]]
     p = np.array([[0.05, 0.95]] * 10 + [[0.95, 0.95]] * 10 + [[0.55, 0.95]])
-    again, anew = multilabel_quality.worth_asking_again(answers, p, [[0.03, 0.97], [0.52, 0.97]])
+    return answers, p, np.array([[0.03, 0.97], [0.52, 0.97]])
+
+
+def test_one_label_in_dispute_is_enough_to_ask_again(disputed: Disputed) -> None:
+    again, anew = multilabel_quality.worth_asking_again(*disputed, places=[0, 1])
     assert again.shape == (21,)
     assert again.argmin() == 20
     assert again[20] < anew[0]
     assert anew[1] < again[:20].min()
+
+
+def test_only_labels_that_count_are_looked_at_each_after_a_tick(disputed: Disputed) -> None:
+    ticks: list[float] = []
+    multilabel_quality.worth_asking_again(*disputed, places=[1, 0], tick=ticks.append)
+    assert ticks == [0, 0.5]
+    again, _ = multilabel_quality.worth_asking_again(*disputed, places=[1])
+    assert again.argmin() != 20
+
+
+def test_a_label_of_which_nothing_is_known_is_no_reason_to_ask_again(disputed: Disputed) -> None:
+    answers, p, free = disputed
+    p[20, 0] = np.nan
+    again, _ = multilabel_quality.worth_asking_again(answers, p, free, places=[0])
+    assert again[20] == 1 > again[:20].max()
