@@ -190,3 +190,18 @@ def test_how_people_agree_is_said_of_sets_in_words(store: Store, loop: Rehearsal
     found = advice.examination(store, None, "news")
     assert found is not None and found.checked > 0
     assert found.agreement.shared == 0 and "[" not in found.agreement.alpha.note
+
+
+def test_a_label_with_a_comma_in_it_is_not_two_labels() -> None:
+    drafted = project_services.draft(
+        "news",
+        labels=project_services.make_labels(["a", "b", "a, b", "none of these"]),
+        recipe=Recipe((Column("body", "text"),)),
+        now=worker.utc_now(),
+        seed=0,
+    )
+    project = replace(drafted, multilabel=True)
+    answers = [("a", "b"), ("a, b",), ("none of these",), ()]
+    said = [examining._in_words(project, to_text(names)) for names in answers]
+    assert said == ['"a", "b"', '"a, b"', '"none of these"', "none of these"]
+    assert examining._in_words(drafted, "a, b") == "a, b"

@@ -6,6 +6,7 @@ looked at twice, or what they measure would lean to what it thinks already.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -145,7 +146,11 @@ def _independent(seen: Seen) -> list[Said]:
 
 
 def _in_words(project: Project, label: str) -> str:
-    return ", ".join(project.names_in(label)) or NONE_OF_THEM
+    """Return an answer as people read it; of a set each name is quoted: it may have a comma."""
+    if not project.multilabel:
+        return label
+    quoted = [json.dumps(name, ensure_ascii=False) for name in project.names_in(label)]
+    return ", ".join(quoted) or NONE_OF_THEM
 
 
 def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
