@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import KFold
+from sklearn.model_selection import StratifiedKFold
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.learning import quality
@@ -32,6 +33,8 @@ Answers = Sequence[Sequence[str]]
 """The labels of each sample, maybe none."""
 Floats = NDArray[np.float64]
 GIVEN = ("no", "yes")
+UNKNOWN = 0.5
+"""The probability of a label that a model knows nothing of."""
 
 
 def unready(answers: Answers, labels: Sequence[str]) -> str:
@@ -90,6 +93,7 @@ def out_of_sample(
     Returns
     -------
     ndarray of shape (n_labelled, n_labels)
+        NaN where the other rows all have a label, or none has it: they tell nothing about it.
 
     Examples
     --------
@@ -99,14 +103,33 @@ def out_of_sample(
     >>> p.shape, (p > 0.5).tolist() == [[False, True]] * 25 + [[True, False]] * 25
     ((50, 2), True)
     """
-    found = np.zeros((len(answers), len(labels)))
-    folds = KFold(FOLDS, shuffle=True, random_state=seed)
-    for done, (taught, asked) in enumerate(folds.split(found)):
+    given = indicators(answers, labels)
+    found = np.full(given.shape, np.nan)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    strata = _strata(given[:, checkable(answers, labels)])
+    for done, (taught, asked) in enumerate(folds.split(found, strata)):
         tick(done / FOLDS)
+        learned = given[taught].any(axis=0) & ~given[taught].all(axis=0)
+        if not learned.any():
+            continue
         told = [answers[row] for row in taught]
         model = train_each(estimator, take(X, taught), told, seed=seed).model
-        found[asked] = aligned(model.predict_proba(take(X, asked)), model.classes_, labels)
+        p = aligned(model.predict_proba(take(X, asked)), model.classes_, labels)
+        found[asked] = np.where(learned, p, np.nan)
     return found
+
+
+def _strata(given: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return for each row the rarest label in which it differs from most, or that there is none.
+
+    Spread evenly over the folds, the few that have a label, or have not, are never all in one.
+    """
+    unusual = given != (2 * given.sum(axis=0) > len(given))
+    rarest_first = np.argsort(unusual.sum(axis=0), kind="stable")
+    none = np.ones(len(given), dtype=bool)
+    strata = np.column_stack([unusual[:, rarest_first], none]).argmax(axis=1)
+    sizes = np.bincount(strata)
+    return np.where(sizes[strata] < FOLDS, sizes.argmax(), strata)
 
 
 def suspects(answers: Answers, probabilities: ArrayLike, *, labels: Sequence[str]) -> list[Suspect]:
@@ -116,7 +139,7 @@ def suspects(answers: Answers, probabilities: ArrayLike, *, labels: Sequence[str
     ----------
     answers : sequence of sequence of str, length n_labelled
     probabilities : array_like of shape (n_labelled, n_labels)
-        From models the rows taught nothing: `out_of_sample`.
+        From models the rows taught nothing: `out_of_sample`. Nothing is said of NaN.
     labels : sequence of str
 
     Returns
@@ -144,13 +167,22 @@ def suspects(answers: Answers, probabilities: ArrayLike, *, labels: Sequence[str
     p, given = np.asarray(probabilities, dtype=np.float64), indicators(answers, labels)
     doubts: dict[int, list[tuple[int, Suspect]]] = defaultdict(list)
     for place in checkable(answers, labels):
-        both = np.column_stack([1 - p[:, place], p[:, place]])
-        said = np.array(GIVEN)[given[:, place].astype(int)]
-        for found in quality.suspects(said, both, labels=GIVEN):
+        for found in _suspects_of_one(given[:, place], p[:, place]):
             doubts[found.row].append((place, found))
     every = [_together(given[row], of_row, labels) for row, of_row in doubts.items()]
     every.sort(key=lambda one: (one.quality, one.row))
     return every[: int(MOST_SUSPECTS * len(answers))]
+
+
+def _suspects_of_one(given: NDArray[np.bool_], p: Floats) -> list[Suspect]:
+    """Return the rows in which one label looks wrong, of those whose probability is known."""
+    known = np.flatnonzero(~np.isnan(p))
+    said = np.array(GIVEN)[given[known].astype(int)]
+    if quality.unready(said):
+        return []
+    both = np.column_stack([1 - p[known], p[known]])
+    found = quality.suspects(said, both, labels=GIVEN)
+    return [replace(one, row=int(known[one.row])) for one in found]
 
 
 def _together(
@@ -166,7 +198,12 @@ def _together(
 
 
 def worth_asking_again(
-    answers: ArrayLike, probabilities: ArrayLike, unlabelled: ArrayLike
+    answers: ArrayLike,
+    probabilities: ArrayLike,
+    unlabelled: ArrayLike,
+    *,
+    places: Sequence[int],
+    tick: Callable[[float], None] = lambda done: None,
 ) -> tuple[Floats, Floats]:
     """Score labelled and unlabelled samples alike, label by label: the lower, the sooner to ask.
 
@@ -177,8 +214,12 @@ def worth_asking_again(
     answers : array_like of shape (n_labelled, n_people, n_labels)
         1 where a person has given the label, 0 where not; -1 where they have not answered.
     probabilities : array_like of shape (n_labelled, n_labels)
-        Out of sample.
+        Out of sample; a label whose probability is NaN gives no reason to ask.
     unlabelled : array_like of shape (n_unlabelled, n_labels)
+    places : sequence of int
+        The labels that count, at least one: those that are `checkable`.
+    tick : callable
+        Called before each label with the share that is done; what it raises ends the work.
 
     Returns
     -------
@@ -190,19 +231,20 @@ def worth_asking_again(
     >>> answers = np.array([[[0, 1], [-1, -1]]] * 10 + [[[-1, -1], [1, 1]]] * 10
     ...                    + [[[0, 1], [1, 1]]])
     >>> p = np.array([[0.1, 0.9]] * 10 + [[0.9, 0.9]] * 10 + [[0.6, 0.9]])
-    >>> again, anew = worth_asking_again(answers, p, [[0.05, 0.95], [0.5, 0.95]])
+    >>> again, anew = worth_asking_again(answers, p, [[0.05, 0.95], [0.5, 0.95]], places=[0, 1])
     >>> int(again.argmin()), int(anew.argmin()), bool(again[20] < anew[0])
     (20, 1, True)
     """
     given = np.asarray(answers)
     p, free = (np.asarray(one, dtype=np.float64) for one in (probabilities, unlabelled))
-    scores = [
-        quality.worth_asking_again(
-            given[:, :, place],
-            np.column_stack([1 - p[:, place], p[:, place]]),
-            np.column_stack([1 - free[:, place], free[:, place]]),
+    again, anew = np.ones(len(p)), np.ones(len(free))
+    for done, place in enumerate(places):
+        tick(done / len(places))
+        known = ~np.isnan(p[:, place])
+        yes, new = np.where(known, p[:, place], UNKNOWN), free[:, place]
+        old_scores, new_scores = quality.worth_asking_again(
+            given[:, :, place], np.column_stack([1 - yes, yes]), np.column_stack([1 - new, new])
         )
-        for place in range(given.shape[2])
-    ]
-    again, anew = zip(*scores, strict=True)
-    return np.min(again, axis=0), np.min(anew, axis=0)
+        again[known] = np.minimum(again, old_scores)[known]
+        anew = np.minimum(anew, new_scores)
+    return again, anew

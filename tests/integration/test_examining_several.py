@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,8 +16,10 @@ from mlvajra_al.records import Answer, Claim, Column, Person, Policy, Recipe
 from mlvajra_al.records.label_sets import from_text, to_text
 from mlvajra_al.services import advice, claiming, labelling, reviewing
 from mlvajra_al.services import projects as project_services
+from mlvajra_al.services.jobs import examining
+from mlvajra_al.services.jobs.telling import Later, Tell
 from mlvajra_al.services.reviewing import Decision
-from mlvajra_al.store import doubts
+from mlvajra_al.store import doubts, job_leases, jobs
 from mlvajra_al.store.database import Store
 from tests.factories import a_person
 from tests.rehearsal import LEASE, Rehearsal
@@ -150,6 +153,35 @@ def test_held_out_samples_are_neither_doubted_nor_asked_again(
     assert not held & {d.sample_key for d in advice.doubted(store, None, "news", limit=200)}
 
 
+def test_choosing_what_to_ask_again_makes_room_for_a_retrain(store: Store, loop: Rehearsal) -> None:
+    now, of_each_label = worker.utc_now(), 2
+
+    class Interrupted(Tell):
+        chosen = 0
+
+        def __call__(self, progress: float, message: str = "") -> None:
+            super().__call__(progress, message)
+            self.chosen += message == "Choosing what to ask again"
+            if self.chosen == of_each_label:
+                early = now - timedelta(seconds=9)
+                with store.begin() as connection:
+                    jobs.enqueue(connection, loop.project.id, "retrain", payload={}, now=early)
+
+    ada, bob = a_person(store, "Ada"), a_person(store, "Bob")
+    for _ in range(3):
+        answer(loop, ada, 25, wrong_each=8)
+        answer(loop, bob, 15)
+        loop.work()
+    with store.begin() as connection:
+        jobs.enqueue(connection, loop.project.id, "examine", payload={}, now=now)
+        claimed = job_leases.claim(connection, worker="w", now=now, lease=worker.LEASE)
+    assert claimed is not None
+    tell = Interrupted(store, claimed, worker="w", clock=worker.utc_now, lease=worker.LEASE)
+    with pytest.raises(Later):
+        examining.examine(store, claimed, tell)
+    assert tell.chosen == of_each_label
+
+
 def test_how_people_agree_is_said_of_sets_in_words(store: Store, loop: Rehearsal) -> None:
     ada = a_person(store, "Ada")
     for _ in range(3):
@@ -158,3 +190,18 @@ def test_how_people_agree_is_said_of_sets_in_words(store: Store, loop: Rehearsal
     found = advice.examination(store, None, "news")
     assert found is not None and found.checked > 0
     assert found.agreement.shared == 0 and "[" not in found.agreement.alpha.note
+
+
+def test_a_label_with_a_comma_in_it_is_not_two_labels() -> None:
+    drafted = project_services.draft(
+        "news",
+        labels=project_services.make_labels(["a", "b", "a, b", "none of these"]),
+        recipe=Recipe((Column("body", "text"),)),
+        now=worker.utc_now(),
+        seed=0,
+    )
+    project = replace(drafted, multilabel=True)
+    answers = [("a", "b"), ("a, b",), ("none of these",), ()]
+    said = [examining._in_words(project, to_text(names)) for names in answers]
+    assert said == ['"a", "b"', '"a, b"', '"none of these"', "none of these"]
+    assert examining._in_words(drafted, "a, b") == "a, b"

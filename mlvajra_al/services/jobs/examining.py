@@ -6,8 +6,9 @@ looked at twice, or what they measure would lean to what it thinks already.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,7 @@ FRONT = 100
 LOOK_AHEAD = 20
 
 Floats = NDArray[np.float64]
+Tick = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,10 @@ def examine(store: Store, job: Job, tell: Tell) -> Result:
     ready = not note
     if ready:
         checked = _check(store, seen, gold, job_id=job.id, tell=tell)
-        tell(0.9, "Choosing what to ask again")
+        tick = _ticking(store, job.id, tell, "Choosing what to ask again", begin=0.85, end=0.98)
+        tick(0.0)
         found = _doubts(seen, checked)
-        wanted, note = _second_opinions(seen, checked, found)
+        wanted, note = _second_opinions(seen, checked, found, tick=tick)
         found = found[:MOST_DOUBTS]
     examined = Examination(
         seq=seen.project.last_seq,
@@ -143,7 +146,11 @@ def _independent(seen: Seen) -> list[Said]:
 
 
 def _in_words(project: Project, label: str) -> str:
-    return ", ".join(project.names_in(label)) or NONE_OF_THEM
+    """Return an answer as people read it; of a set each name is quoted: it may have a comma."""
+    if not project.multilabel:
+        return label
+    quoted = [json.dumps(name, ensure_ascii=False) for name in project.names_in(label)]
+    return ", ".join(quoted) or NONE_OF_THEM
 
 
 def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
@@ -177,13 +184,8 @@ def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tel
     prepared = revising.ready(store, seen.project, seen.pool, revision=seen.revision, tell=tell)
     X = take(prepared.features, [item.position for item in gold])
     estimator, names = seen.project.recipe.estimator, scoring.label_names(seen.project)
-
-    def tick(done: float) -> None:
-        tell(0.1 + 0.7 * done, f"Checking {plural(len(gold), 'label')}")
-        with store.read() as connection:
-            if turns.held_up(connection, job_id, now=tell.clock()):
-                raise Later
-
+    message = f"Checking {plural(len(gold), 'label')}"
+    tick = _ticking(store, job_id, tell, message, begin=0.1, end=0.8)
     how: Any = {"labels": names, "seed": seen.project.seed}
     if seen.project.multilabel:
         sets = _sets(seen, gold)
@@ -196,6 +198,20 @@ def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tel
         tick(1.0)
         model = train(estimator, X, y, seed=seen.project.seed).model
     return Checked(gold, p, model, prepared.features)
+
+
+def _ticking(
+    store: Store, job_id: int, tell: Tell, message: str, *, begin: float, end: float
+) -> Tick:
+    """Return what tells how far a part of the job is, and gives way to what is more urgent."""
+
+    def tick(done: float) -> None:
+        tell(begin + (end - begin) * done, message)
+        with store.read() as connection:
+            if turns.held_up(connection, job_id, now=tell.clock()):
+                raise Later
+
+    return tick
 
 
 def _doubts(seen: Seen, checked: Checked) -> list[Doubt]:
@@ -231,7 +247,7 @@ def _settled(rows: Sequence[Any]) -> bool:
 
 
 def _second_opinions(
-    seen: Seen, checked: Checked, found: Sequence[Doubt]
+    seen: Seen, checked: Checked, found: Sequence[Doubt], *, tick: Tick
 ) -> tuple[list[Ranked], str]:
     """Return what to ask again among the next new samples, or why nothing is."""
     left = int(SHARE * len(seen.told)) - seen.asked
@@ -242,12 +258,7 @@ def _second_opinions(
     positions, p = _open(seen, checked, {item.position for item in found})
     if not positions or not seen.front:
         return [], ""
-    score = multilabel_quality if seen.project.multilabel else quality
-    again, anew = score.worth_asking_again(
-        _answers(seen, positions),
-        p,
-        _probabilities(seen, checked, [r.position for r in seen.front]),
-    )
+    again, anew = _scores(seen, checked, positions, p, tick=tick)
     batch = max(seen.project.policy.retrain_every, LOOK_AHEAD)
     chosen = quality.places_to_ask_again(again, anew, batch=batch)[:left]
     return [
@@ -265,6 +276,19 @@ def _second_opinions(
         )
         for row, place in chosen
     ], ""
+
+
+def _scores(
+    seen: Seen, checked: Checked, positions: Sequence[int], p: Floats, *, tick: Tick
+) -> tuple[Floats, Floats]:
+    """Score these samples and the new ones that come next: the lower, the sooner to ask."""
+    answers = _answers(seen, positions)
+    new = _probabilities(seen, checked, [r.position for r in seen.front])
+    if not seen.project.multilabel:
+        return quality.worth_asking_again(answers, p, new)
+    names = scoring.label_names(seen.project)
+    places = multilabel_quality.checkable(_sets(seen, checked.gold), names)
+    return multilabel_quality.worth_asking_again(answers, p, new, places=places, tick=tick)
 
 
 def _open(seen: Seen, checked: Checked, doubted: Collection[int]) -> tuple[list[int], Floats]:
