@@ -247,6 +247,7 @@ def test_the_page_shows_that_it_has_the_focus_when_keys_have_brought_it_there(
     page = visit("home", "spam")
     main = page.get_by_role("main", name="The page")
     outline = "node => getComputedStyle(node).outlineStyle"
+    expect(main).to_be_visible()
     page.get_by_role("button", name="Sign out").focus()
     page.keyboard.press("Tab")
     expect(main).to_be_focused()
