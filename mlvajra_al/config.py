@@ -60,7 +60,11 @@ class Settings(BaseSettings):
         default=2, ge=1, le=64, description="Workers that 'mlvajra run' starts beside the web"
     )
     worker_nice: int = Field(
-        default=10, ge=0, le=19, description="How far workers step back for people who label"
+        default=19,
+        ge=0,
+        le=19,
+        description="How far workers step back for people who label; 0: not at all, 19: as far as "
+        "the system lets them",
     )
     engine: str = Field(
         default="local",

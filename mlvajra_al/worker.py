@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -39,16 +38,16 @@ from mlvajra_al.services.jobs.performing import (
 )
 from mlvajra_al.services.jobs.telling import Clock
 from mlvajra_al.store import job_leases, jobs, processes, uploads
-from mlvajra_al.store.database import Store
+from mlvajra_al.store.database import Connection, Store
 
 REPORT_S = 5.0
 POLL_S = 0.25
 AGAIN_S = 0.05
 TIDY = timedelta(hours=1)
 """So often uploads that nobody waits for are looked for."""
+NICEST = 19
 STANDBY = timedelta(seconds=0.5)
 """So long a job waits for a worker that has loaded already what the job needs."""
-AUTOGROUP = Path("/proc/self/autogroup")
 
 log = logging.getLogger("mlvajra_al.worker")
 
@@ -190,7 +189,8 @@ class Worker:
     def report(self) -> None:
         """Say that this process is alive."""
         now = self.clock()
-        with self.store.begin() as connection:
+
+        def operation(connection: Connection) -> None:
             processes.report(
                 connection,
                 self.name,
@@ -201,6 +201,8 @@ class Worker:
             )
             processes.forget_silent(connection, before=now - timedelta(days=1))
 
+        self.store.write(operation)
+
     def _report_or_wait(self) -> None:
         try:
             self.report()
@@ -208,8 +210,12 @@ class Worker:
             self._trouble.begins(error)
 
     def _leave(self) -> None:
-        with self.store.begin() as connection:
+        def operation(connection: Connection) -> None:
+            # A job that was being claimed when the signal came was claimed for nobody.
+            job_leases.give_back_all(connection, worker=self.name, now=self.clock())
             processes.forget(connection, self.name)
+
+        self.store.write(operation)
 
 
 def run_forever(store: Store, *, standby: bool = False) -> None:
@@ -234,26 +240,25 @@ def warm_up() -> None:
 
 
 def step_back(niceness: int) -> None:
-    """Let whoever answers annotators have the processor first."""
+    """Let whoever answers annotators have the processor first.
+
+    Who is nicest runs, on Linux, only while nobody else wants to: who is merely nice still runs on
+    until the next tick when an answer arrives, up to 4 ms each time.
+    """
     if not niceness:
         return
     os.nice(niceness)
-    # Linux weighs whole sessions against each other: one of our own steps back as a whole, but
-    # not the terminal that this was started from.
-    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
-        try:
-            AUTOGROUP.write_text(f"{niceness}\n")
-        except OSError as error:
-            log.debug("%s: %s", AUTOGROUP, error.strerror)
+    if niceness == NICEST and hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):  # a container may forbid it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def step_forward() -> None:
     """Take that back as far as the system lets us: what ends waits behind nobody."""
     with suppress(OSError):  # only root may be nicer to itself
+        if hasattr(os, "SCHED_OTHER"):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, 0, 0)
-    if os.getsid(0) == os.getpid() and AUTOGROUP.exists():
-        with suppress(OSError):
-            AUTOGROUP.write_text("0\n")
 
 
 def main() -> None:
@@ -267,11 +272,13 @@ def main() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         chosen = settings()
-        step_back(chosen.worker_nice)
         store = workspaces.opened(chosen.home, chosen.url)
     except Setup as error:
         sys.exit(str(error))
     try:
+        # Who writes does not step back: on SQLite everybody else waits for it.
+        store.start_writer()
+        step_back(chosen.worker_nice)
         run_forever(store, standby=standby)
     finally:
         store.close()

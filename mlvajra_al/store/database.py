@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import IO, Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -20,7 +20,7 @@ from mlvajra_al.store import revisions
 from mlvajra_al.store.committing import InSavepoints, Together
 from mlvajra_al.store.presence import join
 from mlvajra_al.store.statements import execute
-from mlvajra_al.store.trouble import opened_read_only, told
+from mlvajra_al.store.trouble import is_busy, opened_read_only, told
 from mlvajra_al.store.writer import Operation, Writer
 
 __all__ = ["Connection", "Operation", "Store"]
@@ -30,6 +30,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 30_000
 TRIES = 5
 GROUP_COMMIT = 32
+LOOK_AGAIN_S = 0.0005
 RESTED_S = 1.0
 """So long after its last use a connection is asked whether its server still is there."""
 
@@ -71,8 +72,32 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        execute(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("immediate", False):
+            _begin_to_write(connection)
+        else:
+            execute(connection, "BEGIN")
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Begin as soon as no other process writes.
+
+    SQLite itself would look again after 1, 2, 5, 10 and more milliseconds, and wait for much longer
+    than the few that others need.
+    """
+    waits_until = monotonic() + BUSY_TIMEOUT_MS / 1_000
+    execute(connection, "PRAGMA busy_timeout = 0").close()
+    try:
+        while True:
+            try:
+                execute(connection, "BEGIN IMMEDIATE")
+            except DBAPIError as error:
+                if not is_busy(error) or monotonic() > waits_until:
+                    raise
+                sleep(LOOK_AGAIN_S)
+            else:
+                return
+    finally:
+        execute(connection, f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
 
 
 def _prepare_postgresql(engine: Engine) -> None:

@@ -200,6 +200,13 @@ def is_mine(connection: Connection, job_id: int, worker: str) -> bool:
     return connection.scalar(query) is not None
 
 
+def give_back_all(connection: Connection, *, worker: str, now: datetime) -> None:
+    """Put whatever a worker still holds back into the queue."""
+    held = select(job.c.id).where(job.c.worker == worker, job.c.state == "running")
+    for job_id in connection.scalars(held).all():
+        give_back(connection, job_id, worker=worker, now=now)
+
+
 def give_back(connection: Connection, job_id: int, *, worker: str, now: datetime) -> None:
     """Put a job back into the queue as if it had not been tried, or end it where one waits."""
     found = connection.execute(

@@ -110,6 +110,11 @@ def opened_read_only(told_as: Exception) -> bool:
     return code & 0xFF == sqlite3.SQLITE_READONLY
 
 
+def is_busy(error: DBAPIError) -> bool:
+    """Say whether it is only that another process writes to a file of SQLite."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def words(error: Exception, home: Path) -> MlvajraError | None:
     """Return what to say instead of an error; None if it is a mistake of ours."""
     if is_full(error):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +100,31 @@ def test_sqlite_runs_with_the_settings_that_keep_labels(tmp_path: Path) -> None:
         "foreign_keys": 1,
         "busy_timeout": 30_000,
     }
+
+
+def test_who_writes_waits_for_who_writes_already_and_reads_as_patiently_as_before(tmp_path: Path) -> None:
+    first, second = (Store.open(f"sqlite:///{tmp_path / 'm.db'}", tmp_path) for _ in "ab")
+    first.migrate()
+    begun, waits = threading.Event(), []
+
+    def write_after() -> None:
+        begun.wait()
+        with second.begin() as connection:
+            waits.append(time.monotonic())
+            limit = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            waits.append(limit)
+
+    thread = threading.Thread(target=write_after)
+    thread.start()
+    with first.begin():
+        begun.set()
+        time.sleep(0.05)
+        left = time.monotonic()
+    thread.join()
+    first.close()
+    second.close()
+    assert waits[0] >= left
+    assert waits[1] == 30_000
 
 
 def test_a_database_we_do_not_know_is_named(tmp_path: Path) -> None:

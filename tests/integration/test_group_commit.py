@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine, event, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from mlvajra_al.errors import Contended, Invalid, Unavailable
+from mlvajra_al.store import database
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import login_attempt
 from mlvajra_al.store.writer import Writer
@@ -174,11 +175,9 @@ def test_what_is_queued_is_written_before_the_writer_stops(on_both: Queue) -> No
 
 
 def test_a_database_locked_by_somebody_else_is_said_to_all_of_a_group(
-    held_up: Queue, tmp_path: Path
+    held_up: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held_up.writer.submit(
-        lambda connection: connection.exec_driver_sql("PRAGMA busy_timeout = 10").close()
-    ).result(10)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
     other = create_engine(f"sqlite:///{tmp_path / 'mlvajra.db'}", isolation_level="AUTOCOMMIT")
     with other.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

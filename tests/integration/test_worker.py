@@ -89,6 +89,17 @@ def test_a_job_of_another_worker_cannot_be_given_back(store: Store) -> None:
         assert jobs.get(connection, job_id).state == "running"
 
 
+def test_who_leaves_gives_back_what_it_had_claimed_when_the_signal_came(store: Store) -> None:
+    project = a_project(store)
+    leaving = worker.Worker(store, "w1")
+    held = [enqueue(store, project.id, "retrain"), enqueue(store, project.id, "explain")]
+    assert [claim(store, "w1"), claim(store, "w2")] != [None, None]
+    leaving.stop()
+    leaving.run_forever()
+    with store.read() as connection:
+        assert [jobs.get(connection, job_id).state for job_id in held] == ["queued", "running"]
+
+
 def test_a_long_job_keeps_its_lease(store: Store) -> None:
     project = a_project(store)
     enqueue(store, project.id, "prepare")

@@ -18,6 +18,7 @@ import psutil
 from sqlalchemy import text
 
 from benchmarks import workload
+from mlvajra_al.config import Settings
 from mlvajra_al.records import Column, Policy, Recipe
 from mlvajra_al.services import importing, people, projects
 from mlvajra_al.store.database import Store
@@ -145,8 +146,12 @@ def a_house(
     policy: Policy,
     command: tuple[str | Path, ...] = (MLVAJRA, "run"),
     doors: int = 1,
+    patient: bool = False,
 ) -> Iterator[House]:
-    """Open a house on an empty database, its pool imported and its first jobs done."""
+    """Open a house on an empty database, its pool imported and its first jobs done.
+
+    Its workers are waited for, unless it is `patient`: then they step back as they do for people.
+    """
     home = folder / "workspace"
     home.mkdir(parents=True, exist_ok=True)
     store = Store.open(url, home)
@@ -170,6 +175,8 @@ def a_house(
     # What is killed measures nothing, and takes a third longer with a measure.
     settings |= {"COVERAGE_PROCESS_CONFIG": ""}
     settings |= {"PYTHONPATH": os.pathsep.join(paths), "SOAK_CLOCK": str(folder / "clock")}
+    if patient:
+        settings["MLVAJRA_WORKER_NICE"] = str(Settings.model_fields["worker_nice"].default)
     (folder / "clock").write_text("")
     server = Server(home, settings, command=command)
     further = [Server(home, settings, command=(sys.executable, APP)) for _ in range(doors - 1)]

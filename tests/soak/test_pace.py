@@ -28,7 +28,7 @@ PHASES, PHASE_S = 6, 8.0
 
 def test_fifty_people_at_their_pace_wait_for_nothing(database_url: str, tmp_path: Path) -> None:
     seconds = float(os.environ.get("SOAK_SECONDS", "300"))
-    with a_house(tmp_path, database_url, samples=10_000, policy=Policy()) as house:
+    with a_house(tmp_path, database_url, samples=10_000, policy=Policy(), patient=True) as house:
         felt = pace.measure(house, people=50, seconds=seconds, rng=random.Random(50))
     sys.stdout.write(f"\nfifty people on {database_url.split(':')[0]}: {felt}\n")
     assert felt.submit_p95_ms <= 100
@@ -57,7 +57,7 @@ def test_eight_people_without_a_pause_share_nothing_and_lose_nothing(
 
 
 def test_a_retrain_is_not_felt_by_who_labels(database_url: str, tmp_path: Path) -> None:
-    with a_house(tmp_path, database_url, samples=10_000, policy=NEVER) as house:
+    with a_house(tmp_path, database_url, samples=10_000, policy=NEVER, patient=True) as house:
         crew = Crew(house.annotators(8, random.Random(8)), pause_s=lambda: 0.1)
         admin = house.client("admin")
         spans: dict[bool, list[tuple[float, float]]] = {False: [], True: []}

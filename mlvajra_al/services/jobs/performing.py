@@ -89,10 +89,11 @@ def run_once(
             connection, now=clock(), lease=LEASE, takeover=takeover, after=after
         ):
             return None
-    with store.begin() as connection:
-        job = job_leases.claim(
+    job = store.write(
+        lambda connection: job_leases.claim(
             connection, worker=worker, now=clock(), lease=LEASE, takeover=takeover, after=after
         )
+    )
     return None if job is None else _done(store, job, worker, clock=clock)
 
 
@@ -101,8 +102,11 @@ def run_this(store: Store, job_id: int, *, worker: str, clock: Clock = utc_now) 
 
     It cannot while a worker has it, or while one of its project runs that it has to wait for.
     """
-    with store.begin() as connection:
-        job = job_leases.claim_this(connection, job_id, worker=worker, now=clock(), lease=LEASE)
+    job = store.write(
+        lambda connection: job_leases.claim_this(
+            connection, job_id, worker=worker, now=clock(), lease=LEASE
+        )
+    )
     if job is None:
         return False
     _done(store, job, worker, clock=clock)
@@ -114,7 +118,7 @@ def _done(store: Store, job: Job, worker: str, *, clock: Clock) -> Job:
     tell = Tell(store, job, worker=worker, clock=clock, lease=LEASE)
     with every(BEAT_S, tell.beat):
         try:
-            _insist(store, _ending(store, job, tell))
+            _insist(store, job, tell, ending=_ending(store, job, tell))
         except Stop:
             _give_back(store, job, tell)
             raise
@@ -209,12 +213,14 @@ def _success(job: Job, tell: Tell, result: Result) -> Ending:
     return ending
 
 
-def _insist(store: Store, ending: Ending) -> None:
-    """Write how a job ended as soon as it can be written."""
+def _insist(store: Store, job: Job, tell: Tell, *, ending: Ending) -> None:
+    """Write how a job ended as soon as it can be written, where that has not been done."""
     while True:
         try:
-            with store.begin() as connection:
-                ending(connection)
+            with store.read() as connection:
+                mine = job_leases.is_mine(connection, job.id, tell.worker)
+            if mine:
+                store.write(ending)
         except (Unavailable, DiskFull) as error:
             log.warning("the end of a job waits to be written: %s", error)
             time.sleep(TROUBLE_S)
@@ -224,8 +230,11 @@ def _insist(store: Store, ending: Ending) -> None:
 
 def _give_back(store: Store, job: Job, tell: Tell) -> None:
     try:
-        with store.begin() as connection:
-            job_leases.give_back(connection, job.id, worker=tell.worker, now=tell.clock())
+        store.write(
+            lambda connection: job_leases.give_back(
+                connection, job.id, worker=tell.worker, now=tell.clock()
+            )
+        )
     except (Unavailable, DiskFull) as error:  # its lease runs out
         log.warning("%s %d could not be given back: %s", job.kind, job.id, error)
 
