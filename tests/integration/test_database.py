@@ -102,7 +102,7 @@ def test_sqlite_runs_with_the_settings_that_keep_labels(tmp_path: Path) -> None:
     }
 
 
-def test_who_writes_waits_for_who_writes_already_and_reads_as_patiently_as_before(tmp_path: Path) -> None:
+def test_who_writes_waits_for_who_writes_already(tmp_path: Path) -> None:
     first, second = (Store.open(f"sqlite:///{tmp_path / 'm.db'}", tmp_path) for _ in "ab")
     first.migrate()
     begun, waits = threading.Event(), []
