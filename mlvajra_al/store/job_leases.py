@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     Select,
+    Update,
     and_,
+    bindparam,
     func,
     or_,
     select,
     text,
-    true,
     update,
 )
 
@@ -22,6 +24,7 @@ from mlvajra_al.records import Job, JobKind
 from mlvajra_al.store import processes
 from mlvajra_al.store.jobs import finish, get
 from mlvajra_al.store.schema import job
+from mlvajra_al.store.statements import Prepared, prepared
 
 MAX_ATTEMPTS = 3
 CLASHES: dict[JobKind, tuple[JobKind, ...]] = {
@@ -35,6 +38,8 @@ LONG = 3
 TURN = 0x6D6C76
 """Number of PostgreSQL's advisory lock under which workers claim, one after the other."""
 AT_ONCE = timedelta(0)
+EVER = datetime.max.replace(tzinfo=UTC)
+"""Later than whatever a clock that was set has given a job."""
 
 
 def waiting(
@@ -46,33 +51,30 @@ def waiting(
     after: timedelta = AT_ONCE,
 ) -> bool:
     """Tell cheaply whether there is anything to claim."""
-    some = _claimable(connection, now, lease, takeover=takeover, after=after).limit(1)
-    return connection.scalar(some) is not None
+    asked = _asked(now, lease, takeover=takeover, after=after)
+    return WAITING.one(connection, **asked) is not None
 
 
 def clashes(other: Any) -> ColumnElement[bool]:
     """Tell whether another job of the same project must not run beside a job."""
     return or_(
-        *((job.c.kind == kind) & other.c.kind.in_(others) for kind, others in CLASHES.items())
+        *(
+            (job.c.kind == kind) & or_(*(other.c.kind == one for one in others))
+            for kind, others in CLASHES.items()
+        )
     )
 
 
-def _held(table: Any, now: datetime, lease: timedelta) -> ColumnElement[bool]:
+def _held(table: Any) -> ColumnElement[bool]:
     """Tell whether a worker is at it; a lease that ends too late is from before a clock went back.
 
     A worker that lives renews it at its next beat.
     """
-    return and_(table.c.state == "running", table.c.lease_until.between(now, now + 2 * lease))
+    lasts = table.c.lease_until.between(bindparam("now"), bindparam("latest"))
+    return and_(table.c.state == "running", lasts)
 
 
-def _claimable(
-    connection: Connection,
-    now: datetime,
-    lease: timedelta,
-    *,
-    takeover: bool,
-    after: timedelta,
-) -> Select[Any]:
+def _claimable() -> Select[Any]:
     """Select jobs that have waited so long or whose worker has died, the most urgent first.
 
     Some run one at a time for each project. Long ones leave a worker free, if there are two.
@@ -82,22 +84,57 @@ def _claimable(
         other.c.project_id == job.c.project_id,
         other.c.id != job.c.id,
         clashes(other),
-        _held(other, now, lease),
+        _held(other),
     )
-    busy = select(func.count()).where(long.c.priority >= LONG, _held(long, now, lease))
-    most = max(1, len(processes.living(connection, "worker", now=now)) - 1)
-    ready = (job.c.state == "queued") & (job.c.created_at <= now - after if after else true())
-    if takeover:
-        ready |= (job.c.state == "running") & ~_held(job, now, lease)
+    busy = select(func.count()).where(long.c.priority >= LONG, _held(long)).scalar_subquery()
+    workers = processes.how_many("worker").scalar_subquery()
+    ready = (job.c.state == "queued") & (job.c.created_at <= bindparam("came"))
+    dead = bindparam("takeover", type_=Boolean) & (job.c.state == "running") & ~_held(job)
     return (
         select(job.c.id)
         .where(
-            ready,
+            ready | dead,
             ~clashing.exists(),
-            (job.c.priority < LONG) | (busy.scalar_subquery() < most),
+            or_(job.c.priority < LONG, busy == 0, busy < workers - 1),
         )
         .order_by(job.c.priority, job.c.id)
+        .limit(1)
     )
+
+
+def _leasing(query: Select[Any]) -> Update:
+    """Lease the job of a query, which no other worker is about to lease."""
+    chosen = query.with_for_update(of=job, skip_locked=True).correlate(None).scalar_subquery()
+    return (
+        update(job)
+        .where(job.c.id == chosen)
+        .values(
+            state="running",
+            worker=bindparam("by"),
+            lease_until=bindparam("until"),
+            attempts=job.c.attempts + 1,
+            started_at=bindparam("now"),
+            progress=0.0,
+            message="",
+        )
+        .returning(job.c.id, job.c.attempts)
+    )
+
+
+WAITING = prepared(_claimable())
+CLAIM = prepared(_leasing(_claimable()))
+CLAIM_THIS = prepared(_leasing(_claimable().where(job.c.id == bindparam("which"))))
+
+
+def _asked(now: datetime, lease: timedelta, *, takeover: bool, after: timedelta) -> dict[str, Any]:
+    """Return what these statements are given; `after` leaves alone what has only just come."""
+    return {
+        "now": now,
+        "latest": now + 2 * lease,
+        "came": now - after if after else EVER,
+        "takeover": takeover,
+        **processes.alive(now),
+    }
 
 
 def claim(
@@ -113,60 +150,34 @@ def claim(
 
     One that waits is taken when it has waited for as long as `after`.
     """
-    _take_turns(connection)
-    query = _claimable(connection, now, lease, takeover=takeover, after=after)
-    return _leased(connection, query, worker=worker, now=now, lease=lease)
+    asked = _asked(now, lease, takeover=takeover, after=after)
+    return _leased(connection, CLAIM, by=worker, until=now + lease, **asked)
 
 
 def claim_this(
     connection: Connection, job_id: int, *, worker: str, now: datetime, lease: timedelta
 ) -> Job | None:
     """Lease one certain job, if a worker could claim it now."""
-    _take_turns(connection)
-    query = _claimable(connection, now, lease, takeover=True, after=AT_ONCE)
-    query = query.where(job.c.id == job_id)
-    return _leased(connection, query, worker=worker, now=now, lease=lease)
+    asked = _asked(now, lease, takeover=True, after=AT_ONCE)
+    return _leased(connection, CLAIM_THIS, by=worker, until=now + lease, which=job_id, **asked)
 
 
-def _take_turns(connection: Connection) -> None:
-    """Let one claim after the other: two who look at once would both find that nothing runs."""
+def _leased(connection: Connection, statement: Prepared, **asked: Any) -> Job | None:
+    """Lease a job; one that has killed its workers ends instead."""
     if connection.dialect.name == "postgresql":
+        # Two who look at once would both find that nothing runs.
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
-
-
-def _leased(
-    connection: Connection, query: Select[Any], *, worker: str, now: datetime, lease: timedelta
-) -> Job | None:
-    """Lease the first job of a query; one that has killed its workers ends instead."""
-    query = query.limit(1)
-    if connection.dialect.name == "postgresql":
-        query = query.with_for_update(of=job, skip_locked=True)
-    job_id = connection.scalar(query)
-    if job_id is None:
+    leased = statement.one(connection, **asked)
+    if leased is None:
         return None
-    attempts = connection.scalar(select(job.c.attempts).where(job.c.id == job_id)) or 0
-    if attempts >= MAX_ATTEMPTS:
+    if leased.attempts > MAX_ATTEMPTS:
         message = (
-            f"its worker died {attempts} times while doing this; see the worker's log, then "
+            f"its worker died {MAX_ATTEMPTS} times while doing this; see the worker's log, then "
             "start it again"
         )
-        finish(connection, job_id, state="failed", now=now, error=message)
+        finish(connection, leased.id, state="failed", now=asked["now"], error=message)
         return None
-    statement = (
-        update(job)
-        .where(job.c.id == job_id)
-        .values(
-            state="running",
-            worker=worker,
-            lease_until=now + lease,
-            attempts=job.c.attempts + 1,
-            started_at=now,
-            progress=0.0,
-            message="",
-        )
-    )
-    connection.execute(statement)
-    return get(connection, job_id)
+    return get(connection, leased.id)
 
 
 def beat(

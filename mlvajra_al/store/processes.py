@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mlvajra_al.store.schema import process
 
@@ -55,13 +66,21 @@ def last_seen(connection: Connection, kind: str) -> tuple[datetime, str] | None:
 
 def living(connection: Connection, kind: str, *, now: datetime) -> tuple[str, ...]:
     """Return the names of the processes of this kind that are alive, the oldest first."""
-    return tuple(connection.scalars(_living(kind, now)))
+    query = select(process.c.name).where(*_alive(kind))
+    query = query.order_by(process.c.started_at, process.c.name)
+    return tuple(connection.scalars(query, alive(now)))
 
 
-def _living(kind: str, now: datetime) -> Select[tuple[str]]:
-    seen = process.c.seen_at.between(now - SILENT, now + SILENT)
-    return (
-        select(process.c.name)
-        .where(process.c.kind == kind, seen)
-        .order_by(process.c.started_at, process.c.name)
-    )
+def how_many(kind: str) -> Select[Any]:
+    """Count the processes of this kind that are alive, inside a query that is given `alive`."""
+    return select(func.count()).select_from(process).where(*_alive(kind))
+
+
+def alive(now: datetime) -> dict[str, datetime]:
+    """Return between which times one that is alive now has reported."""
+    return {"seen_from": now - SILENT, "seen_until": now + SILENT}
+
+
+def _alive(kind: str) -> tuple[ColumnElement[bool], ...]:
+    seen = process.c.seen_at.between(bindparam("seen_from"), bindparam("seen_until"))
+    return process.c.kind == kind, seen
