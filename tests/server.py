@@ -91,7 +91,9 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                # One session with the tests, who play the browsers: Linux weighs sessions against
+                # each other.
+                process_group=0,
             )
 
     def answers(self) -> bool:
