@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -222,6 +224,55 @@ def a_visit(home: Path) -> Visit:
         return Visit(store, NOW, LEASE, fix=False, watch=nobody_watches)
     finally:
         store.close()
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Ends the first of some processes that it is sent to."""
+
+    mark: Path
+    workers: tuple[int, ...]
+
+    def __reduce__(self) -> tuple[Callable[..., Deadly], tuple[Path, tuple[int, ...]]]:
+        return _arrives, (self.mark, self.workers)
+
+
+def _arrives(mark: Path, workers: tuple[int, ...]) -> Deadly:
+    if os.getpid() in workers and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Deadly(mark, workers)
+
+
+@pytest.mark.parametrize("work", ["ranks", "explains"])
+def test_a_cluster_that_loses_a_worker_says_the_same(
+    pool: tuple[Any, Any],
+    use: Callable[[str], None],
+    work: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fanning, "PAYS", 1_000)
+    X, y = pool[0], np.arange(200) % 3
+    model = (LogisticRegression() if work == "ranks" else RandomForestClassifier(5)).fit(X[:200], y)
+
+    def done() -> list[Any]:
+        if work == "explains":
+            parts = explanation.contributions(model, X[:400], X[:400].mean(axis=0))
+            return [part.values.tolist() for part in parts]
+        found = strategies.rank(
+            model, X, np.arange(200, ROWS), strategy="margin", batch_size=10, n=50,
+            rng=np.random.default_rng(0), labelled=np.arange(200), labels=y,
+        )  # fmt: skip
+        return [found.positions.tolist(), found.utilities.tolist()]
+
+    here = done()
+    with a_cluster(workers=2) as running:
+        model.carries = Deadly(tmp_path / "died", running.workers)
+        use(running.engine)
+        there = engine.run(done)
+    assert (tmp_path / "died").exists()
+    assert (there.value, there.note) == (here, "")
 
 
 def test_a_cluster_that_loses_a_worker_plays_the_same_games(on: Cluster, oracle: Oracle) -> None:
