@@ -73,7 +73,7 @@ class Desk:
         self.change(
             "UPDATE slot SET lease_until = :past WHERE NOT done AND annotator_id = "
             "(SELECT id FROM person WHERE name = :name)",
-            past=(context.now() - timedelta(seconds=1)).replace(tzinfo=None),
+            past=str((context.now() - timedelta(seconds=1)).replace(tzinfo=None)),
             name=person,
         )
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Awaitable
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -177,19 +179,25 @@ async def _asked(call: Awaitable[T]) -> T:
     """
     from authlib.common.errors import AuthlibBaseError
     from authlib.integrations.base_client import MismatchingStateError
-    from httpx import HTTPError
     from joserfc.errors import JoseError
 
     try:
         return await call
     except MismatchingStateError as error:
         raise ProviderFailed(name(), "its answer is not to a question of this browser") from error
-    except HTTPError as error:
+    except _unanswered() as error:
         raise ProviderFailed(name(), "it does not answer") from error
     except (AuthlibBaseError, JoseError) as error:
         raise ProviderFailed(name(), str(error)[:200]) from error
     except (KeyError, ValueError, TypeError, RuntimeError) as error:  # what it sent makes no sense
         raise ProviderFailed(name(), "its answer cannot be understood") from error
+
+
+@lru_cache(maxsize=1)
+def _unanswered() -> tuple[type[Exception], ...]:
+    """Return the errors of the libraries of which Authlib takes the second where it is there."""
+    there = [library for library in ("httpx", "httpx2") if find_spec(library)]
+    return tuple(import_module(library).HTTPError for library in there)
 
 
 def _callback(request: Request) -> str:
