@@ -1,4 +1,12 @@
-"""The first batch, before there is any label: varied samples that stand for many others."""
+"""The first batch, before there is any label: varied samples that stand for many others.
+
+References
+----------
+.. [1] J. Zhu, H. Wang, T. Yao and B. K. Tsou, "Active learning with sampling by uncertainty and
+   density for word sense disambiguation and text classification", COLING 2008.
+.. [2] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite strategies suit
+   high and low budgets", ICML 2022.
+"""
 
 from __future__ import annotations
 
@@ -68,14 +76,6 @@ def first_batch(
     ------
     PoolExhausted
         If `n` exceeds the pool.
-
-    References
-    ----------
-    .. [1] J. Zhu, H. Wang, T. Yao and B. K. Tsou, "Active learning with sampling by
-       uncertainty and density for word sense disambiguation and text classification",
-       COLING 2008.
-    .. [2] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite
-       strategies suit high and low budgets", ICML 2022.
 
     Examples
     --------

@@ -85,23 +85,10 @@ def compare(
     """
     truth, old = checked(y_true, champion_proba, labels)
     _, new = checked(y_true, challenger_proba, labels)
-    support = np.bincount(truth, minlength=len(labels))
-    metric = "macro F1" if len(labels) != 2 else f"F1 ({labels[rarer(support)]})"
-    used = in_use(support)
-    few = len(truth) < FEWEST
-    note = too_few(support, labels, of=[] if few else used.tolist())
     guesses = (old.argmax(axis=1), new.argmax(axis=1)) if len(truth) else (truth, truth)
     right = (guesses[0] == truth, guesses[1] == truth)
     wins, losses = int(np.sum(right[1] & ~right[0])), int(np.sum(right[0] & ~right[1]))
-    difference, values = unknown(metric, len(truth), note), None
-    if not few and note:
-        values, difference = _accuracy(*right, rng=rng)
-    elif not few:
-        at = np.full(len(labels), len(used))
-        at[used] = np.arange(len(used))
-        places = (at[guesses[0]], at[guesses[1]])
-        values, difference = _paired(metric, at[truth], places, len(used), rng=rng)
-        difference = without(difference, used, labels)
+    difference, values, lacks = _measured(truth, guesses, labels, rng=rng)
     return verdict(
         (champion, challenger),
         difference,
@@ -110,8 +97,34 @@ def compare(
         alpha=alpha,
         words=f"version {challenger} is right on {plural(wins, 'sample')} where version {champion} "
         f"is wrong, and wrong on {losses} where it is right",
-        lacks="" if few or not note else f"{metric}: {note}",
+        lacks=lacks,
     )
+
+
+def _measured(
+    truth: NDArray[np.intp],
+    guesses: tuple[NDArray[np.intp], NDArray[np.intp]],
+    labels: Sequence[str],
+    *,
+    rng: np.random.Generator,
+) -> tuple[Measure, tuple[float, float] | None, str]:
+    """Return the difference, what is measured of both, and why it is not the headline measure."""
+    support = np.bincount(truth, minlength=len(labels))
+    metric = "macro F1" if len(labels) != 2 else f"F1 ({labels[rarer(support)]})"
+    used = in_use(support)
+    few = len(truth) < FEWEST
+    note = too_few(support, labels, of=[] if few else used.tolist())
+    if few:
+        return unknown(metric, len(truth), note), None, ""
+    if note:
+        old, new = (guess == truth for guess in guesses)
+        values, difference = _accuracy(old, new, rng=rng)
+        return difference, values, f"{metric}: {note}"
+    at = np.full(len(labels), len(used))
+    at[used] = np.arange(len(used))
+    places = (at[guesses[0]], at[guesses[1]])
+    values, difference = _paired(metric, at[truth], places, len(used), rng=rng)
+    return without(difference, used, labels), values, ""
 
 
 def verdict(
@@ -127,8 +140,6 @@ def verdict(
 ) -> Verdict:
     """Return what a paired comparison comes to; pairs name the champion first.
 
-    Of two versions neither of which is the champion only what was found is said.
-
     Parameters
     ----------
     versions : tuple of int
@@ -139,7 +150,7 @@ def verdict(
     values : tuple of float, or None
         What is measured of both; None where there are too few samples.
     alpha : float or None
-        None if neither is the champion.
+        None if neither is the champion; then only what was found is said.
     words : str
         What was found on how many samples.
     nearer : bool
@@ -162,35 +173,36 @@ def verdict(
     """
     (champion, challenger), (losses, wins) = versions, right
     p_value, better, advice = None, False, difference.note
-    if values is None:
-        pass
-    elif alpha is None:
-        p_value = min(1.0, 2 * _by_luck(max(right), min(right)))
-        advice = f"{words}; the chance of such a lead by luck alone is {_chance(p_value)}"
-    else:
-        p_value = _by_luck(wins, losses)
-        lead = p_value if (difference.value or 0.0) >= 0 else 1.0
-        better = lead <= alpha
-        advice = _advice(versions, right, p_value=lead, alpha=alpha, words=words)
+    if values is not None:
+        ahead = (difference.value or 0.0) >= 0
+        p_value, better, advice = _proof(versions, right, ahead=ahead, alpha=alpha, words=words)
     before, after = values or (None, None)
     return Verdict(
-        champion=champion,
-        challenger=challenger,
-        n=difference.n,
-        metric=difference.name,
-        champion_value=before,
-        challenger_value=after,
-        difference=difference,
-        only_champion_right=losses,
-        only_challenger_right=wins,
-        p_value=p_value,
-        better=better,
-        advice=advice,
-        nearer=nearer,
-        alpha=alpha,
-        neutral=alpha is None,
-        lacks=lacks,
-    )
+        champion=champion, challenger=challenger, n=difference.n, metric=difference.name,
+        champion_value=before, challenger_value=after, difference=difference,
+        only_champion_right=losses, only_challenger_right=wins, p_value=p_value, better=better,
+        advice=advice, nearer=nearer, alpha=alpha, neutral=alpha is None, lacks=lacks,
+    )  # fmt: skip
+
+
+def _proof(
+    versions: tuple[int, int],
+    right: tuple[int, int],
+    *,
+    ahead: bool,
+    alpha: float | None,
+    words: str,
+) -> tuple[float, bool, str]:
+    """Return the chance of such a lead by luck, whether it proves one better, and what to do."""
+    if alpha is None:
+        p_value = min(1.0, 2 * _by_luck(max(right), min(right)))
+        found = f"the chance of such a lead by luck alone is {_chance(p_value)}"
+        return p_value, False, f"{words}; {found}"
+    losses, wins = right
+    p_value = _by_luck(wins, losses)
+    lead = p_value if ahead else 1.0
+    advice = _advice(versions, right, p_value=lead, alpha=alpha, words=words)
+    return p_value, lead <= alpha, advice
 
 
 def _by_luck(more: int, fewer: int) -> float:

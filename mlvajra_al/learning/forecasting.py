@@ -1,7 +1,9 @@
 """What the next labels would bring: the learning curve, drawn onwards.
 
 The versions of a project are judged on the same holdout samples, so that what is hard about
-these is common to all points and cancels in their differences.
+these is common to all points and cancels in their differences. The curve is ``a - b * n ** -c``.
+What is not known of it is drawn: the weights of the holdout samples (Bayesian bootstrap), how
+versions scatter about it, and the power `c`.
 
 References
 ----------
@@ -127,9 +129,6 @@ def forecast(
 ) -> Forecast:
     """Draw the learning curve onwards and say what the next labels would bring.
 
-    The curve is ``a - b * n ** -c``. What is not known of it is drawn: the weights of the
-    holdout samples (Bayesian bootstrap), how versions scatter about it, and the power `c`.
-
     Parameters
     ----------
     judged : Judged
@@ -161,9 +160,7 @@ def forecast(
     to = n[-1] + np.linspace(0, ahead, STEPS + 1)
     a, b, c, scatter = _curves(n, scores, rng=rng)
     drawn = a[:, None] - b[:, None] * to[None, :] ** -c[:, None]
-    # What comes true is the difference of two versions, each beside the curve by as much.
-    scatter = np.minimum(scatter, differing / 2)
-    gains = drawn[:, -1] - drawn[:, 0] + scatter * rng.normal(size=(2, len(a))).sum(axis=0)
+    gains = _gains(drawn, np.minimum(scatter, differing / 2), rng=rng)
     least, most = np.quantile(gains, (0.025, 0.975))
     gain = float(np.median(drawn[:, -1] - drawn[:, 0]))
     low, middle, high = np.clip(np.quantile(drawn, (0.025, 0.5, 0.975), axis=0), 0, 1)
@@ -181,6 +178,12 @@ def forecast(
         reached=_floats(reached),
         judges=judged.samples,
     )
+
+
+def _gains(drawn: Floats, scatter: Floats, *, rng: np.random.Generator) -> Floats:
+    """Return draws of what comes true: the difference of two versions, each beside the curve."""
+    beside = scatter * rng.normal(size=(2, len(drawn))).sum(axis=0)
+    return np.asarray(drawn[:, -1] - drawn[:, 0] + beside)
 
 
 def _floats(values: Floats) -> tuple[float, ...]:

@@ -151,11 +151,7 @@ def train_each(
     >>> found.mode, found.model.classes_.tolist(), found.model.predict_proba(X).shape
     ('full', ['low', 'odd'], (4, 2))
     """
-    names = sorted({name for given in answers for name in given})
-    Y = indicators(answers, names)
-    if not (Y.any(axis=0) & ~Y.all(axis=0)).any():
-        missing = tuple(label for label in labels if label not in names)
-        raise NotEnoughLabels(tuple(names), missing or ("a sample without some label",))
+    names, Y = _occurring(answers, labels)
     known: dict[str, Any] = {}
     if previous is not None:
         known = dict(zip(map(str, previous.classes_), previous.models_, strict=True))
@@ -170,3 +166,15 @@ def train_each(
     model.models_ = [one and one.model for one in trained]
     modes = [one.mode for one in trained if one is not None and one.mode != "full"]
     return Trained(model, modes[0] if modes else "full")
+
+
+def _occurring(
+    answers: Sequence[Sequence[str]], labels: Sequence[str]
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return the labels that occur and which of them each answer gives."""
+    names = sorted({name for given in answers for name in given})
+    Y = indicators(answers, names)
+    if not (Y.any(axis=0) & ~Y.all(axis=0)).any():
+        missing = tuple(label for label in labels if label not in names)
+        raise NotEnoughLabels(tuple(names), missing or ("a sample without some label",))
+    return names, Y

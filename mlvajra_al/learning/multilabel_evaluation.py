@@ -37,7 +37,7 @@ from mlvajra_al.learning.intervals import (
 )
 from mlvajra_al.learning.metrics import f1, mean_average_precision
 from mlvajra_al.learning.multilabel import SURE, indicators
-from mlvajra_al.records import Evaluation, Measure, Verdict
+from mlvajra_al.records import Evaluation, LabelMeasures, Measure, Verdict
 from mlvajra_al.words import plural
 
 HEADLINE = "micro F1"
@@ -90,27 +90,30 @@ def evaluate(
     few = len(truth) < FEWEST
     drawn = np.empty((0, *tables.shape)) if few else _drawn(truth, [given], rng=rng)[0]
     each_drawn = drawn + rng.standard_gamma(PRIOR, size=drawn.shape)
-    support = truth.sum(axis=0)
-    per_label = tuple(
-        of_label(
-            label,
-            tables[place],
-            each_drawn[:, place],
-            note=too_few(support, labels, of=[place], n=len(truth)),
-        )
-        for place, label in enumerate(labels)
-    )
+    per_label = _of_each(truth, tables, each_drawn, labels)
     measures = tuple(_measures(truth, p, tables, drawn, labels=labels, rng=rng))
     return Evaluation(
         n=len(truth),
         labels=tuple(labels),
         headline=measures[0],
         measures=measures,
-        per_label=per_label,
+        per_label=tuple(per_label),
         confusion=(),
         precision_recall=evaluation.precision_recall(truth, p, labels),
         calibration=evaluation.calibration(truth, p, labels),
     )
+
+
+def _of_each(
+    truth: NDArray[np.bool_], tables: NDArray[np.int64], drawn: Floats, labels: Sequence[str]
+) -> list[LabelMeasures]:
+    """Return what is measured of each label, or why it cannot be."""
+    support, n = truth.sum(axis=0), len(truth)
+    notes = [too_few(support, labels, of=[place], n=n) for place in range(len(labels))]
+    return [
+        of_label(label, tables[place], drawn[:, place], note=notes[place])
+        for place, label in enumerate(labels)
+    ]
 
 
 def _checked(

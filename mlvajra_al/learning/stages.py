@@ -26,6 +26,9 @@ from mlvajra_al.learning.rarity import ENOUGH, given_up_after, scarce, unseen
 from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
 from mlvajra_al.words import plural
 
+NO_MODEL = (
+    "Cold start: there is no model yet, so varied samples that stand for many others come first."
+)
 NOTHING_LEFT = "Nothing is left to ask."
 NAMED = 3
 """So many labels without an example are named."""
@@ -61,11 +64,6 @@ def choose(
         A key of `STRATEGIES`.
     reason : str
 
-    References
-    ----------
-    .. [1] G. Hacohen, A. Dekel and D. Weinshall, "Active learning on a budget: opposite strategies
-       suit high and low budgets", ICML 2022.
-
     Examples
     --------
     >>> print(*choose(None, batch_size=2))
@@ -82,42 +80,54 @@ def choose(
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["ham"] * 30 + ["spam"]))
     rare_label Rare label: 1 of 31 labels so far is 'spam', so each batch is what most likely is
     another one, until there are 10.
-    >>> print(*choose(np.zeros(300), batch_size=2, labels=["a", "b"] * 9, label_set="abc"))
-    unseen_label Unseen label: no example of 'c' yet, so half of each batch is what is unlike
-    everything labelled, until there is one or 100 samples are labelled.
     >>> print(*choose(np.full(300, 0.9), batch_size=2, trial=Trial(0.48, 0.5, 0.1)))
     random Random: so far the model only guesses. Of each label it finds 48% among samples it was
     not taught, where chance finds 50%; its doubts say nothing until it has learned something.
     """
     if margins is None:
-        return "cold_start", (
-            "Cold start: there is no model yet, so varied samples that stand for many others "
-            "come first."
-        )
+        return "cold_start", NO_MODEL
     if not len(margins):
         return "focused_margin", NOTHING_LEFT
-    if labels is not None and len(np.asarray(labels)):
-        seen, answers = np.unique(np.asarray(labels)).tolist(), len(np.asarray(labels))
-        missing = unseen(seen, label_set, answers=answers)
-        if missing:
-            return "unseen_label", _looking_for(missing, label_set)
-    wanted = scarce(labels)
-    if wanted:
-        found, all_ = np.count_nonzero(np.asarray(labels) == wanted[0]), len(np.asarray(labels))
-        part = "each batch" if len(np.unique(np.asarray(labels))) == 2 else "half of each batch"
-        return "rare_label", (
-            f"Rare label: {found} of {all_:,} labels so far {'is' if found == 1 else 'are'} "
-            f"{wanted[0]!r}, so {part} is what most likely is another one, until "
-            f"there are {ENOUGH}."
-        )
+    if lacking := _lacking(labels, label_set):
+        return lacking
     if trial is not None and trial.is_a_guess and len(margins) > batch_size:
-        return "random", (
-            "Random: so far the model only guesses. Of each label it finds "
-            f"{trial.found:.0%} among samples it was not taught, where chance finds "
-            f"{trial.by_chance:.0%}; its doubts say nothing until it has learned something."
-        )
-    return _by_doubts(
-        margins, batch_size, ("focused_margin", "diversified_margin"), "the model hesitates about"
+        return "random", _guessing(trial)
+    names = ("focused_margin", "diversified_margin")
+    return _by_doubts(margins, batch_size, names, "the model hesitates about")
+
+
+def _lacking(labels: ArrayLike | None, label_set: Sequence[Any]) -> tuple[str, str] | None:
+    """Return what finds examples of a label that has none or hardly any, and why; None if none is.
+
+    Examples
+    --------
+    >>> print(*_lacking(["a", "b"] * 9, "abc"))
+    unseen_label Unseen label: no example of 'c' yet, so half of each batch is what is unlike
+    everything labelled, until there is one or 100 samples are labelled.
+    """
+    told = np.asarray([] if labels is None else labels)
+    if not len(told):
+        return None
+    seen = np.unique(told)
+    if missing := unseen(seen.tolist(), label_set, answers=len(told)):
+        return "unseen_label", _looking_for(missing, label_set)
+    wanted = scarce(labels)
+    if not wanted:
+        return None
+    found = np.count_nonzero(told == wanted[0])
+    part = "each batch" if len(seen) == 2 else "half of each batch"
+    return "rare_label", (
+        f"Rare label: {found} of {len(told):,} labels so far {'is' if found == 1 else 'are'} "
+        f"{wanted[0]!r}, so {part} is what most likely is another one, until "
+        f"there are {ENOUGH}."
+    )
+
+
+def _guessing(trial: Trial) -> str:
+    return (
+        "Random: so far the model only guesses. Of each label it finds "
+        f"{trial.found:.0%} among samples it was not taught, where chance finds "
+        f"{trial.by_chance:.0%}; its doubts say nothing until it has learned something."
     )
 
 

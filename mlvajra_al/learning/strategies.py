@@ -2,12 +2,16 @@
 
 To add a strategy, write a utility (probabilities in, one number a sample out) or a selector,
 and put both into `STRATEGIES`; the contract tests run over every entry.
+
+References
+----------
+.. [1] B. Settles, "Active Learning Literature Survey", TR 1648, UW-Madison, 2009.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -230,10 +234,6 @@ def select_batch(
         If there is no such strategy, it needs a model or labels and there are none,
         `batch_size` is below 0, or sparse rows hold NaN or infinity.
 
-    References
-    ----------
-    .. [1] B. Settles, "Active Learning Literature Survey", TR 1648, UW-Madison, 2009.
-
     Examples
     --------
     >>> X = np.array([[-3.0], [-0.1], [0.2], [4.0]])
@@ -244,17 +244,9 @@ def select_batch(
     [2, 1]
     """
     return rank(
-        model,
-        X_pool,
-        np.arange(length(X_pool)),
-        strategy=strategy,
-        batch_size=batch_size,
-        n=batch_size,
-        rng=rng,
-        labelled=labelled,
-        labels=labels,
-        label_set=label_set,
-    ).positions
+        model, X_pool, np.arange(length(X_pool)), strategy=strategy, batch_size=batch_size,
+        n=batch_size, rng=rng, labelled=labelled, labels=labels, label_set=label_set,
+    ).positions  # fmt: skip
 
 
 def rank(
@@ -274,22 +266,16 @@ def rank(
 
     Parameters
     ----------
-    model : classifier or None
-    X : ndarray, sparse matrix or data frame of n_pool rows
-    candidates : ndarray of int
-        Positions in `X` that may be asked.
+    model, X, rng
+        As in `select_batch`, like all that is not described.
     strategy : str
-        A key of `STRATEGIES`, or "auto".
+    labelled, labels : array_like, optional
+    label_set : sequence
+    candidates : ndarray of int
+        Positions in `X` that may be asked, but for those that are `labelled`.
     batch_size : int
         Answers until the next retrain: within a batch samples are spread out.
     n : int
-    rng : numpy.random.Generator
-    labelled : array_like of int, optional
-        Positions that are not to be asked.
-    labels : array_like, optional
-        The labels of `labelled`.
-    label_set : sequence
-        All labels there are: `auto` looks for those without an example.
 
     Returns
     -------
@@ -297,84 +283,82 @@ def rank(
 
     Raises
     ------
-    PoolExhausted
-        If fewer than `n` candidates are left.
-    Invalid
-        If there is no such strategy, it needs a model or labels and there are none, a number is
-        too low, or sparse rows hold NaN or infinity.
+    PoolExhausted, Invalid
+        As in `select_batch`, of `n` too.
 
     Examples
     --------
     >>> X = np.array([[-3.0], [-0.1], [0.3], [4.0]])
     >>> from sklearn.linear_model import LogisticRegression
     >>> model = LogisticRegression().fit(X, ["a", "a", "b", "b"])
-    >>> ranking = rank(model, X, np.array([0, 1, 3]), batch_size=1, n=2,
-    ...                rng=np.random.default_rng(0))
-    >>> ranking.positions.tolist(), ranking.strategy
+    >>> found = rank(model, X, np.array([0, 1, 3]), batch_size=1, n=2, rng=np.random.default_rng(0))
+    >>> found.positions.tolist(), found.strategy
     ([1, 0], 'focused_margin')
     """
-    _check_counts(n, batch_size)
-    require_numbers(X)
-    several = is_multilabel(model)
-    name = strategy
-    if strategy == "auto":
-        name = "cold_start" if model is None else "binary_doubt" if several else "margin"
-    candidates = np.asarray(candidates, dtype=np.intp)
-    if labelled is not None:
-        candidates = candidates[~_marked(labelled, length(X))[candidates]]
+    _check(X, n, batch_size)
+    candidates = _unlabelled(candidates, labelled, length(X))
     known = _known(model, X, labelled, labels)
-    plan = _plan(name, model, known)
+    plan = _plan(strategy, model, known)
     if n > len(candidates):
         raise PoolExhausted(available=len(candidates), requested=n)
     utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
-    because = f"By {strategy_words(name)}, as the project wants it."
-    size = max(batch_size, 1)
+    choice = Choice(X, candidates, utilities, max(batch_size, 1), known, model)
+    because = f"By {strategy_words(strategy)}, as the project wants it."
     if strategy == "auto":
-        doubts = None if model is None else utilities
-        name, because = _choose(
-            doubts, model, known=known, batch_size=size, label_set=label_set, rng=rng
-        )
-        plan = known_for(model)[name]
-        if plan.utility is None and doubts is not None:
-            utilities = _utilities(plan, model, X, candidates, known=known, rng=rng)
-    choice = Choice(X, candidates, utilities, size, known, model)
-    if plan.utility is not None and plan.needs != "committee" and is_quick(model, X):
-        sharpen(plan.utility, choice, n)
-    places = plan.selector(choice, n, rng)
-    return Ranking(candidates[places], utilities[places], name, because)
+        strategy, because, choice = _adapted(choice, label_set, rng=rng)
+        plan = known_for(model)[strategy]
+    places = _picked(plan, choice, n, rng=rng)
+    return Ranking(candidates[places], choice.utilities[places], strategy, because)
+
+
+def _adapted(
+    choice: Choice, label_set: Sequence[Any], *, rng: np.random.Generator
+) -> tuple[str, str, Choice]:
+    """Return what `auto` stands for, a sentence that says why, and the choice as it looks then."""
+    model, known = choice.model, choice.known
+    name, because = _choose(choice, label_set, rng=rng)
+    plan = known_for(model)[name]
+    if plan.utility is None and model is not None:
+        utilities = _utilities(plan, model, choice.X, choice.candidates, known=known, rng=rng)
+        choice = replace(choice, utilities=utilities)
+    return name, because, choice
 
 
 def _choose(
-    doubts: Utilities | None,
-    model: Any,
-    *,
-    known: Known,
-    batch_size: int,
-    label_set: Sequence[Any],
-    rng: np.random.Generator,
+    choice: Choice, label_set: Sequence[Any], *, rng: np.random.Generator
 ) -> tuple[str, str]:
-    """Return the strategy that `auto` stands for, and a sentence that says why."""
-    if doubts is not None and is_multilabel(model):
+    model, known, size = choice.model, choice.known, choice.batch_size
+    if is_multilabel(model):
         seen = np.asarray(bare(model).classes_).tolist()
         return choose_of_several(
-            doubts, batch_size=batch_size, seen=seen, label_set=label_set, answers=len(known)
+            choice.utilities, batch_size=size, seen=seen, label_set=label_set, answers=len(known)
         )
+    doubts = None if model is None else choice.utilities
     trial = None if model is None else try_out(model, known, rng=rng.spawn(1)[0])
-    return choose(
-        doubts, batch_size=batch_size, labels=known.labels, label_set=label_set, trial=trial
-    )
+    return choose(doubts, batch_size=size, labels=known.labels, label_set=label_set, trial=trial)
 
 
-def _check_counts(n: int, batch_size: int) -> None:
+def _picked(plan: Strategy, choice: Choice, n: int, *, rng: np.random.Generator) -> Positions:
+    """Return the places of what a strategy picks; utilities that decide are made exact before."""
+    if plan.utility is not None and plan.needs != "committee" and is_quick(choice.model, choice.X):
+        sharpen(plan.utility, choice, n)
+    return plan.selector(choice, n, rng)
+
+
+def _check(X: Any, n: int, batch_size: int) -> None:
     for what, value in (("n", n), ("batch_size", batch_size)):
         if value < 0:
             raise Invalid(f"{what} is {value} but must be 0 or more; say how many to pick")
+    require_numbers(X)
 
 
-def _marked(positions: ArrayLike, n: int) -> NDArray[np.bool_]:
-    marked = np.zeros(n, dtype=bool)
-    marked[np.asarray(positions, dtype=np.intp)] = True
-    return marked
+def _unlabelled(candidates: ArrayLike, labelled: ArrayLike | None, n: int) -> Positions:
+    positions = np.asarray(candidates, dtype=np.intp)
+    if labelled is None:
+        return positions
+    taken = np.zeros(n, dtype=bool)
+    taken[np.asarray(labelled, dtype=np.intp)] = True
+    return positions[~taken[positions]]
 
 
 def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | None) -> Known:
@@ -392,7 +376,11 @@ def _known(model: Any, X: Any, labelled: ArrayLike | None, labels: ArrayLike | N
 
 
 def _plan(name: str, model: Any, known: Known) -> Strategy:
+    """Return a strategy that can ask as things are; of `auto` the one it looks by at first."""
     plans = known_for(model)
+    if name == "auto":
+        doubtful = "binary_doubt" if is_multilabel(model) else "margin"
+        return plans["cold_start" if model is None else doubtful]
     if name in borrowed.NAMES and name not in plans and not borrowed.installed():
         raise Invalid(not_installed(name))
     if name not in plans:

@@ -1,4 +1,12 @@
-"""Fit a classifier on what is labelled, or continue from the one before; to the same bits."""
+"""Fit a classifier on what is labelled, or continue from the one before; to the same bits.
+
+Logistic regression starts warm and ends by the rule of a full fit, on all rows, so that nothing
+adds up from one increment to the next: probabilities are at most 0.005 apart. SGD and complement
+naive Bayes learn the new rows by `partial_fit`: naive Bayes only counts, so that this equals a full
+fit; SGD, beside replayed rows, drifts from one. Trees are always fitted in full: more trees beside
+those of fewer labels are another forest. One thread, so that the same input and seed give the same
+bits.
+"""
 
 from __future__ import annotations
 
@@ -48,14 +56,9 @@ def train(
 ) -> Trained:
     """Fit a classifier on the labelled rows, or continue from the previous one.
 
-    Logistic regression starts warm and ends by the rule of a full fit, on all rows, so that
-    nothing adds up from one increment to the next: probabilities are at most 0.005 apart. SGD
-    and complement naive Bayes learn the new rows by `partial_fit`: naive Bayes only counts, so
-    that this equals a full fit; SGD, beside replayed rows, drifts from one. Trees are always
-    fitted in full: more trees beside those of fewer labels are another forest. So is everything
-    when the labels or the features are not those of `previous`, which is never changed.
-    `partial_fit` cannot unlearn: pass no `previous` after a label was changed. One thread, so
-    that the same input and seed give the same bits.
+    What continues, and how near to a full fit, is told above. All is fitted in full when the labels
+    or the features are not those of `previous`, which is never changed. `partial_fit` cannot
+    unlearn: pass no `previous` after a label was changed.
 
     Parameters
     ----------
@@ -98,13 +101,9 @@ def train(
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough is good enough
         if estimator == "logistic_regression":
             return _train_logistic(X, codes, classes=classes, seed=seed, previous=known)
-        y = classes[codes]
         if known is not None and hasattr(known, "partial_fit"):
-            return _train_on_new(known, X, y, fresh=fresh, seed=seed)
-        scale = scale_of(X) if estimator == "sgd" else 1.0
-        unfitted = build_estimator(estimator, seed=seed, scale=scale)
-        learner = IncrementalLearner(unfitted, random_state=seed)
-        return Trained(learner.fit(X, y).estimator, "full")
+            return _train_on_new(known, X, classes[codes], fresh=fresh, seed=seed)
+        return _train_in_full(estimator, X, classes[codes], seed=seed)
 
 
 def _require_two(classes: NDArray[Any], labels: Sequence[str]) -> None:
@@ -117,6 +116,13 @@ def _require_two(classes: NDArray[Any], labels: Sequence[str]) -> None:
 def _continues(previous: ClassifierMixin, X: Any, classes: NDArray[Any]) -> bool:
     same_features = getattr(previous, "n_features_in_", None) == X.shape[1]
     return same_features and np.array_equal(previous.classes_, classes)
+
+
+def _train_in_full(estimator: EstimatorName, X: Any, y: NDArray[Any], *, seed: int) -> Trained:
+    scale = scale_of(X) if estimator == "sgd" else 1.0
+    unfitted = build_estimator(estimator, seed=seed, scale=scale)
+    learner = IncrementalLearner(unfitted, random_state=seed)
+    return Trained(learner.fit(X, y).estimator, "full")
 
 
 def _train_logistic(

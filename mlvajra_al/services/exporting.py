@@ -99,11 +99,7 @@ def export(
         If labels are asked for and a file of the pool is.
     """
     require(person, "reviewer", "export")
-    if what not in ("labels", "history") or file_format not in FORMATS:
-        raise Invalid(
-            f"cannot export {what!r} as {file_format!r}; choose labels or history, "
-            f"and one of {', '.join(FORMATS)}"
-        )
+    _require_known(what, file_format)
     tally = tally or Tally()
     with store.read() as connection:
         project = access.project(connection, person, project_name)
@@ -134,6 +130,14 @@ def export(
     else:
         schema, pages = _ours(HISTORY_SCHEMA, project), _history(store, project)
     return FORMATS[file_format](schema, _counted(pages, tally))
+
+
+def _require_known(what: str, file_format: str) -> None:
+    if what not in ("labels", "history") or file_format not in FORMATS:
+        raise Invalid(
+            f"cannot export {what!r} as {file_format!r}; choose labels or history, "
+            f"and one of {', '.join(FORMATS)}"
+        )
 
 
 def _counted(pages: Iterator[pa.Table], tally: Tally) -> Iterator[pa.Table]:

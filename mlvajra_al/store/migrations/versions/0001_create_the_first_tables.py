@@ -10,55 +10,81 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TIME = sa.DateTime(timezone=True)
+
 
 def upgrade() -> None:
     """Move one schema forward."""
+    _people()
+    _processes()
+    _projects()
+    _audit()
+    _jobs()
+    _labels()
+    _revisions()
+    _sessions()
+    _shards()
+    _slots()
+    _annotations()
+    _versions()
+    _explanations()
+    _promotions()
+    _reports()
+
+
+def _people() -> None:
     op.create_table(
         "invitation",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("purpose", sa.String(length=8), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.Column("used_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_invitation_token_hash")),
     )
     op.create_table(
         "login_attempt",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
     )
     with op.batch_alter_table("login_attempt", schema=None) as batch_op:
         batch_op.create_index("ix_login_attempt_name_at", ["name", "at"], unique=False)
-
     op.create_table(
         "person",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("disabled_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("name", name=op.f("uq_person_name")),
     )
+
+
+def _processes() -> None:
     op.create_table(
         "process",
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", TIME, nullable=False),
+        sa.Column("seen_at", TIME, nullable=False),
         sa.Column("doing", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_process")),
     )
+
+
+def _projects() -> None:
     op.create_table(
         "project",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("recipe", sa.JSON(), nullable=False),
         sa.Column("policy", sa.JSON(), nullable=False),
@@ -73,31 +99,33 @@ def upgrade() -> None:
         sa.Column("champion", sa.Integer(), nullable=True),
         sa.Column("last_seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("answers_since_retrain", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("archived_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_project")),
         sa.UniqueConstraint("name", name=op.f("uq_project_name")),
     )
+
+
+def _audit() -> None:
     op.create_table(
         "audit",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("person_id", ID, nullable=True),
         sa.Column("action", sa.String(length=80), nullable=False),
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
+        sa.Column("project_id", ID, nullable=True),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_audit_person_id")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_audit_project_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
+
+
+def _jobs() -> None:
     op.create_table(
         "job",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -108,12 +136,12 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("dedupe", sa.String(length=80), nullable=True),
-        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("person_id", ID, nullable=True),
         sa.Column("worker", sa.String(length=80), nullable=True),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_until", TIME, nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("started_at", TIME, nullable=True),
+        sa.Column("finished_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_job_person_id")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_job_project_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
@@ -129,11 +157,11 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'queued'"),
         )
 
+
+def _labels() -> None:
     op.create_table(
         "label",
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("display", sa.String(length=200), nullable=False),
@@ -144,34 +172,36 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_label")),
         sa.UniqueConstraint("project_id", "key", name=op.f("uq_label_project_id_key")),
     )
+
+
+def _revisions() -> None:
     op.create_table(
         "revision",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("recipe", sa.JSON(), nullable=False),
         sa.Column("preprocessing", sa.String(length=64), nullable=False),
         sa.Column("samples", sa.BigInteger(), nullable=False),
         sa.Column("features", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"], ["project.id"], name=op.f("fk_revision_project_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revision")),
     )
+
+
+def _sessions() -> None:
     op.create_table(
         "session",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("person_id", ID, nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("expires_at", TIME, nullable=False),
+        sa.Column("revoked_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_session_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_session_token_hash")),
@@ -179,27 +209,28 @@ def upgrade() -> None:
     with op.batch_alter_table("session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_session_person_id"), ["person_id"], unique=False)
 
+
+def _shards() -> None:
     op.create_table(
         "shard",
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("start", sa.BigInteger(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_shard_project_id")),
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_shard")),
         sa.UniqueConstraint("project_id", "start", name=op.f("uq_shard_project_id_start")),
     )
+
+
+def _slots() -> None:
     op.create_table(
         "slot",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("sample_key", sa.String(length=200), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("slot_no", sa.Integer(), nullable=False),
@@ -209,10 +240,8 @@ def upgrade() -> None:
         sa.Column("utility", sa.Float(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("inclusion_probability", sa.Float(), nullable=True),
-        sa.Column(
-            "annotator_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("annotator_id", ID, nullable=True),
+        sa.Column("lease_until", TIME, nullable=True),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
         sa.Column("done", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(["annotator_id"], ["person.id"], name=op.f("fk_slot_annotator_id")),
@@ -248,25 +277,23 @@ def upgrade() -> None:
             postgresql_where=sa.text("NOT done"),
         )
 
+
+def _annotations() -> None:
     op.create_table(
         "annotation",
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.String(length=64), nullable=False),
         sa.Column("sample_key", sa.String(length=200), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("person_id", ID, nullable=False),
         sa.Column("action", sa.String(length=8), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=True),
         sa.Column("supersedes", sa.String(length=64), nullable=True),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("elapsed_ms", sa.Integer(), nullable=True),
-        sa.Column("client_time", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("client_time", TIME, nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("adjudicates", sa.Boolean(), nullable=False),
         sa.Column("source", sa.String(length=200), nullable=False),
@@ -307,17 +334,15 @@ def upgrade() -> None:
             postgresql_where=sa.text("supersedes IS NULL"),
         )
 
+
+def _versions() -> None:
     op.create_table(
         "version",
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("parent", sa.Integer(), nullable=True),
         sa.Column("mode", sa.String(length=16), nullable=False),
-        sa.Column(
-            "revision_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("revision_id", ID, nullable=False),
         sa.Column("estimator", sa.String(length=64), nullable=False),
         sa.Column("n_labels", sa.Integer(), nullable=False),
         sa.Column("label_counts", sa.JSON(), nullable=False),
@@ -330,7 +355,7 @@ def upgrade() -> None:
         sa.Column("cpu", sa.String(length=200), nullable=False),
         sa.Column("duration_s", sa.Float(), nullable=False),
         sa.Column("trigger", sa.String(length=80), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id", "parent"],
             ["version.project_id", "version.number"],
@@ -342,15 +367,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_version")),
     )
+
+
+def _explanations() -> None:
     op.create_table(
         "explanation",
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("sample_key", sa.String(length=200), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id", "version"],
             ["version.project_id", "version.number"],
@@ -361,17 +387,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "version", "sample_key", name=op.f("pk_explanation")),
     )
+
+
+def _promotions() -> None:
     op.create_table(
         "promotion",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("previous", sa.Integer(), nullable=True),
-        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("person_id", ID, nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_promotion_person_id")),
         sa.ForeignKeyConstraint(
             ["project_id", "version"],
@@ -383,18 +410,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promotion")),
     )
+
+
+def _reports() -> None:
     op.create_table(
         "report",
-        sa.Column(
-            "project_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("project_id", ID, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("holdout_seq", sa.BigInteger(), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("answered", sa.Integer(), nullable=False),
         sa.Column("skipped", sa.Integer(), nullable=False),
         sa.Column("evaluation", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id", "version"],
             ["version.project_id", "version.number"],
