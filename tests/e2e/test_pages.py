@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from mlvajra_al.services import projects
 from mlvajra_al.store import annotations as events
 from tests.e2e.beside import a_project, until, versions, wait_until_idle
-from tests.e2e.controls import settled, write_cell
+from tests.e2e.controls import choose, settled, write_cell
 
 Visit = Callable[..., Page]
 WITH_VERSIONS = "tumours"
@@ -207,6 +208,31 @@ def test_a_file_becomes_a_project_and_its_text_is_never_read_as_markup(
     listed = json.loads(learnt.run("project", "list", "--json").stdout)
     assert "reviews" in {item["name"] for item in listed}
     assert alerts == []
+    _no_errors(page)
+
+
+def test_labels_that_a_file_holds_already_become_answers(
+    learnt: Any, opened: Visit, tmp_path: Path
+) -> None:
+    source = tmp_path / "tickets.csv"
+    rows = [f"{n},ticket {n},{('', 'late', 'broken')[n % 3]}" for n in range(30)]
+    source.write_text("id,text,cause\n" + "\n".join(rows) + "\n")
+    page = opened("data")
+    page.get_by_text("A new project").click()
+    expect(_shown(page, "1. The data")).to_be_visible()
+    settled(page)
+    page.locator("input[type=file]").set_input_files(source)
+    expect(_shown(page, "30 rows")).to_be_visible()
+    taken = page.get_by_role("combobox", name="Column with labels that exist already")
+    choose(page, taken, "cause")
+    expect(page.get_by_label("Labels, one per line")).to_have_value("broken\nlate")
+    settled(page)
+    page.get_by_role("button", name="Create and import").click()
+    expect(_shown(page, "30 samples")).to_be_visible()
+    with learnt.opened() as store, store.read() as connection:
+        of = projects.get(store, None, "tickets")
+        said = Counter(row.label for row in events.current_answers(connection, of.id))
+    assert said == {"late": 10, "broken": 10}
     _no_errors(page)
 
 
