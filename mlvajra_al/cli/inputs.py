@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from mlvajra_al.records import Column, Schema
 
 Source = Annotated[str, typer.Option(help="A CSV, JSON Lines or Parquet file, or its URI.")]
-Text = Annotated[str, typer.Option(help="Columns of text.")]
-Columns = Annotated[str, typer.Option(help="Columns of any kind, found out by looking.")]
+Text = Annotated[str, typer.Option(help="Columns of text, separated by commas.")]
+Columns = Annotated[
+    str, typer.Option(help="Columns of any kind, found out by looking, separated by commas.")
+]
 Image = Annotated[str, typer.Option(help="A column of grey images, as rows of pixels.")]
 Learner = Annotated[EstimatorName, typer.Option(help="What learns.")]
 Multilabel = Annotated[

@@ -25,7 +25,10 @@ def create(
     person: Annotated[str, typer.Option("--user", help="Whose token it is.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="read, annotate or manage; several if given again; all if left out."),
+        typer.Option(
+            metavar="<scope>",
+            help="read, annotate or manage; several if given again; all if left out.",
+        ),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it lasts.")] = 365,
     purpose: Annotated[str, typer.Option(help="What it is for.")] = "command line",
