@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import StratifiedKFold
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.learning import quality
@@ -104,19 +103,18 @@ def out_of_sample(
     ((50, 2), True)
     """
     given = indicators(answers, labels)
-    found = np.full(given.shape, np.nan)
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    strata = _strata(given[:, checkable(answers, labels)])
-    for done, (taught, asked) in enumerate(folds.split(found, strata)):
-        tick(done / FOLDS)
+
+    def answer(taught: NDArray[np.intp], asked: NDArray[np.intp]) -> Floats | float:
         learned = given[taught].any(axis=0) & ~given[taught].all(axis=0)
         if not learned.any():
-            continue
+            return np.nan
         told = [answers[row] for row in taught]
         model = train_each(estimator, take(X, taught), told, seed=seed).model
         p = aligned(model.predict_proba(take(X, asked)), model.classes_, labels)
-        found[asked] = np.where(learned, p, np.nan)
-    return found
+        return np.where(learned, p, np.nan)
+
+    strata = _strata(given[:, checkable(answers, labels)])
+    return quality.by_folds(answer, strata, n_labels=len(labels), seed=seed, tick=tick)
 
 
 def _strata(given: NDArray[np.bool_]) -> NDArray[np.intp]:

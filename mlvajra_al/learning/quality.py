@@ -124,13 +124,56 @@ def out_of_sample(
     ((50, 2), True)
     """
     told = np.asarray(y, dtype=str)
-    found = np.zeros((len(told), len(labels)))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for done, (taught, asked) in enumerate(folds.split(np.zeros(len(told)), told)):
-        tick(done / FOLDS)
+
+    def answer(taught: NDArray[np.intp], asked: NDArray[np.intp]) -> Floats:
         model = train(estimator, take(X, taught), told[taught], seed=seed).model
-        proba = model.predict_proba(take(X, asked))
-        found[asked] = aligned(proba, model.classes_, labels)
+        return aligned(model.predict_proba(take(X, asked)), model.classes_, labels)
+
+    return by_folds(answer, told, n_labels=len(labels), seed=seed, tick=tick)
+
+
+def by_folds(
+    answer: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats | float],
+    strata: ArrayLike,
+    *,
+    n_labels: int,
+    seed: int,
+    tick: Callable[[float], None],
+) -> Floats:
+    """Ask about the rows of each fold by what the others teach.
+
+    Parameters
+    ----------
+    answer : callable
+        Given which rows teach and which are asked about, returns a row for each of these.
+    strata : array_like of shape (n_labelled,)
+        What every fold is to hold its part of.
+    n_labels, seed, tick
+        As in `out_of_sample`.
+
+    Returns
+    -------
+    ndarray of shape (n_labelled, n_labels)
+
+    Examples
+    --------
+    >>> by_folds(lambda taught, asked: len(taught), [0] * 5, n_labels=1, seed=0, tick=print)
+    0.0
+    0.2
+    0.4
+    0.6
+    0.8
+    array([[4.],
+           [4.],
+           [4.],
+           [4.],
+           [4.]])
+    """
+    found = np.full((len(np.asarray(strata)), n_labels), np.nan)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    for done, (taught, asked) in enumerate(folds.split(found, strata)):
+        tick(done / FOLDS)
+        found[asked] = answer(taught, asked)
     return found
 
 

@@ -146,6 +146,7 @@ def test_the_heading_ends_where_the_card_ends(sit: Sit, tickets: str) -> None:
 def test_undo_goes_on_after_a_visit_to_another_page_and_a_reload(sit: Sit, tickets: str) -> None:
     desk = sit(tickets)
     first, second = desk.press("1", "2")
+    desk.wait_until_saved()
     desk.page.get_by_text("My answers", exact=True).click()
     expect(desk.page.get_by_role("button", name="Take back")).to_have_count(2)
     desk.page.get_by_role("radio", name="Label").click()

@@ -36,15 +36,20 @@ def test_no_dialog_covers_what_the_card_says_without_a_server(sit: Callable[...,
     assert [event["sample_key"] for event in desk.stored()] == met
 
 
-def test_without_a_server_a_page_says_so_and_mends_itself_once_when_it_is_back(
-    server: Any, page: Page, sign_in: Callable[..., None]
-) -> None:
+def _break_a_page(server: Any, page: Page, sign_in: Callable[..., None]) -> None:
+    """Go to a page whose parts do not come."""
     sign_in(page, server)
     page.goto(f"{server.url}/?project=spam")
     settled(page)
     page.route(PARTS, lambda route: route.abort())
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Simulate").click()
     expect(page.get_by_text(BROKEN).first).to_be_visible()
+
+
+def test_without_a_server_a_page_says_so_and_mends_itself_once_when_it_is_back(
+    server: Any, page: Page, sign_in: Callable[..., None]
+) -> None:
+    _break_a_page(server, page, sign_in)
     loads: list[str] = []
     with gone(server):
         expect(page.get_by_role("status").filter(has_text=CANNOT)).to_be_in_viewport(ratio=1)
@@ -69,12 +74,7 @@ TYPE = """() => {
 def test_a_broken_page_is_not_loaded_anew_while_somebody_types(
     server: Any, page: Page, sign_in: Callable[..., None]
 ) -> None:
-    sign_in(page, server)
-    page.goto(f"{server.url}/?project=spam")
-    settled(page)
-    page.route(PARTS, lambda route: route.abort())
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Simulate").click()
-    expect(page.get_by_text(BROKEN).first).to_be_visible()
+    _break_a_page(server, page, sign_in)
     loads: list[str] = []
     page.on("load", lambda: loads.append(page.url))
     with gone(server):

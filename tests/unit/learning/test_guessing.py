@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from mlvajra_al.learning.guessing import MOST, Trial, try_out
 from mlvajra_al.learning.learner import IncrementalLearner
 from mlvajra_al.learning.selectors import Known
-from mlvajra_al.learning.strategies import rank
+from mlvajra_al.learning.strategies import Ranking, rank
 
 
 def rings(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,13 +96,18 @@ def test_of_many_labelled_samples_some_are_enough(monkeypatch: pytest.MonkeyPatc
     assert sum(sizes) == 2 * MOST
 
 
+def ranked(model: LogisticRegression, X: np.ndarray, labels: np.ndarray, *, n: int) -> Ranking:
+    """Rank a pool of which the first rows are labelled."""
+    return rank(
+        model, X, np.arange(len(X)), batch_size=n, n=n, rng=np.random.default_rng(0),
+        labelled=np.arange(len(labels)), labels=labels,
+    )  # fmt: skip
+
+
 def test_while_the_model_guesses_the_pool_is_drawn_from_at_random() -> None:
     X, y = rings(400)
     model = LogisticRegression().fit(X[:60], y[:60])
-    ranking = rank(
-        model, X, np.arange(400), batch_size=10, n=10, rng=np.random.default_rng(0),
-        labelled=np.arange(60), labels=y[:60],
-    )  # fmt: skip
+    ranking = ranked(model, X, y[:60], n=10)
     assert ranking.strategy == "random"
     assert ranking.reason.startswith("Random: so far the model only guesses.")
     doubts = 1 - np.abs(np.subtract(*np.sort(model.predict_proba(X[60:]))[:, -2:].T))
@@ -124,8 +129,5 @@ class Demanding(LogisticRegression):
 def test_whatever_a_model_says_to_parts_of_the_rows_the_pool_is_ranked() -> None:
     X, y = crowds(60)
     model = Demanding().fit(X[:20], y[:20])
-    ranking = rank(
-        model, X, np.arange(60), batch_size=5, n=5, rng=np.random.default_rng(0),
-        labelled=np.arange(20), labels=y[:20],
-    )  # fmt: skip
+    ranking = ranked(model, X, y[:20], n=5)
     assert len(ranking.positions) == 5
