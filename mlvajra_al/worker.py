@@ -37,6 +37,7 @@ from mlvajra_al.services.jobs.performing import (
     utc_now,
 )
 from mlvajra_al.services.jobs.telling import Clock
+from mlvajra_al.signals import Told
 from mlvajra_al.store import job_leases, jobs, processes, uploads
 from mlvajra_al.store.database import Connection, Store
 
@@ -110,7 +111,7 @@ class Worker:
     ) -> None:
         self.store, self.name, self.clock = store, name, clock
         self._after = STANDBY if standby else job_leases.AT_ONCE
-        self.stopping = threading.Event()
+        self.stopping = Told()
         self.started_at = clock()
         self._tidied_at = self.started_at - TIDY
         self.steadiness = Steadiness(clock)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from mlvajra_al.services.listening import SUPERVISED
+from mlvajra_al.signals import Told
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0
 STEADY_SECONDS = 30.0
@@ -150,9 +151,9 @@ def stop(children: Sequence[Child]) -> None:
         child.wait_or_kill(deadline)
 
 
-def stop_on_signals() -> threading.Event:
+def stop_on_signals() -> Told:
     """Return an event that is set by Ctrl-C, a request to end, or a closed terminal."""
-    stopping = threading.Event()
+    stopping = Told()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
     return stopping
