@@ -38,7 +38,7 @@ from mlvajra_al.services.jobs.performing import (
 )
 from mlvajra_al.services.jobs.telling import Clock
 from mlvajra_al.signals import Told
-from mlvajra_al.store import job_leases, jobs, processes, uploads
+from mlvajra_al.store import estimates, job_leases, jobs, processes, uploads
 from mlvajra_al.store.database import Connection, Store
 
 REPORT_S = 5.0
@@ -203,6 +203,8 @@ class Worker:
             processes.forget_silent(connection, before=now - timedelta(days=1))
 
         self.store.write(operation)
+        if not self.store.is_file:
+            self.store.write(estimates.renew)
 
     def _report_or_wait(self) -> None:
         try:

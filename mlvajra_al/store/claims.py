@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -117,14 +119,19 @@ def _held(slots: Any) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _taking(dialect: str, without: Sequence[tuple[int, int]] = ()) -> ReturningUpdate[Any]:
-    """Return the claim of the best sample that waits, for who does not hold too many."""
+def _taking(
+    dialect: str, *, holdout: bool, without: Sequence[tuple[int, int]] = ()
+) -> ReturningUpdate[Any]:
+    """Return the claim of the best sample of a stream that waits, for who does not hold too many.
+
+    The stream is written out: PostgreSQL plans anew at each run what it knows too little about.
+    """
     holding = select(func.count()).where(*_held(sibling)).scalar_subquery()
     wanted = (
         select(slot.c.id)
         .where(
             slot.c.project_id == project,
-            slot.c.holdout == bindparam("side"),
+            slot.c.holdout == (true() if holdout else false()),
             WAITING,
             or_(slot.c.annotator_id.is_(None), slot.c.lease_until < bindparam("now")),
             *_not_mine(),
@@ -158,7 +165,7 @@ def _if_mine(own: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElemen
     return case((slot.c.annotator_id == person, func.coalesce(own, other)), else_=other)
 
 
-TAKE = Prepared(_taking)
+TAKE = {side: Prepared(partial(_taking, holdout=side)) for side in (False, True)}
 HELD = prepared(select(slot).where(*_held(slot)))
 HELD_COUNT = prepared(select(func.count().label("held")).where(*_held(slot)))
 FINISH = prepared(
@@ -214,14 +221,13 @@ def take(connection: Connection, wish: Wish, *, holdout: bool) -> Claim | None:
 
     None where none waits, or where they hold as many as anybody may.
     """
-    statement = TAKE
+    statement = TAKE[holdout]
     if wish.without:
-        statement = Prepared(lambda dialect: _taking(dialect, wish.without))
+        statement = Prepared(partial(_taking, holdout=holdout, without=wish.without))
     row = statement.one(
         connection,
         project=wish.project_id,
         person=wish.person_id,
-        side=holdout,
         now=wish.now,
         until=wish.now + wish.lease,
         token=uuid4().hex,

@@ -15,6 +15,8 @@ from mlvajra_al.store.trouble import opened_read_only, told
 from mlvajra_al.store.writer import Operation, Outcome
 
 MOMENT_MS = 50
+ONE_PLAN = "SET LOCAL plan_cache_mode = force_generic_plan"
+"""What is run again and again is planned once: to plan costs as much as to run it."""
 
 
 class InSavepoints:
@@ -97,7 +99,7 @@ class Together:
     def __call__(self, operations: Sequence[Operation[Any]]) -> Iterator[tuple[int, Outcome]]:
         """Say what became of each operation, by its place, as soon as it is known."""
         if len(operations) == 1:
-            yield 0, _outcome(self._alone, operations[0])
+            yield 0, _outcome(self._alone, partial(_patiently, operations[0]))
             return
         results, failure = _outcome(self._once, partial(_soon, operations))
         if failure is None:
@@ -111,7 +113,7 @@ class Together:
             else:
                 yield place, (results and results[0], failure)
         for place in patient:
-            yield place, _outcome(self._alone, operations[place])
+            yield place, _outcome(self._alone, partial(_patiently, operations[place]))
 
     def hang_up(self) -> None:
         """Close nothing: connections are given back to the pool."""
@@ -126,5 +128,11 @@ def _outcome(write: Callable[[Operation[Any]], Any], operation: Operation[Any]) 
 
 def _soon(operations: Sequence[Operation[Any]], connection: Connection) -> list[Any]:
     """Run operations that wait for a lock no longer than a moment."""
-    execute(connection, f"SET LOCAL lock_timeout = {MOMENT_MS}")
+    execute(connection, f"SET LOCAL lock_timeout = {MOMENT_MS}; {ONE_PLAN}")
     return [operation(connection) for operation in operations]
+
+
+def _patiently(operation: Operation[Any], connection: Connection) -> Any:
+    """Run an operation that waits for a lock as long as it takes."""
+    execute(connection, ONE_PLAN)
+    return operation(connection)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     cast,
     delete,
-    exists,
     func,
     insert,
     null,
@@ -81,9 +80,17 @@ STATISTICS = prepared(
         project.c.id == bindparam("project")
     )
 )
+WANTED = (
+    select(slot.c.id)
+    .where(slot.c.project_id == bindparam("project"), WAITING)
+    .order_by(slot.c.holdout, slot.c.rank, slot.c.slot_no)
+    .limit(1)
+    .scalar_subquery()
+)
+"""Any sample that waits: in the order of their index, lest PostgreSQL read those that do not."""
 STILL_TO_COME = (
     project.c.answers_since_retrain.label("answers"),
-    exists().where(slot.c.project_id == bindparam("project"), WAITING).label("wanted"),
+    WANTED.is_not(None).label("wanted"),
 )
 
 

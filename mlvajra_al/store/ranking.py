@@ -20,21 +20,17 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
+    true,
     union,
     update,
 )
 
 from mlvajra_al.records import Ranked, Why
+from mlvajra_al.store import estimates
 from mlvajra_al.store.codec import why
 from mlvajra_al.store.schema import annotation, slot
 from mlvajra_al.store.statements import given, insert_once, prepared
 
-MANY = 200
-"""Rows after which PostgreSQL is told to count anew."""
-AS_COUNTED = 2
-"""So many times these rows the table had when PostgreSQL last counted: it need not do it anew."""
-COUNTED = text("SELECT reltuples FROM pg_class WHERE oid = 'slot'::regclass")
 FILLING = 0x6D6C7603
 """Kind of PostgreSQL's advisory lock under which a ranking is filled."""
 project: BindParameter[int] = bindparam("project")
@@ -59,9 +55,10 @@ def nothing(query: Select[Any]) -> ColumnElement[bool]:
     """Say that what is looked up for a row does not exist.
 
     It is looked up for one row at a time. Where PostgreSQL may make a join of it, as it does with
-    ``NOT EXISTS``, it reads all that was ever said to find what stands beside a few rows.
+    ``NOT EXISTS``, it reads all that was ever said to find what stands beside a few rows. Of
+    ``IS NULL`` it believes that one row in two hundred passes, and sorts all to find the first.
     """
-    return query.limit(1).scalar_subquery().is_(None)
+    return query.with_only_columns(true()).limit(1).scalar_subquery().is_not(true())
 
 
 def place(connection: Connection, project_id: int, sample_key: str) -> tuple[int, Why] | None:
@@ -134,14 +131,7 @@ def extend(
     fresh = select(new).where(nothing(said), nothing(there))
     # A reviewer may ask again at this moment.
     connection.execute(insert_once(connection, slot).from_select([*rows[0]], fresh))
-    if connection.dialect.name == "postgresql" and len(rows) >= MANY:
-        _count_anew(connection, len(rows))
-
-
-def _count_anew(connection: Connection, added: int) -> None:
-    """Let PostgreSQL see how large a table has become, before its own daemon has looked."""
-    if (connection.scalar(COUNTED) or 0) < AS_COUNTED * added:
-        connection.execute(text("ANALYZE slot"))
+    estimates.renew_after(connection, slot, added=len(rows))
 
 
 def known_positions(connection: Connection, project_id: int) -> set[int]:

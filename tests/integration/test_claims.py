@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlvajra_al.records import Claim, Policy, Ranked, Why
+from mlvajra_al.records import Claim, Person, Policy, Project, Ranked, Why
 from mlvajra_al.services import labelling
 from mlvajra_al.store import claims, ranking
 from mlvajra_al.store.database import Store
@@ -134,16 +134,37 @@ def answers_read(node: dict[str, Any]) -> int:
     return found + sum(map(answers_read, node.get("Plans", ())))
 
 
+def steps(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all steps of a plan of PostgreSQL."""
+    return [node, *(step for part in node.get("Plans", ()) for step in steps(part))]
+
+
+def plan_of_a_claim(store: Store, project: Project, person: Person) -> dict[str, Any]:
+    """Claim a sample and return how PostgreSQL, which has counted the tables, looked for it."""
+    statement = claims.TAKE[False]._build("postgresql").compile(dialect=store.engine.dialect)
+    given = {"project": project.id, "person": person.id, "token": "t", "most": claims.MAX_HELD}
+    given |= {"now": NOW, "until": NOW + LEASE}
+    with store.begin() as connection:
+        connection.exec_driver_sql("ANALYZE slot, annotation")
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+        (plan,) = connection.exec_driver_sql(explain, statement.params | given).scalar()
+    assert plan["Plan"]["Actual Rows"] == 1
+    return plan["Plan"]
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_claim_reads_no_more_the_more_a_person_has_said(store: Store) -> None:
     project, ada = a_project(store), a_person(store)
     for key in rank(store, project, 240)[:200]:
         answer = an_answer(key)
         labelling.record(store, ada, "spam", answers=[answer], now=NOW, lease=LEASE)
-    statement = claims.TAKE._build("postgresql").compile(dialect=store.engine.dialect)
-    given = {"project": project.id, "person": ada.id, "side": False, "token": "t"}
-    given |= {"now": NOW, "until": NOW + LEASE}
-    with store.begin() as connection:
-        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
-        (plan,) = connection.exec_driver_sql(explain, statement.params | given).scalar()
-    assert answers_read(plan["Plan"]) < 20
+    assert answers_read(plan_of_a_claim(store, project, ada)) < 20
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_claim_is_expected_to_find_its_sample_soon(store: Store) -> None:
+    project, ada = a_project(store), a_person(store)
+    rank(store, project, 600)
+    found = steps(plan_of_a_claim(store, project, ada))
+    (waiting,) = [step for step in found if step.get("Index Name") == "ix_slot_waiting"]
+    assert waiting["Plan Rows"] > 60  # of one row it would sort all that wait to find the first

@@ -141,7 +141,7 @@ async def _handed(
         rng=rng(),
         instead_of=instead_of,
     )
-    return await committed(operation, lane="claims")
+    return await committed(operation, lane="claims", together=project)
 
 
 def _shown(handed: claiming.Handed) -> Response:
