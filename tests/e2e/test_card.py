@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from mlvajra_al.records import Column, Policy, Recipe
 from mlvajra_al.services import projects
-from tests.e2e.beside import a_person, a_project, until
+from tests.e2e.beside import a_person, a_project, rows, until
 from tests.e2e.controls import settled
 from tests.e2e.desk import Desk
 
@@ -285,6 +285,8 @@ def test_a_new_version_takes_no_card_that_was_seen(sit: Sit, server: Any) -> Non
         desk.press(keys, "Enter")
     fourth = desk.press("1", "Enter")[0]
     ticked = desk.press("2")[0]
+    learnt = "SELECT 1 FROM version JOIN project ON project_id = project.id WHERE name = 'seen'"
+    until(lambda: rows(server, learnt), "a version of four answers")  # taken back it has three
     desk.page.keyboard.press("u")
     desk.shows(fourth)
     expect(desk.notices.filter(has_text="Version 1 is ready")).to_be_visible()
