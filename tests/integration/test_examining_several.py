@@ -17,6 +17,7 @@ from mlvajra_al.records.label_sets import from_text, to_text
 from mlvajra_al.services import advice, claiming, labelling, reviewing
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining
+from mlvajra_al.services.jobs.label_checks import label_checks
 from mlvajra_al.services.jobs.telling import Later, Tell
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import doubts, job_leases, jobs
@@ -202,6 +203,6 @@ def test_a_label_with_a_comma_in_it_is_not_two_labels() -> None:
     )
     project = replace(drafted, multilabel=True)
     answers = [("a", "b"), ("a, b",), ("none of these",), ()]
-    said = [examining._in_words(project, to_text(names)) for names in answers]
+    said = [label_checks(project).in_words(to_text(names)) for names in answers]
     assert said == ['"a", "b"', '"a, b"', '"none of these"', "none of these"]
-    assert examining._in_words(drafted, "a, b") == "a, b"
+    assert label_checks(drafted).in_words("a, b") == "a, b"

@@ -6,26 +6,26 @@ looked at twice, or what they measure would lean to what it thinks already.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.learning import multilabel, multilabel_quality, quality
+from mlvajra_al.learning import quality
 from mlvajra_al.learning.agreement import Said, agreement
 from mlvajra_al.learning.evaluation import aligned
 from mlvajra_al.learning.rows import take
-from mlvajra_al.learning.training import train
 from mlvajra_al.records import Doubt, Examination, Gold, Job, Project, Ranked, Revision, Why
 from mlvajra_al.services.jobs import revising, scoring
+from mlvajra_al.services.jobs.label_checks import Floats, LabelChecks, Tick, label_checks
 from mlvajra_al.services.jobs.telling import Later, Result, Tell
 from mlvajra_al.services.labelling import project_pool
-from mlvajra_al.services.resolving import NONE_OF_THEM, resolve
+from mlvajra_al.services.resolving import resolve
 from mlvajra_al.store import doubts, projects, ranking, turns, versions
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
@@ -43,11 +43,8 @@ FRONT = 100
 """New samples that labelled ones are weighed against."""
 LOOK_AHEAD = 20
 
-Floats = NDArray[np.float64]
-Tick = Callable[[float], None]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
     """Everything an examination looks at, read at once."""
 
@@ -64,6 +61,11 @@ class Seen:
     """The answers about samples that are not held out, by position."""
     gold: tuple[Gold, ...] = ()
     """What these come to, by position."""
+
+    @cached_property
+    def checks(self) -> LabelChecks:
+        """How the labels are checked."""
+        return label_checks(self.project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +141,10 @@ def _independent(seen: Seen) -> list[Said]:
     A reviewer has seen the other answers; whom the engine asks again are the hard cases.
     """
     return [
-        (row.person, row.position, _in_words(seen.project, row.label))
+        (row.person, row.position, seen.checks.in_words(row.label))
         for row in seen.told
         if not row.adjudicates and row.strategy != doubts.SECOND_OPINION
     ]
-
-
-def _in_words(project: Project, label: str) -> str:
-    """Return an answer as people read it; of a set each name is quoted: it may have a comma."""
-    if not project.multilabel:
-        return label
-    quoted = [json.dumps(name, ensure_ascii=False) for name in project.names_in(label)]
-    return ", ".join(quoted) or NONE_OF_THEM
 
 
 def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
@@ -159,10 +153,7 @@ def _gold(seen: Seen, rng: np.random.Generator) -> tuple[Gold, ...]:
     if len(pool) > MOST_CHECKED:
         kept = np.sort(rng.choice(len(pool), MOST_CHECKED, replace=False))
         pool = tuple(pool[place] for place in kept)
-    if seen.project.multilabel:
-        return pool
-    enough = np.flatnonzero(quality.checkable([item.label for item in pool]))
-    return tuple(pool[place] for place in enough)
+    return seen.checks.enough(pool)
 
 
 def _unready(seen: Seen, gold: Sequence[Gold]) -> str:
@@ -171,33 +162,17 @@ def _unready(seen: Seen, gold: Sequence[Gold]) -> str:
         return "there is no version yet"
     if seen.revision.recipe != seen.project.recipe:
         return "the recipe was changed, and no version has been made since"
-    if seen.project.multilabel:
-        return multilabel_quality.unready(_sets(seen, gold), scoring.label_names(seen.project))
-    return quality.unready([item.label for item in gold])
-
-
-def _sets(seen: Seen, gold: Sequence[Gold]) -> list[tuple[str, ...]]:
-    return [seen.project.names_in(item.label) for item in gold]
+    return seen.checks.unready(gold)
 
 
 def _check(store: Store, seen: Seen, gold: tuple[Gold, ...], *, job_id: int, tell: Tell) -> Checked:
     prepared = revising.ready(store, seen.project, seen.pool, revision=seen.revision, tell=tell)
     X = take(prepared.features, [item.position for item in gold])
-    estimator, names = seen.project.recipe.estimator, scoring.label_names(seen.project)
     message = f"Checking {plural(len(gold), 'label')}"
     tick = _ticking(store, job_id, tell, message, begin=0.1, end=0.8)
-    how: Any = {"labels": names, "seed": seen.project.seed}
-    if seen.project.multilabel:
-        sets = _sets(seen, gold)
-        p = multilabel_quality.out_of_sample(estimator, X, sets, tick=tick, **how)
-        tick(1.0)
-        model = multilabel.train_each(estimator, X, sets, **how).model
-    else:
-        y = [item.label for item in gold]
-        p = quality.out_of_sample(estimator, X, y, tick=tick, **how)
-        tick(1.0)
-        model = train(estimator, X, y, seed=seen.project.seed).model
-    return Checked(gold, p, model, prepared.features)
+    p = seen.checks.out_of_sample(X, gold, tick=tick)
+    tick(1.0)
+    return Checked(gold, p, seen.checks.model(X, gold), prepared.features)
 
 
 def _ticking(
@@ -216,14 +191,9 @@ def _ticking(
 
 def _doubts(seen: Seen, checked: Checked) -> list[Doubt]:
     """Return the labels that look wrong, but for those that others have confirmed."""
-    names, p = scoring.label_names(seen.project), checked.probabilities
-    if seen.project.multilabel:
-        found = multilabel_quality.suspects(_sets(seen, checked.gold), p, labels=names)
-    else:
-        found = quality.suspects([item.label for item in checked.gold], p, labels=names)
     return [
         _doubt(checked.gold[suspect.row], suspect)
-        for suspect in found
+        for suspect in seen.checks.suspects(checked.gold, checked.probabilities)
         if not _settled(seen.free[checked.gold[suspect.row].position])
     ]
 
@@ -284,11 +254,7 @@ def _scores(
     """Score these samples and the new ones that come next: the lower, the sooner to ask."""
     answers = _answers(seen, positions)
     new = _probabilities(seen, checked, [r.position for r in seen.front])
-    if not seen.project.multilabel:
-        return quality.worth_asking_again(answers, p, new)
-    names = scoring.label_names(seen.project)
-    places = multilabel_quality.checkable(_sets(seen, checked.gold), names)
-    return multilabel_quality.worth_asking_again(answers, p, new, places=places, tick=tick)
+    return seen.checks.worth_asking_again(checked.gold, answers, p, new, tick=tick)
 
 
 def _open(seen: Seen, checked: Checked, doubted: Collection[int]) -> tuple[list[int], Floats]:
@@ -319,22 +285,11 @@ def _probabilities(seen: Seen, checked: Checked, positions: Sequence[int]) -> Fl
 
 
 def _answers(seen: Seen, positions: Sequence[int]) -> NDArray[np.int64]:
-    """Return who said what: a row a sample, a column a person, -1 where they said nothing.
-
-    Of several labels a sample may have, each is a layer of 1 and 0.
-    """
-    names = scoring.label_names(seen.project)
-    said = [(row, one.person, one.label)
-            for row, position in enumerate(positions) for one in seen.free[position]]  # fmt: skip
-    people = {who: place for place, who in enumerate(sorted({who for _, who, _ in said}))}
-    several = seen.project.multilabel
-    table = np.full((len(positions), len(people), len(names) if several else 1), -1, dtype=np.int64)
-    for row, who, label in said:
-        given = seen.project.names_in(label)
-        table[row, people[who]] = (
-            multilabel.indicators([given], names)[0] if several else names.index(label)
-        )
-    return table if several else table[:, :, 0]
+    """Return who said what: a row a sample, a column a person, -1 where they said nothing."""
+    voices = [(row, one) for row, position in enumerate(positions) for one in seen.free[position]]
+    people = sorted({one.person for _, one in voices})
+    said = [(row, people.index(one.person), one.label) for row, one in voices]
+    return seen.checks.table(said, (len(positions), len(people)))
 
 
 def _written(
