@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, Route, expect
 
 from mlvajra_al.records import Policy
 from tests.e2e.beside import a_person, a_project, emails, until, versions
@@ -204,6 +204,18 @@ def test_leaving_the_page_gives_the_claims_back_and_keeps_the_answers(sit: Sit) 
     until(lambda: len(desk.stored()) == 2, "the answers")
     left = "Object.keys(localStorage).filter(key => key.startsWith('mlvajra')).length"
     until(lambda: desk.page.evaluate(left) == 0, "an empty outbox")
+
+
+def test_an_answer_on_its_way_is_among_mine_as_soon_as_it_is_stored(sit: Sit) -> None:
+    desk, sent = sit(), list[Route]()
+    page = desk.page
+    page.route("**/annotations", lambda route: sent.append(route))
+    desk.press("1")
+    page.get_by_text("My answers", exact=True).click()
+    expect(page.get_by_text("Nothing here")).to_be_visible()
+    for request in sent:
+        request.continue_()
+    expect(page.get_by_role("button", name="Take back")).to_have_count(1)
 
 
 def test_my_answers_are_found_changed_and_taken_back(sit: Sit) -> None:

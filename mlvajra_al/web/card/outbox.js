@@ -6,6 +6,7 @@ const BATCH = 16;
 const BACK_OFF_MS = [400, 800, 1600, 3200, 6400, 12800];
 const ASK_AGAIN_MS = 8000;
 const TIMEOUT_MS = 15000;
+const EMPTIED = "mlvajra:emptied"; // tells the frame of the page, which may be drawn without our answers
 const SILENT_MS = 150000; // a hidden tab's timers fire once a minute
 
 function uuid() {
@@ -195,6 +196,7 @@ class Outbox {
   async pump() {
     if (this.pumping || this.timer) return;
     this.pumping = true;
+    const filled = this.items.length > 0;
     let alone = 0;
     while (this.items.length) {
       if (this.state === "idle") this.to("sending");
@@ -225,6 +227,7 @@ class Outbox {
       clearTimeout(this.timer);
       this.timer = null;
       this.to("idle");
+      if (filled) window.dispatchEvent(new Event(EMPTIED));
     }
   }
 

@@ -42,7 +42,8 @@ function reached(event) {
 }
 
 // Streamlit calls this whenever the script has run.
-export default function () {
+export default function ({ setTriggerValue }) {
+  drawAgain = () => setTriggerValue("emptied", true);
   document.querySelector(MAIN)?.setAttribute("aria-label", "The page");
   mend();
   if (listening) return;

@@ -6,6 +6,9 @@ const FAILED = "[data-testid=stAlertContentError]";
 const UNLOADED = "dynamically imported module"; // so says a part that was asked for meanwhile
 const GRACE_MS = 1500; // a connection that is back by then was not missed
 const AGAIN_MS = 1000;
+const DRAWN_MS = 50;
+const CARD = "[class*=st-key-card-]";
+const EMPTIED = "mlvajra:emptied"; // an outbox of the card's
 const TYPED = "textarea, input:not([type=checkbox], [type=radio], [type=range])";
 
 const line = Object.assign(document.createElement("p"), { className: "mlv-line" });
@@ -14,6 +17,7 @@ line.setAttribute("role", "status");
 let away = null; // the timer since when the server is gone
 let wasAway = false;
 let mending = null;
+let drawAgain = () => {};
 
 function tell(words) {
   if (line.textContent !== words) line.textContent = words;
@@ -78,10 +82,17 @@ function mend() {
   location.reload();
 }
 
+// A page that was opened while answers were on their way lacks them. The card needs no page for that.
+function emptied() {
+  if (document.querySelector(APP)?.dataset.testScriptState !== "notRunning") setTimeout(emptied, DRAWN_MS);
+  else if (!document.querySelector(CARD)) drawAgain();
+}
+
 function watch() {
   document.querySelector(APP)?.append(line);
   new MutationObserver(dismiss).observe(document.body, { childList: true });
   new MutationObserver(follow).observe(document.querySelector(APP), { attributeFilter: ["data-test-connection-state"] });
   document.addEventListener("click", (event) => event.isTrusted && line.dataset.about !== "server" && tell(""), true);
+  window.addEventListener(EMPTIED, emptied);
   dismiss();
 }
