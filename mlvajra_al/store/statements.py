@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+CURSOR = "mlvajra cursor"
 Convert = Callable[[Any], Any]
 Row = Any
 """A named tuple of the statement's columns."""
@@ -144,15 +145,31 @@ def _reading(statement: Statement, dialect: Dialect, cursor: Any) -> _Reading:
 
 
 def execute(connection: Connection, text: str, arguments: Any = ()) -> Any:
-    """Let the driver run a text, and return its cursor; its errors are those of SQLAlchemy."""
-    driver: Any = connection.connection.driver_connection
+    """Let the driver run a text, and return its cursor; its errors are those of SQLAlchemy.
+
+    On PostgreSQL what the cursor holds is to be fetched before the next text is run.
+    """
     errors = connection.dialect.loaded_dbapi
     try:
-        return driver.execute(text, arguments)
+        return _runs(connection).execute(text, arguments)
     except errors.Error as error:
         raise DBAPIError.instance(
             text, None, error, errors.Error, dialect=connection.dialect
         ) from error
+
+
+def _runs(connection: Connection) -> Any:
+    """Return what runs a text: a cursor is made at once by SQLite's driver, and dear in the other.
+
+    There each connection keeps one, till it is closed.
+    """
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "postgresql":
+        return driver
+    kept = connection.info.get(CURSOR)
+    if kept is None:
+        kept = connection.info[CURSOR] = driver.cursor()
+    return kept
 
 
 def _compile(statement: Statement, dialect: Dialect) -> _Compiled:
