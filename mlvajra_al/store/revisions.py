@@ -1,36 +1,46 @@
-"""Which schema a database has, and which ones this program knows."""
+"""Which schema a database has, and which ones this program knows.
+
+Every process asks that when it starts; only what migrates needs Alembic, which takes as long to
+load as the command line.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
 
 from mlvajra_al.errors import Setup
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 LOCK = 0x6D6C76616A7261
 """Held by whoever migrates a PostgreSQL database; two who start at once take turns."""
 
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+STORED = Table("alembic_version", MetaData(), Column("version_num", String))
+
+
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
 
 
 @cache
 def known() -> tuple[str, ...]:
-    """Return the revisions of the schema this program can read, newest first."""
-    return tuple(script.revision for script in _scripts().walk_revisions())
+    """Return the revisions of the schema this program can read, newest first.
+
+    They are numbered, and the files named so.
+    """
+    names = (path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    return tuple(sorted((name.partition("_")[0] for name in names), reverse=True))
 
 
 def newest() -> str:
@@ -40,7 +50,9 @@ def newest() -> str:
 
 def stored(connection: Connection) -> str | None:
     """Return the revision a database has; None if it holds no tables of ours."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(STORED.name):
+        return None
+    return connection.scalar(select(STORED.c.version_num))
 
 
 def is_newest(connection: Connection) -> bool:
@@ -72,6 +84,8 @@ def upgrade(connection: Connection, to: str = "head") -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
     if is_newest(connection):
         return
+    from alembic import command
+
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, to)

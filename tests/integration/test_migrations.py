@@ -14,6 +14,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, DateTime, Float, Integer, MetaData, String, Table, select, text
 from sqlalchemy.types import JSON
 
@@ -38,6 +39,11 @@ def empty(database_url: str, tmp_path: Path) -> Iterator[Store]:
     store = Store.open(database_url, tmp_path / "home")
     yield store
     store.close()
+
+
+def test_the_revisions_this_program_knows_are_those_that_migrate() -> None:
+    scripts = ScriptDirectory.from_config(revisions._config())
+    assert revisions.known() == tuple(script.revision for script in scripts.walk_revisions())
 
 
 def _made_by(store: Store, revision: str) -> MetaData:
@@ -289,3 +295,16 @@ def test_people_whose_names_differ_in_case_only_get_names_of_their_own(empty: St
     with empty.read() as connection:
         found = connection.scalars(select(person.c.name).order_by(person.c.id)).all()
     assert found == ["Anna", "anna 2", "Bob", "ANNA 4"]
+
+
+def test_who_migrates_nothing_does_not_wait_for_what_migrates(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mlvajra_al.store.database import Store;"
+        f"Store.open('sqlite:///{tmp_path}/a.db', Path({str(tmp_path)!r})).migrate();"
+        "print('alembic' in sys.modules)"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [one.stdout.strip() for one in said] == ["True", "False"]
