@@ -155,9 +155,8 @@ def plan_of_a_claim(store: Store, project: Project, person: Person) -> dict[str,
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_claim_reads_no_more_the_more_a_person_has_said(store: Store) -> None:
     project, ada = a_project(store), a_person(store)
-    for key in rank(store, project, 240)[:200]:
-        answer = an_answer(key)
-        labelling.record(store, ada, "spam", answers=[answer], now=NOW, lease=LEASE)
+    said = [an_answer(key) for key in rank(store, project, 2_040)[:2_000]]
+    labelling.record(store, ada, "spam", answers=said, now=NOW, lease=LEASE)
     assert answers_read(plan_of_a_claim(store, project, ada)) < 20
 
 
