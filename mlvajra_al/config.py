@@ -43,6 +43,15 @@ def default_home() -> Path:
     return CHECKOUT / place if (CHECKOUT / "app.py").is_file() else place
 
 
+def sqlite_url(path: Path) -> str:
+    """Return the URL of an SQLite file; in one, '?' begins options and '%20' is a space.
+
+    >>> sqlite_url(Path("/mnt/100%25 done?/mlvajra.db"))
+    'sqlite:////mnt/100%2525 done%3F/mlvajra.db'
+    """
+    return "sqlite:///" + str(path.absolute()).replace("%", "%25").replace("?", "%3F")
+
+
 class Settings(BaseSettings):
     """What an operator may set; every name is prefixed with ``MLVAJRA_``."""
 
@@ -146,7 +155,7 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """Return the database URL with its default filled in."""
-        return self.database_url or f"sqlite:///{self.home.absolute() / 'mlvajra.db'}"
+        return self.database_url or sqlite_url(self.home / "mlvajra.db")
 
 
 @cache

@@ -129,13 +129,13 @@ def restore(
 
     Says first what the backup was made without.
     """
-    from mlvajra_al.config import settings
+    from mlvajra_al.config import settings, sqlite_url
     from mlvajra_al.services import restoring
 
     chosen = settings()
     place = restoring.Place(chosen.home, chosen.url)
     if into is not None:
-        place = restoring.Place(into, f"sqlite:///{into.absolute() / 'mlvajra.db'}")
+        place = restoring.Place(into, sqlite_url(into / "mlvajra.db"))
     _warn_of_lacking(source)
     with progress(unit="files") as bar:
         task = bar.add_task("Verifying", total=1)

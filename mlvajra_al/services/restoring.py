@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from mlvajra_al.config import sqlite_url
 from mlvajra_al.errors import Conflict, Damaged, Invalid, Setup
 from mlvajra_al.services.backup import Lacking, Watch, nobody_watches, without
 from mlvajra_al.store import backups, copying, restores, revisions
@@ -197,7 +198,7 @@ def _server(place: Place) -> Iterator[Store]:
 
 def _load(place: Place, *, resumed: bool) -> None:
     """Fill a database on a server; one that a killed restore has filled is left as it is."""
-    url = f"sqlite:///{place.staged_database}"
+    url = sqlite_url(place.staged_database)
     with _server(place) as target, closing(Store.open(url, place.home / STAGING)) as copy:
         with target.read() as connection:
             filled = not copying.is_empty(connection)
@@ -209,7 +210,7 @@ def _prepare(backup: Backup, sums: dict[str, str], database: Path, *, now: datet
     """Bring a staged database to the newest schema, and make sure that nothing else is missing."""
     manifest = backup.manifest
     known = {*sums, *(item.path for item in manifest.lacking)}
-    copy = Store.open(f"sqlite:///{database}", database.parent)
+    copy = Store.open(sqlite_url(database), database.parent)
     try:
         copy.migrate()
         with copy.begin() as connection:

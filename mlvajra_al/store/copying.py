@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, MetaData, Table, func, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
+from mlvajra_al.config import sqlite_url
 from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.store import revisions
 from mlvajra_al.store.database import Store, teach_letters
@@ -45,7 +46,7 @@ def snapshot(store: Store, path: Path) -> Snapshot:
     """
     if store.engine.dialect.name == "sqlite":
         _copy_sqlite(store, path)
-    copy = Store.open(f"sqlite:///{path.absolute()}", path.parent)
+    copy = Store.open(sqlite_url(path), path.parent)
     try:
         if store.engine.dialect.name != "sqlite":
             with store.read() as source, copy.begin() as target:

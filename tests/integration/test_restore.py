@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
+from mlvajra_al import config
 from mlvajra_al.cli.application import run
 from mlvajra_al.errors import Conflict, Damaged, DiskFull, Invalid, Setup
 from mlvajra_al.services import labelling, links, people, sessions, tokens
@@ -561,3 +562,21 @@ def test_commands_restore_here_and_elsewhere(
     assert "what was there before lies in" in words
     assert run(["project", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "spam"
+
+
+@pytest.mark.parametrize("name", ["100%25 done", "what?", "a#b@c:d"])
+def test_folders_may_be_called_what_means_something_in_an_address(
+    name: str, made: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, place = tmp_path / name, tmp_path / "more" / name
+    assert run(["restore", str(made.folder), "--into", str(home)]) == 0
+    monkeypatch.setenv("MLVAJRA_HOME", str(home))
+    config.settings.cache_clear()
+    assert run(["backup", str(place)]) == 0
+    (again,) = backups.listed(place)
+    assert run(["restore", str(again.folder), "--yes"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"origin", "backups", name, "more"}
+    assert (home / "mlvajra.db").is_file()
+    store = opened(Place(home, config.settings().url))
+    assert len(rows(store)["annotation"]) == 3
+    store.close()
