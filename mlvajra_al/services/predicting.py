@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -66,10 +67,25 @@ class Question:
             "probabilities": self.probabilities,
         }
         if self.rows is not None:
-            return {"rows": [dict(row) for row in self.rows]} | how
+            return {"rows": [_storable(row) for row in self.rows]} | how
         if self.upload is None:
             return {"pool": True} | how
         return {"uri": str(uploads.named(home, self.upload))} | how
+
+
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as every database takes it: PostgreSQL knows no NaN in JSON, and no infinity.
+
+    >>> _storable({"length": float("nan"), "width": float("inf"), "body": "hi"})
+    {'length': None, 'width': 'inf', 'body': 'hi'}
+    """
+    return {name: _storable_cell(value) for name, value in row.items()}
+
+
+def _storable_cell(value: Any) -> Any:
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    return None if isnan(value) else str(value)
 
 
 def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:

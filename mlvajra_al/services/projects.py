@@ -32,6 +32,8 @@ PALETTE = (
 from all others."""
 MAX_LABELS = len(KEYS)
 LONGEST_COLUMN = 200
+HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON can carry it, and no answer of ours could."""
 SEEDS = 2**31
 """A project's seed is a number below this."""
 ALIKE = {
@@ -276,6 +278,10 @@ def check_column_names(names: Iterable[str | None]) -> None:
             )
         if name is not None and "\x00" in name:
             raise Invalid(f"the column {name!r} has a NUL in its name; rename it in the file")
+        if name is not None and HALF.search(name):
+            raise Invalid(
+                f"the column {name!r} has half a character in its name; rename it in the file"
+            )
 
 
 def get(store: Store, person: Person | None, name: str) -> Project:

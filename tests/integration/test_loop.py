@@ -535,6 +535,21 @@ def test_a_row_without_a_column_is_refused_with_its_name(light: Store, tmp_path:
     assert "row 1 has no 'body'" in (training.job(light, None, asked.id).error or "")
 
 
+def test_what_is_no_number_is_predicted_as_left_empty(store: Store, tmp_path: Path) -> None:
+    loop = a_model(store, tmp_path)
+    rows = [{"body": float("nan"), "more": float("inf")}, {"body": None}]
+    asked = predicting.request(
+        store,
+        loop.admin,
+        "texts",
+        question=predicting.Question(rows=rows),
+        now=worker.utc_now(),
+    )
+    loop.work_once()
+    odd, empty = (training.job(store, None, asked.id).result or {})["predictions"]
+    assert odd == empty
+
+
 def test_the_whole_pool_is_predicted_into_a_file(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     asked = predicting.request(

@@ -281,6 +281,8 @@ LONG = "x" * 201
         ({"title_column": LONG}, "a name of 201 characters"),
         ({"recipe": Recipe((Column(LONG, "text"),))}, "a name of 201 characters"),
         ({"key_column": "i\x00d"}, "has a NUL in its name"),
+        ({"key_column": "\ud83c"}, "has half a character in its name"),
+        ({"recipe": Recipe((Column("\udf89", "text"),))}, "has half a character in its name"),
         ({"recipe": Recipe((Column("body", "ignored"),))}, "needs at least one input column"),
         ({"recipe": Recipe((Column("body", "text"),), "oracle")}, "no estimator 'oracle'; choose"),
         ({"policy": Policy(strategy="oracle")}, "no query strategy 'oracle'; choose from auto"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -78,6 +79,19 @@ def test_what_cannot_be_played_is_refused_in_a_sentence(
     answer = admin.post(f"{P}/simulations", json=BODY | more)
     assert answer.status_code == status
     assert said in answer.text
+
+
+def test_half_a_character_in_the_name_of_a_column_stops_no_list(admin: httpx.Client) -> None:
+    bodies = {
+        f"{P}/simulations": json.dumps(BODY | {"truth": "pool", "label": "\ud83c"}),
+        "/api/v1/projects": json.dumps({"name": "x", "labels": ["a", "b"], "text": ["\ud83c"]}),
+    }
+    for path, body in bodies.items():
+        headers = {"Content-Type": "application/json"}
+        answer = admin.post(path, content=body, headers=headers)
+        assert answer.status_code == 422
+        assert "half a character" in answer.text
+        assert admin.get(path).status_code == 200
 
 
 def test_without_columns_the_models_own_are_played_with(admin: httpx.Client) -> None:
