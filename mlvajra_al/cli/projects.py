@@ -249,9 +249,7 @@ def set_(
         options = ", ".join(f"--{what.replace('_', '-')}" for what in given)
         raise Invalid(f"there is nothing to change; give at least one of {options}")
     with opened() as store:
-        person = operator(store)
-        policy = replace(projects.get(store, person, name).policy, **changes)
-        projects.set_policy(store, person, name, policy=policy, now=now())
+        projects.change_policy(store, operator(store), name, changes=changes, now=now())
     spoken = {True: "on", False: "off"}
     said = ", ".join(
         f"{what.replace('_', ' ')} {spoken[value] if isinstance(value, bool) else value}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import JobKind, Label, Person, Policy, Project, Recipe
@@ -342,6 +343,23 @@ def set_policy(
     )
 
 
+def change_policy(
+    store: Store, person: Person, name: str, *, changes: Mapping[str, Any], now: datetime
+) -> Project:
+    """Change some of how the project asks and retrains; what others change meanwhile stays."""
+    require(person, "admin", "change the policy")
+    return _change(
+        store,
+        person,
+        name,
+        what="policy changed",
+        now=now,
+        write=lambda connection, project: _set_policy(
+            connection, project, replace(project.policy, **changes), person=person, now=now
+        ),
+    )
+
+
 def _set_policy(
     connection: Connection, project: Project, policy: Policy, *, person: Person, now: datetime
 ) -> None:
@@ -417,7 +435,7 @@ def _change(
     write: Callable[[Connection, Project], None],
 ) -> Project:
     def operation(connection: Connection) -> Project:
-        project = projects.by_name(connection, name)
+        project = projects.held(connection, name)
         write(connection, project)
         _audit(connection, person, what, project, now)
         return projects.get(connection, project.id)

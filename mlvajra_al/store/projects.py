@@ -243,6 +243,13 @@ def by_name(connection: Connection, name: str, *, alone: int | None = None) -> P
     return _project(row)
 
 
+def held(connection: Connection, name: str) -> Project:
+    """Return a project by its name, which nobody else changes until this transaction ends."""
+    named = select(project.c.id).where(project.c.name == name)
+    connection.execute(named.with_for_update(key_share=True))
+    return by_name(connection, name)
+
+
 def listed(connection: Connection, *, archived: bool = False) -> tuple[Project, ...]:
     """Return all projects in order of creation, archived ones only on request."""
     query = select(*_columns(connection.dialect.name)).order_by(project.c.id)

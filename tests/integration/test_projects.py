@@ -391,6 +391,22 @@ def test_the_rail_counts_down_to_the_retrain_and_says_what_waits(store: Store) -
     assert rail().loop_message == "The model needs examples of at least two labels"
 
 
+def test_of_some_who_change_different_things_at_once_none_is_undone(store: Store) -> None:
+    admin, project = a_person(store, role="admin"), a_project(store)
+    wanted = {"overlap": 3, "holdout_rate": 0.5, "retrain_every": 77, "full_every": 7}
+    together = threading.Barrier(len(wanted))
+
+    def change(field: str) -> None:
+        services.get(store, admin, "spam")
+        together.wait(timeout=30)
+        changes = {field: wanted[field]}
+        services.change_policy(store, admin, "spam", changes=changes, now=NOW)
+
+    with ThreadPoolExecutor(len(wanted)) as crowd:
+        list(crowd.map(change, wanted))
+    assert services.get(store, admin, "spam").policy == replace(project.policy, **wanted)
+
+
 def test_of_two_who_make_a_project_of_one_name_at_once_one_is_told(store: Store) -> None:
     together = threading.Barrier(2)
     draft = a_draft("shared")

@@ -157,10 +157,10 @@ def get(project: str, caller: Caller) -> Response:
 @router.patch("/projects/{project}/policy", response_model=ShownProject)
 def set_policy(project: str, caller: Caller, body: PolicyChange) -> Response:
     """Change how a project asks and retrains; another strategy ranks what waits at once."""
-    policy = replace(
-        projects.get(store(), caller, project).policy, **body.model_dump(exclude_none=True)
+    changes = body.model_dump(exclude_none=True)
+    return Json(
+        public(projects.change_policy(store(), caller, project, changes=changes, now=now()))
     )
-    return Json(public(projects.set_policy(store(), caller, project, policy=policy, now=now())))
 
 
 def public(project: Project) -> dict[str, Any]:
