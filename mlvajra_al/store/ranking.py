@@ -257,33 +257,51 @@ def set_overlap(connection: Connection, project_id: int, *, overlap: int, now: d
 
     What was answered or is in somebody's hands stays, and so does what a reviewer has asked again.
     """
-    later = annotation.alias("later")
+    later, beside = annotation.alias("later"), slot.alias("beside")
     about = (
         annotation.c.project_id == project_id,
         annotation.c.sample_key == slot.c.sample_key,
         ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
     )
-    settled = select(func.count()).where(*about, annotation.c.action.in_(("answer", "flag")))
+    answered = select(func.count()).where(*about, annotation.c.action.in_(("answer", "flag")))
+    asked_again = select(annotation.c.seq).where(
+        *about, annotation.c.adjudicates.is_(True), annotation.c.action == "skip"
+    )
+    same = beside.c.project_id == slot.c.project_id, beside.c.sample_key == slot.c.sample_key
+    others = select(func.count()).where(*same, beside.c.done.is_(False), beside.c.id != slot.c.id)
+    held = beside.c.annotator_id.is_not(None) & (beside.c.lease_until >= now)
+    before = others.where(or_(held, beside.c.slot_no < slot.c.slot_no))
+    connection.execute(
+        delete(slot).where(
+            slot.c.project_id == project_id,
+            WAITING,
+            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
+            answered.scalar_subquery() + before.scalar_subquery() >= overlap,
+            ~asked_again.exists(),
+        )
+    )
+    _begin_with_zero(connection, project_id)
+    waiting = select(func.count()).where(*same, beside.c.done.is_(False)).scalar_subquery()
     for slot_no in range(1, overlap):
         values = {name: slot.c[name] for name in LIKE_THE_FIRST} | {"slot_no": literal(slot_no)}
         missing = select(*values.values()).where(
             slot.c.project_id == project_id,
             slot.c.slot_no == 0,
-            settled.scalar_subquery() <= slot_no,
+            answered.scalar_subquery() + waiting < overlap,
         )
         connection.execute(insert_once(connection, slot).from_select([*values], missing))
-    asked_again = select(annotation.c.seq).where(
-        *about, annotation.c.adjudicates.is_(True), annotation.c.action == "skip"
+
+
+def _begin_with_zero(connection: Connection, project_id: int) -> None:
+    """Let every sample have a first slot, though that one was not wanted any more."""
+    lower = slot.alias("lower")
+    below = select(lower.c.id).where(
+        lower.c.project_id == slot.c.project_id,
+        lower.c.sample_key == slot.c.sample_key,
+        lower.c.slot_no < slot.c.slot_no,
     )
-    connection.execute(
-        delete(slot).where(
-            slot.c.project_id == project_id,
-            slot.c.slot_no >= overlap,
-            WAITING,
-            or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
-            ~asked_again.exists(),
-        )
-    )
+    first = slot.c.project_id == project_id, slot.c.slot_no > 0, ~below.exists()
+    connection.execute(update(slot).where(*first).values(slot_no=0))
 
 
 def waiting(connection: Connection, project_id: int, *, holdout: bool = False) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import event
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
 from mlvajra_al.records import (
     Answer,
+    Claim,
     Column,
     Job,
     JobState,
@@ -255,6 +256,47 @@ def test_fewer_people_are_asked_and_nobody_about_what_has_its_answers(store: Sto
     )
     assert [item.late for item in recorded] == [False]
     assert progress.progress(store, admin, "spam", now=NOW).left == 2
+
+
+def held_by(store: Store, person: Person) -> Claim:
+    (held,) = claiming.claim(
+        store, person, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
+    )
+    return held
+
+
+def test_fewer_people_are_asked_whoever_of_them_was_the_first_to_answer(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=2, holdout_rate=0.0))
+    admin, ada = a_person(store, "Root", role="admin"), a_person(store, "Ada")
+    grace = a_person(store, "Grace")
+    keys = rank(store, project, 2)
+    given_back = held_by(store, ada)
+    assert answer_one(store, grace) == given_back.sample_key
+    claiming.release(store, ada, "spam", given=[given_back.id])
+    services.set_policy(store, admin, "spam", policy=replace(project.policy, overlap=1), now=NOW)
+    assert wanted_of(store, admin) == keys[1:]
+    late = an_answer(given_back)
+    (recorded,) = labelling.record(store, ada, "spam", answers=[late], now=NOW, lease=LEASE)
+    assert recorded.late
+    services.set_policy(store, admin, "spam", policy=replace(project.policy, overlap=3), now=NOW)
+    assert wanted_of(store, admin) == keys
+    assert wanted_of(store, ada) == keys[1:]
+
+
+def test_fewer_people_and_then_as_many_as_before_are_asked(store: Store) -> None:
+    project = a_project(store, policy=Policy(overlap=3, holdout_rate=0.0))
+    admin, people = a_person(store, "Root", role="admin"), [a_person(store, n) for n in "ABC"]
+    (key,) = rank(store, project, 1)
+    held = [held_by(store, person) for person in people]
+    for person, claim in zip(people[::2], held[::2], strict=True):
+        labelling.record(store, person, "spam", answers=[an_answer(claim)], now=NOW, lease=LEASE)
+    claiming.release(store, people[1], "spam", given=[held[1].id])
+    for overlap in (1, 3):
+        policy = replace(project.policy, overlap=overlap)
+        services.set_policy(store, admin, "spam", policy=policy, now=NOW)
+    assert wanted_of(store, admin) == [key]
+    answer_one(store, admin)
+    assert wanted_of(store, people[1]) == []
 
 
 def test_fewer_people_leave_what_a_reviewer_has_asked_again(store: Store) -> None:
