@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, select, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    String,
+    cast,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from mlvajra_al.records import ENDED
+from mlvajra_al.records import ENDED, Policy, Recipe
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.store.annotations import said_in
+from mlvajra_al.store.codec import load
 from mlvajra_al.store.schema import (
     annotation,
     audit,
     job,
     label,
+    metadata,
     process,
     project,
     report,
@@ -272,6 +286,13 @@ def silent_workers(connection: Connection, *, before: datetime) -> tuple[str, ..
     return tuple(connection.scalars(query.order_by(process.c.name)))
 
 
+HOLDING: dict[str, Callable[[Any], object]] = {
+    "recipe": partial(load, Recipe),
+    "policy": partial(load, Policy),
+    "labels": lambda cell: cell is None or from_text(cell),
+}
+"""What reads a cell in columns of these names."""
+KINDS: dict[type, type] = {Integer: int, String: str}
 MOST = 20
 """So many complaints of one kind are enough to know."""
 
@@ -282,6 +303,47 @@ def complaints(connection: Connection) -> Iterator[str]:
         yield from _of_sqlite(connection)
     else:
         yield from _of_postgresql(connection)
+
+
+def unreadable(connection: Connection) -> Iterator[str]:
+    """Yield the columns that hold what cannot be read, or are not there, and why.
+
+    The engine keeps any text in a cell of JSON or of a time, and finds nothing wrong with it.
+    """
+    for table in metadata.sorted_tables:
+        if _fault(connection, *table.c) is not None:
+            for column in table.c:
+                why = _fault(connection, column)
+                if why is not None:
+                    yield f"{column} cannot be read ({why})"
+
+
+def _fault(connection: Connection, *columns: Column[Any]) -> str | None:
+    reads = [_reader(column) for column in columns]
+    try:
+        with connection.begin_nested():
+            found = connection.execute(select(*columns), execution_options={"yield_per": PAGE})
+            for row in found:
+                for read, cell in zip(reads, row, strict=True):
+                    read(cell)
+    except (DBAPIError, ValueError, TypeError) as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        return str(getattr(error, "orig", error)).splitlines()[0]
+    return None
+
+
+def _reader(column: Column[Any]) -> Callable[[Any], object]:
+    """Return what raises where a cell is not of the kind of its column."""
+    if column.name in HOLDING:
+        return HOLDING[column.name]
+    kinds = (kind for sort, kind in KINDS.items() if isinstance(column.type, sort))
+    return partial(_check_kind, kind=next(kinds, object))
+
+
+def _check_kind(cell: Any, *, kind: type) -> None:
+    if cell is not None and not isinstance(cell, kind):
+        raise TypeError(f"a cell holds {type(cell).__name__}, not {kind.__name__}")
 
 
 def _of_sqlite(connection: Connection) -> Iterator[str]:

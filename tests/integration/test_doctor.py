@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import column, delete, insert, select, table, update
+from sqlalchemy import column, delete, insert, select, table, text, update
 
 from mlvajra_al import config
 from mlvajra_al.cli.application import run
@@ -514,6 +514,36 @@ def test_a_database_without_tables_is_told(database_url: str, tmp_path: Path) ->
     (finding,) = examined(store)
     store.close()
     assert finding.what == "the database holds no tables of ours"
+
+
+UNREADABLE = {
+    "project SET recipe = '{bad'": "project.recipe cannot be read (Expecting property name",
+    "project SET recipe = '{\"columns\": 1}'": "project.recipe cannot be read (",
+    "project SET policy = 'null'": "project.policy cannot be read (",
+    "project SET name = CAST(x'ff' AS TEXT)": "project.name cannot be read (Could not decode",
+    "annotation SET created_at = 'now'": "annotation.created_at cannot be read (Invalid iso",
+    "annotation SET comment = x'ff'": "annotation.comment cannot be read (a cell holds bytes",
+    "annotation SET position = 'p'": "annotation.position cannot be read (a cell holds str",
+    "annotation SET labels = '[bad'": "annotation.labels cannot be read (Expecting value",
+}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("harm", UNREADABLE)
+def test_a_cell_that_cannot_be_read_is_named_by_its_column(
+    store: Store, project: Project, harm: str
+) -> None:
+    execute(store, text(f"UPDATE {harm}"))
+    (finding,) = [item for item in examined(store) if item.check == "cells"]
+    assert finding.what.startswith(f"the database is damaged: {UNREADABLE[harm]}")
+    assert finding.wrong
+    assert "restore the newest good backup" in finding.remedy
+
+
+def test_a_table_that_lost_a_column_is_named(store: Store, project: Project) -> None:
+    execute(store, text("ALTER TABLE audit DROP COLUMN detail"))
+    (finding,) = [item for item in examined(store) if item.check == "cells"]
+    assert finding.what.startswith("the database is damaged: audit.detail cannot be read (")
 
 
 def test_a_damaged_sqlite_file_is_told(tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ def sound(visit: Visit) -> Iterator[Finding]:
             yield Finding("database", f"the database is damaged: {complaint}", FROM_A_BACKUP)
 
 
+def readable(visit: Visit) -> Iterator[Finding]:
+    """Find damage the database engine does not notice: cells that nothing of ours has written."""
+    with visit.store.read() as connection:
+        if revisions.stored(connection) != revisions.newest():
+            return
+        for complaint in checks.unreadable(connection):
+            yield Finding("cells", f"the database is damaged: {complaint}", FROM_A_BACKUP)
+
+
 def rows(visit: Visit) -> Iterator[Finding]:
     """Find rows that contradict each other."""
     with visit.store.read() as connection:

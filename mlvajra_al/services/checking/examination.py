@@ -13,7 +13,11 @@ from mlvajra_al.services.checking.visit import Visit
 from mlvajra_al.store.database import Store
 
 Check = Callable[[Visit], Iterator[Finding]]
-FIRST: dict[str, Check] = {"schema": database.schema, "database": database.sound}
+FIRST: dict[str, Check] = {
+    "schema": database.schema,
+    "database": database.sound,
+    "cells": database.readable,
+}
 """Where these find something the tables cannot be read with any meaning."""
 OF_TABLES: dict[str, Check] = {
     "rows": database.rows,
