@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from mlvajra_al.records import Member
 from mlvajra_al.store.schema import membership, person, project, slot
-from mlvajra_al.store.statements import prepared
+from mlvajra_al.store.statements import insert_once, prepared
 
 IS_MEMBER = prepared(
     select(membership.c.person_id).where(
@@ -54,14 +54,10 @@ def add(
     now: datetime,
 ) -> bool:
     """Make a person a member; False if it is one already."""
-    if is_member(connection, project_id, person_id=person_id):
-        return False
-    connection.execute(
-        insert(membership).values(
-            project_id=project_id, person_id=person_id, added_at=now, added_by=added_by
-        )
+    statement = insert_once(connection, membership).values(
+        project_id=project_id, person_id=person_id, added_at=now, added_by=added_by
     )
-    return True
+    return connection.scalar(statement.returning(membership.c.person_id)) is not None
 
 
 def remove(connection: Connection, project_id: int, *, person_id: int) -> bool:

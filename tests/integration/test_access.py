@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from mlvajra_al.errors import Conflict, NotAllowed, NotFound
 from mlvajra_al.records import Claim, Member, Person, Role
@@ -331,6 +335,28 @@ def test_removing_from_an_open_project_takes_nothing_away(house: House) -> None:
     held = house.claim(house.ada)
     members.remove(house.store, house.admin, "secret", name="Ada", now=NOW)
     assert answers.held(house.store, house.ada, "secret", now=NOW) == held
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_two_who_let_somebody_in_at_once_one_is_told(house: House) -> None:
+    house.person("Omar")
+    together = threading.Barrier(2)
+
+    def wait(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO membership"):
+            together.wait(timeout=30)
+
+    def let_in(_: int) -> str:
+        try:
+            members.add(house.store, house.admin, "open", name="Omar", now=NOW)
+        except Conflict as error:
+            return str(error)
+        return "added"
+
+    event.listen(house.store.engine, "before_cursor_execute", wait)
+    with ThreadPoolExecutor(2) as crowd:
+        said = sorted(crowd.map(let_in, range(2)))
+    assert said == ["Omar is a member of 'open' already; choose somebody else", "added"]
 
 
 def test_members_are_listed_by_name_with_who_added_them(house: House) -> None:
