@@ -142,6 +142,8 @@ BY_PERSON = _select().where(
 HEAD, BEFORE = prepared(BY_PERSON), prepared(union_all(BY_EVENT, BY_PERSON))
 SPEAKING = ("answer", "flag")
 APPEND = prepared(insert(annotation))
+LABEL_GONE = ("fk_annotation_project_id_label", "FOREIGN KEY")
+"""What PostgreSQL and SQLite say; of what else an event mentions nothing is ever removed."""
 LABEL_NAMES = prepared(select(label.c.name).where(label.c.project_id == bindparam("project")))
 old = annotation.alias("old")
 CHANGES = prepared(
@@ -211,6 +213,8 @@ def append(
     try:
         APPEND.many(connection, rows)
     except IntegrityError as error:
+        if any(words in str(error.orig) for words in LABEL_GONE):
+            raise _taken_out({event.label or "" for event in events}) from error
         if "event_id" not in str(error.orig):
             raise
         raise Conflict("an event of this id was sent meanwhile; send it again") from error
@@ -222,10 +226,13 @@ def _require_labels(connection: Connection, events: Sequence[Annotation]) -> Non
     for project_id in {project_id for project_id, _ in said}:
         known = {row.name for row in LABEL_NAMES.all(connection, project=project_id)}
         given = {name for of, text in said if of == project_id for name in from_text(text)}
-        for name in sorted(given - known):
-            raise Conflict(
-                f"the label {name!r} was taken out of the label set meanwhile; choose another"
-            )
+        if given - known:
+            raise _taken_out(given - known)
+
+
+def _taken_out(names: Collection[str]) -> Conflict:
+    which = f"the label {min(names)!r}" if len(names) == 1 else f"one of {sorted(names)}"
+    return Conflict(f"{which} was taken out of the label set meanwhile; choose another")
 
 
 def before(

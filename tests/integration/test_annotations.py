@@ -12,8 +12,19 @@ import pytest
 from sqlalchemy import text
 
 from mlvajra_al.errors import Conflict, Invalid, NotFound, Superseded
-from mlvajra_al.records import Action, Annotation, Answer, Claim, Person, Policy, Project, Recorded
+from mlvajra_al.records import (
+    Action,
+    Annotation,
+    Answer,
+    Claim,
+    Label,
+    Person,
+    Policy,
+    Project,
+    Recorded,
+)
 from mlvajra_al.services import claiming, labelling, resolving
+from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import job_leases, jobs, projects, ranking
@@ -51,6 +62,22 @@ def test_an_answer_is_stored_with_why_it_was_asked(store: Store) -> None:
     (event,) = log(store, project)
     assert (stored.seq, stored.repeat, stored.late) == (1, False, False)
     assert (event.label, event.person, event.why) == ("spam", "Ada", held.why)
+
+
+def test_an_answer_cannot_give_a_label_that_is_removed_meanwhile(store: Store) -> None:
+    project, ada, boss = a_project(store), a_person(store), a_person(store, "Boss", role="admin")
+    rank(store, project, 1)
+    more = (*project.labels, Label("eggs", "Eggs", "3", "#059669"))
+    seen = project_services.set_labels(store, boss, "spam", labels=more, now=NOW)
+    project_services.set_labels(store, boss, "spam", labels=project.labels, now=NOW)
+    late, manner = [an_answer("p0", "eggs")], labelling.Manner(ada, NOW, LEASE)
+    with pytest.raises(Conflict, match="the label 'eggs' was taken out of the label set meanwhile"):
+        store.write(
+            lambda connection: labelling.append(
+                store, connection, seen, answers=late, manner=manner
+            )
+        )
+    assert log(store, project) == []
 
 
 def test_the_same_event_sent_twice_is_stored_once(store: Store) -> None:
