@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, inspect, select, update
+from sqlalchemy import Connection, delete, inspect, select, update
 
 from mlvajra_al.records import Damage
 from mlvajra_al.store import uploads
 from mlvajra_al.store.restores import ASIDE, STAGING
 from mlvajra_al.store.schema import damage, job, report, revision, shard, version
+from mlvajra_al.store.statements import insert_once
 
 PLACES = ("shards", "artefacts")
 """The folders of a workspace in which they lie."""
@@ -175,9 +176,10 @@ def note_damage(
     """Say that a file is damaged; what was said of it before is said anew."""
     mine = (damage.c.project_id == project_id) & (damage.c.path == path)
     if connection.execute(update(damage).where(mine).values(what=what)).rowcount == 0:
-        connection.execute(
-            insert(damage).values(project_id=project_id, path=path, what=what, found_at=now)
-        )
+        # Another process may find it at this moment.
+        statement = insert_once(connection, damage)
+        values = {"project_id": project_id, "path": path, "what": what, "found_at": now}
+        connection.execute(statement.values(values))
 
 
 def damaged(connection: Connection, project_id: int) -> tuple[Damage, ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from sqlalchemy import event
 
 from mlvajra_al.errors import MISSING, UNLIKE, Damaged
 from mlvajra_al.records import Claim, Person, Policy, Project, Ranked, Why
@@ -95,6 +99,26 @@ def test_samples_of_a_damaged_shard_are_left_out_and_the_damage_is_told(
     (told,) = damage.listed(store, ada, "spam")
     assert told.path == f"shards/{project.id}/{path.name}"
     assert told.what == damage.said_of(told.path, MISSING if gone else UNLIKE)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_who_find_the_damage_at_once_are_both_handed_what_is_whole(
+    store: Store, project: Project
+) -> None:
+    crowd = [a_person(store, name) for name in ("Ada", "Grace")]
+    path = spoil(store, project, 0, gone=True)
+    together = threading.Barrier(2)
+
+    def wait(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO damage"):
+            together.wait(timeout=30)
+
+    event.listen(store.engine, "before_cursor_execute", wait)
+    with ThreadPoolExecutor(2) as threads:
+        handed = list(threads.map(lambda person: claim(store, person, 1), crowd))
+    assert sorted(one.sample_key for (one,) in handed) == ["p10", "p11"]
+    (told,) = damage.listed(store, crowd[0], "spam")
+    assert told.path == f"shards/{project.id}/{path.name}"
 
 
 def test_when_nothing_else_is_left_the_annotator_is_told_why(
