@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
 
-from mlvajra_al.errors import Invalid
+from mlvajra_al.errors import Invalid, NotSignedIn
 from mlvajra_al.records import Person, Scope, Session
 from mlvajra_al.services.credentials import digest, new_token
 from mlvajra_al.services.people import is_called, note, require_admin
@@ -73,15 +73,32 @@ def _known() -> str:
     return ", ".join(SCOPES)
 
 
-def create(store: Store, person: Person | None, *, name: str, grant: Grant, now: datetime) -> str:
-    """Return a new API token of the person called `name`: one's own, or anybody's for an admin."""
+def create(
+    store: Store,
+    person: Person | None,
+    *,
+    name: str,
+    grant: Grant,
+    now: datetime,
+    asked_in: str | None = None,
+) -> str:
+    """Return a new API token of the person called `name`: one's own, or anybody's for an admin.
+
+    Raises
+    ------
+    NotSignedIn
+        If the session it is `asked_in` has ended meanwhile, maybe for a new password, which ends
+        every token there is.
+    """
     if person is None or not is_called(person, name):
         require_admin(person, "make tokens for other people")
     grant.check()
     token = new_token()
 
     def operation(connection: Connection) -> None:
-        target, _ = people.by_name(connection, name)
+        target, _ = people.by_name(connection, name, hold=True)
+        if asked_in is not None and not _lives(connection, asked_in, now=now):
+            raise NotSignedIn
         if target.disabled_at is not None:
             raise Invalid(f"{target.name}'s account is disabled; enable it first")
         purpose = grant.purpose.strip()
@@ -104,6 +121,10 @@ def create(store: Store, person: Person | None, *, name: str, grant: Grant, now:
 
     store.write(operation)
     return token
+
+
+def _lives(connection: Connection, session: str, *, now: datetime) -> bool:
+    return sessions.by_token_hash(connection, session, kind="browser", now=now) is not None
 
 
 def listed(

@@ -106,6 +106,24 @@ def test_a_token_is_shown_once_and_works(web: Web) -> None:
     assert program.get("/api/v1/projects").status_code == 401
 
 
+def test_a_token_asked_for_while_the_password_changes_is_not_made(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, ada = web.signed_in("Ada"), people.get(web.store, "Ada")
+    draw, later = tokens.new_token, "correct horse battery staple"
+
+    def meanwhile() -> str:
+        at = context.now()
+        sessions.change_password(web.store, ada, old=PASSWORD, new=later, keep=None, now=at)
+        return draw()
+
+    monkeypatch.setattr(tokens, "new_token", meanwhile)
+    answer = browser.post("/account/tokens", data=TOKEN)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account/login")
+    assert tokens.listed(web.store, None, now=context.now()) == ()
+
+
 @pytest.mark.parametrize(
     ("form", "words"),
     [

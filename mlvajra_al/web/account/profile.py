@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mlvajra_al.config import settings
-from mlvajra_al.errors import Invalid, MlvajraError
+from mlvajra_al.errors import Invalid, MlvajraError, NotSignedIn
 from mlvajra_al.records import Person, Session
 from mlvajra_al.services import external, sessions, tokens
 from mlvajra_al.web import html
 from mlvajra_al.web.account import provider
 from mlvajra_al.web.account.forms import read_form
+from mlvajra_al.web.auth import LOGIN
 from mlvajra_al.web.context import now, store
 
 PAGE = provider.OWN_PAGE
@@ -66,8 +67,16 @@ async def make_token(request: Request) -> Response:
             form["purpose"], _life(form["days"]), tokens.scopes_of(form["scope"].split())
         )
         made = await run_in_threadpool(
-            tokens.create, store(), person, name=person.name, grant=grant, now=now()
+            tokens.create,
+            store(),
+            person,
+            name=person.name,
+            grant=grant,
+            now=now(),
+            asked_in=request.scope["mlv.session"],
         )
+    except NotSignedIn:
+        return RedirectResponse(LOGIN, status_code=303)
     except MlvajraError as error:
         return await _page(request, error)
     body = f"<pre>{escape(made)}</pre>" + html.paragraph(ONCE) + html.link(PAGE, "Your account")
