@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,16 +69,28 @@ def to_frame(table: pa.Table | Sequence[Mapping[str, Any]], recipe: Recipe) -> p
             f"{len(absent)} of {len(columns)} input columns are not in the data: "
             f"{', '.join(absent)}; add them or change the recipe"
         )
-    values = {column.name: _SERIES[column.kind](_values(table, column)) for column in columns}
+    values = {
+        column.name: _SERIES[column.kind](given)
+        for column, given in zip(columns, _values(table, columns), strict=True)
+    }
     return pd.DataFrame(values, index=pd.RangeIndex(len(table)))
 
 
-def _values(table: pa.Table | Sequence[Mapping[str, Any]], column: Column) -> Any:
+def _values(
+    table: pa.Table | Sequence[Mapping[str, Any]], columns: Sequence[Column]
+) -> Iterator[Any]:
     if not isinstance(table, pa.Table):
-        return _plain([row.get(column.name) for row in table], column)
-    if column.name not in table.column_names:
+        yield from (_plain([row.get(column.name) for row in table], column) for column in columns)
+        return
+    # Arrow looks through all names for each: of thousands of columns that takes seconds.
+    by_name = dict(zip(table.column_names, table.columns, strict=True))
+    for column in columns:
+        yield _of_table(by_name.get(column.name), column)
+
+
+def _of_table(found: pa.ChunkedArray | None, column: Column) -> Any:
+    if found is None:
         return []
-    found = table[column.name]
     if column.kind == "numeric" and _is_number(found.type):
         return found.cast(pa.float64(), safe=False).to_numpy()  # 1,000,000 rows need no list
     return _plain(found.to_pylist(), column)
@@ -102,8 +114,8 @@ def _text(values: list[Any]) -> pd.Series:
 def _numeric(values: Any) -> pd.Series:
     if not isinstance(values, np.ndarray):
         values = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
-    numbers = pd.Series(values).astype("float64").replace([np.inf, -np.inf], np.nan)
-    return numbers.clip(-LARGEST, LARGEST)
+    numbers = np.asarray(values, dtype=np.float64)
+    return pd.Series(np.clip(np.where(np.isinf(numbers), np.nan, numbers), -LARGEST, LARGEST))
 
 
 def _categorical(values: list[Any]) -> pd.Series:
