@@ -236,6 +236,28 @@ def test_with_nothing_new_to_learn_a_damaged_version_is_made_anew(loop: Rehearsa
     assert loop.versions()[-1].label_fingerprint == loop.versions()[-2].label_fingerprint
 
 
+def test_a_worker_that_has_a_version_in_memory_notices_that_its_file_is_damaged(
+    loop: Rehearsal,
+) -> None:
+    assert predict(loop, version=3).state == "done"
+    spoil(estimators(loop)[3])
+    assert (ask(loop).result or {})["version"] == 4
+    assert loop.versions()[-1].because == (
+        f"version 3, to continue from, is damaged ({name_of(loop, 3)})"
+    )
+
+
+def test_a_worker_that_has_preprocessing_in_memory_makes_no_version_that_needs_its_lost_file(
+    loop: Rehearsal,
+) -> None:
+    assert predict(loop).state == "done"
+    artefact(loop, revision(loop).preprocessing).unlink()
+    loop.answer(12)
+    assert (ask(loop).result or {})["version"] == 4
+    assert predict(loop, version=4).state == "done"
+    assert champion(loop) == 4
+
+
 def test_a_retrain_replaces_a_damaged_champion_by_the_one_before(loop: Rehearsal) -> None:
     spoil(estimators(loop)[2])
     loop.answer(12)

@@ -17,6 +17,7 @@ from mlvajra_al.records import Drift, EstimatorName, Gold, Project
 from mlvajra_al.services.jobs import advising, mending, scoring, snapshots, warm
 from mlvajra_al.services.jobs.revising import Prepared
 from mlvajra_al.services.jobs.snapshots import Fit, Snapshot
+from mlvajra_al.store import artefacts
 from mlvajra_al.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ def continuable(store: Store, fit: Fit, *, now: datetime) -> Fit:
     if fit.previous is None:
         return fit
     try:
+        artefacts.check(store.home, fit.previous.estimator)  # it may be in memory still
         warm.estimator(store.home, fit.previous.estimator)
     except Damaged as error:
         log.warning("a full fit instead of an increment: %s", error)

@@ -111,6 +111,8 @@ def _unusable(
     if revision.recipe != project.recipe:
         return "the recipe was changed", None
     try:
+        # It may be in memory still, where no other version could be read by it later.
+        artefacts.check(store.home, revision.preprocessing)
         warm.preprocessing(store.home, revision.preprocessing)
     except Damaged as error:
         log.warning("the pool is read anew: %s", error)
