@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlvajra_al.cli import reports
+from mlvajra_al.cli.data import require_place
 from mlvajra_al.cli.waiting import finished
 from mlvajra_al.cli.workspace import now, opened, operator, put
 from mlvajra_al.errors import Invalid, NotEnoughLabels, NotFound
@@ -177,6 +178,7 @@ def predict(
 
     if out.suffix not in (".csv", ".parquet"):
         raise Invalid(f"{out} cannot be written; name a file that ends in .csv or .parquet")
+    require_place(out)  # before anything is predicted
     if pool == (source is not None):
         raise Invalid("predict either the pool (--pool) or a file (--source FILE)")
     with opened() as store:

@@ -215,6 +215,7 @@ def test_a_file_is_predicted(loop: Rehearsal, tmp_path: Path) -> None:
         (("predict", "texts", "--out", "x.csv"), Invalid, r"either the pool \(--pool\) or a file"),
         (("predict", "texts", "--out", "x.csv", "--pool", "--source", "a"), Invalid, "either"),
         (("predict", "texts", "--out", "x.csv", "--source", "no.csv"), BadSource, "no such file"),
+        (("predict", "texts", "--out", "no/x.csv", "--pool"), Invalid, "there is no folder no; "),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
