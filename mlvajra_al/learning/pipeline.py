@@ -31,7 +31,13 @@ Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
 MOST_DESCRIBED = 2_000
 """Letters of a description."""
 TREES = ("random_forest", "hist_gradient_boosting")
-TOKEN = r"(?u)\b\w+\b|[!?$€£%]"  # noqa: S105  marks tell spam apart: F1 +0.004 at 160 labels
+UNSPACED = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Chinese characters and hiragana: no space stands between words, so each counts as one."""
+PICTURES = "\u2600-\u27bf\U0001f1e6-\U0001faff"
+"""Emoji."""
+MARKS = "!?$€£%"
+"""They tell spam apart: F1 +0.004 at 160 labels."""
+TOKEN = rf"(?u)[^\W{UNSPACED}]+|[{UNSPACED}{PICTURES}{MARKS}]"
 
 
 def build_preprocessing(recipe: Recipe) -> ColumnTransformer:

@@ -183,6 +183,21 @@ def test_marks_that_tell_spam_apart_are_terms() -> None:
     assert names == ("body: !", "body: $", "body: now", "body: win")
 
 
+@pytest.mark.parametrize(
+    ("texts", "terms"),
+    [
+        (("我很喜欢", "不喜欢"), ["喜", "欢"]),
+        (("おいしいカレー", "カレーはおいしい"), ["い", "お", "し", "カレー"]),
+        (("great😀", "😀😡"), ["😀"]),
+        (("café 한국어 v2", "한국어 CAFÉ v2"), ["café", "v2", "한국어"]),
+    ],
+)
+def test_words_without_spaces_and_emoji_are_terms(texts: tuple[str, str], terms: list[str]) -> None:
+    frame = to_frame([{"body": text} for text in texts], recipe("body"))
+    names = feature_names(build_preprocessing(recipe("body")).fit(frame))
+    assert names == tuple(f"body: {term}" for term in terms)
+
+
 def test_terms_survive_a_round_through_a_tiny_pool() -> None:
     terms = Terms(min_df=2).fit(["one text"])
     assert terms.transform(["one"]).nnz == 1
