@@ -50,8 +50,7 @@ def highlight(
     (('Cheap', 0.5), (', ', 0.0), ('cheap', 0.5), (' ', 0.0), ('PILLS', -3.0))
     """
     start, terms = _text_part(preprocessing, column)
-    spans = [(m.start(), m.end()) for m in re.finditer(terms.token_pattern, text)]
-    words = [text[a:b].lower() for a, b in spans]
+    words, spans = _found(text, terms.token_pattern)
     shares = _shares(words, terms, np.asarray(weights)[start:])
     pieces, end = [], 0
     for (a, b), weight in zip(spans, shares, strict=True):
@@ -62,6 +61,22 @@ def highlight(
     if end < len(text):
         pieces.append((text[end:], 0.0))
     return tuple(pieces)
+
+
+def _found(text: str, pattern: str) -> tuple[list[str], list[tuple[int, int]]]:
+    """Return words as terms are counted, in small letters, and where they stand in the text.
+
+    >>> _found("A İzmir", "[^ ]+")
+    (['a', 'i̇zmir'], [(0, 1), (2, 7)])
+    """
+    small = text.lower()
+    found = [(m.start(), m.end()) for m in re.finditer(pattern, small)]
+    words = [small[a:b] for a, b in found]
+    if len(small) == len(text):
+        return words, found
+    # Some letters, such as İ, are two when small.
+    places = [at for at, letter in enumerate(text) for _ in letter.lower()]
+    return words, [(places[a], places[b - 1] + 1) for a, b in found]
 
 
 def _text_part(preprocessing: ColumnTransformer, column: str) -> tuple[int, Terms]:

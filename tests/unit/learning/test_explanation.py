@@ -266,6 +266,19 @@ def test_any_text_can_be_highlighted(text: str) -> None:
     assert "".join(w for w, _ in highlight(text, "body", preprocessing, weights)) == text
 
 
+def test_a_letter_that_is_two_when_small_keeps_the_weight_of_its_word_in_place() -> None:
+    recipe = Recipe((Column("body", "text"),))
+    text = "Bugün İSTANBUL, yarın İzmir"
+    frame = to_frame([{"body": text}, {"body": text}], recipe)
+    preprocessing = build_preprocessing(recipe).fit(frame)
+    names = feature_names(preprocessing)
+    weights = np.arange(1.0, len(names) + 1)
+    pieces = highlight(text, "body", preprocessing, weights)
+    assert "".join(word for word, _ in pieces) == text
+    assert sum(weight for _, weight in pieces) == pytest.approx(weights.sum())
+    assert dict(pieces)["STANBUL"] == weights[names.index("body: stanbul")]
+
+
 def test_highlighting_what_is_no_text_column_is_refused() -> None:
     with pytest.raises(Invalid, match="'size' is not a text column"):
         highlight("x", "size", text_preprocessing(), np.zeros(9))
