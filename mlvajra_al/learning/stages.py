@@ -30,6 +30,7 @@ NO_MODEL = (
     "Cold start: there is no model yet, so varied samples that stand for many others come first."
 )
 NOTHING_LEFT = "Nothing is left to ask."
+OVER_ALL = "is spread over all of them"
 NAMED = 3
 """So many labels without an example are named."""
 DOUBTFUL = 0.5
@@ -199,11 +200,13 @@ def _by_doubts(
         return focused, f"The last of the pool: {left}."
     if doubtful < FOCUS * batch_size:
         few = f"only {doubtful:,}" if doubtful else "none"
+        most = f"comes from the {FOCUS * batch_size:,} it doubts most"
         return focused, (
             f"Exploitation: {words} {few} of {n:,} samples, "
-            f"so each batch comes from the {min(FOCUS * batch_size, n):,} it doubts most."
+            f"so each batch {most if FOCUS * batch_size < n else OVER_ALL}."
         )
+    most = f"is spread over the {SHORTLIST * batch_size:,} it doubts most"
     return diversified, (
         f"{diversified.replace('_', ' ').capitalize()}: {words} {doubtful:,} of {n:,} samples, "
-        f"so each batch is spread over the {min(SHORTLIST * batch_size, n):,} it doubts most."
+        f"so each batch {most if SHORTLIST * batch_size < n else OVER_ALL}."
     )

@@ -23,13 +23,13 @@ def pool(doubtful: int, n: int = 2_000) -> np.ndarray:
         (100, 2_000, "diversified_margin", "Diversified margin: the model hesitates about 100 of "
          "2,000 samples, so each batch is spread over the 500 it doubts most."),
         (0, 11, "focused_margin", "Exploitation: the model hesitates about none of 11 samples, "
-         "so each batch comes from the 11 it doubts most."),
+         "so each batch is spread over all of them."),
         (0, 5, "focused_margin", "The last of the pool: 5 samples are left, those the model "
          "doubts most first."),
         (0, 1, "focused_margin", "The last of the pool: 1 sample is left."),
         (0, 0, "focused_margin", "Nothing is left to ask."),
         (200, 200, "diversified_margin", "Diversified margin: the model hesitates about 200 of "
-         "200 samples, so each batch is spread over the 200 it doubts most."),
+         "200 samples, so each batch is spread over all of them."),
     ],
 )  # fmt: skip
 def test_the_stage_follows_the_doubts_and_says_so(
