@@ -287,6 +287,6 @@ def _changing(signs: Signs) -> str:
 
 
 def _examples(signs: Signs, rare: Sequence[str]) -> str:
-    counts = [f"{signs.label_counts[name] or 'no'} of {name}" for name in rare[:3]]
+    counts = [f"{signs.label_counts[name] or 'none'} of {name}" for name in rare[:3]]
     more = f" and {plural(len(rare) - 3, 'more label')}" if len(rare) > 3 else ""
-    return "examples: " + ", ".join(counts) + more
+    return "few examples: " + ", ".join(counts) + more

@@ -107,7 +107,9 @@ def test_too_early_says_how_many_more_versions_it_takes(known: int, more: str) -
 def test_a_label_hardly_seen_speaks_against_stopping() -> None:
     found = advise(replace(SIGNS, label_counts={"ham": 78, "spam": 2}), past(0.999))
     assert found.action == "go_on"
-    assert "have learned examples: 2 of spam: go on until there are 3 of each" in found.words
+    assert "have learned few examples: 2 of spam: go on until there are 3 of each" in found.words
+    none = advise(replace(SIGNS, label_counts={"ham": 78, "spam": 0}), past(0.999))
+    assert "have learned few examples: none of spam: go on" in none.words
 
 
 def test_with_nothing_left_to_ask_it_says_stop() -> None:
