@@ -95,6 +95,23 @@ def test_long_names_of_labels_are_whole_and_within_the_window(
     expect(first).to_have_attribute("title", TOPICS[0].display)
 
 
+def test_a_label_of_one_word_is_on_one_line_on_a_phone(
+    phone: BrowserContext, server: Any, properties: str, sign_in: Callable[..., None]
+) -> None:
+    page, person = phone.new_page(), a_person(server)
+    sign_in(page, server, person)
+    names = Desk(page, server, person, properties).open().card.locator(".label span")
+    lines = dict(names.evaluate_all(LINES))
+    assert [lines[word] for word in ("even", "large", "prime")] == [1, 1, 1], lines
+
+
+@pytest.fixture(scope="module")
+def properties(server: Any) -> str:
+    """A project with a few labels of one short word or more."""
+    labels = projects.make_labels(["even", "large", "with a loop", "prime"])
+    return a_project(server, "properties", labels=labels, policy=NO_RETRAIN, multilabel=True).name
+
+
 @pytest.fixture(scope="module")
 def measures(server: Any) -> str:
     """A project with many columns of numbers and a long category."""
@@ -141,6 +158,8 @@ def test_the_heading_ends_where_the_card_ends(sit: Sit, tickets: str) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 844})
     row = [desk.page.locator(".st-key-annotate_view"), desk.page.get_by_test_id("stPopover")]
     until(lambda: abs(edges(row[0])[1] - edges(row[1])[1]) < 8, "one row on a phone")
+    page = desk.page.get_by_test_id("stMain")
+    assert page.evaluate("e => e.scrollWidth - e.clientWidth") == 0, "nothing moves sideways"
 
 
 def test_undo_goes_on_after_a_visit_to_another_page_and_a_reload(sit: Sit, tickets: str) -> None:

@@ -21,7 +21,9 @@ SLIM = """<style>
   .st-key-slim > :nth-child(2) p {
     max-width: 4.5rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   }
-  .st-key-slim .stPopover p {position: absolute; clip-path: inset(50%)}
+  .st-key-slim .stPopover p {
+    position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%);
+  }
 }
 </style>"""
 
