@@ -55,6 +55,7 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
     made = go.Figure(list(traces))
     made.update_layout(
         height=height,
+        minreducedheight=10,  # of a low chart, more would cut what stands below its axis
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,

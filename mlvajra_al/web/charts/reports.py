@@ -112,6 +112,7 @@ def _lines(
             name=escape(name),
             mode=mode,
             customdata=curve.counts or [0] * len(curve.x),
+            cliponaxis=False,
             hovertemplate=hover,
             **_look(curve, labels),
         )

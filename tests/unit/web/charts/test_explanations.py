@@ -49,6 +49,12 @@ def test_a_waterfall_sums_what_it_does_not_show() -> None:
     assert bars.base[-1] + bars.x[-1] == pytest.approx(2.0)
 
 
+def test_a_waterfall_of_one_bar_has_room_for_its_axis() -> None:
+    drawn = explanations.waterfall(an_attribution(features=(), values=(), data=()))
+    assert len(drawn.data[0].x) == 1
+    assert drawn.layout.height - drawn.layout.minreducedheight >= 60
+
+
 def test_a_waterfall_names_values_but_not_that_a_word_is_there() -> None:
     drawn = explanations.waterfall(an_attribution())
     assert drawn.layout.yaxis.ticktext[0] == "body: viagra "

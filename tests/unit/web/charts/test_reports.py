@@ -111,3 +111,8 @@ def test_dots_are_as_large_as_there_are_samples_behind_them() -> None:
     curve = Curve("spam", (0.1, 0.9), (0.0, 1.0), (4, 64))
     small, large = reports.calibration([curve], BY_NAME).data[-1].marker.size
     assert small < large / 1.5
+
+
+def test_dots_on_the_edge_of_a_chart_are_whole() -> None:
+    curve = Curve("spam", (0.1, 0.9), (0.0, 1.0), (4, 64))
+    assert reports.calibration([curve], BY_NAME).data[-1].cliponaxis is False
