@@ -107,10 +107,10 @@ def what_happens(
     mode: training.Mode, project: Project, rows: tuple[versions.VersionRow, ...]
 ) -> str:
     """Say what a retrain will do."""
-    after = (
-        "Then it is measured on the holdout and ranks the pool; the champion stays until you "
-        "promote another."
-    )
+    champion = "the champion stays until you promote another"
+    if not rows:
+        champion = "as the first version it becomes champion by itself"
+    after = f"Then it is measured on the holdout and ranks the pool; {champion}."
     last = next(
         (r.version for r in rows[::-1] if (r.version.mode == "full") == (mode == "full")), None
     )

@@ -113,7 +113,10 @@ def _chance_of(log_odds: float) -> float:
 
 
 def choose_attribution(project: Project, explanation: SampleExplanation) -> Attribution:
-    """Draw the choice of the label to explain, the answer first; of several the likeliest."""
+    """Draw the choice of the label to explain, the answer first; of several the likeliest.
+
+    What is chosen lasts while the answer stays: another one is explained itself first.
+    """
     found = {item.label: item for item in explanation.attributions}
     if project.multilabel:
         first = likeliest(explanation)
@@ -122,7 +125,8 @@ def choose_attribution(project: Project, explanation: SampleExplanation) -> Attr
     else:
         first = explanation.label
     names = in_order(project, found)
-    return found[choose_label(by_name(project), names, key="sample-label", first=first)]
+    key = f"sample-label:{project.id}:{first}"
+    return found[choose_label(by_name(project), names, key=key, first=first)]
 
 
 def likeliest(explanation: SampleExplanation) -> str:

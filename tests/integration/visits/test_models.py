@@ -22,6 +22,18 @@ def test_without_a_version_the_page_says_when_the_first_one_comes(
         assert "The first one comes 7 answers in" in words(admin.opens(name))
 
 
+def test_before_there_is_a_champion_none_is_said_to_stay(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    first = "as the first version it becomes champion by itself."
+    later = "the champion stays until you promote another."
+    said = words(admin.opens("train"))
+    assert first in said and later not in said
+    a_version(store, project)
+    said = words(admin.opens("train"))
+    assert later in said and first not in said
+
+
 def test_the_buttons_that_move_the_champion_say_to_which_version(
     store: Store, admin: Visitor, project: Project
 ) -> None:
@@ -241,6 +253,38 @@ def test_an_explained_sample_says_what_people_answered_and_who_is_right(
     assert "check_circle: right" in words(page)
     page.text_input(f"sample-search:{project.id}").set_value("nowhere").run()
     assert "Nothing here has these words." in words(page)
+
+
+def test_another_answer_is_explained_itself_first_and_a_choice_lasts_while_it_stays(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    a_version(store, project)
+    chances = {"ham": 0.8, "spam": 0.2}
+    reasons = tuple(
+        Attribution(label, -0.5, 0.4, ("body: text",), (0.9,), ("in the text",), 0.0, "score")
+        for label in chances
+    )
+    for key, label in (("p1", "ham"), ("p2", "ham"), ("p3", "spam")):
+        say(store, admin.person, key, label)
+        body = SampleExplanation(1, key, label, chances, reasons)
+        with store.begin() as connection:
+            versions_store.add_explanation(
+                connection, project.id, 1, sample_key=key, body=body, now=now()
+            )
+    page = admin.opens("explain", **{"explain-tab": ":material/article: A sample"})
+    seen = [explained(page)]
+    for key in ("p2", "p1"):
+        [box] = [box for box in page.main.selectbox if box.label == "Sample"]
+        seen.append(explained(box.set_value(key).run()))
+        if key == "p2":
+            [choice] = [one for one in page.segmented_control if one.label == "Label"]
+            seen.append(explained(choice.set_value("spam").run()))
+    assert seen == ["spam", "ham", "spam", "spam"]
+
+
+def explained(page: AppTest) -> str:
+    [said] = [m.value for m in page.markdown if m.value.startswith("**What speaks for")]
+    return said.strip("*").rsplit(" ", 1)[1]
 
 
 def found(page: AppTest) -> list[str]:
