@@ -60,11 +60,11 @@ def main() -> None:
     case = _chosen(found)
     left, right = st.columns([3, 2], gap="large")
     with left:
+        if case.doubt is not None:  # first: on a phone the buttons stand over what is below
+            doubt_line(case.doubt, _rather(project, case.doubt))
         sample_card(case.card, key=f"case_{case.sample_key}")
     with right:
         _decide(project, person, case)
-        if case.doubt is not None:
-            doubt_line(case.doubt, _rather(project, case.doubt))
         _said(project, case)
     decisions_box(person, project, decisions)
     _agreement(person, project)

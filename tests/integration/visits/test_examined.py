@@ -74,6 +74,17 @@ def test_a_label_that_looks_wrong_waits_behind_what_people_flagged(
     assert "**Ada** answered ham" in said
 
 
+def test_what_the_model_doubts_stands_above_the_sample(
+    store: Store, visitor: Callable[..., Visitor], project: Project, ada: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    doubted(store, project, "p0")
+    page = visitor("reviewer").opens("review")
+    left = page.main.columns[0]
+    kinds = [part.type for part in left.children.values()]
+    assert kinds == ["info", "bidi_component"], "on a phone buttons stand over what is below"
+
+
 @pytest.mark.parametrize(
     ("button", "stands"),
     [
