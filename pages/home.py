@@ -54,7 +54,7 @@ LOOP = {
     "failed": ("Last retrain failed", "red"),
     "done": ("All answered", "green"),
 }
-FEW = 5
+FEW, NAMED = 5, 5
 
 
 def kind_of(project: Project) -> tuple[str, str]:
@@ -134,7 +134,7 @@ def nothing_left(person: Person, project: Project, state: Progress) -> None:
     if state.loop_state == "preparing":
         st.caption("The samples are being read.")
     elif overview.imports(store(), person, project.name):
-        st.caption("Every sample has an answer.")
+        st.caption(f"Every sample has an answer{' or a flag' if state.flagged else ''}.")
         if person.role == "admin":
             page_link("data", "Import more", icon=":material/upload_file:")
     elif person.role == "admin":
@@ -231,7 +231,9 @@ def warnings(person: Person, project: Project, state: Progress) -> None:
     """Say what stands in the way of a good model."""
     few = [label for label in project.labels if state.counts.get(label.name, 0) < FEW]
     if state.answered >= 4 * FEW and few:
-        names = ", ".join(plain(label.display) for label in few[:5])
+        names = ", ".join(plain(label.display) for label in few[:NAMED])
+        if len(few) > NAMED:
+            names += f" and {plural(len(few) - NAMED, 'more label')}"
         st.warning(
             f"Fewer than {FEW} answers for {names}: the model can hardly know "
             f"{'it' if len(few) == 1 else 'them'}, and nothing can be said about its quality.",

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.errors import MISSING
 from mlvajra_al.records import JobKind, Measure, Policy, Project, Role, Verdict
-from mlvajra_al.services import champions, members
+from mlvajra_al.services import champions, members, projects
 from mlvajra_al.services.damage import said_of
+from mlvajra_al.services.projects import make_labels
 from mlvajra_al.store import files, job_leases, jobs, processes, verdicts, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
@@ -61,6 +62,15 @@ def test_a_pool_that_is_answered_says_so(store: Store, admin: Visitor) -> None:
     say(store, admin.person, "p1", "spam")
     page = admin.opens("home")
     assert "Every sample has an answer." in words(page) and "Import more" in links(page)
+
+
+def test_of_a_flagged_sample_nobody_says_that_it_has_an_answer(
+    store: Store, admin: Visitor
+) -> None:
+    rank(store, a_project(store, policy=Policy(holdout_rate=0.0)), 2)
+    say(store, admin.person, "p0", "ham")
+    say(store, admin.person, "p1", None, action="flag")
+    assert "Every sample has an answer or a flag." in words(admin.opens("home"))
 
 
 def test_a_small_pool_that_is_answered_is_promised_nothing(store: Store, admin: Visitor) -> None:
@@ -151,6 +161,19 @@ def test_labels_with_few_answers_are_warned_of(
         say(store, admin.person, f"p{place}", "ham")
     [warning] = admin.opens("home").warning
     assert warning.value.startswith("Fewer than 5 answers for spam: the model can hardly know it")
+
+
+def test_of_many_labels_with_few_answers_the_last_are_counted(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    names = ("ham", *(f"topic {number}" for number in range(8)))
+    labels = make_labels(list(names))
+    projects.set_labels(store, admin.person, "spam", labels=labels, now=now())
+    for place in range(20):
+        say(store, admin.person, f"p{place}", "ham")
+    [warning] = admin.opens("home").warning
+    named = ", ".join(f"topic {number}" for number in range(5))
+    assert warning.value.startswith(f"Fewer than 5 answers for {named} and 3 more labels: ")
 
 
 @pytest.mark.parametrize(("role", "sees"), [("annotator", False), ("reviewer", True)])
