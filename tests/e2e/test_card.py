@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,10 +106,23 @@ def test_a_label_of_one_word_is_on_one_line_on_a_phone(
     assert [lines[word] for word in ("even", "large", "prime")] == [1, 1, 1], lines
 
 
+def test_a_finger_leaves_no_definition_over_the_next_sample(
+    phone: BrowserContext, server: Any, properties: str, sign_in: Callable[..., None]
+) -> None:
+    page, person = phone.new_page(), a_person(server)
+    sign_in(page, server, person)
+    label = Desk(page, server, person, properties).open().card.locator(".label").first
+    expect(label).to_have_attribute("data-tip", "Divisible by two")
+    label.tap()
+    tip = "e => getComputedStyle(e, '::after').content"
+    assert label.evaluate("e => e.matches(':hover')") and label.evaluate(tip) == "none"
+
+
 @pytest.fixture(scope="module")
 def properties(server: Any) -> str:
-    """A project with a few labels of one short word or more."""
-    labels = projects.make_labels(["even", "large", "with a loop", "prime"])
+    """A project with a few labels of one short word or more, and what one of them means."""
+    even, *others = projects.make_labels(["even", "large", "with a loop", "prime"])
+    labels = (replace(even, definition="Divisible by two"), *others)
     return a_project(server, "properties", labels=labels, policy=NO_RETRAIN, multilabel=True).name
 
 
