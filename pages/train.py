@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import ACTIVE, Advice, Job, Person, Progress, Project
+from mlvajra_al.records import ACTIVE, TREES, Advice, Job, Person, Progress, Project
 from mlvajra_al.services import advice, overview, training, versions
 from mlvajra_al.services.job_words import KINDS
 from mlvajra_al.services.overview import AtWork
@@ -111,12 +111,13 @@ def what_happens(
     if not rows:
         champion = "as the first version it becomes champion by itself"
     after = f"Then it is measured on the holdout and ranks the pool; {champion}."
-    last = next(
-        (r.version for r in rows[::-1] if (r.version.mode == "full") == (mode == "full")), None
-    )
+    trees = project.recipe.estimator in TREES
+    full = mode == "full" or trees or not rows
+    last = next((r.version for r in rows[::-1] if (r.version.mode == "full") == full), None)
     usual = f" The last one took {duration(last.duration_s)}." if last else ""
-    if mode == "full" or not rows:
-        return f"Fits a new model on every label, from nothing.{usual} {after}"
+    if full:
+        why = ": trees do not continue" if trees and rows and mode != "full" else ""
+        return f"Fits a new model on every label, from nothing{why}.{usual} {after}"
     parent = rows[-1].version.number
     return (
         f"Continues from version {parent} with the answers since. It is a full fit all the same "

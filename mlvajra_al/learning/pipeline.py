@@ -25,12 +25,11 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from mlvajra_al.learning.encoders import DateParts, Pixels, Terms
 from mlvajra_al.learning.frames import inputs
 from mlvajra_al.learning.wording import feature_names
-from mlvajra_al.records import ColumnKind, EstimatorName, Recipe
+from mlvajra_al.records import TREES, ColumnKind, EstimatorName, Recipe
 
 Matrix: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
 MOST_DESCRIBED = 2_000
 """Letters of a description."""
-TREES = ("random_forest", "hist_gradient_boosting")
 UNSPACED = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese characters and hiragana: no space stands between words, so each counts as one."""
 PICTURES = "\u2600-\u27bf\U0001f1e6-\U0001faff"

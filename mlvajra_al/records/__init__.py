@@ -55,6 +55,7 @@ from mlvajra_al.records.people import (
     SignedIn,
 )
 from mlvajra_al.records.projects import (
+    TREES,
     Column,
     ColumnKind,
     EstimatorName,
@@ -76,6 +77,7 @@ __all__ = [
     "Action",
     "NOTHING_LEFT",
     "SURE_ODDS",
+    "TREES",
     "Advice",
     "Agreement",
     "Annotation",

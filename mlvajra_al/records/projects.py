@@ -15,6 +15,8 @@ ColumnKind = Literal["text", "numeric", "categorical", "boolean", "date", "image
 EstimatorName = Literal[
     "logistic_regression", "sgd", "complement_nb", "random_forest", "hist_gradient_boosting"
 ]
+TREES: tuple[EstimatorName, ...] = ("random_forest", "hist_gradient_boosting")
+"""Always fitted in full: trees grown on fewer labels would stay in the model."""
 
 
 @dataclass(frozen=True, slots=True)

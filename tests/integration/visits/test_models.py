@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Attribution, Project, Ranked, SampleExplanation, Why
+from mlvajra_al.records import (
+    TREES,
+    Attribution,
+    EstimatorName,
+    Project,
+    Ranked,
+    SampleExplanation,
+    Why,
+)
 from mlvajra_al.services import champions, training
+from mlvajra_al.services import projects as settings
 from mlvajra_al.store import projects, ranking
 from mlvajra_al.store import versions as versions_store
 from mlvajra_al.store.database import Store
@@ -32,6 +44,19 @@ def test_before_there_is_a_champion_none_is_said_to_stay(
     a_version(store, project)
     said = words(admin.opens("train"))
     assert later in said and first not in said
+
+
+@pytest.mark.parametrize("estimator", TREES)
+def test_trees_are_not_said_to_continue(
+    store: Store, admin: Visitor, project: Project, estimator: EstimatorName
+) -> None:
+    a_version(store, project)
+    assert "Continues from version 1 with the answers since." in words(admin.opens("train"))
+    recipe = replace(project.recipe, estimator=estimator)
+    settings.set_recipe(store, admin.person, "spam", recipe=recipe, now=now())
+    said = words(admin.opens("train"))
+    assert "on every label, from nothing: trees do not continue." in said
+    assert "Continues from" not in said
 
 
 def test_the_buttons_that_move_the_champion_say_to_which_version(
