@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import Person, Project
+from mlvajra_al.records import Column, Person, Project
 from mlvajra_al.services import overview
 from mlvajra_al.web.context import store
 from mlvajra_al.web.widgets import height_of, plain
+from mlvajra_al.words import number
 
 MOST_PIXELS = 24
+DATES = {"31.12.2026": "%d.%m.%Y", "12/31/2026": "%m/%d/%Y"}
 
 
 def typed(person: Person, project: Project) -> dict[str, Any] | None:
@@ -28,7 +31,7 @@ def typed(person: Person, project: Project) -> dict[str, Any] | None:
                 row[column.name] = st.text_area(plain(column.name), height=tall)
             elif column.kind == "image":
                 row[column.name] = pixels_form(project, column.name, start.get(column.name))
-        cells = [column.name for column in columns if column.kind not in ("text", "image")]
+        cells = [column for column in columns if column.kind not in ("text", "image")]
         if cells:
             if asked is not None:
                 st.caption(f"The values are those of the sample {plain(asked)}, to be changed.")
@@ -46,13 +49,12 @@ def beginning_row(person: Person, project: Project) -> tuple[str | None, dict[st
     return found.key, found.row
 
 
-def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dict[str, Any]:
+def cells_form(project: Project, columns: list[Column], start: dict[str, Any]) -> dict[str, Any]:
     """Draw a row as a table of columns and values."""
-    given = [start.get(name) for name in names]
+    names = [column.name for column in columns]
+    given = [as_written(start.get(column.name), column) for column in columns]
     edited = st.data_editor(
-        pd.DataFrame(
-            {"Column": names, "Value": ["" if value is None else str(value) for value in given]}
-        ),
+        pd.DataFrame({"Column": names, "Value": given}),
         disabled=["Column"],
         hide_index=True,
         height=height_of(len(names)),
@@ -61,6 +63,34 @@ def cells_form(project: Project, names: list[str], start: dict[str, Any]) -> dic
     )
     values = dict(zip(edited["Column"], edited["Value"], strict=True))
     return {name: values[name] or "" for name in names}
+
+
+def as_written(value: Any, column: Column) -> str:
+    """Return a value as its column writes it: so what is sent is read as in a file.
+
+    Examples
+    --------
+    >>> amount, day = Column("amount", "numeric", "1.234,50"), Column("day", "date", "31.12.2026")
+    >>> as_written(1496.78, amount), as_written(24.0, Column("n", "numeric"))
+    ('1496,78', '24')
+    >>> as_written(datetime(2026, 1, 5), day), as_written(datetime(2026, 1, 5, 15, 4), day)
+    ('05.01.2026', '05.01.2026 15:04:00')
+    >>> as_written(True, Column("paid", "boolean")), as_written(None, amount)
+    ('yes', '')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        point = "," if column.written == "1.234,50" else "."
+        return number(value).replace(".", point)
+    if isinstance(value, datetime):
+        midnight = (value.hour, value.minute, value.second) == (0, 0, 0)
+        if form := DATES.get(column.written):
+            return value.strftime(form if midnight else f"{form} %H:%M:%S")
+        return value.date().isoformat() if midnight else str(value)
+    return str(value)
 
 
 def pixels_form(project: Project, name: str, start: Any) -> list[list[float]]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from mlvajra_al.records import Column, Recipe
+from mlvajra_al.records.notations import DATES, NUMBERS, Notation
+from mlvajra_al.services.jobs.predicting import typed
+from mlvajra_al.web.row_form import as_written
 
 
 def _draws_pixels(start: object, number: int = 1) -> None:
@@ -54,3 +60,25 @@ def test_the_image_of_one_project_keeps_no_edits_of_another() -> None:
         page = AppTest.from_function(_draws_pixels, args=([0, 1, 2, 3], number)).run(timeout=30)
         keys.append(page.session_state["keys"])
     assert keys == [["pixels:1:digit *x*"], ["pixels:2:digit *x*"]]
+
+
+@pytest.mark.parametrize("value", [1.496, 1496.78, -0.5, 24.0, 1e-07, 1234567.25])
+@pytest.mark.parametrize("written", ["plain", *NUMBERS])
+def test_a_number_is_read_back_as_it_is_offered(value: float, written: Notation) -> None:
+    assert read_back(value, Column("c", "numeric", written)) == value
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 5), datetime(2026, 1, 5, 15, 4, 7)])  # noqa: DTZ001
+@pytest.mark.parametrize("written", ["plain", *DATES])
+def test_a_date_is_read_back_as_it_is_offered(value: datetime, written: Notation) -> None:
+    assert read_back(value, Column("c", "date", written)).replace(tzinfo=None) == value
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_a_yes_or_no_is_read_back_as_it_is_offered(value: bool | None) -> None:
+    assert read_back(value, Column("c", "boolean")) is value
+
+
+def read_back(value: Any, column: Column) -> Any:
+    """Return what a version is asked about when the form is sent as it was filled in."""
+    return typed(Recipe((column,)), [{"c": as_written(value, column)}])["c"][0].as_py()
