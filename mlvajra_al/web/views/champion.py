@@ -46,7 +46,7 @@ def roll_back(person: Person, project: Project, to: int) -> None:
     """Ask before the champion goes back."""
     st.markdown(
         f"**Version {to}** becomes the champion again in place of version {project.champion}. "
-        "Version, reports and explanations of both stay."
+        "Reports and explanations of both stay."
     )
     st.caption("No label is changed; the next retrain is a full fit on all of them.")
     reason = st.text_input("Why", placeholder="For the record", max_chars=300)

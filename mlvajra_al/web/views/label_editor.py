@@ -11,6 +11,9 @@ from mlvajra_al.web.context import now, store
 from mlvajra_al.web.label_rows import to_labels
 from mlvajra_al.web.widgets import act, flash, plain
 
+SHORT = 16
+"""So many letters of a name leave room for others beside it."""
+
 
 def labels_view(person: Person, project: Project) -> None:
     """Draw the label set to edit."""
@@ -56,8 +59,12 @@ def labels_view(person: Person, project: Project) -> None:
 
 
 def _colors(project: Project) -> dict[str, str]:
-    """Draw the colours to pick from, side by side, and return them by label."""
-    with st.container(horizontal=True, gap="medium"):
+    """Draw the colours to pick from, side by side, and return them by label.
+
+    Below long names they stand in columns: each as wide as its name, no two would be in line.
+    """
+    long = any(len(label.display) > SHORT for label in project.labels)
+    with st.grid(4, min_column_width=150) if long else st.container(horizontal=True, gap="medium"):
         return {
             label.name: st.color_picker(
                 plain(label.display),

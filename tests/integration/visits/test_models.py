@@ -71,6 +71,7 @@ def test_the_buttons_that_move_the_champion_say_to_which_version(
         )
     page = admin.opens("versions")
     assert buttons(page) == [("Promote version 2", True), ("Roll back to version 1", False)]
+    assert "Reports and explanations of both stay." in words(press(page, "Roll back to version 1"))
 
 
 def buttons(page: AppTest) -> list[tuple[str, bool]]:

@@ -9,12 +9,26 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from mlvajra_al.records import Policy, Project
-from mlvajra_al.services import overview, training
+from mlvajra_al.services import overview, projects, training
 from mlvajra_al.store.database import Store
+from mlvajra_al.web.context import now
 from tests.factories import a_project
 from tests.integration.visits.visiting import Visitor, of_now, press, say, words
 
 SETTINGS = {"train-tab": ":material/tune: Settings"}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"), [("spam", 0), ("Delivery address changed after shipping out", 1)]
+)
+def test_colours_below_long_names_stand_in_columns(
+    store: Store, admin: Visitor, project: Project, name: str, columns: int
+) -> None:
+    labels = projects.make_labels(["ham", name])
+    projects.set_labels(store, admin.person, "spam", labels=labels, now=now())
+    page = admin.opens("data", **{"data-tab": ":material/label: Labels"})
+    assert [picker.label for picker in page.color_picker] == ["ham", name]
+    assert len(page.get("grid_container")) == columns
 
 
 def test_the_policy_is_saved_as_it_stands_in_the_form(
