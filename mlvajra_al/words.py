@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from decimal import Decimal
 
 WRITTEN = 15
@@ -13,6 +14,8 @@ SINGLE = 9
 COMPUTED = 10
 SEEN = 6
 """So many are taken in at a glance."""
+NAMED = 5
+"""So many names are read in a sentence."""
 PLAIN = (1e-15, 1e15)
 """Numbers between these are written without an exponent."""
 
@@ -26,6 +29,20 @@ def plural(count: int, word: str, words: str = "") -> str:
     ('1 sample', '2,000 samples', '0 copies')
     """
     return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def no_column(names: Sequence[str]) -> str:
+    """Say of columns that they are not there, and name the first of them.
+
+    Examples
+    --------
+    >>> no_column(["body"]), no_column(["subject", "body"])
+    ("no column 'body'", "no columns 'subject', 'body'")
+    >>> no_column([f"c{n}" for n in range(500)])
+    "no columns 'c0', 'c1', 'c2', 'c3', 'c4' and 495 more"
+    """
+    shown, rest = ", ".join(map(repr, names[:NAMED])), len(names) - NAMED
+    return f"no column{'s' * (len(names) > 1)} {shown}" + (f" and {rest:,} more" * (rest > 0))
 
 
 def number(value: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from unicodedata import category, normalize
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import JobKind, Label, Person, Policy, Project, Recipe
@@ -159,7 +160,7 @@ def draft(
     """
     return Project(
         id=0,
-        name=name.strip(),
+        name=normalize("NFC", name.strip()),
         labels=tuple(labels),
         recipe=recipe,
         policy=Policy(),
@@ -193,7 +194,7 @@ def create(store: Store, person: Person, project: Project) -> Project:
             f"a project's name has at most {LONGEST} letters, and {project.name[:SHOWN]!r}… has "
             f"{len(project.name)}; shorten it"
         )
-    if not NAME.fullmatch(project.name) or project.name.isdigit():
+    if not _is_name(project.name):
         raise Invalid(
             f"{project.name!r} cannot be a project's name; use 1 to 64 letters, digits, "
             "spaces, dots or dashes, and not digits alone"
@@ -209,6 +210,16 @@ def create(store: Store, person: Person, project: Project) -> Project:
         return created
 
     return store.write(operation)
+
+
+def _is_name(name: str) -> bool:
+    """Say whether a project may be called so; a mark, as of a Hindi vowel, belongs to its letter.
+
+    >>> _is_name("हिन्दी"), _is_name("2026"), _is_name("a/b"), _is_name(""), _is_name("\u0301")
+    (True, False, False, False, False)
+    """
+    letters = "".join(letter for letter in name if not category(letter).startswith("M"))
+    return letters[:1] == name[:1] and bool(NAME.fullmatch(letters)) and not name.isdigit()
 
 
 def came_to_nothing(store: Store, person: Person | None, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from sqlalchemy import (
     ColumnElement,
@@ -239,15 +240,19 @@ def by_name(connection: Connection, name: str, *, alone: int | None = None) -> P
     else:
         row = ALONE.one(connection, name=name, person=alone)
     if row is None:
-        raise NotFound("project", name)
+        composed = normalize("NFC", name)  # as new ones are stored
+        if composed == name:
+            raise NotFound("project", name)
+        return by_name(connection, composed, alone=alone)
     return _project(row)
 
 
 def held(connection: Connection, name: str) -> Project:
     """Return a project by its name, which nobody else changes until this transaction ends."""
-    named = select(project.c.id).where(project.c.name == name)
-    connection.execute(named.with_for_update(key_share=True))
-    return by_name(connection, name)
+    found = by_name(connection, name)
+    row = select(project.c.id).where(project.c.id == found.id)
+    connection.execute(row.with_for_update(key_share=True))
+    return get(connection, found.id)
 
 
 def listed(connection: Connection, *, archived: bool = False) -> tuple[Project, ...]:

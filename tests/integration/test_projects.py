@@ -120,6 +120,18 @@ def test_a_name_that_could_be_a_path_or_markup_is_refused(store: Store, name: st
         services.create(store, a_person(store, role="admin"), replace(a_draft(), name=name))
 
 
+@pytest.mark.parametrize(("written", "stored"), [("हिन्दी", "हिन्दी"), ("Cafe\u0301", "Caf\u00e9")])
+def test_a_name_may_have_marks_and_is_found_however_they_are_written(
+    store: Store, written: str, stored: str
+) -> None:
+    admin = a_person(store, role="admin")
+    created = services.create(store, admin, a_draft(written))
+    assert created.name == stored
+    assert {services.get(store, None, name).id for name in (written, stored)} == {created.id}
+    with pytest.raises(Conflict, match="choose another name"):
+        services.create(store, admin, a_draft(written))
+
+
 def test_a_name_that_is_too_long_is_refused_with_its_length(store: Store) -> None:
     said = "at most 64 letters, and 'xxxxxxxxxxxxxxxxxxxx'… has 65; shorten it"
     with pytest.raises(Invalid, match=said):

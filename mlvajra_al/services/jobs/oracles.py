@@ -27,6 +27,7 @@ from mlvajra_al.sources.catalogue import inspect, name_of, read_batches
 from mlvajra_al.store import projects
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Store
+from mlvajra_al.words import no_column
 
 MOST_SAMPLES = 20_000
 """Of more, so many are drawn at random: strategies differ in the first hundreds of labels."""
@@ -184,8 +185,9 @@ def require_columns(schema: Schema, uri: str, names: Iterable[str]) -> None:
 
 
 def _absent(name: str, absent: list[str], there: list[str]) -> BadSource:
+    is_ = "is" if len(absent) == 1 else "are"
     remedy = f"choose from {', '.join(there[:20])}"
-    return BadSource(name, f"there is no column {', '.join(map(repr, absent))}", remedy)
+    return BadSource(name, f"there {is_} {no_column(absent)}", remedy)
 
 
 def _rng() -> np.random.Generator:

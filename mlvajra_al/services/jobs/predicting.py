@@ -34,7 +34,7 @@ from mlvajra_al.store.checksums import sha256_of
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import KEY, Pool
-from mlvajra_al.words import plural
+from mlvajra_al.words import no_column, plural
 
 BATCH_ROWS = 5_000
 KEPT = 20
@@ -223,10 +223,11 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
     there = {column.name for column in found.columns}
     absent = [name for name in ready.columns if name not in there]
     if absent:
+        it = "it" if len(absent) == 1 else "them"
         raise BadSource(
             path.name,
-            f"has no column {', '.join(map(repr, absent))} that the model looks at",
-            "add it, or choose a file of the same shape as the pool",
+            f"has {no_column(absent)} that the model looks at",
+            f"add {it}, or choose a file of the same shape as the pool",
         )
     key = project.key_column if project.key_column in there else None
     wanted = list(frames.inputs(ready.recipe))

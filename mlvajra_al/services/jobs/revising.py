@@ -22,7 +22,7 @@ from mlvajra_al.store import artefacts, versions
 from mlvajra_al.store import features as stored
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.shards import Pool
-from mlvajra_al.words import plural
+from mlvajra_al.words import no_column, plural
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ STRANGE = 2.0
 FIRST = "the pool was read for the first time"
 READ_ROWS = 2_000
 """Samples in which unknown words are counted."""
+MOST_NAMED = 20
+"""So many columns are offered instead of one that is not there."""
 
 Positions = NDArray[np.int64]
 
@@ -172,8 +174,8 @@ def _columns(project: Project, pool: Pool) -> list[str]:
     absent = [name for name in names if name not in pool.columns]
     if absent:
         raise Invalid(
-            f"the pool has no column {', '.join(map(repr, absent))} that the model is to see; "
-            f"change the model's inputs to some of {', '.join(pool.columns)}"
+            f"the pool has {no_column(absent)} that the model is to see; "
+            f"change the model's inputs to some of {', '.join(pool.columns[:MOST_NAMED])}"
         )
     return names
 
