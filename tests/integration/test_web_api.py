@@ -108,6 +108,16 @@ def test_an_answer_sent_twice_is_stored_once_and_marked(annotator: httpx.Client)
     assert first["seq"] == second["seq"]
 
 
+def test_a_page_of_somebody_else_gives_nothing_back(annotator: httpx.Client) -> None:
+    [claim] = annotator.post(f"{P}/claims", json={"n": 1}).json()
+    mine = {"claims": [claim["claim_id"]]}
+
+    refused = annotator.request("DELETE", f"{P}/claims", json=mine | {"person": "Ada"})
+
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "WrongPerson")
+    assert annotator.request("DELETE", f"{P}/claims", json=mine).json() == {"released": 1}
+
+
 def test_an_answer_of_somebody_else_is_refused_and_not_stored(
     admin: httpx.Client, annotator: httpx.Client
 ) -> None:

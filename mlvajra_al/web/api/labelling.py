@@ -162,6 +162,8 @@ def _shown(handed: claiming.Handed) -> Response:
 @router.delete("/claims", response_model=Released)
 def release(project: str, caller: Caller, given: Claims | None = None) -> Response:
     """Give claimed samples back; without a body, all the caller holds."""
+    if given is not None:
+        given.check(caller)
     ids = (
         given.claims
         if given is not None
