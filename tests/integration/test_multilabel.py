@@ -116,7 +116,7 @@ def test_the_whole_loop_from_import_to_export(loop: Rehearsal, tmp_path: Path) -
     annotate(loop, 120)
     made = loop.versions()
     assert {version.mode for version in made} == {"full", "warm_start"}
-    assert "Cold start" not in made[-1].asks and "doub" in made[-1].asks
+    assert "Cold start" not in made[-1].asks and "hesitates" in made[-1].asks
     assert sum(made[-1].label_counts.values()) != made[-1].n_labels
     assert set(made[-1].label_counts) == set(LABELS)
     last = made[-1].number
