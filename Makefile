@@ -9,7 +9,7 @@ UV := uv==0.13.9
 LOCK := --universal --python-version 3.11 --no-header --no-annotate --quiet
 
 # The longest first, so that both processes end together.
-WITHOUT_BROWSER := tests/integration tests/unit tests/contract mlvajra_al README.md docs
+WITHOUT_BROWSER := tests/contract tests/integration tests/unit mlvajra_al README.md docs
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
