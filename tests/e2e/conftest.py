@@ -40,10 +40,7 @@ PATIENCE_MS = 90_000
 """A machine that does other things too is slow, not wrong."""
 expect.set_options(timeout=PATIENCE_MS)
 
-SLOWEST = (
-    "test_stranger", "test_outbox", "test_labelling", "test_pages", "test_reach", "test_card",
-    "test_frame", "test_contrast", "test_gate", "test_start", "test_provider",
-)  # fmt: skip
+SLOWEST = ("test_stranger", "test_outbox", "test_labelling", "test_pages", "test_start")
 """Begun first where processes share the files, so that they end together."""
 
 SERVERS = pytest.StashKey[list[Server]]()

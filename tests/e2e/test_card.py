@@ -42,7 +42,7 @@ IS_CUT = "nodes => nodes.filter(n => n.scrollHeight > n.clientHeight + 1).map(n 
 def tickets(server: Any) -> str:
     """A project with many labels of many letters, and guidelines."""
     return a_project(
-        server, "tickets", labels=TOPICS, policy=NO_RETRAIN, guidelines="Read all of it."
+        server, "enquiries", labels=TOPICS, policy=NO_RETRAIN, guidelines="Read all of it."
     ).name
 
 
