@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from unicodedata import category, normalize
@@ -341,17 +341,7 @@ def set_policy(
     store: Store, person: Person, name: str, *, policy: Policy, now: datetime
 ) -> Project:
     """Change how the project asks and retrains; the holdout share is fixed at the first import."""
-    require(person, "admin", "change the policy")
-    return _change(
-        store,
-        person,
-        name,
-        what="policy changed",
-        now=now,
-        write=lambda connection, project: _set_policy(
-            connection, project, policy, person=person, now=now
-        ),
-    )
+    return change_policy(store, person, name, changes=asdict(policy), now=now)
 
 
 def change_policy(
