@@ -183,31 +183,7 @@ def append(
     if multilabel:
         _require_labels(connection, events)
     rows = [
-        {
-            "project_id": event.project_id,
-            "seq": event.seq,
-            "event_id": event.event_id,
-            "sample_key": event.sample_key,
-            "position": event.position,
-            "person_id": event.person_id,
-            "action": event.action,
-            "label": None if multilabel else event.label,
-            "labels": event.label if multilabel else None,
-            "supersedes": event.supersedes,
-            "comment": event.comment,
-            "elapsed_ms": event.elapsed_ms,
-            "client_time": event.client_time,
-            "created_at": event.created_at,
-            "late": event.late,
-            "adjudicates": event.adjudicates,
-            "source": event.source,
-            "holdout": side,
-            "strategy": event.why.strategy if event.why else None,
-            "utility": event.why.utility if event.why else None,
-            "rank": event.why.rank if event.why else None,
-            "version": event.why.version if event.why else None,
-            "inclusion_probability": event.why.inclusion_probability if event.why else None,
-        }
+        _row(event, holdout=side, multilabel=multilabel)
         for event, side in zip(events, holdout, strict=True)
     ]
     try:
@@ -218,6 +194,34 @@ def append(
         if "event_id" not in str(error.orig):
             raise
         raise Conflict("an event of this id was sent meanwhile; send it again") from error
+
+
+def _row(event: Annotation, *, holdout: bool, multilabel: bool) -> dict[str, Any]:
+    return {
+        "project_id": event.project_id,
+        "seq": event.seq,
+        "event_id": event.event_id,
+        "sample_key": event.sample_key,
+        "position": event.position,
+        "person_id": event.person_id,
+        "action": event.action,
+        "label": None if multilabel else event.label,
+        "labels": event.label if multilabel else None,
+        "supersedes": event.supersedes,
+        "comment": event.comment,
+        "elapsed_ms": event.elapsed_ms,
+        "client_time": event.client_time,
+        "created_at": event.created_at,
+        "late": event.late,
+        "adjudicates": event.adjudicates,
+        "source": event.source,
+        "holdout": holdout,
+        "strategy": event.why.strategy if event.why else None,
+        "utility": event.why.utility if event.why else None,
+        "rank": event.why.rank if event.why else None,
+        "version": event.why.version if event.why else None,
+        "inclusion_probability": event.why.inclusion_probability if event.why else None,
+    }
 
 
 def _require_labels(connection: Connection, events: Sequence[Annotation]) -> None:

@@ -250,15 +250,20 @@ def test_more_people_are_asked_about_what_was_answered_before(store: Store) -> N
     assert wanted_of(store, admin) == []
 
 
+def held_by(store: Store, person: Person) -> Claim:
+    (held,) = claiming.claim(
+        store, person, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
+    )
+    return held
+
+
 def test_fewer_people_are_asked_and_nobody_about_what_has_its_answers(store: Store) -> None:
     project = a_project(store, policy=Policy(overlap=3, holdout_rate=0.0))
     admin, ada = a_person(store, "Root", role="admin"), a_person(store, "Ada")
     grace = a_person(store, "Grace")
     keys = rank(store, project, 3)
     answered = answer_one(store, ada)
-    (held,) = claiming.claim(
-        store, grace, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
-    )
+    held = held_by(store, grace)
     services.set_policy(store, admin, "spam", policy=replace(project.policy, overlap=1), now=NOW)
     assert held.sample_key == answered
     assert answered not in wanted_of(store, admin)
@@ -268,13 +273,6 @@ def test_fewer_people_are_asked_and_nobody_about_what_has_its_answers(store: Sto
     )
     assert [item.late for item in recorded] == [False]
     assert progress.progress(store, admin, "spam", now=NOW).left == 2
-
-
-def held_by(store: Store, person: Person) -> Claim:
-    (held,) = claiming.claim(
-        store, person, "spam", n=1, now=NOW, lease=LEASE, rng=np.random.default_rng(0)
-    )
-    return held
 
 
 def test_fewer_people_are_asked_whoever_of_them_was_the_first_to_answer(store: Store) -> None:
