@@ -190,9 +190,14 @@ def test_marks_that_tell_spam_apart_are_terms() -> None:
         (("おいしいカレー", "カレーはおいしい"), ["い", "お", "し", "カレー"]),
         (("great😀", "😀😡"), ["😀"]),
         (("café 한국어 v2", "한국어 CAFÉ v2"), ["café", "v2", "한국어"]),
+        (("मुझे हिन्दी पसंद है।", "हिन्दी"), ["हिन्दी"]),
+        (("สวัสดี", "สวัสดี"), ["ดี", "วั", "ส"]),
+        (("e\u0301te\u0301 שָׁלוֹם", "שָׁלוֹם e\u0301te\u0301"), ["e\u0301te\u0301", "שָׁלוֹם"]),
     ],
 )
-def test_words_without_spaces_and_emoji_are_terms(texts: tuple[str, str], terms: list[str]) -> None:
+def test_words_of_every_script_and_emoji_are_terms(
+    texts: tuple[str, str], terms: list[str]
+) -> None:
     frame = to_frame([{"body": text} for text in texts], recipe("body"))
     names = feature_names(build_preprocessing(recipe("body")).fit(frame))
     assert names == tuple(f"body: {term}" for term in terms)
