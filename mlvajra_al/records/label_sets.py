@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
+from unicodedata import normalize
 
 KNOWN = 8_192
 """So many sets are read only once."""
@@ -97,14 +98,16 @@ def _said(parts: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def alike(name: str) -> str:
-    """Return what labels have in common that differ in capitals and blanks only.
+    r"""Return what labels have in common that differ in capitals, blanks and forms of accents only.
 
     Examples
     --------
     >>> alike(" Feature  REQUEST")
     'feature request'
+    >>> alike("Caf\u00e9") == alike("cafe\u0301")
+    True
     """
-    return " ".join(name.lower().split())
+    return " ".join(normalize("NFC", name.lower()).split())
 
 
 def containing(name: str) -> tuple[str, str]:

@@ -17,9 +17,9 @@ from mlvajra_al.sources.values import MISSING
 class Cells:
     """Reads the cells of a column as labels of a set.
 
-    What differs from a label in capitals and blanks only is that label; one that is spelt
-    exactly so comes first. A cell that stands for a missing value says nothing, unless the set
-    has it as a label.
+    What differs from a label in capitals, blanks and forms of accents only is that label; one
+    that is spelt exactly so comes first. A cell that stands for a missing value says nothing,
+    unless the set has it as a label.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Spellings:
-    """How many rows spell a label in which way, where capitals and blanks make no difference.
+    """How many rows spell a label in which way; capitals, blanks, forms of accents do not matter.
 
     Examples
     --------

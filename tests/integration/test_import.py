@@ -486,14 +486,15 @@ def test_of_spellings_of_a_label_the_commonest_is_found_and_all_are_that_label(
     tmp_path: Path,
 ) -> None:
     kinds = ["BUG", "Bug", "bug ", "Bug", "how  to", "How to", "how to", "Praise\nor thanks"]
+    kinds += ["entrée", "entrée", "entre\u0301e"]
     path = mails(tmp_path / "a.parquet", range(len(kinds)), label=kinds)
     found = importing.labels_in(path, "label", multilabel=False)
-    assert found.names == ("Bug", "Praise or thanks", "how to")
+    assert found.names == ("Bug", "Praise or thanks", "entrée", "how to")
     importing.require_labels(path, "label", names=found.names, multilabel=False)
     several = [f"{one}; {other}" for one, other in itertools.pairwise(kinds)]
     path = mails(tmp_path / "b.parquet", range(len(several)), label=several)
     found = importing.labels_in(path, "label", multilabel=True)
-    assert found.names == ("Bug", "Praise or thanks", "how to")
+    assert found.names == ("Bug", "Praise or thanks", "entrée", "how to")
     importing.require_labels(path, "label", names=found.names, multilabel=True)
 
 
