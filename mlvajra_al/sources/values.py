@@ -30,8 +30,8 @@ from mlvajra_al.records.notations import plain
 from mlvajra_al.sources import keeping
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "-", "?")
-TRUE = ("1", "true", "yes", "y", "t")
-FALSE = ("0", "false", "no", "n", "f")
+TRUE = ("1", "true", "yes", "y", "t", "on")
+FALSE = ("0", "false", "no", "n", "f", "off")
 NOTED: tuple[ColumnKind, ...] = ("numeric", "date")
 """Kinds that people write in several ways."""
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"

@@ -57,6 +57,7 @@ def test_digits_are_images(tmp_path: Path) -> None:
         (["1", "2.5", "-3e4", ""], "numeric"),
         (["01234", "04567", "09876"], "text"),
         (["yes", "no", "Yes"], "boolean"),
+        (["on", "OFF", "on"], "boolean"),
         (["TRUE", "FALSE", "TRUE"], "boolean"),
         (["0", "1", "1"], "boolean"),
         (["1", "1", "1"], "numeric"),
