@@ -13,7 +13,8 @@ Action = Literal["answer", "skip", "flag", "retract"]
 class Why:
     """Why a sample was asked about, stored with its answer.
 
-    `inclusion_probability` is known only where the draw was random.
+    `inclusion_probability` is that of the draw into the ranking, known only where it was random;
+    how much of a ranking is asked depends on the people.
     """
 
     strategy: str
