@@ -198,6 +198,11 @@ def _by_doubts(
     if n <= batch_size:
         left = plural(n, "sample is left", "samples are left, those the model doubts most first")
         return focused, f"The last of the pool: {left}."
+    if doubtful and doubtful < FOCUS * batch_size >= n:  # it may hesitate about each of the few
+        return focused, (
+            f"Exploitation: {words} {doubtful:,} of the {n:,} samples that are left, "
+            f"so few that each batch {OVER_ALL}."
+        )
     if doubtful < FOCUS * batch_size:
         few = f"only {doubtful:,}" if doubtful else "none"
         most = f"comes from the {FOCUS * batch_size:,} it doubts most"
