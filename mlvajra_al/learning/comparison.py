@@ -174,8 +174,8 @@ def verdict(
     (champion, challenger), (losses, wins) = versions, right
     p_value, better, advice = None, False, difference.note
     if values is not None:
-        ahead = (difference.value or 0.0) >= 0
-        p_value, better, advice = _proof(versions, right, ahead=ahead, alpha=alpha, words=words)
+        falls = difference.name if (difference.value or 0.0) < 0 else ""
+        p_value, better, advice = _proof(versions, right, falls=falls, alpha=alpha, words=words)
     before, after = values or (None, None)
     return Verdict(
         champion=champion, challenger=challenger, n=difference.n, metric=difference.name,
@@ -189,20 +189,22 @@ def _proof(
     versions: tuple[int, int],
     right: tuple[int, int],
     *,
-    ahead: bool,
+    falls: str,
     alpha: float | None,
     words: str,
 ) -> tuple[float, bool, str]:
-    """Return the chance of such a lead by luck, whether it proves one better, and what to do."""
+    """Return the chance of such a lead by luck, whether it proves one better, and what to do.
+
+    `falls` names the measure by which the challenger is behind whatever the pairs say, if it is.
+    """
     if alpha is None:
         p_value = min(1.0, 2 * _by_luck(max(right), min(right)))
         found = f"the chance of such a lead by luck alone is {_chance(p_value)}"
         return p_value, False, f"{words}; {found}"
     losses, wins = right
     p_value = _by_luck(wins, losses)
-    lead = p_value if ahead else 1.0
-    advice = _advice(versions, right, p_value=lead, alpha=alpha, words=words)
-    return p_value, lead <= alpha, advice
+    advice = _advice(versions, right, p_value=p_value, falls=falls, alpha=alpha, words=words)
+    return p_value, p_value <= alpha and not falls, advice
 
 
 def _by_luck(more: int, fewer: int) -> float:
@@ -219,14 +221,17 @@ def _advice(
     right: tuple[int, int],
     *,
     p_value: float,
+    falls: str,
     alpha: float,
     words: str,
 ) -> str:
-    """Say what to do about the champion; `p_value` is 1 where the challenger is not ahead."""
+    """Say what to do about the champion."""
     champion, challenger = versions
-    if p_value <= alpha:
+    if p_value <= alpha and not falls:
         return f"promote version {challenger}: {words}"
     spent = "" if alpha else SPENT
+    if p_value <= ERROR and falls:  # more answers would hardly make a rarer label found again
+        return f"keep version {champion}: {words}, but its {falls} is lower{spent}"
     if p_value <= ERROR:
         return f"version {challenger} is ahead {_short_of(p_value, alpha)}: {words}{spent}"
     if _by_luck(*right) <= ERROR:

@@ -174,8 +174,8 @@ def weights_of(model: ClassifierMixin) -> tuple[Floats, Floats]:
         )
     if isinstance(model, ComplementNB):
         W = np.asarray(model.feature_log_prob_, dtype=np.float64)
-        if len(W) == 2:
-            W = W[1:] - W[:1]
+        # What all labels have alike, most for rare words, changes no answer.
+        W = W[1:] - W[:1] if len(W) == 2 else W - W.mean(axis=0)
         return W, np.zeros(len(W))
     return np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=float)
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlvajra_al.learning.guessing import Trial
-from mlvajra_al.learning.rarity import ENOUGH, given_up_after, scarce, unseen
+from mlvajra_al.learning.rarity import ENOUGH, SCARCE, given_up_after, scarce, unseen
 from mlvajra_al.learning.selectors import FOCUS, SHORTLIST
 from mlvajra_al.words import plural
 
@@ -80,7 +80,7 @@ def choose(
     focused_margin The last of the pool: 1 sample is left.
     >>> print(*choose(np.zeros(300), batch_size=2, labels=["ham"] * 30 + ["spam"]))
     rare_label Rare label: 1 of 31 labels so far is 'spam', so each batch is what most likely is
-    another one, until there are 10.
+    another one, until there are 10 or one in 10 labels is one.
     >>> print(*choose(np.full(300, 0.9), batch_size=2, trial=Trial(0.48, 0.5, 0.1)))
     random Random: so far the model only guesses. Of each label it finds 48% among samples it was
     not taught, where chance finds 50%; its doubts say nothing until it has learned something.
@@ -120,7 +120,7 @@ def _lacking(labels: ArrayLike | None, label_set: Sequence[Any]) -> tuple[str, s
     return "rare_label", (
         f"Rare label: {found} of {len(told):,} labels so far {'is' if found == 1 else 'are'} "
         f"{wanted[0]!r}, so {part} is what most likely is another one, until "
-        f"there are {ENOUGH}."
+        f"there are {ENOUGH} or one in {SCARCE * len(seen)} labels is one."
     )
 
 
@@ -198,6 +198,11 @@ def _by_doubts(
     if n <= batch_size:
         left = plural(n, "sample is left", "samples are left, those the model doubts most first")
         return focused, f"The last of the pool: {left}."
+    if doubtful and doubtful < FOCUS * batch_size >= n:  # it may hesitate about each of the few
+        return focused, (
+            f"Exploitation: {words} {doubtful:,} of the {n:,} samples that are left, "
+            f"so few that each batch {OVER_ALL}."
+        )
     if doubtful < FOCUS * batch_size:
         few = f"only {doubtful:,}" if doubtful else "none"
         most = f"comes from the {FOCUS * batch_size:,} it doubts most"

@@ -88,7 +88,7 @@ def _stability(
     rows = stop_set(seen, prepared)
     if seen.project.multilabel:
         return _stability_of_several(seen, before.number, (other, model), rows)
-    earlier, now = other.predict(rows), model.predict(rows)
+    earlier, now = _answers(seen, other, rows), _answers(seen, model, rows)
     return Stability(before.number, kappa(earlier, now), float((earlier != now).mean()), len(now))
 
 
@@ -174,11 +174,15 @@ def _judged(store: Store, seen: Snapshot, prepared: Prepared, *, model: Any) -> 
 
 
 def _answers(seen: Snapshot, model: Any, rows: Any) -> NDArray[np.intp]:
-    """Return what a model answers, as places in the label set, or for each label 0 or 1."""
+    """Return what a model answers, as places in the label set, or for each label 0 or 1.
+
+    Of labels that are as likely it is the first of the set, as in reports; `predict` goes by name.
+    """
     labels = scoring.label_names(seen.project)
     if seen.project.multilabel:
         return _given(model, rows, labels).ravel().astype(np.intp)
-    return _places(model.predict(rows), np.array(labels))
+    p = evaluation.aligned(model.predict_proba(rows), model.classes_, labels)
+    return np.asarray(p.argmax(axis=1), dtype=np.intp)
 
 
 def _given(model: Any, rows: Any, labels: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -98,6 +98,7 @@ def retrain(store: Store, job: Job, tell: Tell) -> Result:
         return _again(store, seen, prepared, newest=fit.previous, tell=tell)
     thought = think(store, seen, prepared, fit=fit, tell=tell)
     thought = replace(thought, seconds=time.monotonic() - started)
+    fit = snapshots.as_fitted(fit, thought.mode, seen.project.recipe.estimator)
     return write(store, seen, prepared, thought=thought, plan=(job, fit), tell=tell)
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlvajra_al.records import Advice, EstimatorName, Gold, Project, Promotion, Revision, Version
+from mlvajra_al.records import (
+    TREES,
+    Advice,
+    EstimatorName,
+    Gold,
+    Project,
+    Promotion,
+    Revision,
+    TrainingMode,
+    Version,
+)
 from mlvajra_al.services.champions import rolled_back_at
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.labelling import project_pool
@@ -65,6 +75,16 @@ def next_fit(
     if relabelled and project.recipe.estimator in UNABLE_TO_FORGET:
         return Fit(newest.number, None, "answers were changed")
     return Fit(newest.number, newest, "")
+
+
+def as_fitted(fit: Fit, mode: TrainingMode, estimator: EstimatorName) -> Fit:
+    """Return a fit with the reason why it was a full one though it was to go on, if it was.
+
+    Trees never go on; all else does but from other labels than there are examples of now.
+    """
+    if mode != "full" or fit.previous is None or estimator in TREES:
+        return fit
+    return replace(fit, because="there are examples of other labels than before")
 
 
 def _new_root(project: Project, past: Past) -> str:

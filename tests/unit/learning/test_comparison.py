@@ -64,6 +64,17 @@ def test_a_worse_challenger_is_not_promoted() -> None:
     assert verdict.difference.high < 0
 
 
+def test_one_that_is_right_more_often_by_giving_a_rare_label_up_is_behind_not_too_close() -> None:
+    y = np.array(["ham"] * 570 + ["spam"] * 30)
+    finds_some = np.repeat([0, 1, 0], [500, 95, 5])
+    verdict = judged(y, guesses(finds_some), guesses(np.zeros(600, dtype=int)))
+    assert not verdict.better and verdict.p_value < 0.001 and verdict.difference.high < 0
+    assert verdict.advice == (
+        "keep version 3: version 5 is right on 70 samples where version 3 is wrong, and wrong on "
+        "25 where it is right, but its F1 (spam) is lower"
+    )
+
+
 def test_equals_are_too_close_to_say() -> None:
     verdict = compared(90, 3, 4, 3)
     assert not verdict.better and "too close to say" in verdict.advice

@@ -161,6 +161,17 @@ def test_the_output_explained_is_the_one_the_model_decides_by(labels: int) -> No
         assert (decided == model.predict(X)).all()
 
 
+@pytest.mark.parametrize("estimator", LINEAR)
+def test_a_rare_word_that_speaks_for_no_label_has_no_weight(estimator: EstimatorName) -> None:
+    y = np.repeat(["a", "b", "c"], 20)
+    telling = np.eye(3)[np.repeat([0, 1, 2], 20)]
+    rare = np.isin(np.arange(60), [0, 20, 40]).astype(float)
+    X = np.column_stack([telling, rare])
+    model = train(estimator, X, y, seed=0).model
+    first = contributions(model, X[:1], mean_features(X))[0].row(0)
+    assert first[0] > 0.5 and abs(first[3]) < 0.2 * first[0]
+
+
 def test_the_closed_form_is_what_shap_computes() -> None:
     import shap
 

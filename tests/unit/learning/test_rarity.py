@@ -117,13 +117,26 @@ def test_a_label_that_never_comes_is_given_up() -> None:
         assert choose(margins, labels=labels, **known)[0] == strategy
 
 
+@pytest.mark.parametrize(("others", "until"), [({"ham": 45}, 10), ({"ham": 45, "scam": 45}, 15)])
+def test_auto_says_when_it_no_longer_looks_for_a_scarce_label(
+    others: dict[str, int], until: int
+) -> None:
+    margins = np.full(300, 0.9)
+    one_in = sum(others.values()) // (until - 1)
+    strategy, reason = choose(margins, batch_size=2, labels=told(**others, spam=one_in - 1))
+    assert strategy == "rare_label"
+    assert reason.endswith(f"until there are 10 or one in {until} labels is one.")
+    strategy, _ = choose(margins, batch_size=2, labels=told(**others, spam=one_in + 1))
+    assert strategy != "rare_label"
+
+
 def test_auto_looks_for_a_scarce_label_and_says_so() -> None:
     settings = {"labelled": SEEN, "batch_size": 4, "n": 4, "rng": np.random.default_rng(0)}
     found = rank(MODEL, LINE, np.arange(100), labels=Y, **settings)
     assert found.strategy == "rare_label" and 98 in found.positions
     assert found.reason == (
         "Rare label: 1 of 21 labels so far is 'spam', so each batch is what most likely "
-        "is another one, until there are 10."
+        "is another one, until there are 10 or one in 10 labels is one."
     )
     without = rank(MODEL, LINE, np.arange(100), **settings)
     assert without.strategy != "rare_label"

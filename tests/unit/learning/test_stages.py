@@ -24,6 +24,8 @@ def pool(doubtful: int, n: int = 2_000) -> np.ndarray:
          "2,000 samples, so each batch is spread over the 500 it doubts most."),
         (0, 11, "focused_margin", "Exploitation: the model hesitates about none of 11 samples, "
          "so each batch is spread over all of them."),
+        (80, 80, "focused_margin", "Exploitation: the model hesitates about 80 of the 80 samples "
+         "that are left, so few that each batch is spread over all of them."),
         (0, 5, "focused_margin", "The last of the pool: 5 samples are left, those the model "
          "doubts most first."),
         (0, 1, "focused_margin", "The last of the pool: 1 sample is left."),

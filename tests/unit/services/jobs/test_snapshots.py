@@ -18,7 +18,14 @@ from mlvajra_al.records import (
     Revision,
     Version,
 )
-from mlvajra_al.services.jobs.snapshots import Fit, Past, changed, next_fit, since_full
+from mlvajra_al.services.jobs.snapshots import (
+    Fit,
+    Past,
+    as_fitted,
+    changed,
+    next_fit,
+    since_full,
+)
 from tests.factories import NOW, a_draft
 
 PROJECT: Project = replace(a_draft(), id=1, policy=Policy(full_every=3))
@@ -152,6 +159,14 @@ def test_what_learns_by_adding_cannot_unlearn_and_others_need_not(
     assert decide(first, project=project, relabelled=True).because == "answers were changed"
     assert decide(first, project=project).previous == first
     assert decide(FIRST, relabelled=True).previous == FIRST
+
+
+def test_a_full_fit_that_was_to_go_on_says_why_it_could_not() -> None:
+    fit = decide(FIRST)
+    assert as_fitted(fit, "full", "sgd").because == "there are examples of other labels than before"
+    assert as_fitted(fit, "warm_start", "logistic_regression") == fit
+    assert as_fitted(fit, "full", "random_forest") == fit
+    assert as_fitted(decide(), "full", "sgd").because == "the first version"
 
 
 def test_a_label_that_is_gone_or_different_counts_as_changed() -> None:
