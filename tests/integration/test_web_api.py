@@ -524,9 +524,15 @@ def test_rows_that_cannot_be_predicted_are_refused_in_the_usual_shape(
     with a_worker(web.store):
         refused = admin.post(f"{P}/predict", json={"rows": [{"subject": "money"}]})
         answered = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]})
+        bare = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}], "explain": False})
 
     assert (refused.status_code, answered.status_code) == (422, 200)
-    shapes.PredictedJob.model_validate(answered.json())
+    [reasoned], [short] = (
+        shapes.PredictedJob.model_validate(item.json()).result.predictions
+        for item in (answered, bare)
+    )
+    assert reasoned.explanation is not None and short.explanation is None
+    assert short.probabilities == reasoned.probabilities
     error = refused.json()["error"]
     assert error["type"] == "Invalid"
     assert "row 1 has no 'body'" in error["message"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
@@ -81,7 +81,12 @@ class Rows(Strict):
     pool: bool = False
     version: int | None = None
     format: predicting.Format = "csv"
-    probabilities: bool = False
+    probabilities: bool = Field(
+        default=False, description="One more column for each label in the file of the pool"
+    )
+    explain: bool = Field(
+        default=True, description="Say of each of the rows why; without, they are answered sooner"
+    )
 
 
 class Move(Strict):
@@ -105,7 +110,7 @@ def public_job(job: Job) -> dict[str, Any]:
     """
     job = replace(job, message=said_of(job)) if job.state == "done" else job
     said = (job.result or {}).get("predictions") or []
-    if not any(isinstance(one["label"], list) for one in said):
+    if not any(isinstance(one["label"], list) and one["explanation"] for one in said):
         return shown(job, HIDDEN_OF_JOB)
     lists = [one | {"explanation": one["explanation"] | {"label": one["label"]}} for one in said]
     return shown(job, HIDDEN_OF_JOB) | {"result": (job.result or {}) | {"predictions": lists}}
@@ -176,6 +181,7 @@ def predict(project: str, caller: Caller, body: Rows) -> Response:
         version=body.version,
         file_format=body.format,
         probabilities=body.probabilities,
+        explain=body.explain,
     )
     job = predicting.request(store(), caller, project, question=question, now=now())
     seconds = PATIENCE_S if body.rows is not None else 0.0
