@@ -226,6 +226,8 @@ def test_annotations_come_in_pages_and_annotators_see_their_own_without_reasons(
         ("POST", "/api/v1/projects", NEW, 403, "NotAllowed"),
         ("POST", f"{P}/predict", {"rows": [{"body": "hi"}]}, 403, "NotAllowed"),
         ("GET", "/api/v1/nowhere", None, 404, "NotFound"),
+        ("GET", "/api/projects", None, 404, "NotFound"),
+        ("POST", "/api/v2/projects", NEW, 404, "NotFound"),
         ("PUT", f"{P}/claims", {}, 405, "MethodNotAllowed"),
         ("POST", f"{P}/import?name=x.csv", None, 403, "NotAllowed"),
     ],

@@ -13,7 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, compile_path
+from starlette.types import Receive, Scope, Send
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.services import access
@@ -144,7 +145,14 @@ def routes() -> list[BaseRoute]:
         Route("/api/docs", page, methods=["GET"]),
         Route("/api/openapi.json", description, methods=["GET"]),
         Mount("/api/v1", api),
+        Mount("/api", _nowhere),
     ]
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what is of no version of the API as it answers itself: else a page would."""
+    answer = await _http(Request(scope), HTTPException(404))
+    await answer(scope, receive, send)
 
 
 def build() -> FastAPI:
@@ -195,12 +203,23 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 
 async def _http(request: Request, error: Any) -> Response:
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(_methods(request))}
     words = {
         404: f"there is no {request.url.path} here; see /api/docs",
         405: f"{request.url.path} does not take {request.method}; see /api/docs",
     }
     message = words.get(error.status_code, str(error.detail))
-    return answers.http_error(error.status_code, message, headers=error.headers)
+    return answers.http_error(error.status_code, message, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return all that an address takes: for each method there is a route of its own."""
+    place = request.scope["path"].removeprefix(request.scope["root_path"])
+    paths = request.app.openapi()["paths"].items()
+    fitting = [methods for path, methods in paths if compile_path(path)[0].match(place)]
+    return sorted({method.upper() for methods in fitting for method in methods})
 
 
 async def _unknown(_request: Request, error: Any) -> Response:
