@@ -35,6 +35,9 @@ from collections.abc import Sequence
 
 from mlvajra_al.words import plural
 
+BY_BEARER = (
+    "make one with 'mlvajra token create --user NAME' and send it as 'Authorization: Bearer TOKEN'"
+)
 MOST_NAMED = 4
 """More labels than these are not told one by one."""
 
@@ -128,13 +131,14 @@ class NotSignedIn(MlvajraError):
 
     status = 401
 
-    def __init__(self, *, by_token: bool = False) -> None:
-        super().__init__(
-            "the token is wrong, has expired or was revoked; make one with "
-            "'mlvajra token create --user NAME' and send it as 'Authorization: Bearer TOKEN'"
-            if by_token
-            else "you are not signed in, or your session has ended; sign in again"
-        )
+    def __init__(self, *, by_token: bool = False, nothing: bool = False) -> None:
+        if by_token:
+            told = f"the token is wrong, has expired or was revoked; {BY_BEARER}"
+        elif nothing:
+            told = f"you are not signed in, and no token was sent; sign in, or {BY_BEARER}"
+        else:
+            told = "you are not signed in, or your session has ended; sign in again"
+        super().__init__(told)
 
 
 class WrongPerson(MlvajraError):

@@ -609,7 +609,9 @@ def test_a_wrong_token_is_called_one_and_a_missing_session_is_not(web: Web) -> N
 
     assert (wrong.status_code, none.status_code) == (401, 401)
     assert wrong.json()["error"]["message"].startswith("the token is wrong, has expired")
-    assert none.json()["error"]["message"].startswith("you are not signed in")
+    assert none.json()["error"]["message"].startswith("you are not signed in, and no token was")
+    assert "'Authorization: Bearer TOKEN'" in none.json()["error"]["message"]
+    assert {answer.headers["www-authenticate"] for answer in (wrong, none)} == {"Bearer"}
 
 
 def test_a_version_explains_itself_once_a_job_has_done_it(
