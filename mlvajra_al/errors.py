@@ -63,6 +63,8 @@ class MlvajraError(Exception):
     """Base of all our errors; its text is fit to show to the person concerned."""
 
     status = 500
+    refused: str | None = None
+    """The id of the one of several answers that it is about."""
 
 
 class NotFound(MlvajraError):

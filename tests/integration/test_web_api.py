@@ -131,6 +131,20 @@ def test_an_answer_of_somebody_else_is_refused_and_not_stored(
     assert admin.get(f"{P}/annotations").json() == []
 
 
+def test_of_several_answers_the_one_is_named_for_which_none_is_stored(
+    annotator: httpx.Client,
+) -> None:
+    good, bad = (_answer(claim) for claim in annotator.post(f"{P}/claims", json={"n": 2}).json())
+    bad["label"] = "eggs"
+
+    several, alone = (annotator.post(f"{P}/annotations", json=s) for s in ([good, bad], [bad]))
+
+    assert (several.status_code, alone.status_code) == (422, 422)
+    assert several.json()["error"]["detail"] == {"refused": bad["event_id"]}
+    assert alone.json()["error"]["detail"] == {}
+    assert annotator.get(f"{P}/annotations").json() == []
+
+
 def test_skip_flag_correct_and_retract(annotator: httpx.Client) -> None:
     first, second = annotator.post(f"{P}/claims", json={"n": 2}).json()
     said = _answer(first, comment="odd\x00", elapsed_ms=812.4, client_time="2026-11-23T12:00:00Z")

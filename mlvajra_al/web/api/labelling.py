@@ -197,7 +197,10 @@ async def annotate(
     caller: Caller,
     sent: Annotated[list[Sent], Body(min_length=1, max_length=MAX_ANSWERS)],
 ) -> Response:
-    """Store answers; repeats, known by `event_id`, are recognised and marked."""
+    """Store answers, all or none; repeats, known by `event_id`, are recognised and marked.
+
+    Where one of several cannot be stored, `detail` names it: `refused` is its `event_id`.
+    """
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
     stored = await committed(operation, lane="answers", together=project)
