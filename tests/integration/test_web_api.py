@@ -569,9 +569,12 @@ def test_a_prediction_that_fails_for_a_reason_of_ours_is_no_fault_of_the_rows(
     warm.estimator.cache_clear()
     with a_worker(web.store):
         answer = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]})
+        said = admin.get(f"{P}/annotations").json()[0]
+        why = admin.get(f"{P}/versions/1/explanation", params={"sample_key": said["sample_key"]})
 
-    assert answer.status_code == 500
-    assert answer.json()["error"]["type"] == "Damaged"
+    assert [(a.status_code, a.json()["error"]["type"]) for a in (answer, why)] == [
+        (500, "Damaged")
+    ] * 2
 
 
 @pytest.mark.parametrize("name", ["virus.exe", "paper.pdf", "book.xlsx", "a.csv.zip"])

@@ -311,6 +311,8 @@ def explanation(
     )
     if job is not None:
         job = predicting.wait(store(), job.id, seconds=PATIENCE_S)
+        if job.state == "failed":
+            return failed_job(job)
         if job.state != "done":
             return Json(public_job(job), status_code=202)
     found = (
