@@ -278,7 +278,10 @@ def test_a_clock_at_the_end_of_time_is_refused(annotator: httpx.Client) -> None:
     assert annotator.post(f"{P}/annotations", json=[late]).status_code == 422
 
 
-@pytest.mark.parametrize("label", ["half\x00", {"name": "ham", "display": "h" * 201}])
+@pytest.mark.parametrize(
+    "label",
+    ["half\x00", {"name": "ham", "display": "h" * 201}, {"name": "ham", "colour": "#123456"}],
+)
 def test_a_label_that_cannot_be_stored_is_refused(admin: httpx.Client, label: Any) -> None:
     made = admin.post("/api/v1/projects", json=NEW | {"labels": ["spam", label]})
 

@@ -45,6 +45,8 @@ POLICY = Policy()
 class NewLabel(BaseModel):
     """A label with how it is shown; what is left out is filled in."""
 
+    model_config = ConfigDict(extra="forbid")
+
     name: str
     display: str | None = None
     key: str | None = None
