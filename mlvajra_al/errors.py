@@ -50,8 +50,9 @@ WHERE_LISTED = {
     "job": "the page Train and 'mlvajra jobs PROJECT' show which there are",
     "simulation": "the page Simulate shows which there are",
     "token": "'mlvajra token list' shows which there are",
-    "examination of": "labels are looked at after each version from 50 labels on, where a sample "
-    "has one label",
+    "examination of": "labels are looked at after each version from 50 labels on",
+    "file of predictions of job": "it is there once the job is done, and the newest twenty of a "
+    "project are kept; the job says how it stands",
     "advice of version": "it is made with each new version; retrain to get one",
     "uploaded file": "uploads are kept for a day; send it again",
     "upload": "uploads are kept for a day; send it again",
