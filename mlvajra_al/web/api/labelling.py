@@ -60,7 +60,7 @@ class Asked(BaseModel):
 class Wanted(Asked):
     """How many samples to hand out."""
 
-    n: int = 6
+    n: int = Field(default=6, description="1 to 20")
 
 
 class Claims(Asked):
@@ -212,8 +212,8 @@ def said(
     project: str,
     caller: Caller,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: int = 1_000,
-    current: bool = False,
+    limit: Annotated[int, Query(description="1 to 5,000")] = 1_000,
+    current: Annotated[bool, Query(description="Only what stands, nothing corrected")] = False,
 ) -> Response:
     """Return events in order; ask again with `after` set to the last `seq` for the next page."""
     found = answered.listed(store(), caller, project, after=after, limit=limit, current=current)
