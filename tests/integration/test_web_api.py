@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import httpx
@@ -396,6 +397,11 @@ def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Cl
     assert "`" not in browser_page
     assert "<code>Authorization: Bearer TOKEN</code>" in browser_page
     assert "https://" not in browser_page
+    said = unescape(browser_page)
+    assert said.count("<summary>Answer ") >= len(description.json()["paths"])
+    assert '"label": "string | [string] | null",\n    "claim_id": "string | null"' in said
+    assert "<td>csv | jsonl | parquet</td>" in said
+    assert "…" not in said, "what stands deep in an answer is shown too"
 
 
 def test_a_form_in_the_place_of_json_is_told_what_to_send(admin: httpx.Client) -> None:

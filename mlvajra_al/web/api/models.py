@@ -51,7 +51,7 @@ from mlvajra_al.web.api.shapes import (
     many,
     shown,
 )
-from mlvajra_al.web.api.uploads import saved
+from mlvajra_al.web.api.uploads import FileName, saved
 from mlvajra_al.web.context import now, store
 
 router = APIRouter(tags=["models"])
@@ -77,10 +77,12 @@ class NewJob(Strict):
 class Rows(Strict):
     """What to predict: some rows, or the whole pool."""
 
-    rows: list[dict[str, Any]] | None = None
-    pool: bool = False
-    version: int | None = None
-    format: predicting.Format = "csv"
+    rows: list[dict[str, Any]] | None = Field(
+        default=None, description="1 to 1,000, each with every column the model looks at"
+    )
+    pool: bool = Field(default=False, description="Predict the whole pool into a file; for admins")
+    version: int | None = Field(default=None, description="Which answers; else the champion")
+    format: predicting.Format = Field(default="csv", description="Of the file of the pool")
     probabilities: bool = Field(
         default=False, description="One more column for each label in the file of the pool"
     )
@@ -199,7 +201,7 @@ async def predict_file(
     project: str,
     request: Request,
     caller: Caller,
-    name: str = "",
+    name: FileName = "",
     version: int | None = None,
     format: predicting.Format = "csv",
     probabilities: bool = False,
