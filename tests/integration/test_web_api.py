@@ -412,6 +412,13 @@ def test_a_form_in_the_place_of_json_is_told_what_to_send(admin: httpx.Client) -
     )
 
 
+def test_a_body_of_other_letters_than_utf_8_is_told_what_to_send(admin: httpx.Client) -> None:
+    body, sent = '{"name": "Größe"}'.encode("latin-1"), {"Content-Type": "application/json"}
+    refused = admin.post("/api/v1/projects", content=body, headers=sent)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "the body is not in UTF-8; send JSON in UTF-8"
+
+
 def test_an_admin_asks_for_a_retrain_and_sees_and_cancels_the_job(
     web: Web, admin: httpx.Client, annotator: httpx.Client
 ) -> None:

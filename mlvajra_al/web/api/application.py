@@ -119,6 +119,8 @@ async def _http(request: Request, error: Any) -> Response:
         404: f"there is no {request.url.path} here; see /api/docs",
         405: f"{request.url.path} does not take {request.method}; see /api/docs",
     }
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        words = {400: "the body is not in UTF-8; send JSON in UTF-8"}
     message = words.get(error.status_code, str(error.detail))
     return answers.http_error(error.status_code, message, headers=headers)
 
