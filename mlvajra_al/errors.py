@@ -35,6 +35,9 @@ from collections.abc import Sequence
 
 from mlvajra_al.words import plural
 
+BY_BEARER = (
+    "make one with 'mlvajra token create --user NAME' and send it as 'Authorization: Bearer TOKEN'"
+)
 MOST_NAMED = 4
 """More labels than these are not told one by one."""
 
@@ -47,8 +50,9 @@ WHERE_LISTED = {
     "job": "the page Train and 'mlvajra jobs PROJECT' show which there are",
     "simulation": "the page Simulate shows which there are",
     "token": "'mlvajra token list' shows which there are",
-    "examination of": "labels are looked at after each version from 50 labels on, where a sample "
-    "has one label",
+    "examination of": "labels are looked at after each version from 50 labels on",
+    "file of predictions of job": "it is there once the job is done, and the newest twenty of a "
+    "project are kept; the job says how it stands",
     "advice of version": "it is made with each new version; retrain to get one",
     "uploaded file": "uploads are kept for a day; send it again",
     "upload": "uploads are kept for a day; send it again",
@@ -60,6 +64,8 @@ class MlvajraError(Exception):
     """Base of all our errors; its text is fit to show to the person concerned."""
 
     status = 500
+    refused: str | None = None
+    """The id of the one of several answers that it is about."""
 
 
 class NotFound(MlvajraError):
@@ -128,13 +134,14 @@ class NotSignedIn(MlvajraError):
 
     status = 401
 
-    def __init__(self, *, by_token: bool = False) -> None:
-        super().__init__(
-            "the token is wrong, has expired or was revoked; make one with "
-            "'mlvajra token create --user NAME' and send it as 'Authorization: Bearer TOKEN'"
-            if by_token
-            else "you are not signed in, or your session has ended; sign in again"
-        )
+    def __init__(self, *, by_token: bool = False, nothing: bool = False) -> None:
+        if by_token:
+            told = f"the token is wrong, has expired or was revoked; {BY_BEARER}"
+        elif nothing:
+            told = f"you are not signed in, and no token was sent; sign in, or {BY_BEARER}"
+        else:
+            told = "you are not signed in, or your session has ended; sign in again"
+        super().__init__(told)
 
 
 class WrongPerson(MlvajraError):

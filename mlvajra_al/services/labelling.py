@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from mlvajra_al.errors import Conflict, Invalid, Superseded
+from mlvajra_al.errors import Conflict, Invalid, MlvajraError, Superseded
 from mlvajra_al.records import (
     Annotation,
     Answer,
@@ -107,9 +108,10 @@ def append(
     )
     recorded, outlook = [], None
     for answer in answers:
-        one, after = _record_one(
-            connection, project, answer=answer, manner=manner, unranked=unranked
-        )
+        with _named(answer, among=len(answers)):
+            one, after = _record_one(
+                connection, project, answer=answer, manner=manner, unranked=unranked
+            )
         recorded.append(one)
         outlook = after or outlook
     if outlook is not None and project.archived_at is None:
@@ -117,6 +119,17 @@ def append(
         said = [a.label for a in answers if a.label is not None and a.event_id in fresh]
         retrain_if_due(connection, project, outlook=outlook, said=said, now=manner.now)
     return tuple(recorded)
+
+
+@contextmanager
+def _named(answer: Answer, *, among: int) -> Iterator[None]:
+    """Name the one of several answers for which none of them is stored."""
+    try:
+        yield
+    except MlvajraError as error:
+        if among > 1:
+            error.refused = answer.event_id
+        raise
 
 
 def retrain_if_due(

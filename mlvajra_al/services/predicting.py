@@ -29,7 +29,7 @@ class Question:
 
     `upload` is the id an upload was answered with. Without `version` the champion answers, or the
     newest version where there is none. A file has the probability of every label with
-    `probabilities`, in columns ``p:LABEL``.
+    `probabilities`, in columns ``p:LABEL``; rows have their reasons with `explain`.
     """
 
     rows: Sequence[Mapping[str, Any]] | None = None
@@ -38,6 +38,7 @@ class Question:
     version: int | None = None
     file_format: Format = "csv"
     probabilities: bool = False
+    explain: bool = True
 
     def check(self) -> None:
         """Refuse what cannot be answered.
@@ -67,7 +68,8 @@ class Question:
             "probabilities": self.probabilities,
         }
         if self.rows is not None:
-            return {"rows": [_storable(row) for row in self.rows]} | how
+            rows = [_storable(row) for row in self.rows]
+            return {"rows": rows, "explain": self.explain} | how
         if self.upload is None:
             return {"pool": True} | how
         return {"uri": str(uploads.named(home, self.upload))} | how

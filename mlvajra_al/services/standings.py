@@ -144,7 +144,8 @@ def document(games: Sequence[Game], *, guess: float = 0.0) -> dict[str, Any]:
             "labels_to_98": game.labels_to_98,
         }
         by_name.setdefault(game.strategy, {"runs": []})["runs"].append(entry)
-    return {"full_f1": full_f1(games), "strategies": by_name, "advice": advice(games, guess=guess)}
+    said = advice(games, guess=guess) if games else None
+    return {"full_f1": full_f1(games), "strategies": by_name, "advice": said}
 
 
 def full_f1(games: Sequence[Game]) -> float | None:

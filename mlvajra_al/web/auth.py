@@ -179,7 +179,9 @@ def _refusal(scope: Scope, headers: Headers, signed: SignedIn | None) -> Respons
     if path in PUBLIC:
         return None
     if method not in ("GET", "HEAD") or path.startswith((*FOR_PROGRAMS, *MACHINERY)):
-        return _refused(path, NotSignedIn(by_token=_by_bearer(path, headers)))
+        by_token = _by_bearer(path, headers)
+        nothing = COOKIE not in headers.get("cookie", "") and path.startswith(FOR_PROGRAMS)
+        return _refused(path, NotSignedIn(by_token=by_token, nothing=nothing))
     query = scope.get("query_string", b"").decode("latin-1")
     target = quote(path + ("?" + query if query else ""), safe="")
     return RedirectResponse(f"{LOGIN}?next={target}", status_code=303)
@@ -200,9 +202,10 @@ def _beyond_scope(path: str, method: str, signed: SignedIn) -> Response | None:
 
 
 def _refused(path: str, error: MlvajraError) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, NotSignedIn) else None
     if path.startswith("/api/"):
-        return error_response(error)
-    return PlainTextResponse(str(error), status_code=error.status)
+        return error_response(error, headers=headers)
+    return PlainTextResponse(str(error), status_code=error.status, headers=headers)
 
 
 def same_origin(headers: Headers) -> bool:

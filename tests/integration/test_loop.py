@@ -522,6 +522,22 @@ def test_rows_typed_in_are_answered_with_reasons(light: Store, tmp_path: Path) -
     assert dict(found[0]["explanation"]["words"])["pills"] > 0
 
 
+def test_rows_are_answered_alike_without_reasons(light: Store, tmp_path: Path) -> None:
+    loop = a_model(light, tmp_path)
+    rows = [{"body": "win free pills"}, {"body": "the meeting report"}]
+    asked = [
+        predicting.request(light, loop.admin, "texts", question=question, now=worker.utc_now()).id
+        for question in (
+            predicting.Question(rows=rows),
+            predicting.Question(rows=rows, explain=False),
+        )
+    ]
+    loop.work()
+    reasoned, bare = ((training.job(light, None, of).result or {})["predictions"] for of in asked)
+    assert all(item["explanation"] for item in reasoned)
+    assert bare == [item | {"explanation": None} for item in reasoned]
+
+
 def test_a_row_without_a_column_is_refused_with_its_name(light: Store, tmp_path: Path) -> None:
     loop = a_model(light, tmp_path)
     asked = predicting.request(

@@ -195,6 +195,18 @@ def test_versions_are_compared_by_labels_wrong_and_explained_label_by_label(
     assert sent["predictions"][0]["explanation"]["label"] == answer["label"]
     reasons = answer["explanation"]["attributions"]
     assert {reason["label"] for reason in reasons} == set(LABELS)
+    bare = predicting.request(
+        loop.store,
+        loop.admin,
+        "news",
+        question=predicting.Question(
+            rows=[{"body": "the museum at the bank"}], version=last, explain=False
+        ),
+        now=worker.utc_now(),
+    )
+    loop.work()
+    sent = public_job(predicting.wait(loop.store, bare.id, seconds=0))["result"]
+    assert sent["predictions"] == [answer | {"explanation": None}]
 
 
 def test_labels_that_exist_already_are_imported_however_they_are_written(

@@ -289,6 +289,8 @@ def test_methods_that_no_route_takes_change_nothing(web: Web, program: httpx.Cli
     }
 
     assert found == dict.fromkeys(found, 405)
+    allowed = [program.put(path).headers["allow"] for path in (P, f"{P}/claims")]
+    assert allowed == ["GET", "DELETE, POST"]
     assert program.get(P).status_code == 200
 
 

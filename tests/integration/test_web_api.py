@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import httpx
@@ -131,6 +132,20 @@ def test_an_answer_of_somebody_else_is_refused_and_not_stored(
     assert admin.get(f"{P}/annotations").json() == []
 
 
+def test_of_several_answers_the_one_is_named_for_which_none_is_stored(
+    annotator: httpx.Client,
+) -> None:
+    good, bad = (_answer(claim) for claim in annotator.post(f"{P}/claims", json={"n": 2}).json())
+    bad["label"] = "eggs"
+
+    several, alone = (annotator.post(f"{P}/annotations", json=s) for s in ([good, bad], [bad]))
+
+    assert (several.status_code, alone.status_code) == (422, 422)
+    assert several.json()["error"]["detail"] == {"refused": bad["event_id"]}
+    assert alone.json()["error"]["detail"] == {}
+    assert annotator.get(f"{P}/annotations").json() == []
+
+
 def test_skip_flag_correct_and_retract(annotator: httpx.Client) -> None:
     first, second = annotator.post(f"{P}/claims", json={"n": 2}).json()
     said = _answer(first, comment="odd\x00", elapsed_ms=812.4, client_time="2026-11-23T12:00:00Z")
@@ -226,6 +241,8 @@ def test_annotations_come_in_pages_and_annotators_see_their_own_without_reasons(
         ("POST", "/api/v1/projects", NEW, 403, "NotAllowed"),
         ("POST", f"{P}/predict", {"rows": [{"body": "hi"}]}, 403, "NotAllowed"),
         ("GET", "/api/v1/nowhere", None, 404, "NotFound"),
+        ("GET", "/api/projects", None, 404, "NotFound"),
+        ("POST", "/api/v2/projects", NEW, 404, "NotFound"),
         ("PUT", f"{P}/claims", {}, 405, "MethodNotAllowed"),
         ("POST", f"{P}/import?name=x.csv", None, 403, "NotAllowed"),
     ],
@@ -262,7 +279,10 @@ def test_a_clock_at_the_end_of_time_is_refused(annotator: httpx.Client) -> None:
     assert annotator.post(f"{P}/annotations", json=[late]).status_code == 422
 
 
-@pytest.mark.parametrize("label", ["half\x00", {"name": "ham", "display": "h" * 201}])
+@pytest.mark.parametrize(
+    "label",
+    ["half\x00", {"name": "ham", "display": "h" * 201}, {"name": "ham", "colour": "#123456"}],
+)
 def test_a_label_that_cannot_be_stored_is_refused(admin: httpx.Client, label: Any) -> None:
     made = admin.post("/api/v1/projects", json=NEW | {"labels": ["spam", label]})
 
@@ -377,6 +397,11 @@ def test_the_description_is_a_page_of_ours_and_names_every_route(admin: httpx.Cl
     assert "`" not in browser_page
     assert "<code>Authorization: Bearer TOKEN</code>" in browser_page
     assert "https://" not in browser_page
+    said = unescape(browser_page)
+    assert said.count("<summary>Answer ") >= len(description.json()["paths"])
+    assert '"label": "string | [string] | null",\n    "claim_id": "string | null"' in said
+    assert "<td>csv | jsonl | parquet</td>" in said
+    assert "…" not in said, "what stands deep in an answer is shown too"
 
 
 def test_a_form_in_the_place_of_json_is_told_what_to_send(admin: httpx.Client) -> None:
@@ -385,6 +410,13 @@ def test_a_form_in_the_place_of_json_is_told_what_to_send(admin: httpx.Client) -
     assert refused.json()["error"]["message"] == (
         "the body is not sent as JSON; send Content-Type: application/json"
     )
+
+
+def test_a_body_of_other_letters_than_utf_8_is_told_what_to_send(admin: httpx.Client) -> None:
+    body, sent = '{"name": "Größe"}'.encode("latin-1"), {"Content-Type": "application/json"}
+    refused = admin.post("/api/v1/projects", content=body, headers=sent)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "the body is not in UTF-8; send JSON in UTF-8"
 
 
 def test_an_admin_asks_for_a_retrain_and_sees_and_cancels_the_job(
@@ -524,9 +556,15 @@ def test_rows_that_cannot_be_predicted_are_refused_in_the_usual_shape(
     with a_worker(web.store):
         refused = admin.post(f"{P}/predict", json={"rows": [{"subject": "money"}]})
         answered = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]})
+        bare = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}], "explain": False})
 
     assert (refused.status_code, answered.status_code) == (422, 200)
-    shapes.PredictedJob.model_validate(answered.json())
+    [reasoned], [short] = (
+        shapes.PredictedJob.model_validate(item.json()).result.predictions
+        for item in (answered, bare)
+    )
+    assert reasoned.explanation is not None and short.explanation is None
+    assert short.probabilities == reasoned.probabilities
     error = refused.json()["error"]
     assert error["type"] == "Invalid"
     assert "row 1 has no 'body'" in error["message"]
@@ -547,9 +585,12 @@ def test_a_prediction_that_fails_for_a_reason_of_ours_is_no_fault_of_the_rows(
     warm.estimator.cache_clear()
     with a_worker(web.store):
         answer = admin.post(f"{P}/predict", json={"rows": [{"body": "money"}]})
+        said = admin.get(f"{P}/annotations").json()[0]
+        why = admin.get(f"{P}/versions/1/explanation", params={"sample_key": said["sample_key"]})
 
-    assert answer.status_code == 500
-    assert answer.json()["error"]["type"] == "Damaged"
+    assert [(a.status_code, a.json()["error"]["type"]) for a in (answer, why)] == [
+        (500, "Damaged")
+    ] * 2
 
 
 @pytest.mark.parametrize("name", ["virus.exe", "paper.pdf", "book.xlsx", "a.csv.zip"])
@@ -601,7 +642,9 @@ def test_a_wrong_token_is_called_one_and_a_missing_session_is_not(web: Web) -> N
 
     assert (wrong.status_code, none.status_code) == (401, 401)
     assert wrong.json()["error"]["message"].startswith("the token is wrong, has expired")
-    assert none.json()["error"]["message"].startswith("you are not signed in")
+    assert none.json()["error"]["message"].startswith("you are not signed in, and no token was")
+    assert "'Authorization: Bearer TOKEN'" in none.json()["error"]["message"]
+    assert {answer.headers["www-authenticate"] for answer in (wrong, none)} == {"Bearer"}
 
 
 def test_a_version_explains_itself_once_a_job_has_done_it(

@@ -46,6 +46,7 @@ def test_a_program_begins_a_simulation_and_reads_every_game(
     assert begun.status_code == 202
     run = begun.json()
     assert (run["state"], run["games"], run["advice"], run["facts"]) == ("queued", 0, None, None)
+    assert run["result"]["advice"] is None, "nothing was played that could have reached anything"
     while worker.run_once(web.store, "test") is not None:
         continue
     whole = admin.get(f"{P}/simulations/{run['id']}").json()

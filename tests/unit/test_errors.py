@@ -21,7 +21,7 @@ from mlvajra_al.errors import NotFound
             "examination of",
             "mail",
             "there is no examination of 'mail'; labels are looked at after each version from 50 "
-            "labels on, where a sample has one label",
+            "labels on",
         ),
         (
             "advice of version",

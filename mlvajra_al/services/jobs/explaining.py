@@ -25,7 +25,6 @@ from mlvajra_al.records import (
     Shard,
     Version,
 )
-from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services.jobs import engine, warm
 from mlvajra_al.services.jobs.scoring import Scorer, scorer
 from mlvajra_al.services.jobs.telling import Result, Tell
@@ -86,14 +85,13 @@ class Explainer:
         texts = [c.name for c in frames.inputs(self.scorer.recipe) if c.kind == "text"]
         out = []
         for place, key in enumerate(keys):
-            given = self.scorer.given(probabilities[place])
             likeliest = self.scorer.labels[int(probabilities[place].argmax())]
             weights = _weights(parts, place, likeliest, several=self.scorer.multilabel)
             out.append(
                 SampleExplanation(
                     version=self.version,
                     sample_key=key,
-                    label=to_text(given) if self.scorer.multilabel else likeliest,
+                    label=self.scorer.said(probabilities[place]),
                     probabilities=named(self.scorer.labels, probabilities[place]),
                     attributions=reasons[place],
                     words=self._words(frame.iloc[place], texts, weights),

@@ -62,7 +62,11 @@ def _of_rows(store: Store, job: Job, tell: Tell) -> Result:
     with store.read() as connection:
         project = projects.get(connection, job.project_id)
         number = asking.chosen(connection, project, job.payload.get("version"))
-        ready = explaining.explainer(store, connection, project, number)
+        ready = (
+            explaining.explainer(store, connection, project, number)
+            if job.payload.get("explain", True)
+            else scorer(store.home, connection, project, number)
+        )
     said = answers(ready, job.payload["rows"])
     result = {"version": number, "predictions": said}
     words = f"{plural(len(said), 'prediction')} of version {number}."
@@ -120,31 +124,39 @@ def _written(
     return result
 
 
-def answers(ready: explaining.Explainer, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Answer rows typed in, each with its reasons.
+def answers(
+    ready: explaining.Explainer | Scorer, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Answer rows typed in, each with its reasons where an explainer does: that takes longer.
 
     Raises
     ------
     Invalid
         If a row lacks a column, or a value cannot be read as what the column holds.
     """
-    table = typed(ready.scorer.recipe, rows)
-    return [
-        {
-            **_said(ready.scorer, explained),
-            "probabilities": explained.probabilities,
-            "explanation": dump(explained),
-        }
-        for explained in ready.samples(table, [""] * len(rows))
-    ]
+    if isinstance(ready, Scorer):
+        found = ready.probabilities(typed(ready.recipe, rows))
+        return [_said(ready, ready.said(row), explaining.named(ready.labels, row)) for row in found]
+    reasons = ready.samples(typed(ready.scorer.recipe, rows), [""] * len(rows))
+    return [_said(ready.scorer, of.label, of.probabilities, reasons=of) for of in reasons]
 
 
-def _said(of: Scorer, explained: SampleExplanation) -> dict[str, Any]:
+def _said(
+    of: Scorer,
+    label: str,
+    probabilities: Mapping[str, float],
+    *,
+    reasons: SampleExplanation | None = None,
+) -> dict[str, Any]:
     """Return the label with its probability; lists of both where there may be several."""
-    if not of.multilabel:
-        return {"label": explained.label, "probability": explained.probabilities[explained.label]}
-    names = from_text(explained.label)
-    return {"label": names, "probability": [explained.probabilities[name] for name in names]}
+    given = from_text(label) if of.multilabel else [label]
+    sure = [probabilities[name] for name in given]
+    return {
+        "label": given if of.multilabel else label,
+        "probability": sure if of.multilabel else sure[0],
+        "probabilities": probabilities,
+        "explanation": None if reasons is None else dump(reasons),
+    }
 
 
 def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:

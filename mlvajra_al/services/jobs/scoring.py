@@ -43,6 +43,11 @@ class Scorer:
             return [self.labels[int(probabilities.argmax())]]
         return [self.labels[at] for at in np.flatnonzero(probabilities >= multilabel.SURE)]
 
+    def said(self, probabilities: NDArray[np.float64]) -> str:
+        """Return what it gives a sample as text: the likeliest label, or the set of them."""
+        given = self.given(probabilities)
+        return to_text(given) if self.multilabel else given[0]
+
     @property
     def columns(self) -> list[str]:
         """Names of the columns it looks at."""

@@ -1,11 +1,7 @@
-"""The REST API under /api/v1: one FastAPI application, its errors, its description as a page."""
+"""The REST API under /api/v1: one FastAPI application, its errors, its description."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
-from html import escape
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -13,13 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, compile_path
+from starlette.types import Receive, Scope, Send
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.services import access
-from mlvajra_al.web import html
 from mlvajra_al.web.api import (
     answers,
+    described,
     labelling,
     members,
     models,
@@ -29,93 +26,6 @@ from mlvajra_al.web.api import (
     uploads,
 )
 from mlvajra_al.web.context import store
-
-CODE = re.compile(r"`+([^`]+)`+")
-METHODS = ("get", "post", "put", "patch", "delete")
-
-
-def description_page(description: dict[str, Any]) -> Response:
-    """Return the description as HTML."""
-    base = description["servers"][0]["url"]
-    body = "".join(_operations(description, base))
-    info = description["info"]
-    intro = "".join(f"<p>{_prose(text)}</p>" for text in info["description"].split("\n\n"))
-    machines = html.link("/api/openapi.json", "The same for machines: openapi.json")
-    return html.page("API", intro + machines + body, wide=True)
-
-
-def _prose(text: str) -> str:
-    """Return words as HTML, with what stands between backticks as code.
-
-    >>> _prose("send `a < b`")
-    'send <code>a &lt; b</code>'
-    """
-    return CODE.sub(r"<code>\1</code>", escape(text))
-
-
-def _operations(description: dict[str, Any], base: str) -> Iterator[str]:
-    tag = None
-    for path, methods in description["paths"].items():
-        for method in METHODS:
-            if method not in methods:
-                continue
-            operation = methods[method]
-            if operation["tags"][0] != tag:
-                tag = operation["tags"][0]
-                yield f"<h2>{escape(tag.capitalize())}</h2>"
-            yield _operation(f"{method.upper()} {base}{path}", operation, description)
-
-
-def _operation(name: str, operation: dict[str, Any], description: dict[str, Any]) -> str:
-    method, path = name.split(" ", 1)
-    rows = "".join(_parameter(item) for item in operation.get("parameters", []))
-    table = f"<table>{rows}</table>" if rows else ""
-    return (
-        f'<section><h3><b class="{method.lower()}">{method}</b> <code>{escape(path)}</code></h3>'
-        f"<p>{_prose(operation.get('description', ''))}</p>{table}{_body(operation, description)}"
-        "</section>"
-    )
-
-
-def _parameter(item: dict[str, Any]) -> str:
-    words = item.get("description", "") or item["schema"].get("description", "")
-    kind = item["schema"].get("type", "")
-    needed = "" if item.get("required") else "optional"
-    cells = (f"<code>{escape(item['name'])}</code>", escape(kind), needed, _prose(words))
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _body(operation: dict[str, Any], description: dict[str, Any]) -> str:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    if content is None:
-        return ""
-    schema = _resolved(content["schema"], description, depth=0)
-    return f"<pre>{escape(json.dumps(schema, indent=2, ensure_ascii=False))}</pre>"
-
-
-def _resolved(schema: dict[str, Any], description: dict[str, Any], *, depth: int) -> Any:
-    """Return an example-like shape of a schema: names and types."""
-    if depth > 5:
-        return "…"
-    if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[-1]
-        return _resolved(description["components"]["schemas"][name], description, depth=depth + 1)
-    for choice in ("anyOf", "oneOf"):
-        if choice in schema:
-            kinds = [_resolved(item, description, depth=depth + 1) for item in schema[choice]]
-            shapes = [kind for kind in kinds if not isinstance(kind, str)]
-            return shapes[0] if shapes else " | ".join(map(str, kinds))
-    if "properties" in schema:
-        return {
-            name: _resolved(item, description, depth=depth + 1)
-            for name, item in schema["properties"].items()
-        }
-    if schema.get("type") == "array":
-        return [_resolved(schema.get("items", {}), description, depth=depth + 1)]
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    return schema.get("const", schema.get("type", "any"))
-
 
 DESCRIPTION = """Everything the pages do, for programs.
 
@@ -138,13 +48,20 @@ def routes() -> list[BaseRoute]:
         return answers.Json(api.openapi())
 
     async def page(_request: Request) -> Response:
-        return description_page(api.openapi())
+        return described.page(api.openapi())
 
     return [
         Route("/api/docs", page, methods=["GET"]),
         Route("/api/openapi.json", description, methods=["GET"]),
         Mount("/api/v1", api),
+        Mount("/api", _nowhere),
     ]
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what is of no version of the API as it answers itself: else a page would."""
+    answer = await _http(Request(scope), HTTPException(404))
+    await answer(scope, receive, send)
 
 
 def build() -> FastAPI:
@@ -195,12 +112,25 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 
 async def _http(request: Request, error: Any) -> Response:
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(_methods(request))}
     words = {
         404: f"there is no {request.url.path} here; see /api/docs",
         405: f"{request.url.path} does not take {request.method}; see /api/docs",
     }
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        words = {400: "the body is not in UTF-8; send JSON in UTF-8"}
     message = words.get(error.status_code, str(error.detail))
-    return answers.http_error(error.status_code, message, headers=error.headers)
+    return answers.http_error(error.status_code, message, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return all that an address takes: for each method there is a route of its own."""
+    place = request.scope["path"].removeprefix(request.scope["root_path"])
+    paths = request.app.openapi()["paths"].items()
+    fitting = [methods for path, methods in paths if compile_path(path)[0].match(place)]
+    return sorted({method.upper() for methods in fitting for method in methods})
 
 
 async def _unknown(_request: Request, error: Any) -> Response:

@@ -60,7 +60,7 @@ class Asked(BaseModel):
 class Wanted(Asked):
     """How many samples to hand out."""
 
-    n: int = 6
+    n: int = Field(default=6, description="1 to 20")
 
 
 class Claims(Asked):
@@ -197,7 +197,10 @@ async def annotate(
     caller: Caller,
     sent: Annotated[list[Sent], Body(min_length=1, max_length=MAX_ANSWERS)],
 ) -> Response:
-    """Store answers; repeats, known by `event_id`, are recognised and marked."""
+    """Store answers, all or none; repeats, known by `event_id`, are recognised and marked.
+
+    Where one of several cannot be stored, `detail` names it: `refused` is its `event_id`.
+    """
     answers = [item.answer(caller) for item in sent]
     operation = labelling.recording(store(), caller, project, answers=answers, at=(now(), lease()))
     stored = await committed(operation, lane="answers", together=project)
@@ -209,8 +212,8 @@ def said(
     project: str,
     caller: Caller,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: int = 1_000,
-    current: bool = False,
+    limit: Annotated[int, Query(description="1 to 5,000")] = 1_000,
+    current: Annotated[bool, Query(description="Only what stands, nothing corrected")] = False,
 ) -> Response:
     """Return events in order; ask again with `after` set to the last `seq` for the next page."""
     found = answered.listed(store(), caller, project, after=after, limit=limit, current=current)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
@@ -51,7 +51,7 @@ from mlvajra_al.web.api.shapes import (
     many,
     shown,
 )
-from mlvajra_al.web.api.uploads import saved
+from mlvajra_al.web.api.uploads import FileName, saved
 from mlvajra_al.web.context import now, store
 
 router = APIRouter(tags=["models"])
@@ -77,11 +77,18 @@ class NewJob(Strict):
 class Rows(Strict):
     """What to predict: some rows, or the whole pool."""
 
-    rows: list[dict[str, Any]] | None = None
-    pool: bool = False
-    version: int | None = None
-    format: predicting.Format = "csv"
-    probabilities: bool = False
+    rows: list[dict[str, Any]] | None = Field(
+        default=None, description="1 to 1,000, each with every column the model looks at"
+    )
+    pool: bool = Field(default=False, description="Predict the whole pool into a file; for admins")
+    version: int | None = Field(default=None, description="Which answers; else the champion")
+    format: predicting.Format = Field(default="csv", description="Of the file of the pool")
+    probabilities: bool = Field(
+        default=False, description="One more column for each label in the file of the pool"
+    )
+    explain: bool = Field(
+        default=True, description="Say of each of the rows why; without, they are answered sooner"
+    )
 
 
 class Move(Strict):
@@ -105,7 +112,7 @@ def public_job(job: Job) -> dict[str, Any]:
     """
     job = replace(job, message=said_of(job)) if job.state == "done" else job
     said = (job.result or {}).get("predictions") or []
-    if not any(isinstance(one["label"], list) for one in said):
+    if not any(isinstance(one["label"], list) and one["explanation"] for one in said):
         return shown(job, HIDDEN_OF_JOB)
     lists = [one | {"explanation": one["explanation"] | {"label": one["label"]}} for one in said]
     return shown(job, HIDDEN_OF_JOB) | {"result": (job.result or {}) | {"predictions": lists}}
@@ -176,6 +183,7 @@ def predict(project: str, caller: Caller, body: Rows) -> Response:
         version=body.version,
         file_format=body.format,
         probabilities=body.probabilities,
+        explain=body.explain,
     )
     job = predicting.request(store(), caller, project, question=question, now=now())
     seconds = PATIENCE_S if body.rows is not None else 0.0
@@ -193,7 +201,7 @@ async def predict_file(
     project: str,
     request: Request,
     caller: Caller,
-    name: str = "",
+    name: FileName = "",
     version: int | None = None,
     format: predicting.Format = "csv",
     probabilities: bool = False,
@@ -305,6 +313,8 @@ def explanation(
     )
     if job is not None:
         job = predicting.wait(store(), job.id, seconds=PATIENCE_S)
+        if job.state == "failed":
+            return failed_job(job)
         if job.state != "done":
             return Json(public_job(job), status_code=202)
     found = (

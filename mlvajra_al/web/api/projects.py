@@ -35,7 +35,7 @@ from mlvajra_al.web.api.shapes import (
     many,
     shown,
 )
-from mlvajra_al.web.api.uploads import saved
+from mlvajra_al.web.api.uploads import FileName, saved
 from mlvajra_al.web.context import now, store
 
 router = APIRouter(tags=["projects"])
@@ -44,6 +44,8 @@ POLICY = Policy()
 
 class NewLabel(BaseModel):
     """A label with how it is shown; what is left out is filled in."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: str
     display: str | None = None
@@ -175,8 +177,10 @@ async def import_file(
     project: str,
     request: Request,
     caller: Caller,
-    name: Annotated[str, Query(description="The file's name; its ending says the format")] = "",
-    labels_from: str | None = None,
+    name: FileName = "",
+    labels_from: Annotated[
+        str | None, Query(description="A column of labels that exist already: they become answers")
+    ] = None,
 ) -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body, and queue its import."""
     path = await saved(request, caller, name=name)

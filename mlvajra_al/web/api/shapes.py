@@ -120,12 +120,12 @@ class Champion(BaseModel):
 
 
 class Prediction(BaseModel):
-    """What a version answers for a row, and why; lists where there may be several labels."""
+    """What a version answers for a row, and why if asked; lists where labels may be several."""
 
     label: str | list[str]
     probability: float | list[float]
     probabilities: dict[str, float]
-    explanation: ShownExplanation  # type: ignore[valid-type]
+    explanation: ShownExplanation | None  # type: ignore[valid-type]
 
 
 class Predictions(BaseModel):

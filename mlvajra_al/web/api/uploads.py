@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
@@ -90,10 +91,13 @@ async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 router = APIRouter(tags=["projects"])
+FileName = Annotated[
+    str, Query(description="The file's name: needed, but for a form; its ending says the format")
+]
 
 
 @router.post("/uploads", status_code=201, response_model=Uploaded, openapi_extra=FILE)
-async def upload(request: Request, caller: Caller, name: str = "") -> Response:
+async def upload(request: Request, caller: Caller, name: FileName = "") -> Response:
     """Take a CSV, JSON Lines or Parquet file as the body.
 
     It is kept for a day, or as long as a job waits for it.
