@@ -14,7 +14,7 @@ from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
-from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
+from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions, outcome
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
 from mlvajra_al.web.views.names import answer_words
@@ -112,7 +112,7 @@ def _said(project: Project, case: Case) -> None:
 
 def _words(project: Project, event: Annotation) -> str:
     if event.adjudicates:
-        return "decided: " + (_display(project, event.label) or "no label")
+        return "decided: " + widgets.plain(widgets.shorten(outcome(project, event), 60))
     if event.action == "answer":
         return "answered " + _display(project, event.label)
     return {"flag": "flagged it", "skip": "skipped it"}[event.action]

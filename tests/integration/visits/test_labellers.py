@@ -327,10 +327,13 @@ def test_asking_somebody_else_is_undone_until_somebody_has_the_sample(
     assert "Taken back" in words(page)
     assert "**Bob** answered spam" in words(page)
     press(page, "Ask somebody else")
-    claimed(store, a_person(store, "Cleo"), at=now())
+    cleo = a_person(store, "Cleo")
+    claimed(store, cleo, at=now())
     page = press(page, "Undo")
     assert "on the screen" in words(page)
     assert current(store, project).count(("p0", "skip", None)) == 1
+    say(store, cleo, "p0", "spam")
+    assert "decided: somebody else is asked" in words(reviewer.opens("review"))
 
 
 def test_all_of_a_sample_that_was_decided_can_be_read_again(
