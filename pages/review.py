@@ -57,7 +57,7 @@ def main() -> None:
         decisions_box(person, project, decisions)
         _agreement(person, project)
         return
-    case = _chosen(found)
+    case = _chosen(project, found)
     left, right = st.columns([3, 2], gap="large")
     with left:
         if case.doubt is not None:  # first: on a phone the buttons stand over what is below
@@ -77,10 +77,11 @@ def _agreement(person: Person, project: Project) -> None:
     agreement_box(advice.examination(store(), person, project.name), newest)
 
 
-def _chosen(found: tuple[Case, ...]) -> Case:
-    """Return the case on the screen; one that is settled makes room for the next."""
+def _chosen(project: Project, found: tuple[Case, ...]) -> Case:
+    """Return the case on the screen; one that is settled makes room for the one behind it."""
     waiting = [case.sample_key for case in found]
-    at = waiting.index(known) if (known := st.session_state.get("case")) in waiting else 0
+    known, place = st.session_state.get("case"), _place(project, len(waiting))
+    at = waiting.index(known) if known in waiting else place
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         for words, icon, to in (("Previous", "left", at - 1), ("Next", "right", at + 1)):
             there = 0 <= to < len(waiting)
@@ -92,7 +93,14 @@ def _chosen(found: tuple[Case, ...]) -> Case:
                 args=(waiting[to] if there else waiting[at],),
             )
     st.session_state["case"] = waiting[at]
+    st.session_state["place"] = (project.id, at)
     return found[at]
+
+
+def _place(project: Project, waiting: int) -> int:
+    """Return where the case stood that was on the screen last; the first once none is behind it."""
+    of, at = st.session_state.get("place", (project.id, 0))
+    return int(at) if of == project.id and at < waiting else 0
 
 
 def _go_to(key: str) -> None:

@@ -344,3 +344,17 @@ def test_all_of_a_sample_that_was_decided_can_be_read_again(
     assert shown(page) == []
     press(page, "Open")
     assert shown(page) == ["text number 0"]
+
+
+def flagged(store: Store, person: Person, *comments: str) -> None:
+    for place, why in enumerate(comments):
+        say(store, person, f"p{place}", None, action="flag", why=why)
+
+
+def test_after_a_decision_comes_the_case_behind_and_not_what_was_put_off(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    flagged(store, a_person(store, "Ada"), "hard", "easy", "easier")
+    page = press(visitor("reviewer").opens("review"), "Next")
+    assert "easier" in words(press(page, "spam"))
+    assert "hard" in words(press(page, "spam")), "once nothing is behind"
