@@ -358,3 +358,22 @@ def test_after_a_decision_comes_the_case_behind_and_not_what_was_put_off(
     page = press(visitor("reviewer").opens("review"), "Next")
     assert "easier" in words(press(page, "spam"))
     assert "hard" in words(press(page, "spam")), "once nothing is behind"
+
+
+def test_what_was_said_meanwhile_is_read_before_a_decision_counts(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    ada = a_person(store, "Ada")
+    flagged(store, ada, "hard", "easy")
+    page = visitor("reviewer").opens("review")
+    say(store, a_person(store, "Bob"), "p0", "spam")
+    page = press(page, "Leave it without a label")
+    assert "has changed meanwhile" in words(page) and "**Bob** answered spam" in words(page)
+    page = press(page, "Leave it as spam")
+    assert "meanwhile" not in words(page) and "Decided: left as it is" in words(page)
+    say(store, ada, "p2", None, action="flag", why="another")
+    say(store, ada, "p1", None, action="retract")
+    page = press(page, "ham")
+    assert "settled meanwhile" in words(page) and "another" in words(page)
+    assert ("p1", "answer", "ham") not in current(store, project)
+    assert "meanwhile" not in words(press(page, "ham"))
