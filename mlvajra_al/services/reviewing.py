@@ -234,19 +234,25 @@ def undo(
         while before is not None and before.adjudicates:
             before = mine.get(before.supersedes or "")
         if before is not None and before.action != "retract":
-            again = replace(
-                retract,
-                event_id=str(uuid4()),
-                action=before.action,
-                label=before.label,
-                comment=before.comment,
-                elapsed_ms=before.elapsed_ms,
-                client_time=before.client_time,
-            )
-            answers.append(again)
-        append(store, connection, project, answers=answers, manner=Manner(person, *at))
+            answers.append(_anew(before))
+        stored = append(store, connection, project, answers=answers, manner=Manner(person, *at))
+        if before is not None:
+            doubts.follow(connection, project.id, key, before=before.seq, after=stored[-1].seq)
 
     store.write(operation)
+
+
+def _anew(said: Annotation) -> Answer:
+    """Return what says once more what was said before."""
+    return Answer(
+        event_id=str(uuid4()),
+        sample_key=said.sample_key,
+        action=said.action,
+        label=said.label,
+        comment=said.comment,
+        elapsed_ms=said.elapsed_ms,
+        client_time=said.client_time,
+    )
 
 
 def _call_off(
