@@ -114,6 +114,10 @@ def test_a_decision_is_an_event_of_the_reviewer_and_wins(
         ("Bob", "spam", False),
         ("Rita", "spam", True),
     ]
+    say(store, a_person(store, "Cleo"), "p2", "spam")
+    assert waiting(store, rita) == [], "who has it in hand says what was decided"
+    say(store, a_person(store, "Dan"), "p2", "ham")
+    assert waiting(store, rita) == ["p2"]
 
 
 def test_a_reviewer_who_corrects_a_decision_still_decides(
