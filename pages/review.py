@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from mlvajra_al.records import Annotation, Doubt, Person, Project
@@ -14,12 +16,14 @@ from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
-from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
+from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions, outcome
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
+GONE = "The sample before this one was settled meanwhile, by somebody else; you decided nothing."
+CHANGED = "What was said has changed meanwhile, so nothing was decided: look again."
 OWN_KEYS = {
     "s": ".st-key-act > :nth-child(1) button",
     "f": ".st-key-act > :nth-child(2) button",
@@ -57,7 +61,7 @@ def main() -> None:
         decisions_box(person, project, decisions)
         _agreement(person, project)
         return
-    case = _chosen(found)
+    case = _chosen(project, found)
     left, right = st.columns([3, 2], gap="large")
     with left:
         if case.doubt is not None:  # first: on a phone the buttons stand over what is below
@@ -77,10 +81,13 @@ def _agreement(person: Person, project: Project) -> None:
     agreement_box(advice.examination(store(), person, project.name), newest)
 
 
-def _chosen(found: tuple[Case, ...]) -> Case:
-    """Return the case on the screen; one that is settled makes room for the next."""
+def _chosen(project: Project, found: tuple[Case, ...]) -> Case:
+    """Return the case on the screen; one that is settled makes room for the one behind it."""
     waiting = [case.sample_key for case in found]
-    at = waiting.index(known) if (known := st.session_state.get("case")) in waiting else 0
+    known, place = st.session_state.get("case"), _place(project, len(waiting))
+    at = waiting.index(known) if known in waiting else place
+    if _is_gone(project, waiting):
+        st.warning(GONE, icon=":material/update:")
     with st.container(horizontal=True, vertical_alignment="center", key="steps"):
         for words, icon, to in (("Previous", "left", at - 1), ("Next", "right", at + 1)):
             there = 0 <= to < len(waiting)
@@ -92,7 +99,20 @@ def _chosen(found: tuple[Case, ...]) -> Case:
                 args=(waiting[to] if there else waiting[at],),
             )
     st.session_state["case"] = waiting[at]
+    st.session_state["place"] = (project.id, at)
     return found[at]
+
+
+def _is_gone(project: Project, waiting: Sequence[str]) -> bool:
+    """Say whether the case that was on the screen is settled, and not by who looks at it."""
+    known, of = st.session_state.get("case"), st.session_state.get("place", (None, 0))[0]
+    return of == project.id and known not in (st.session_state.get("settled"), *waiting)
+
+
+def _place(project: Project, waiting: int) -> int:
+    """Return where the case stood that was on the screen last; the first once none is behind it."""
+    of, at = st.session_state.get("place", (project.id, 0))
+    return int(at) if of == project.id and at < waiting else 0
 
 
 def _go_to(key: str) -> None:
@@ -112,7 +132,7 @@ def _said(project: Project, case: Case) -> None:
 
 def _words(project: Project, event: Annotation) -> str:
     if event.adjudicates:
-        return "decided: " + (_display(project, event.label) or "no label")
+        return "decided: " + widgets.plain(widgets.shorten(outcome(project, event), 60))
     if event.action == "answer":
         return "answered " + _display(project, event.label)
     return {"flag": "flagged it", "skip": "skipped it"}[event.action]
@@ -139,6 +159,7 @@ def _rather(project: Project, doubt: Doubt) -> str:
 
 def _decide(project: Project, person: Person, case: Case) -> None:
     # Buttons belong to their case: a second click, still on the old page, decides nothing else.
+    as_shown = _as_shown(project, case)
     with st.container(key="pad"):
         st.markdown("**Your decision**")
         chosen = (_several if project.multilabel else _one)(project, case)
@@ -159,7 +180,10 @@ def _decide(project: Project, person: Person, case: Case) -> None:
             key=f"why_{case.sample_key}",
             max_chars=2_000,
         )
-    if chosen is not None:
+    if not as_shown and (chosen is not None or asked or left):
+        told.warning(CHANGED, icon=":material/update:")
+        keys.refused()
+    elif chosen is not None:
         _settle(project, person, Decision(case.sample_key, "label", chosen, comment))
     elif asked:
         _settle(project, person, Decision(case.sample_key, "ask_again", comment=comment))
@@ -167,6 +191,15 @@ def _decide(project: Project, person: Person, case: Case) -> None:
         _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
     with told:
         _keys(project, case)
+
+
+def _as_shown(project: Project, case: Case) -> bool:
+    """Say whether a case is what was on the screen when something was pressed there."""
+    here = (project.id, case.sample_key)
+    drawn = (case.label, [event.event_id for event in case.said])
+    where, what = st.session_state.get("drawn", (here, drawn))
+    st.session_state["drawn"] = (here, drawn)
+    return bool(where != here or what == drawn)
 
 
 def _one(project: Project, case: Case) -> str | None:
@@ -213,6 +246,7 @@ def _settle(project: Project, person: Person, decision: Decision) -> None:
             store(), person, project.name, decision=decision, now=now(), lease=lease()
         )
         st.session_state["decided"] = recorded.event_id
+        st.session_state["settled"] = decision.sample_key
 
     if widgets.act("", decide):
         st.rerun()

@@ -100,7 +100,14 @@ def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tup
 
 
 def _case(project: Project, card: dict[str, Any], everything: Sequence[Annotation]) -> Case:
-    said = _standing(everything)
+    label = _label(project, everything)
+    return Case(everything[0].sample_key, card, _standing(everything), label)
+
+
+def _label(
+    project: Project, everything: Sequence[Annotation], *, without: int | None = None
+) -> str | None:
+    """Return the label a sample has by the answers that stand, or would have `without` a person."""
     votes = [
         Vote(
             event.label,
@@ -108,11 +115,11 @@ def _case(project: Project, card: dict[str, Any], everything: Sequence[Annotatio
             event.adjudicates,
             event.why.strategy if event.why else None,
         )
-        for event in said
-        if event.action == "answer"
+        for event in _standing(everything)
+        if event.action == "answer" and event.person_id != without
     ]
     chosen = winner(votes, project.policy.overlap) if votes else None
-    return Case(everything[0].sample_key, card, said, chosen.label if chosen else None)
+    return chosen.label if chosen else None
 
 
 def _first_answer(everything: Sequence[Annotation], person_id: int) -> int:
@@ -149,6 +156,8 @@ def decide(
         If the person is no reviewer.
     Invalid
         If the label is not one of the project's.
+    Conflict
+        If a sample that is to be left without a label would get one by that.
     """
     require(person, "reviewer", "decide")
     answer = Answer(
@@ -163,11 +172,30 @@ def decide(
         project = access.project(connection, person, project_name, alone=True)
         if decision.outcome == "ask_again":
             _reopen(store, connection, project, decision.sample_key)
+        leaves = decision.outcome == "leave"
+        event = _leaving(connection, project, person, answer) if leaves else answer
         manner = Manner(person, now, lease, adjudicates=True)
-        (recorded,) = append(store, connection, project, answers=[answer], manner=manner)
+        (recorded,) = append(store, connection, project, answers=[event], manner=manner)
         return recorded
 
     return store.write(operation)
+
+
+def _leaving(connection: Connection, project: Project, person: Person, answer: Answer) -> Answer:
+    """Return what leaves a sample as it is: an own answer makes room, so its label is decided."""
+    said = events.of_sample(connection, project.id, answer.sample_key)
+    own = [event for event in _standing(said) if event.person_id == person.id]
+    if not own or own[0].action != "answer":
+        return answer
+    label = _label(project, said)
+    if label is not None:
+        return replace(answer, action="answer", label=label)
+    if _label(project, said, without=person.id) is not None:
+        raise Conflict(
+            "you have answered this yourself, and without your answer it would get the label of "
+            "the others; decide for a label, or ask somebody else"
+        )
+    return answer
 
 
 def undo(
@@ -206,19 +234,25 @@ def undo(
         while before is not None and before.adjudicates:
             before = mine.get(before.supersedes or "")
         if before is not None and before.action != "retract":
-            again = replace(
-                retract,
-                event_id=str(uuid4()),
-                action=before.action,
-                label=before.label,
-                comment=before.comment,
-                elapsed_ms=before.elapsed_ms,
-                client_time=before.client_time,
-            )
-            answers.append(again)
-        append(store, connection, project, answers=answers, manner=Manner(person, *at))
+            answers.append(_anew(before))
+        stored = append(store, connection, project, answers=answers, manner=Manner(person, *at))
+        if before is not None:
+            doubts.follow(connection, project.id, key, before=before.seq, after=stored[-1].seq)
 
     store.write(operation)
+
+
+def _anew(said: Annotation) -> Answer:
+    """Return what says once more what was said before."""
+    return Answer(
+        event_id=str(uuid4()),
+        sample_key=said.sample_key,
+        action=said.action,
+        label=said.label,
+        comment=said.comment,
+        elapsed_ms=said.elapsed_ms,
+        client_time=said.client_time,
+    )
 
 
 def _call_off(

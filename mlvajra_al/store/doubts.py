@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
 from mlvajra_al.records import SURE_ODDS, Doubt, Examination, Ranked
 from mlvajra_al.store.annotations import standing_answers, stands
@@ -72,6 +72,18 @@ def count(connection: Connection, project_id: int) -> tuple[int, int]:
     sure = func.count().filter(found.c.probability >= SURE_ODDS * found.c.quality)
     of_all, surely = connection.execute(select(func.count(), sure).select_from(found)).one()
     return surely, of_all - surely
+
+
+def follow(
+    connection: Connection, project_id: int, sample_key: str, *, before: int, after: int
+) -> None:
+    """Let a doubt about the answer that was event `before` be about the same answer given anew."""
+    about = (
+        doubt.c.project_id == project_id,
+        doubt.c.sample_key == sample_key,
+        doubt.c.seq == before,
+    )
+    connection.execute(update(doubt).where(*about).values(seq=after))
 
 
 def told(connection: Connection, project_id: int, *, until_seq: int) -> list[Row[Any]]:

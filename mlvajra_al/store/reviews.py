@@ -1,6 +1,7 @@
 """Which samples wait for a reviewer: flagged ones, and those with answers that differ.
 
-A sample waits as long as something was said about it after the last decision that stands.
+A sample waits as long as something was said about it after the last decision that stands, other
+than the label that was decided.
 """
 
 from __future__ import annotations
@@ -52,11 +53,19 @@ def _undecided(project_id: int) -> Select[tuple[str, int, int]]:
     sample_key, position, seq = concerned.c
     decision, undoing = annotation.alias("decision"), annotation.alias("undoing")
     undone = select(undoing.c.seq).where(undoing.c.supersedes == decision.c.event_id)
+    against = select(annotation.c.seq).where(
+        annotation.c.project_id == project_id,
+        annotation.c.sample_key == decision.c.sample_key,
+        annotation.c.seq + 0 > decision.c.seq,  # not by the index that would read all since
+        stands(),
+        (annotation.c.action == "flag")
+        | (annotation.c.action == "answer") & (said_in(annotation) != said_in(decision)),
+    )
     decided = select(decision.c.seq).where(
         decision.c.project_id == project_id,
         decision.c.sample_key == sample_key,
         decision.c.adjudicates.is_(True),
-        decision.c.seq >= seq,
+        (decision.c.seq >= seq) | (decision.c.action == "answer") & ~against.exists(),
         ~undone.exists(),
     )
     return select(sample_key, position, seq.label("seq")).where(~decided.exists())

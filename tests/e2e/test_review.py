@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +136,8 @@ def test_several_labels_are_toggled_by_keys_and_enter_saves_them(
     boxes = page.locator(".st-key-give").get_by_role("checkbox")
     expect(boxes).to_have_count(3)
     assert [box.is_checked() for box in boxes.all()] == [True, True, True]
+    expect(boxes.nth(1)).to_have_accessible_name(re.compile("^money · annotator"))
+    expect(page.locator(".st-key-give p").nth(1)).to_have_css("white-space", "normal")
     page.keyboard.press("3")
     expect(boxes.nth(2)).not_to_be_checked()
     page.keyboard.press("Enter")

@@ -114,6 +114,10 @@ def test_a_decision_is_an_event_of_the_reviewer_and_wins(
         ("Bob", "spam", False),
         ("Rita", "spam", True),
     ]
+    say(store, a_person(store, "Cleo"), "p2", "spam")
+    assert waiting(store, rita) == [], "who has it in hand says what was decided"
+    say(store, a_person(store, "Dan"), "p2", "ham")
+    assert waiting(store, rita) == ["p2"]
 
 
 def test_a_reviewer_who_corrects_a_decision_still_decides(
@@ -318,6 +322,39 @@ def test_a_case_says_which_label_stays_if_nothing_is_decided(
     assert case.label == label
     decide(store, rita, Decision("p0", "leave"))
     assert gold(store, project) == ({"p0": label} if label else {})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("decided", [True, False])
+def test_leaving_what_one_has_said_oneself_keeps_its_label(
+    store: Store, project: Project, ada: Person, rita: Person, decided: bool
+) -> None:
+    if decided:
+        say(store, ada, "p0", None, action="flag")
+        decide(store, rita, Decision("p0", "label", "ham"))
+    else:
+        say(store, rita, "p0", "ham")
+    say(store, ada, "p0", "spam" if decided else None, action="answer" if decided else "flag")
+    [case] = reviewing.cases(store, rita, "spam", limit=5)
+    assert case.label == "ham"
+    decide(store, rita, Decision("p0", "leave"))
+    assert waiting(store, rita) == []
+    assert gold(store, project) == {"p0": "ham"}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_leaving_a_sample_without_a_label_never_gives_it_one(
+    store: Store, project: Project, ada: Person, rita: Person
+) -> None:
+    say(store, rita, "p0", "ham")
+    say(store, ada, "p0", "spam")
+    with pytest.raises(Conflict, match="answered this yourself"):
+        decide(store, rita, Decision("p0", "leave"))
+    assert gold(store, project) == {}
+    say(store, ada, "p0", None, action="flag")
+    say(store, rita, "p0", None, action="skip")
+    decide(store, rita, Decision("p0", "leave"))
+    assert gold(store, project) == {}
 
 
 def test_correcting_the_first_answer_keeps_its_turn_in_a_case(store: Store) -> None:

@@ -78,7 +78,11 @@ function dropped(key) {
 // Tell those who hear the page which keys there are.
 function tell() {
   for (const [name, selector] of Object.entries(page?.keys ?? {})) {
-    document.querySelector(selector)?.setAttribute("aria-keyshortcuts", name);
+    const found = document.querySelector(selector);
+    found?.setAttribute("aria-keyshortcuts", name);
+    const box = found?.querySelector("input[type=checkbox]");
+    box?.setAttribute("aria-keyshortcuts", name);
+    box?.setAttribute("aria-label", found.textContent); // Streamlit has it read with the marks of its markdown
   }
 }
 

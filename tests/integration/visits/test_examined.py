@@ -208,3 +208,14 @@ def test_a_decision_about_a_label_that_looks_wrong_is_undone(
     assert "Nothing to review" in words(page)
     press(page, "Undo")
     assert "Nobody has flagged this" in words(page)
+
+
+@pytest.mark.parametrize("button", ["spam", "Leave it as ham", "Ask somebody else"])
+def test_a_doubt_about_an_own_label_waits_again_after_an_undo(
+    store: Store, visitor: Callable[..., Visitor], project: Project, button: str
+) -> None:
+    reviewer = visitor("reviewer")
+    say(store, reviewer.person, "p0", "ham")
+    doubted(store, project, "p0")
+    page = press(press(reviewer.opens("review"), button), "Undo")
+    assert "1 sample to review" in words(page) and "Leave it as ham" in words(page)

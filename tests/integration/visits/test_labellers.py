@@ -327,10 +327,13 @@ def test_asking_somebody_else_is_undone_until_somebody_has_the_sample(
     assert "Taken back" in words(page)
     assert "**Bob** answered spam" in words(page)
     press(page, "Ask somebody else")
-    claimed(store, a_person(store, "Cleo"), at=now())
+    cleo = a_person(store, "Cleo")
+    claimed(store, cleo, at=now())
     page = press(page, "Undo")
     assert "on the screen" in words(page)
     assert current(store, project).count(("p0", "skip", None)) == 1
+    say(store, cleo, "p0", "spam")
+    assert "decided: somebody else is asked" in words(reviewer.opens("review"))
 
 
 def test_all_of_a_sample_that_was_decided_can_be_read_again(
@@ -341,3 +344,36 @@ def test_all_of_a_sample_that_was_decided_can_be_read_again(
     assert shown(page) == []
     press(page, "Open")
     assert shown(page) == ["text number 0"]
+
+
+def flagged(store: Store, person: Person, *comments: str) -> None:
+    for place, why in enumerate(comments):
+        say(store, person, f"p{place}", None, action="flag", why=why)
+
+
+def test_after_a_decision_comes_the_case_behind_and_not_what_was_put_off(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    flagged(store, a_person(store, "Ada"), "hard", "easy", "easier")
+    page = press(visitor("reviewer").opens("review"), "Next")
+    assert "easier" in words(press(page, "spam"))
+    assert "hard" in words(press(page, "spam")), "once nothing is behind"
+
+
+def test_what_was_said_meanwhile_is_read_before_a_decision_counts(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    ada = a_person(store, "Ada")
+    flagged(store, ada, "hard", "easy")
+    page = visitor("reviewer").opens("review")
+    say(store, a_person(store, "Bob"), "p0", "spam")
+    page = press(page, "Leave it without a label")
+    assert "has changed meanwhile" in words(page) and "**Bob** answered spam" in words(page)
+    page = press(page, "Leave it as spam")
+    assert "meanwhile" not in words(page) and "Decided: left as it is" in words(page)
+    say(store, ada, "p2", None, action="flag", why="another")
+    say(store, ada, "p1", None, action="retract")
+    page = press(page, "ham")
+    assert "settled meanwhile" in words(page) and "another" in words(page)
+    assert ("p1", "answer", "ham") not in current(store, project)
+    assert "meanwhile" not in words(press(page, "ham"))
