@@ -132,10 +132,11 @@ def _drafted(
 ) -> Project:
     from mlvajra_al.records import Recipe
     from mlvajra_al.services import projects
+    from mlvajra_al.services.label_sets import make_labels
 
     return projects.draft(
         name,
-        labels=projects.make_labels(labels),
+        labels=make_labels(labels),
         recipe=Recipe(inputs, estimator),
         now=now(),
         seed=seed,

@@ -33,6 +33,7 @@ from mlvajra_al.services import (
     tokens,
     training,
 )
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store.audit import Filter
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_draft, a_person, a_project, a_version, an_answer, rank
@@ -246,7 +247,7 @@ ACTS = [
         "spam",
         _spam(
             lambda s: projects.set_labels(
-                s.store, s.admin, "spam", labels=projects.make_labels(["ham", "spam"]), now=NOW
+                s.store, s.admin, "spam", labels=make_labels(["ham", "spam"]), now=NOW
             )
         ),
         project="spam",

@@ -45,6 +45,7 @@ from mlvajra_al.services import (
     versions,
 )
 from mlvajra_al.services.jobs import imported_labels, oracles, playing, rebuilding
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import checks
@@ -73,7 +74,7 @@ def articles(rows: int = 240, *, seed: int = 0) -> pa.Table:
 def a_news_project(**policy: Any) -> Project:
     drafted = projects.draft(
         "news",
-        labels=projects.make_labels(LABELS),
+        labels=make_labels(LABELS),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=3,
@@ -271,7 +272,7 @@ def test_cells_that_say_nothing_are_no_answers(store: Store, tmp_path: Path) -> 
 def a_ranked_project(store: Store, **policy: Any) -> Project:
     draft = replace(
         a_draft("news", policy=Policy(holdout_rate=0.0, **policy)),
-        labels=projects.make_labels(LABELS),
+        labels=make_labels(LABELS),
         multilabel=True,
     )
     admin = a_person(store, "Root", role="admin")

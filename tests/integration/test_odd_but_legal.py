@@ -18,6 +18,7 @@ from mlvajra_al.records import NOTHING_LEFT, Answer, Column, Person, Policy, Pro
 from mlvajra_al.services import advice, claiming, importing, labelling, reviewing, training
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining, ingesting, warm
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.resolving import gold
 from mlvajra_al.services.reviewing import Decision
@@ -57,7 +58,7 @@ def draft(
     pq.write_table(pa.table(content), source)
     drafted = project_services.draft(
         "texts",
-        labels=project_services.make_labels(["ham", "spam"]),
+        labels=make_labels(["ham", "spam"]),
         recipe=Recipe((Column("body", "text"),), **recipe),
         now=worker.utc_now(),
         seed=3,

@@ -165,50 +165,6 @@ def test_a_label_in_use_cannot_be_removed(store: Store) -> None:
     assert services.get(store, None, "spam").labels == project.labels
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"name": "Ham"}, "two labels are stored as 'ham'; give each its own"),
-        ({"key": "1"}, "two labels have the key '1': 'ham' and 'spam'; give each its own"),
-        ({"key": "12"}, "the key '12' of 'spam' cannot be a label's; use one of 1"),
-        ({"key": "qw"}, "the key 'qw' of 'spam' cannot be a label's"),
-        ({"key": ""}, "the key '' of 'spam' cannot be a label's"),
-        ({"key": "u"}, "the key 'u' of 'spam' cannot be a label's; use one of 1"),
-        ({"color": "red"}, "cannot be read; write # and six of 0 to 9 and a to f"),
-        ({"display": "HAM"}, "two labels are shown as 'ham': 'ham' and 'spam'; give each its own"),
-        ({"display": " "}, "something to show"),
-    ],
-)
-def test_labels_must_be_told_apart(change: dict[str, str], words: str) -> None:
-    ham, spam = services.make_labels(["ham", "spam"])
-    with pytest.raises(Invalid, match=words):
-        services.check_labels((ham, replace(spam, **change)))
-
-
-@pytest.mark.parametrize(
-    ("names", "keys"),
-    [
-        ([*"0123456789"], [*"0123456789"]),
-        (["ham", "spam", "eggs"], ["1", "2", "3"]),
-        (["0", "1", "unclear"], ["0", "1", "2"]),
-        (["unclear", "2", "1"], ["3", "2", "1"]),
-        (["Y", "N", "s", "é"], ["y", "n", "1", "2"]),
-    ],
-)
-def test_a_label_that_can_be_a_key_is_its_own(names: list[str], keys: list[str]) -> None:
-    assert [label.key for label in services.make_labels(names)] == keys
-
-
-def test_too_many_labels_are_counted_not_given_keys_that_are_taken() -> None:
-    with pytest.raises(Invalid, match="2 to 32 labels but got 40"):
-        services.make_labels([f"label {n}" for n in range(40)])
-
-
-def test_one_label_is_no_question() -> None:
-    with pytest.raises(Invalid, match="at least two"):
-        services.make_labels(["ham", " "])
-
-
 def test_the_holdout_share_stays_as_it_was_created(store: Store) -> None:
     a_project(store, policy=Policy(holdout_share=0.3))
     admin = a_person(store, role="admin")

@@ -13,6 +13,7 @@ import streamlit as st
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Column, Job, Person, Project, Recipe, Repeated, Schema
 from mlvajra_al.services import importing, projects
+from mlvajra_al.services.label_sets import MAX_LABELS, make_labels
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.sentences import sentence
@@ -152,7 +153,7 @@ def draft_form(person: Person, file: File, begin: Beginning) -> None:
     labels = labels_area(file, special.source, begin, several=several)
 
     def create() -> None:
-        made = projects.make_labels(labels.splitlines())
+        made = make_labels(labels.splitlines())
         drafted = projects.draft(
             name,
             labels=made,
@@ -254,11 +255,11 @@ def labels_area(file: File, column: str | None, begin: Beginning, *, several: bo
     if column is not None:
         with errors_shown(), st.spinner("Reading the labels in the file"):
             found = labels_in(file.path, column, several=several)
-    fit = not found.more and len(found.names) <= projects.MAX_LABELS
+    fit = not found.more and len(found.names) <= MAX_LABELS
     if not fit:
         st.warning(
             f"{plain(column)} holds {'more than ' if found.more else ''}{len(found.names):,} "
-            f"different values, and a project has at most {projects.MAX_LABELS} labels. Choose "
+            f"different values, and a project has at most {MAX_LABELS} labels. Choose "
             f"another column with labels, or {plain(NONE)}.",
             icon=":material/warning:",
         )
