@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from unicodedata import category, normalize
@@ -246,17 +246,13 @@ def set_guidelines(store: Store, person: Person, name: str, *, text: str, now: d
     )
 
 
-def set_policy(
-    store: Store, person: Person, name: str, *, policy: Policy, now: datetime
-) -> Project:
-    """Change how the project asks and retrains; the holdout share is fixed at the first import."""
-    return change_policy(store, person, name, changes=asdict(policy), now=now)
-
-
 def change_policy(
     store: Store, person: Person, name: str, *, changes: Mapping[str, Any], now: datetime
 ) -> Project:
-    """Change some of how the project asks and retrains; what others change meanwhile stays."""
+    """Change some of how the project asks and retrains; what others change meanwhile stays.
+
+    The holdout share is fixed at the first import, whatever is said here.
+    """
     require(person, "admin", "change the policy")
     return _change(
         store,

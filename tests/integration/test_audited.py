@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 import pytest
 
 from mlvajra_al.errors import Invalid, MlvajraError, NotAllowed
-from mlvajra_al.records import AuditEntry, Person, Policy, Role, Scenario
+from mlvajra_al.records import AuditEntry, Person, Role, Scenario
 from mlvajra_al.services import (
     auditing,
     backup,
@@ -261,7 +261,7 @@ ACTS = [
     Act(
         "policy changed",
         "spam",
-        _spam(lambda s: projects.set_policy(s.store, s.admin, "spam", policy=Policy(), now=NOW)),
+        _spam(lambda s: projects.change_policy(s.store, s.admin, "spam", changes={}, now=NOW)),
         project="spam",
     ),
     Act(

@@ -256,10 +256,9 @@ def test_without_anything_new_no_version_is_made_and_the_job_says_so(
 
 
 def choose_strategy(loop: Rehearsal, strategy: str) -> None:
-    policy = replace(loop.project.policy, strategy=strategy)
-    now = worker.utc_now()
-    loop.project = project_services.set_policy(
-        loop.store, loop.admin, "texts", policy=policy, now=now
+    changes = {"strategy": strategy}
+    loop.project = project_services.change_policy(
+        loop.store, loop.admin, "texts", changes=changes, now=worker.utc_now()
     )
 
 

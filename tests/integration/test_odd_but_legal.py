@@ -104,8 +104,8 @@ def test_answers_that_count_since_the_overlap_was_lowered_are_learned(
         say(loop, loop.admin, place, label)
         say(loop, bob, place, label if place < 10 else OTHER[label])
     assert retrained(loop).n_labels == 10
-    project_services.set_policy(
-        store, loop.admin, "texts", policy=replace(ALONE, overlap=1), now=worker.utc_now()
+    project_services.change_policy(
+        store, loop.admin, "texts", changes={"overlap": 1}, now=worker.utc_now()
     )
     say(loop, loop.admin, 45, "ham")
     newest = retrained(loop)
