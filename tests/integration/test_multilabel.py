@@ -56,6 +56,7 @@ from mlvajra_al.web.api.models import public_job
 from tests.factories import LEASE, a_draft, a_person, rank
 from tests.integration.conftest import Web
 from tests.rehearsal import Rehearsal
+from tests.workers import work
 
 LABELS = ["art", "money", "sport"]
 WORDS = {"art": ("museum", "painting"), "money": ("bank", "price"), "sport": ("match", "goal")}
@@ -430,8 +431,7 @@ def test_over_http_labels_are_lists(web: Web) -> None:
     assert made.status_code == 201 and made.json()["multilabel"] is True
     lines = "\n".join(json.dumps({"body": f"text number {n}"}) for n in range(40))
     admin.post("/api/v1/projects/news/import?name=n.jsonl", content=lines.encode())
-    while worker.run_once(web.store, "test") is not None:
-        pass
+    work(web.store)
     grace = web.signed_in("Grace")
     claims = grace.post("/api/v1/projects/news/claims", json={"n": 4}).json()
 
