@@ -27,7 +27,7 @@ from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, a_version, an_answer, rank
 from tests.harms import flip, shorter
-from tests.integration.test_rebuild import a_chain
+from tests.integration.chains import a_chain
 from tests.rehearsal import Rehearsal
 
 LATER = NOW + timedelta(days=1)
