@@ -26,6 +26,7 @@ from mlvajra_al.records import Column, Recipe
 from mlvajra_al.services import importing, projects
 from mlvajra_al.services.jobs.ingesting import ingest
 from mlvajra_al.services.jobs.telling import Tell
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.store import job_leases, people
 from mlvajra_al.store.database import Store
@@ -69,7 +70,7 @@ def measure(source: Path, columns: int) -> dict[str, float]:
         with store.begin() as connection:
             admin = people.add(connection, "Ada", role="admin", password_hash=None, now=now)
         recipe = Recipe(tuple(Column(f"x{number}", "numeric") for number in range(columns)))
-        labels = projects.make_labels(["no", "yes"])
+        labels = make_labels(["no", "yes"])
         draft = projects.draft("numbers", labels=labels, recipe=recipe, now=now, seed=7)
         project = projects.create(store, admin, replace(draft))
         importing.start_import(store, admin, "numbers", uri=source, now=now)

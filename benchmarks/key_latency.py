@@ -13,7 +13,6 @@ import json
 import statistics
 import sys
 import tempfile
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,8 +89,7 @@ def prepare(server: Server) -> None:
     for name in ("ours", "bare"):
         people.add(store, None, name=name, role="annotator", password=PASSWORD, now=now)
     admin = people.get(store, "admin")
-    policy = replace(projects.get(store, None, "spam").policy, retrain_every=NEVER)
-    projects.set_policy(store, admin, "spam", policy=policy, now=now)
+    projects.change_policy(store, admin, "spam", changes={"retrain_every": NEVER}, now=now)
     store.close()
 
 

@@ -268,30 +268,40 @@ def figures(
             alt="Answers per label",
         )
     with middle, st.container(border=True, height="stretch"):
-        rate = overview.answer_rate(store(), person, project.name, now=now())
-        st.markdown(f"**Labelling rate** :gray[{rate.last_hour:,} in the last hour]")
-        look.show(
-            counts.rate(
-                [(local(at) or at, count) for at, count in rate.counts], period=rate.period
-            ),
-            key="rate",
-            alt="Answers over time",
-        )
-        if rate.seconds is not None:
-            st.caption(f"Half of the answers took {duration(rate.seconds)} or less")
+        labelling_rate(person, project)
     with right, st.container(border=True, height="stretch"):
-        points = next(iter(curves(rows).values()), [])
-        if reached(points) < 2:
-            st.markdown("**Learning curve**")
-            later = "Appears with the second version that can be measured."
-            st.caption(sentence(never.words) if never else later)
-        else:
-            st.markdown(f"**Learning curve** :gray[{plain(points[0][2].name)}]")
-            look.show(
-                counts.learning_curve(points, champion=state.champion, height=190),
-                key="curve",
-                alt="Measure of each version against its number of labels",
-            )
+        small_curve(rows, state.champion, never)
+
+
+def labelling_rate(person: Person, project: Project) -> None:
+    """Draw how many answers came when, and how long one takes."""
+    rate = overview.answer_rate(store(), person, project.name, now=now())
+    st.markdown(f"**Labelling rate** :gray[{rate.last_hour:,} in the last hour]")
+    look.show(
+        counts.rate([(local(at) or at, count) for at, count in rate.counts], period=rate.period),
+        key="rate",
+        alt="Answers over time",
+    )
+    if rate.seconds is not None:
+        st.caption(f"Half of the answers took {duration(rate.seconds)} or less")
+
+
+def small_curve(
+    rows: tuple[versions.VersionRow, ...], champion: int | None, never: OutOfReach | None
+) -> None:
+    """Draw the learning curve, or say when it appears."""
+    points = next(iter(curves(rows).values()), [])
+    if reached(points) < 2:
+        st.markdown("**Learning curve**")
+        later = "Appears with the second version that can be measured."
+        st.caption(sentence(never.words) if never else later)
+        return
+    st.markdown(f"**Learning curve** :gray[{plain(points[0][2].name)}]")
+    look.show(
+        counts.learning_curve(points, champion=champion, height=190),
+        key="curve",
+        alt="Measure of each version against its number of labels",
+    )
 
 
 def draw(person: Person, project: Project) -> None:

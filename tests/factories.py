@@ -28,6 +28,7 @@ from mlvajra_al.records import (
     Why,
 )
 from mlvajra_al.services import projects as project_services
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store import artefacts, people, projects, ranking, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.naming import Plan
@@ -54,7 +55,7 @@ def a_draft(name: str = "spam", *, policy: Policy | None = None) -> Project:
     """Return a project of one text column that is not stored."""
     drafted = project_services.draft(
         name,
-        labels=project_services.make_labels(["ham", "spam"]),
+        labels=make_labels(["ham", "spam"]),
         recipe=Recipe((Column("body", "text"),)),
         now=NOW,
         seed=7,

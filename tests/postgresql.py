@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.server import free_port
 
 PATIENCE_S = 30
 LARGE = 2**18
@@ -44,7 +45,7 @@ class Cluster:
         binaries = _binaries()
         if binaries is None:
             pytest.skip("PostgreSQL's initdb is not installed (Debian: apt-get install postgresql)")
-        self.binaries, self.folder, self.port = binaries, folder, _free_port()
+        self.binaries, self.folder, self.port = binaries, folder, free_port()
         self._account = "postgres" if os.geteuid() == 0 else None  # initdb refuses root
         self._process: subprocess.Popen[bytes] | None = None
         if self._account:
@@ -183,9 +184,3 @@ def _binaries() -> Path | None:
 
 def _major_version(binaries: Path) -> float:
     return float(binaries.parent.name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,16 @@ def a_due_retrain(store: Store, folder: Path) -> Rehearsal:
     loop.work()
     loop.answer(40)
     return loop
+
+
+def work(store: Store) -> None:
+    """Do all jobs that wait, however they end."""
+    while worker.run_once(store, "here") is not None:
+        continue
+
+
+def after_the_lease() -> datetime:
+    return worker.utc_now() + worker.LEASE + timedelta(seconds=1)
 
 
 @contextmanager

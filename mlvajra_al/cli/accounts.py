@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Role
 from mlvajra_al.services.listening import address
@@ -77,7 +77,7 @@ def _password() -> str:
 
 @user.command("list", epilog="Example: mlvajra user list --json")
 def listed(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show who has an account."""
     from mlvajra_al.cli import tables

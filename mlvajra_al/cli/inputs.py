@@ -84,6 +84,23 @@ def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
     return tuple(named)
 
 
+def looked_at(
+    place: str, source: str, inputs: Inputs, *, also: Sequence[str | None]
+) -> tuple[Schema, tuple[Column, ...]]:
+    """Return what a file holds and which of its columns were named; other columns are there, too.
+
+    Raises
+    ------
+    Invalid
+    BadSource
+    """
+    from mlvajra_al.services import importing
+
+    found = importing.inspect_upload(place, preview=0, used=[*also, *inputs.names])
+    require_columns(found, source, also)
+    return found, chosen(inputs, found, source)
+
+
 def require_columns(found: Schema, source: str, names: Sequence[str | None]) -> None:
     """Refuse a file in which a column is missing.
 

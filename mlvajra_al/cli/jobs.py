@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, put
 
 if TYPE_CHECKING:
     from mlvajra_al.records import Job
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def jobs(
     project: Annotated[str, typer.Argument(help="The project's name.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the newest jobs of a project, and what became of each."""
     from mlvajra_al.cli import tables

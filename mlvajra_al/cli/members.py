@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlvajra_al.cli.projects import group
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 
 
 def register(_app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def members(
         bool | None,
         typer.Option("--restricted/--open", help="For members only, or for everybody."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show who may see a project, after adding and removing members; admins always may."""
     from mlvajra_al.cli import tables

@@ -13,7 +13,7 @@ import typer
 from mlvajra_al.cli import reports
 from mlvajra_al.cli.data import require_place
 from mlvajra_al.cli.waiting import finished
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 from mlvajra_al.errors import Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.words import plural
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="The project's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Reason = Annotated[str, typer.Option(help="Why, for the record.")]
 
 

@@ -17,13 +17,12 @@ from mlvajra_al.cli.inputs import (
     Multilabel,
     Source,
     Text,
-    chosen,
     located,
-    require_columns,
+    looked_at,
     words,
 )
 from mlvajra_al.cli.waiting import JobFailed, finished
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 from mlvajra_al.errors import BadSource, Invalid
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ LabelsFrom = Annotated[
     str | None, typer.Option(help="Import this column's labels as answers of 'import: COLUMN'.")
 ]
 Name = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-
 Labels = Annotated[str, typer.Option(help="The label set, separated by commas.")]
 Key = Annotated[str | None, typer.Option("--id", help="Column that names samples.")]
 Group = Annotated[
@@ -99,12 +95,9 @@ def create(  # the flags of one command are one form, not a call from code
     from mlvajra_al.services import importing
 
     place = located(source)
-    looked_at = Inputs(text, columns, image)
     named = {"key": key, "group": group, "title": title, "gold": gold}
-    used = [*named.values(), labels_from, *looked_at.names]
-    found = importing.inspect_upload(place, preview=0, used=used)
-    require_columns(found, source, [*named.values(), labels_from])
-    inputs = chosen(looked_at, found, source)
+    also = [*named.values(), labels_from]
+    _, inputs = looked_at(place, source, Inputs(text, columns, image), also=also)
     policy = Policy(
         overlap=overlap,
         holdout_share=holdout_share,
@@ -114,8 +107,8 @@ def create(  # the flags of one command are one form, not a call from code
     )
     wanted = _drafted(name, words(labels), inputs=inputs, estimator=estimator, seed=seed)
     special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
-    wanted = replace(wanted, policy=policy, guidelines=_read(guidelines), **special)
-    wanted = replace(wanted, multilabel=multilabel)
+    special |= {"policy": policy, "guidelines": _read(guidelines), "multilabel": multilabel}
+    wanted = replace(wanted, **special)
     if labels_from is not None:
         importing.require_no_input(wanted, labels_from)
         importing.require_labels(place, labels_from, names=words(labels), multilabel=multilabel)
@@ -132,10 +125,11 @@ def _drafted(
 ) -> Project:
     from mlvajra_al.records import Recipe
     from mlvajra_al.services import projects
+    from mlvajra_al.services.label_sets import make_labels
 
     return projects.draft(
         name,
-        labels=projects.make_labels(labels),
+        labels=make_labels(labels),
         recipe=Recipe(inputs, estimator),
         now=now(),
         seed=seed,

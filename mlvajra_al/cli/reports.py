@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlvajra_al.cli.waiting import finished
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 from mlvajra_al.errors import Conflict, Invalid, NotFound
 from mlvajra_al.words import plural
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="The project's name.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 LETTERS = 50
 """Of a sample are shown in a table."""
 ROWS = 50

@@ -17,13 +17,12 @@ from mlvajra_al.cli.inputs import (
     Multilabel,
     Source,
     Text,
-    chosen,
     located,
-    require_columns,
+    looked_at,
     words,
 )
 from mlvajra_al.cli.waiting import finished
-from mlvajra_al.cli.workspace import now, opened, operator, progress, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, progress, put
 from mlvajra_al.errors import Invalid
 from mlvajra_al.words import strategy_words
 
@@ -43,6 +42,18 @@ KNOWN = (
 )
 """Written out, because nothing that knows them is loaded for --help."""
 USUAL = "auto,margin,random; with several labels auto,binary_doubt,random"
+Oracle = Annotated[str, typer.Option(help="The column of true labels: the oracle.")]
+Strategies = Annotated[
+    str, typer.Option(help=f"Query strategies, separated by commas. {KNOWN}.", show_default=USUAL)
+]
+KeptIn = Annotated[
+    str | None,
+    typer.Option(help="Keep it as a run of this project, as the page does; else none is kept."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Write the JSON document, with every learning curve, into this file."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -54,35 +65,26 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     source: Source,
-    label: Annotated[str, typer.Option(help="The column of true labels: the oracle.")],
+    label: Oracle,
     text: Text = "",
     columns: Columns = "",
     image: Image = "",
-    strategies: Annotated[
-        str,
-        typer.Option(help=f"Query strategies, separated by commas. {KNOWN}.", show_default=USUAL),
-    ] = "",
+    strategies: Strategies = "",
     batch: Annotated[int, typer.Option(help="Labels between two retrains.")] = 10,
     seeds: Annotated[int, typer.Option(help="How often each strategy plays.")] = 5,
     most: Annotated[int, typer.Option(help="Labels after which a run ends.")] = 500,
     estimator: Learner = "logistic_regression",
     multilabel: Multilabel = False,
-    project: Annotated[
-        str | None,
-        typer.Option(help="Keep it as a run of this project, as the page does; else none is kept."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write the JSON document, with every learning curve, into this file."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    project: KeptIn = None,
+    out: Out = None,
+    as_json: AsJson = False,
 ) -> None:
     """Play strategies against the labels of a file, from zero labels on, and compare them.
 
     What is found is printed and not kept: --project saves it as a run, --out as a file.
     """
     from mlvajra_al.records import Plan, Recipe, Scenario
-    from mlvajra_al.services import importing, simulating, standings
+    from mlvajra_al.services import simulating
 
     if out is not None:  # before anything is played
         require_place(out)
@@ -91,17 +93,19 @@ def simulate(
     plan = Plan(names, batch, seeds, most)
     simulating.check(plan, multilabel=multilabel)
     place = located(source)
-    inputs = Inputs(text, columns, image)
-    schema = importing.inspect_upload(place, preview=0, used=[label, *inputs.names])
-    require_columns(schema, source, [label])
-    recipe = Recipe(chosen(inputs, schema, source), estimator)
-    named = PurePath(source).name
+    schema, inputs = looked_at(place, source, Inputs(text, columns, image), also=[label])
+    recipe, named = Recipe(inputs, estimator), PurePath(source).name
     scenario = Scenario("file", named, recipe, plan, label, place, multilabel)
-    if project is None:
-        games, facts, note = _played(scenario, schema)
-    else:
-        games, facts, note = _kept(project, scenario)
-    guess = standings.guessed(facts.labels, facts.samples, multilabel=multilabel)
+    played = _played(scenario, schema) if project is None else _kept(project, scenario)
+    _tell(scenario, played, out=out, as_json=as_json)
+
+
+def _tell(scenario: Scenario, played: Played, *, out: Path | None, as_json: bool) -> None:
+    """Write what was found into a file, if one is named, and print it."""
+    from mlvajra_al.services import standings
+
+    games, facts, note = played
+    guess = standings.guessed(facts.labels, facts.samples, multilabel=scenario.multilabel)
     document = standings.document(games, guess=guess)
     if note:
         typer.echo(note, err=True)
@@ -111,7 +115,7 @@ def simulate(
     if as_json:
         put(document)
     else:
-        _show(plan, games, facts, advice=document["advice"])
+        _show(scenario.plan, games, facts, advice=document["advice"])
 
 
 def _of_several(project: str) -> bool:

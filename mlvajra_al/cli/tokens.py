@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlvajra_al.cli.workspace import now, opened, operator, put
+from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 
 token = typer.Typer(
     help="Bearer tokens for programs.", epilog="Example: mlvajra token create --user ada"
@@ -45,7 +45,7 @@ def create(
 @token.command("list", epilog="Example: mlvajra token list --user ada --json")
 def listed(
     person: Annotated[str | None, typer.Option("--user", help="Only this person's.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show which tokens are valid, what for, when last used; never the tokens themselves."""
     from mlvajra_al.cli import tables

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlvajra_al.cli.workspace import (
+    AsJson,
     now,
     opened_as_it_is,
     operator,
@@ -24,10 +25,10 @@ from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
     from mlvajra_al.services.backup import Backup, Lacking
+    from mlvajra_al.services.restoring import Restored
 
 WITHOUT_FILES = 3
 """The exit code of a backup that was made, but lacks files."""
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Place = Annotated[Path, typer.Argument(help="The folder that backups are made into.")]
 
 
@@ -150,7 +151,11 @@ def restore(
         about: dict[str, Any] = {"home": str(done.home), "aside": done.aside and str(done.aside)}
         about |= {"revision": done.revision, "ended": asdict(done.ended), "resumed": done.resumed}
         put(_row(done.backup) | about)
-        return
+    else:
+        _say_restored(done)
+
+
+def _say_restored(done: Restored) -> None:
     held = done.backup.manifest
     sys.stderr.write(
         f"{done.home} holds {plural(held.annotations, 'annotation')} as of "

@@ -102,7 +102,7 @@ def queue(
         project = access.open_project(connection, person, project_name)
         played = replace(scenario, multilabel=project.multilabel)
         check(played.plan, multilabel=played.multilabel)
-        _check_truth(played, project)
+        _check_truth(played)
         _leave_room(connection, project)
         job_id = jobs.enqueue(
             connection,
@@ -130,7 +130,7 @@ def queue(
     return store.write(operation)
 
 
-def _check_truth(scenario: Scenario, project: Project) -> None:
+def _check_truth(scenario: Scenario) -> None:
     check_column_names((scenario.label, *(column.name for column in scenario.recipe.columns)))
     inputs = [column.name for column in scenario.recipe.columns if column.kind != "ignored"]
     if not inputs:

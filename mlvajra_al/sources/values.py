@@ -312,18 +312,18 @@ def _shape(values: pa.Array, outer: pa.Array, widths: pa.Array | None) -> tuple[
     height = outer[0].as_py()
     odd = pc.not_equal(outer, height)
     if pc.any(odd).as_py():
-        raise _uneven(values, _first(odd))
+        raise _uneven(_first(odd))
     if widths is None:
         side = isqrt(height)
         return (side, side) if side * side == height else (1, height)
     width = widths[0].as_py() if len(widths) else 0
     odd = pc.not_equal(widths, width)
     if pc.any(odd).as_py():
-        raise _uneven(values, _first(odd) // height)
+        raise _uneven(_first(odd) // height)
     return height, width
 
 
-def _uneven(values: pa.Array, index: int) -> Misfit:
+def _uneven(index: int) -> Misfit:
     return Misfit(index, "is an image of another size", "give every image the same size")
 
 

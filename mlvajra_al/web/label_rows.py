@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlvajra_al.records import Label
-from mlvajra_al.services.projects import PALETTE, keys_for
+from mlvajra_al.services.label_sets import PALETTE, keys_for
 
 
 def to_labels(

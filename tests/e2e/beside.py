@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from mlvajra_al.records import Column, JobKind, Project, Recipe, Role
 from mlvajra_al.services import importing, people, projects, training
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.versions import VersionRow, listed
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.hashing import hash_content
@@ -66,7 +67,7 @@ def a_project(
     `fields` replace what it would have: labels, a policy, a title column, guidelines.
     """
     recipe = Recipe(tuple(Column(column, "text") for column in samples[0]))
-    labels = projects.make_labels(["good", "bad"])
+    labels = make_labels(["good", "bad"])
     source = server.home.parent / f"{quote(name, safe='')}.jsonl"
     source.write_text("\n".join(json.dumps(sample) for sample in samples))
     with server.opened() as store:

@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from mlvajra_al.records import Column, Policy, Recipe
-from mlvajra_al.services import projects
+from mlvajra_al.services.label_sets import make_labels
 from tests.e2e.beside import a_person, a_project, rows, until
 from tests.e2e.controls import settled
 from tests.e2e.desk import Desk
 
 Sit = Callable[..., Desk]
-TOPICS = projects.make_labels(
+TOPICS = make_labels(
     [
         "Billing: the customer was charged twice",
         "Delivery address changed after shipping out",
@@ -121,7 +121,7 @@ def test_a_finger_leaves_no_definition_over_the_next_sample(
 @pytest.fixture(scope="module")
 def properties(server: Any) -> str:
     """A project with a few labels of one short word or more, and what one of them means."""
-    even, *others = projects.make_labels(["even", "large", "with a loop", "prime"])
+    even, *others = make_labels(["even", "large", "with a loop", "prime"])
     labels = (replace(even, definition="Divisible by two"), *others)
     return a_project(server, "properties", labels=labels, policy=NO_RETRAIN, multilabel=True).name
 

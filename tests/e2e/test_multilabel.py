@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import expect
 
 from mlvajra_al.records import Policy
-from mlvajra_al.services import projects
+from mlvajra_al.services.label_sets import make_labels
 from tests.e2e.beside import a_project, rows
 from tests.e2e.desk import Desk
 
 Sit = Callable[..., Desk]
-LABELS = projects.make_labels(["art", "money", "sport"])
+LABELS = make_labels(["art", "money", "sport"])
 
 
 @pytest.fixture(scope="module")

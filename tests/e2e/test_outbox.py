@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
-from mlvajra_al.services.projects import make_labels
+from mlvajra_al.services.label_sets import make_labels
 from tests.e2e.beside import a_person, a_project, change, kill_web, until
 from tests.e2e.desk import Desk, outrun
 

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from mlvajra_al.records import Policy, Project
 from mlvajra_al.records.label_sets import to_text
-from mlvajra_al.services import labelling, people, projects
+from mlvajra_al.services import labelling, people
+from mlvajra_al.services.label_sets import make_labels
 from tests.e2e.beside import a_person, a_project, rows, until
 from tests.e2e.controls import settled
 from tests.factories import LEASE, an_answer
@@ -59,7 +60,7 @@ def left(page: Page, count: int) -> None:
 @pytest.fixture(scope="module")
 def wide(server: Any) -> Project:
     """A project in which the key of the fourteenth label is r, which Streamlit has for itself."""
-    labels = projects.make_labels([f"topic {place}" for place in range(1, 15)])
+    labels = make_labels([f"topic {place}" for place in range(1, 15)])
     made = a_project(server, "wide", labels=labels, policy=POLICY)
     differing(server, made, *[("topic 1", "topic 2")] * 12)
     return made
@@ -128,7 +129,7 @@ def test_keys_that_come_too_fast_are_not_taken_and_that_is_said(
 def test_several_labels_are_toggled_by_keys_and_enter_saves_them(
     server: Any, page: Page, sign_in: SignIn
 ) -> None:
-    labels = projects.make_labels(["art", "money", "sport"])
+    labels = make_labels(["art", "money", "sport"])
     made = a_project(server, "themes", labels=labels, multilabel=True, policy=POLICY)
     pair = to_text(["art", "sport"]), to_text(["art", "money"])
     differing(server, made, pair, pair)

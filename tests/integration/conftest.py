@@ -27,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from streamlit.web.server.starlette.starlette_app import create_streamlit_middleware
 
+from mlvajra_al.config import settings
 from mlvajra_al.records import Person, Role
 from mlvajra_al.services import people, tokens
 from mlvajra_al.services.restoring import Place
@@ -35,6 +36,7 @@ from mlvajra_al.web import context, edge
 from mlvajra_al.web.api.answers import Json
 
 PASSWORD = "correct horse battery staple"
+BOXES = "0" * 32 + "/boxes.csv"
 
 
 async def _echo(request: Request) -> Response:
@@ -179,6 +181,16 @@ def serving() -> Iterator[Web]:
     context.close()
 
 
+@contextmanager
+def serving_in(home: Path) -> Iterator[Web]:
+    """Serve a workspace for all tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLVAJRA_HOME", str(home))
+        settings.cache_clear()
+        with serving() as running:
+            yield running
+
+
 @pytest.fixture
 def server_url(postgresql: str) -> Iterator[str]:
     """Another empty PostgreSQL database than the one of the store."""
@@ -197,3 +209,13 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "sqlite":
         return Place(home, f"sqlite:///{home / 'mlvajra.db'}")
     return Place(home, request.getfixturevalue("server_url"))
+
+
+@pytest.fixture
+def boxes(store: Store) -> Path:
+    """An upload of 60 boxes of two kinds."""
+    path = store.home / "uploads" / BOXES
+    path.parent.mkdir(parents=True)
+    rows = [f"{n % 7},{n % 11 + 4 * (n % 2)},{'tall' if n % 2 else 'flat'}\n" for n in range(60)]
+    path.write_text("width,height,kind\n" + "".join(rows))
+    return path

@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 import pytest
 
 from mlvajra_al.errors import Invalid, MlvajraError, NotAllowed
-from mlvajra_al.records import AuditEntry, Person, Policy, Role, Scenario
+from mlvajra_al.records import AuditEntry, Person, Role, Scenario
 from mlvajra_al.services import (
     auditing,
     backup,
@@ -33,6 +33,7 @@ from mlvajra_al.services import (
     tokens,
     training,
 )
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store.audit import Filter
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_draft, a_person, a_project, a_version, an_answer, rank
@@ -246,7 +247,7 @@ ACTS = [
         "spam",
         _spam(
             lambda s: projects.set_labels(
-                s.store, s.admin, "spam", labels=projects.make_labels(["ham", "spam"]), now=NOW
+                s.store, s.admin, "spam", labels=make_labels(["ham", "spam"]), now=NOW
             )
         ),
         project="spam",
@@ -260,7 +261,7 @@ ACTS = [
     Act(
         "policy changed",
         "spam",
-        _spam(lambda s: projects.set_policy(s.store, s.admin, "spam", policy=Policy(), now=NOW)),
+        _spam(lambda s: projects.change_policy(s.store, s.admin, "spam", changes={}, now=NOW)),
         project="spam",
     ),
     Act(

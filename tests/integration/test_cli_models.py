@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,16 @@ from mlvajra_al.cli.application import app
 from mlvajra_al.errors import BadSource, Invalid, NotEnoughLabels, NotFound
 from mlvajra_al.services import training, versions
 from mlvajra_al.store.schema import report
+from tests.integration.chains import a_template, copied, opened
 from tests.integration.test_loop import begin
-from tests.integration.test_rebuild import a_chain, opened
 from tests.rehearsal import Rehearsal
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Two versions; the store is closed."""
-    folder = tmp_path_factory.mktemp("template")
-    store = opened(folder)
-    loop = a_chain(store, folder, fits=2)
-    store.close()
-    return loop
+    with a_template(tmp_path_factory, fits=2) as loop:
+        return loop
 
 
 def doing_jobs(home: Path, stop: threading.Event) -> None:
@@ -48,16 +43,14 @@ def doing_jobs(home: Path, stop: threading.Event) -> None:
 @pytest.fixture
 def loop(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
     """The template in a workspace of one's own, with somebody who does its jobs."""
-    shutil.copytree(template.store.home, workspace, dirs_exist_ok=True)
-    store = opened(workspace)
-    worker.Worker(store, "thread").report()
-    stop = threading.Event()
-    thread = threading.Thread(target=doing_jobs, args=(workspace, stop))
-    thread.start()
-    yield replace(template, store=store)
-    stop.set()
-    thread.join()
-    store.close()
+    with copied(template, workspace) as loop:
+        worker.Worker(loop.store, "thread").report()
+        stop = threading.Event()
+        thread = threading.Thread(target=doing_jobs, args=(workspace, stop))
+        thread.start()
+        yield loop
+        stop.set()
+        thread.join()
 
 
 def run(*words: str) -> Result:

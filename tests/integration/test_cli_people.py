@@ -84,6 +84,7 @@ def test_people_are_listed_as_a_table_and_as_json(mlvajra: Mlvajra) -> None:
     listed = json.loads(mlvajra("user", "list", "--json").out)
     head, *lines = table.out.splitlines()
     assert head.split() == ["name", "role", "created_at", "disabled"]
+    assert len(lines) == len(listed)
     assert all(re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC ", line) for line in lines)
     assert table.err.startswith("nobody signs in as 'command line'")
     assert [(row["name"], row["disabled"]) for row in listed][-1] == ("ada", False)

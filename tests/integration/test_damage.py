@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,7 @@ from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.shards import open_pool, pool_folder
 from tests.factories import NOW, a_project
-from tests.integration.test_rebuild import a_chain, opened
+from tests.integration.chains import a_template, copied
 from tests.rehearsal import Rehearsal
 
 
@@ -36,21 +34,16 @@ def _a_worker_that_was_just_started() -> None:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Three versions, the second of them champion after the first; the store is closed."""
-    folder = tmp_path_factory.mktemp("template")
-    store = opened(folder)
-    loop = a_chain(store, folder)
-    promote(loop, 2, expected=1)
-    store.close()
-    return loop
+    with a_template(tmp_path_factory) as loop:
+        promote(loop, 2, expected=1)
+        return loop
 
 
 @pytest.fixture
 def loop(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
     """The template, in a workspace of one's own."""
-    shutil.copytree(template.store.home, workspace, dirs_exist_ok=True)
-    store = opened(workspace)
-    yield replace(template, store=store)
-    store.close()
+    with copied(template, workspace) as loop:
+        yield loop
 
 
 def promote(loop: Rehearsal, number: int, *, expected: int) -> None:

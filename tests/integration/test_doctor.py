@@ -34,6 +34,7 @@ from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
 from mlvajra_al.store.staging import exclusive
 from tests.factories import LEASE, a_person, a_project, a_version, an_answer, rank
+from tests.harms import flip
 
 NOW = datetime.now(UTC)
 """Files have the time of the machine, so that rows must have it too."""
@@ -88,11 +89,6 @@ def the_shard(store: Store, project: Project) -> Path:
 
 def a_blob(store: Store, project: Project) -> Path:
     return sorted(store.home.glob("artefacts/*/*"))[0]
-
-
-def flip(path: Path) -> None:
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
 
 
 @pytest.mark.parametrize("which", [the_shard, a_blob])

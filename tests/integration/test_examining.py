@@ -26,6 +26,7 @@ from mlvajra_al.services import (
 )
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import doubts
 from mlvajra_al.store.database import Store
@@ -46,7 +47,7 @@ def begin(store: Store, folder: Path, policy: Policy = POLICY) -> Rehearsal:
     pq.write_table(pa.table({"id": keys, "body": bodies, "label": labels.tolist()}), source)
     drafted = project_services.draft(
         "texts",
-        labels=project_services.make_labels(["ham", "spam"]),
+        labels=make_labels(["ham", "spam"]),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=3,
@@ -352,7 +353,7 @@ def test_labels_are_checked_once_the_label_set_has_grown(
         answer(rehearsal, bob, 5)
         rehearsal.work()
     before = examined(rehearsal)
-    grown = project_services.make_labels(["ham", "spam", "other"])
+    grown = make_labels(["ham", "spam", "other"])
     now = worker.utc_now()
     project_services.set_labels(store, rehearsal.admin, "texts", labels=grown, now=now)
     answer(rehearsal, bob, 25)

@@ -19,6 +19,7 @@ from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining
 from mlvajra_al.services.jobs.label_checks import label_checks
 from mlvajra_al.services.jobs.telling import Later, Tell
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import doubts, job_leases, jobs
 from mlvajra_al.store.database import Store
@@ -51,7 +52,7 @@ def loop(store: Store, tmp_path: Path) -> Rehearsal:
     write_articles(source)
     drafted = project_services.draft(
         "news",
-        labels=project_services.make_labels(LABELS),
+        labels=make_labels(LABELS),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=3,
@@ -196,7 +197,7 @@ def test_how_people_agree_is_said_of_sets_in_words(store: Store, loop: Rehearsal
 def test_a_label_with_a_comma_in_it_is_not_two_labels() -> None:
     drafted = project_services.draft(
         "news",
-        labels=project_services.make_labels(["a", "b", "a, b", "none of these"]),
+        labels=make_labels(["a", "b", "a, b", "none of these"]),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=0,

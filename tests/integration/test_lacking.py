@@ -26,19 +26,11 @@ from mlvajra_al.store import artefacts, audit, backups, projects, restores, shar
 from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_project, a_version, an_answer, rank
-from tests.integration.test_rebuild import a_chain
+from tests.harms import flip, shorter
+from tests.integration.chains import a_chain
 from tests.rehearsal import Rehearsal
 
 LATER = NOW + timedelta(days=1)
-
-
-def flip(path: Path) -> None:
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-
-
-def shorter(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
 
 
 HARMS = [(flip, UNLIKE), (shorter, UNLIKE), (Path.unlink, "is missing")]

@@ -26,6 +26,7 @@ from mlvajra_al.services.jobs import predicting as predicting_job
 from mlvajra_al.services.jobs.performing import handler_of
 from mlvajra_al.services.jobs.snapshots import Fit
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import job_leases, jobs, projects, ranking
@@ -55,7 +56,7 @@ def texts(rows: int, *, seed: int = 0, first: int = 0) -> pa.Table:
 def a_text_project(policy: Policy = POLICY) -> Project:
     drafted = project_services.draft(
         "texts",
-        labels=project_services.make_labels(["ham", "spam"]),
+        labels=make_labels(["ham", "spam"]),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=3,
@@ -255,10 +256,9 @@ def test_without_anything_new_no_version_is_made_and_the_job_says_so(
 
 
 def choose_strategy(loop: Rehearsal, strategy: str) -> None:
-    policy = replace(loop.project.policy, strategy=strategy)
-    now = worker.utc_now()
-    loop.project = project_services.set_policy(
-        loop.store, loop.admin, "texts", policy=policy, now=now
+    changes = {"strategy": strategy}
+    loop.project = project_services.change_policy(
+        loop.store, loop.admin, "texts", changes=changes, now=worker.utc_now()
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -25,8 +24,8 @@ from mlvajra_al.store import versions as stored
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.shards import Pool
 from tests.factories import NOW, a_person, a_pool, a_project
+from tests.integration.chains import a_template, copied, opened
 from tests.integration.test_loop import a_text_project, texts
-from tests.integration.test_rebuild import a_chain, opened
 from tests.rehearsal import Rehearsal
 
 STAGES = [
@@ -41,20 +40,15 @@ STAGES = [
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Two versions; the store is closed."""
-    folder = tmp_path_factory.mktemp("template")
-    store = opened(folder)
-    loop = a_chain(store, folder, fits=2)
-    store.close()
-    return loop
+    with a_template(tmp_path_factory, fits=2) as loop:
+        return loop
 
 
 @pytest.fixture
 def loop(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
     """The template, in a workspace of one's own."""
-    shutil.copytree(template.store.home, workspace, dirs_exist_ok=True)
-    store = opened(workspace)
-    yield replace(template, store=store)
-    store.close()
+    with copied(template, workspace) as loop:
+        yield loop
 
 
 def ask(loop: Rehearsal, **what: Any) -> Job:

@@ -45,6 +45,7 @@ from mlvajra_al.services import (
     versions,
 )
 from mlvajra_al.services.jobs import imported_labels, oracles, playing, rebuilding
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.progress import progress
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import checks
@@ -55,6 +56,7 @@ from mlvajra_al.web.api.models import public_job
 from tests.factories import LEASE, a_draft, a_person, rank
 from tests.integration.conftest import Web
 from tests.rehearsal import Rehearsal
+from tests.workers import work
 
 LABELS = ["art", "money", "sport"]
 WORDS = {"art": ("museum", "painting"), "money": ("bank", "price"), "sport": ("match", "goal")}
@@ -73,7 +75,7 @@ def articles(rows: int = 240, *, seed: int = 0) -> pa.Table:
 def a_news_project(**policy: Any) -> Project:
     drafted = projects.draft(
         "news",
-        labels=projects.make_labels(LABELS),
+        labels=make_labels(LABELS),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=3,
@@ -283,7 +285,7 @@ def test_cells_that_say_nothing_are_no_answers(store: Store, tmp_path: Path) -> 
 def a_ranked_project(store: Store, **policy: Any) -> Project:
     draft = replace(
         a_draft("news", policy=Policy(holdout_rate=0.0, **policy)),
-        labels=projects.make_labels(LABELS),
+        labels=make_labels(LABELS),
         multilabel=True,
     )
     admin = a_person(store, "Root", role="admin")
@@ -441,8 +443,7 @@ def test_over_http_labels_are_lists(web: Web) -> None:
     assert made.status_code == 201 and made.json()["multilabel"] is True
     lines = "\n".join(json.dumps({"body": f"text number {n}"}) for n in range(40))
     admin.post("/api/v1/projects/news/import?name=n.jsonl", content=lines.encode())
-    while worker.run_once(web.store, "test") is not None:
-        pass
+    work(web.store)
     grace = web.signed_in("Grace")
     claims = grace.post("/api/v1/projects/news/claims", json={"n": 4}).json()
 

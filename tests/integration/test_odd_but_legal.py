@@ -18,6 +18,7 @@ from mlvajra_al.records import NOTHING_LEFT, Answer, Column, Person, Policy, Pro
 from mlvajra_al.services import advice, claiming, importing, labelling, reviewing, training
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import examining, ingesting, warm
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.services.progress import progress
 from mlvajra_al.services.resolving import gold
 from mlvajra_al.services.reviewing import Decision
@@ -57,7 +58,7 @@ def draft(
     pq.write_table(pa.table(content), source)
     drafted = project_services.draft(
         "texts",
-        labels=project_services.make_labels(["ham", "spam"]),
+        labels=make_labels(["ham", "spam"]),
         recipe=Recipe((Column("body", "text"),), **recipe),
         now=worker.utc_now(),
         seed=3,
@@ -103,8 +104,8 @@ def test_answers_that_count_since_the_overlap_was_lowered_are_learned(
         say(loop, loop.admin, place, label)
         say(loop, bob, place, label if place < 10 else OTHER[label])
     assert retrained(loop).n_labels == 10
-    project_services.set_policy(
-        store, loop.admin, "texts", policy=replace(ALONE, overlap=1), now=worker.utc_now()
+    project_services.change_policy(
+        store, loop.admin, "texts", changes={"overlap": 1}, now=worker.utc_now()
     )
     say(loop, loop.admin, 45, "ham")
     newest = retrained(loop)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner
@@ -18,60 +15,27 @@ from mlvajra_al import worker
 from mlvajra_al.cli.application import app
 from mlvajra_al.errors import NotFound
 from mlvajra_al.learning import persistence
-from mlvajra_al.records import Answer, EstimatorName, Policy, Project
-from mlvajra_al.services import training
+from mlvajra_al.records import Answer, EstimatorName
 from mlvajra_al.services.jobs.rebuilding import Rebuilt, rebuild
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import artefacts, schema, versions
 from mlvajra_al.store.database import Store
-from tests.integration.test_loop import a_text_project, texts
+from tests.integration.chains import a_chain, a_template, copied, opened
 from tests.rehearsal import Rehearsal
-
-POLICY = Policy(retrain_every=100, holdout_rate=0.2, full_every=10)
-
-
-def a_chain(
-    store: Store, folder: Path, *, fits: int = 3, estimator: EstimatorName = "logistic_regression"
-) -> Rehearsal:
-    """Return a loop that has learned so many times, in full and by increments."""
-    source = folder / "texts.parquet"
-    pq.write_table(texts(160), source)
-    drafted: Project = a_text_project(POLICY)
-    drafted = replace(drafted, recipe=replace(drafted.recipe, estimator=estimator))
-    loop = Rehearsal.begin(store, drafted, source=source)
-    loop.work()
-    for _ in range(fits):
-        loop.answer(12)
-        training.request_retrain(
-            store, loop.admin, "texts", mode="incremental", now=worker.utc_now()
-        )
-        loop.work()
-    return loop
-
-
-def opened(home: Path) -> Store:
-    store = Store.open(f"sqlite:///{home / 'mlvajra.db'}", home)
-    store.migrate()
-    return store
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A chain of three versions that tests work on copies of; its store is closed."""
-    folder = tmp_path_factory.mktemp("template")
-    store = opened(folder)
-    loop = a_chain(store, folder)
-    store.close()
-    return loop
+    with a_template(tmp_path_factory) as loop:
+        return loop
 
 
 @pytest.fixture
 def chain(template: Rehearsal, workspace: Path) -> Iterator[Rehearsal]:
     """The chain, in a workspace of one's own."""
-    shutil.copytree(template.store.home, workspace, dirs_exist_ok=True)
-    store = opened(workspace)
-    yield replace(template, store=store)
-    store.close()
+    with copied(template, workspace) as loop:
+        yield loop
 
 
 def rebuilt(loop: Rehearsal, number: int) -> Rebuilt:

@@ -32,6 +32,7 @@ from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
 from tests.factories import LEASE, NOW, a_person, a_project, a_version, an_answer, rank
 from tests.forks import Forks
+from tests.harms import shorter
 
 ROOT = Path(__file__).parents[2]
 LATER = NOW + timedelta(days=1)
@@ -305,10 +306,6 @@ def test_a_bit_that_flipped_anywhere_is_noticed_and_its_file_named(
     assert "is damaged" in words or renamed
     assert "use another backup" in words
     assert path.name in words or path.name == backups.SUMS
-
-
-def shorter(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
 
 
 def empty(path: Path) -> None:

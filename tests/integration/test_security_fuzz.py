@@ -25,9 +25,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from mlvajra_al import config, worker
 from mlvajra_al.web.api import application
-from tests.integration.conftest import Web, serving
+from tests.integration.conftest import Web, serving_in
+from tests.workers import work
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 CHECKS = [
@@ -55,19 +55,16 @@ OPERATIONS = {
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A server with a project that has answers, a version, a report and an explanation."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLVAJRA_HOME", str(tmp_path_factory.mktemp("workspace")))
-        config.settings.cache_clear()
-        with serving() as running:
-            _fill(running)
-            yield running
+    with serving_in(tmp_path_factory.mktemp("workspace")) as running:
+        _fill(running)
+        yield running
 
 
 def _fill(web: Web) -> None:
     admin = web.program("Ada", "admin")
     admin.post("/api/v1/projects", json=NEW)
     admin.post(f"{P}/import?name=mails.jsonl", content=LINES.encode())
-    _work(web)
+    work(web.store)
     for claim in admin.post(f"{P}/claims", json={"n": 20}).json():
         answer = {
             "event_id": f"3d9b8f7e-1111-4222-8333-{int(claim['sample_key'][1:]):012d}",
@@ -78,17 +75,12 @@ def _fill(web: Web) -> None:
         }
         admin.post(f"{P}/annotations", json=[answer])
     admin.post(f"{P}/jobs", json={"kind": "retrain"})
-    _work(web)
+    work(web.store)
     admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1]})
     admin.get(f"{P}/versions/1/explanation")
-    _work(web)
+    work(web.store)
     assert admin.get(f"{P}/versions/1/explanation").status_code == 200
     assert admin.get(f"{P}/versions/1/report").status_code == 200
-
-
-def _work(web: Web) -> None:
-    while worker.run_once(web.store, "test") is not None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from mlvajra_al.config import settings
 from mlvajra_al.services import credentials
 from mlvajra_al.web import limits
 from mlvajra_al.web.auth import same_origin
-from tests.integration.conftest import PASSWORD, Web, serving
+from tests.integration.conftest import PASSWORD, Web, serving_in
 
 MB = 2**20
 NEW = {"name": "spam", "labels": ["ham", "spam"], "text": ["body"]}
@@ -51,11 +51,8 @@ FORGED = {
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """One server for all of these: none of them leaves anything behind."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLVAJRA_HOME", str(tmp_path_factory.mktemp("workspace")))
-        settings.cache_clear()
-        with serving() as running:
-            yield running
+    with serving_in(tmp_path_factory.mktemp("workspace")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from mlvajra_al.records import Role, Scope
 from mlvajra_al.services import credentials, links, people, sessions, tokens
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.web import context
-from tests.integration.conftest import PASSWORD, Web, serving
+from tests.integration.conftest import PASSWORD, Web, serving_in
 from tests.integration.test_security_routes import API, NEW
 
 WRONG = "not the password"
@@ -30,11 +30,8 @@ WRONG = "not the password"
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """One server for all of these; everybody has a name of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLVAJRA_HOME", str(tmp_path_factory.mktemp("workspace")))
-        settings.cache_clear()
-        with serving() as running:
-            yield running
+    with serving_in(tmp_path_factory.mktemp("workspace")) as running:
+        yield running
 
 
 def sign_in(web: Web, name: str, password: str = PASSWORD, **more: Any) -> httpx.Response:

@@ -37,12 +37,12 @@ from mlvajra_al.store import job_leases, jobs, projects, runs, turns, uploads
 from mlvajra_al.store.database import Store
 from tests.factories import LEASE, NOW, a_person, a_pool, a_project, an_answer, rank
 from tests.forks import Forks
-from tests.workers import url_of, wait_until
+from tests.integration.conftest import BOXES
+from tests.workers import after_the_lease, url_of, wait_until, work
 
 RECIPE = Recipe((Column("width", "numeric"), Column("height", "numeric")))
 PLAN = Plan(("margin", "random"), batch_size=5, seeds=2, most=20)
-NAME = "0" * 32 + "/boxes.csv"
-FILE = Scenario("file", "boxes.csv", RECIPE, PLAN, label="kind", uri=NAME)
+FILE = Scenario("file", "boxes.csv", RECIPE, PLAN, label="kind", uri=BOXES)
 
 
 @pytest.fixture(autouse=True)
@@ -61,24 +61,13 @@ def project(store: Store) -> Project:
     return a_project(store)
 
 
-@pytest.fixture
-def boxes(store: Store) -> Path:
-    """An upload of 60 boxes of two kinds."""
-    path = store.home / "uploads" / NAME
-    path.parent.mkdir(parents=True)
-    rows = [f"{n % 7},{n % 11 + 4 * (n % 2)},{'tall' if n % 2 else 'flat'}\n" for n in range(60)]
-    path.write_text("width,height,kind\n" + "".join(rows))
-    return path
-
-
 def asked(store: Store, admin: Person, scenario: Scenario = FILE) -> Run:
     return simulating.request(store, admin, "spam", scenario=scenario, now=worker.utc_now())
 
 
 def played(store: Store, admin: Person, scenario: Scenario = FILE) -> Run:
     run = asked(store, admin, scenario)
-    while worker.run_once(store, "w") is not None:
-        continue
+    work(store)
     return simulating.get(store, admin, "spam", run.id)
 
 
@@ -178,10 +167,6 @@ def test_a_worker_that_has_simulated_ends_soon_and_leaves_nothing_behind(
             said = process.communicate()[1]
     assert process.returncode == (0 if told == signal.SIGTERM else -signal.SIGKILL)
     assert "leaked" not in said, said
-
-
-def after_the_lease() -> datetime:
-    return worker.utc_now() + worker.LEASE + timedelta(seconds=1)
 
 
 def test_games_played_on_something_else_do_not_count(

@@ -15,6 +15,7 @@ import pytest
 
 from mlvajra_al.cli.supervisor import Child, Task, stop
 from mlvajra_al.cli.tenancy import tenancy
+from tests.server import free_port
 
 MLVAJRA = Path(sys.executable).with_name("mlvajra")
 TICKS = """
@@ -169,12 +170,6 @@ class App:
 
     def child(self, name: str) -> psutil.Process:
         return next(child for child in self.children() if name in " ".join(child.cmdline()))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

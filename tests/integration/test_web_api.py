@@ -11,14 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from mlvajra_al import worker
 from mlvajra_al.services import people
 from mlvajra_al.services.jobs import warm
 from mlvajra_al.web import context
 from mlvajra_al.web.api import models, shapes
 from tests.factories import a_project, a_report, a_version
 from tests.integration.conftest import Web
-from tests.workers import a_worker
+from tests.workers import a_worker, work
 
 LINES = "\n".join(
     json.dumps({"id": f"m{n}", "body": f"message {n} about {'money' if n % 2 else 'lunch'}"})
@@ -26,12 +25,6 @@ LINES = "\n".join(
 )
 NEW = {"name": "spam", "labels": ["ham", "spam"], "text": ["body"], "key_column": "id"}
 P = "/api/v1/projects/spam"
-
-
-def work(web: Web) -> None:
-    """Do the jobs that wait, as the worker does."""
-    while worker.run_once(web.store, "test") is not None:
-        pass
 
 
 @pytest.fixture
@@ -45,7 +38,7 @@ def annotator(web: Web, admin: httpx.Client) -> Iterator[httpx.Client]:
     """An annotator's browser, with a project that has a pool."""
     assert admin.post("/api/v1/projects", json=NEW).status_code == 201
     assert admin.post(f"{P}/import?name=mails.jsonl", content=LINES.encode()).status_code == 202
-    work(web)
+    work(web.store)
     yield web.signed_in("Grace")
 
 
@@ -317,7 +310,7 @@ def test_a_file_may_come_as_a_form_too(web: Web, admin: httpx.Client) -> None:
     admin.post("/api/v1/projects", json=NEW)
 
     sent = admin.post(f"{P}/import", files={"file": ("mails.jsonl", LINES.encode())})
-    work(web)
+    work(web.store)
 
     job = admin.get(f"/api/v1/jobs/{sent.json()['id']}").json()
     assert (job["state"], job["result"]["added"]) == ("done", 200)
@@ -474,7 +467,7 @@ def _retrain(web: Web, admin: httpx.Client, annotator: httpx.Client) -> str:
     """
     answered = _label(annotator, *("ham", "spam") * 9)
     admin.post(f"{P}/jobs", json={"kind": "retrain"})
-    work(web)
+    work(web.store)
     return answered
 
 
@@ -509,7 +502,7 @@ def test_versions_are_judged_promoted_and_rolled_back(
     assert [move.status_code for move in moves] == [409, 200, 409, 409, 200, 409, 200]
     assert (moves[1].json(), moves[4].json()) == ({"champion": 2}, {"champion": 1})
     asked = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 2]})
-    work(web)
+    work(web.store)
     verdict = admin.get(f"/api/v1/jobs/{asked.json()['id']}").json()["result"]["verdict"]
     assert (verdict["champion"], verdict["challenger"]) == (2, 1), "the champion comes first"
     wrong = admin.post(f"{P}/jobs", json={"kind": "evaluate", "versions": [1, 1]})
@@ -528,7 +521,7 @@ def test_a_version_answers_for_rows_files_and_the_pool(
         admin.post(f"{P}/predict/file?name=new.csv", content=b"body\nlunch\nmoney\n"),
     ]
     waiting = admin.get(f"/api/v1/jobs/{asked[1].json()['id']}/file")
-    work(web)
+    work(web.store)
 
     ids = [answer.json()["id"] for answer in asked]
     jobs = [admin.get(f"/api/v1/jobs/{number}").json() for number in ids]
@@ -655,7 +648,7 @@ def test_a_version_explains_itself_once_a_job_has_done_it(
     why = {"sample_key": said["sample_key"]}
 
     asked = [admin.get(f"{P}/versions/1/explanation", params=params) for params in ({}, why)]
-    work(web)
+    work(web.store)
     whole, one = (admin.get(f"{P}/versions/1/explanation", params=p).json() for p in ({}, why))
 
     assert {answer.status_code for answer in asked} <= {200, 202}

@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 import mlvajra_al
+from tests.server import free_port
 
 ROOT = Path(mlvajra_al.__file__).parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -35,7 +36,7 @@ WAYS = {
 @contextmanager
 def started(way: str, folder: Path, **environment: str) -> Iterator[str]:
     """Start the app in an unrelated folder; yield its address once it accepts connections."""
-    port = _free_port()
+    port = free_port()
     variables = {"MLVAJRA_HOME": str(folder / "workspace"), "MLVAJRA_PORT": str(port)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -55,12 +56,6 @@ def started(way: str, folder: Path, **environment: str) -> Iterator[str]:
             process.wait(timeout=30)
         finally:
             process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -141,7 +136,7 @@ def test_a_setting_that_cannot_be_used_ends_in_one_sentence(tmp_path: Path) -> N
 def test_streamlit_run_is_refused_elsewhere_than_the_settings_say(
     tmp_path: Path, options: list[str], settings: dict[str, str], words: str
 ) -> None:
-    port = str(_free_port())
+    port = str(free_port())
     ended = subprocess.run(
         [word.replace("PORT", port) for word in WAYS["streamlit"]] + options,
         cwd=tmp_path,

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mlvajra_al import worker
 from tests.integration.conftest import Web
+from tests.workers import work
 
 P = "/api/v1/projects/spam"
 NEW = {"name": "spam", "labels": ["ham", "spam"], "text": ["body"], "key_column": "id"}
@@ -47,8 +47,7 @@ def test_a_program_begins_a_simulation_and_reads_every_game(
     run = begun.json()
     assert (run["state"], run["games"], run["advice"], run["facts"]) == ("queued", 0, None, None)
     assert run["result"]["advice"] is None, "nothing was played that could have reached anything"
-    while worker.run_once(web.store, "test") is not None:
-        continue
+    work(web.store)
     whole = admin.get(f"{P}/simulations/{run['id']}").json()
     assert (whole["state"], whole["games"]) == ("done", 2)
     assert {*whole["result"]["strategies"]} == {"margin", "random"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,7 @@ from mlvajra_al.store import job_leases
 from mlvajra_al.store.database import Store
 from tests.forks import Forks
 from tests.rehearsal import Rehearsal
-from tests.workers import a_due_retrain, url_of, wait_until
-
-
-def after_the_lease() -> datetime:
-    return worker.utc_now() + worker.LEASE + timedelta(seconds=1)
+from tests.workers import a_due_retrain, after_the_lease, url_of, wait_until
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from mlvajra_al.records import Column, Job, Project, Recipe
 from mlvajra_al.services import importing, projects, training
 from mlvajra_al.services.demo_projects import TUMOURS
 from mlvajra_al.services.jobs import demo_files
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store.database import Store
 from tests.forks import Forks
 from tests.postgresql import Cluster
@@ -204,7 +205,7 @@ def test_a_long_import_holds_up_no_retrain_and_can_be_cancelled_from_elsewhere(
 def a_text_project() -> Project:
     draft = projects.draft(
         "long",
-        labels=projects.make_labels(["a", "b"]),
+        labels=make_labels(["a", "b"]),
         recipe=Recipe((Column("body", "text"),)),
         now=worker.utc_now(),
         seed=1,

@@ -21,6 +21,7 @@ from benchmarks import workload
 from mlvajra_al.config import Settings
 from mlvajra_al.records import Column, Policy, Recipe
 from mlvajra_al.services import importing, people, projects
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store.database import Store
 from tests.server import MLVAJRA, Server
 from tests.soak.annotators import Annotator, Diary
@@ -161,7 +162,7 @@ def a_house(
     admin = people.add(store, None, name="admin", role="admin", password=PASSWORD, now=now)
     draft = projects.draft(
         PROJECT,
-        labels=projects.make_labels(workload.CLASSES),
+        labels=make_labels(workload.CLASSES),
         recipe=Recipe((Column("text", "text"),)),
         now=now,
         seed=7,

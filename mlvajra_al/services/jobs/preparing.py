@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlvajra_al.learning import strategies
-from mlvajra_al.records import Job, Project, Ranked, Revision, Version, Why
+from mlvajra_al.records import Gold, Job, Project, Ranked, Revision, Version, Why
 from mlvajra_al.services import filling
 from mlvajra_al.services.jobs import mending, revising
 from mlvajra_al.services.jobs.telling import Result, Tell
@@ -24,8 +25,6 @@ from mlvajra_al.store.shards import Pool
 
 Positions = NDArray[np.int64]
 
-MOST_TOGETHER = 100
-"""So many samples at most are spread out together: time and memory grow with it."""
 MOST_FIRST = 500
 """So many samples at most make up the first batch; random ones wait behind them."""
 TAIL = 100
@@ -33,59 +32,87 @@ TAIL = 100
 when they run dry."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A project as it stands before its pool is read."""
+
+    project: Project
+    pool: Pool
+    revision: Revision | None
+    newest: Version | None
+    touched: Positions
+    known: list[Gold]
+
+
 def prepare(store: Store, job: Job, tell: Tell) -> Result:
     """Bring revision, features and, before the first version, the ranking up to date."""
-    with store.read() as connection:
-        project = projects.get(connection, job.project_id)
-        pool = project_pool(store, connection, project)
-        revision = versions.latest_revision(connection, project.id)
-        newest = versions.latest(connection, project.id)
-        touched = events.positions(connection, project.id)
-        known = gold(connection, project)[0]
+    seen = _see(store, job.project_id)
+    project, pool = seen.project, seen.pool
     if not len(pool):
         return {"samples": 0}
     tell(0.02, "Checking the files of the pool")
-    prepared = revising.ready(store, project, pool, revision=revision, tell=tell, refit=True)
+    prepared = revising.ready(store, project, pool, revision=seen.revision, tell=tell, refit=True)
     if prepared.damaged is not None:
         mending.react(store, project.id, prepared.damaged, now=tell.clock())
-    rng = np.random.default_rng([project.seed, job.id])
     first: list[Ranked] = []
     asks = ""
-    if newest is None:
+    if seen.newest is None:
         tell(0.9, "Choosing varied samples to start with")
         first, asks = first_ranking(
             project,
             pool,
             prepared.features,
-            touched=touched,
-            rng=rng,
-            known=[item.position for item in known],
+            touched=seen.touched,
+            rng=np.random.default_rng([project.seed, job.id]),
+            known=[item.position for item in seen.known],
+        )
+    result = store.write(
+        lambda connection: _write(connection, seen, prepared, first=first, asks=asks, tell=tell)
+    )
+    stored.forget_others(stored.folder(store.home, project.id, prepared.digest))
+    return result
+
+
+def _see(store: Store, project_id: int) -> Seen:
+    with store.read() as connection:
+        project = projects.get(connection, project_id)
+        return Seen(
+            project,
+            pool=project_pool(store, connection, project),
+            revision=versions.latest_revision(connection, project_id),
+            newest=versions.latest(connection, project_id),
+            touched=events.positions(connection, project_id),
+            known=gold(connection, project)[0],
         )
 
-    def write(connection: Connection) -> Result:
-        now = tell.clock()
-        kept = revising.keep(connection, project, prepared, now=now)
-        if first and versions.latest(connection, project.id) is None:
-            overlap = projects.get(connection, project.id).policy.overlap
-            ranking.replace(connection, project.id, first, overlap=overlap, now=now)
-        if _retrain_now(newest, kept, {item.label for item in known}):
-            because = prepared.because or "the pool was read anew"
-            trigger = {"trigger": because[:80], "mode": "full"}
-            jobs.enqueue(
-                connection, project.id, "retrain", payload=trigger, now=now, dedupe=RETRAIN
-            )
-        result = {
-            "samples": len(pool),
-            "features": kept.features,
-            "revision": versions.revision_numbers(connection, project.id)[kept.id],
-            "because": prepared.because,
-            "asks": asks,
-        }
-        tell.settle(connection, result)
-        return result
 
-    result = store.write(write)
-    stored.forget_others(stored.folder(store.home, project.id, prepared.digest))
+def _write(
+    connection: Connection,
+    seen: Seen,
+    prepared: revising.Prepared,
+    *,
+    first: Sequence[Ranked],
+    asks: str,
+    tell: Tell,
+) -> Result:
+    """Write the revision, what is asked first and the end of the job, and queue what follows."""
+    project, now = seen.project, tell.clock()
+    kept = revising.keep(connection, project, prepared, now=now)
+    if first and versions.latest(connection, project.id) is None:
+        overlap = projects.get(connection, project.id).policy.overlap
+        ranking.replace(connection, project.id, first, overlap=overlap, now=now)
+    if _retrain_now(seen.newest, kept, {item.label for item in seen.known}):
+        because = prepared.because or "the pool was read anew"
+        trigger = {"trigger": because[:80], "mode": "full"}
+        jobs.enqueue(connection, project.id, "retrain", payload=trigger, now=now, dedupe=RETRAIN)
+    result = {
+        "samples": len(seen.pool),
+        "features": kept.features,
+        "revision": versions.revision_numbers(connection, project.id)[kept.id],
+        "because": prepared.because,
+        "asks": asks,
+    }
+    tell.settle(connection, result)
     return result
 
 

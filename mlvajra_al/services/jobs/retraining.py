@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 HEAD = 500
 """Samples ranked by the model; random ones wait behind them."""
+MOST_TOGETHER = 100
+"""So many samples at most are spread out together: time and memory grow with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def choose(
         prepared.features,
         candidates,
         strategy=policy.strategy,
-        batch_size=min(policy.retrain_every, preparing.MOST_TOGETHER),
+        batch_size=min(policy.retrain_every, MOST_TOGETHER),
         n=min(HEAD, len(candidates)),
         labelled=[item.position for item in seen.gold],
         labels=_told(seen, model),

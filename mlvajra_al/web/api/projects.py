@@ -23,6 +23,7 @@ from mlvajra_al.records import (
 )
 from mlvajra_al.services import exporting, importing, projects
 from mlvajra_al.services.export_formats import MEDIA_TYPES, Format
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.web.api.answers import Json
 from mlvajra_al.web.api.caller import Caller
 from mlvajra_al.web.api.models import public_job
@@ -135,7 +136,7 @@ def create(caller: Caller, body: NewProject) -> Response:
 
 def _labels(given: list[str | NewLabel]) -> tuple[Label, ...]:
     wanted = [NewLabel(name=item) if isinstance(item, str) else item for item in given]
-    made = projects.make_labels([item.name for item in wanted])
+    made = make_labels([item.name for item in wanted])
     by_name = {item.name.strip(): item for item in wanted}
     return tuple(_overlay(label, by_name[label.name]) for label in made)
 

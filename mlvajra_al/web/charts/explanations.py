@@ -33,6 +33,14 @@ STRENGTH = [[0.0, "rgba(99, 102, 241, 0)"], [1.0, "rgba(99, 102, 241, 0.9)"]]
 INK = [[0.0, "rgba(128, 128, 128, 0.06)"], [1.0, "rgba(128, 128, 128, 0.8)"]]
 LOW_TO_HIGH = [[0.0, "#a3a6b3"], [1.0, MAIN]]
 """Grey to the app's own colour: labels have all the others."""
+LOW_OR_HIGH = {
+    "title": {"text": "Feature value", "side": "right"},
+    "tickvals": [0, 1],
+    "ticktext": ["low", "high"],
+    "thickness": 8,
+    "outlinewidth": 0,
+    "len": 0.8,
+}
 
 
 def importance(weights: Sequence[tuple[str, float]], *, unit: str = "") -> go.Figure:
@@ -83,11 +91,22 @@ def beeswarm(features: Sequence[FeatureImportance], *, unit: str = "") -> go.Fig
 
     Samples where a feature has no weight (a word that is not there) are left out.
     """
+    names = [item.feature for item in features]
+    made = figure(
+        _dots(features),
+        height=height_of_rows(names) + 60,
+        yaxis=rows(names),
+        xaxis_title=in_units("Weight for the label", unit, lines=1 + long(names)),
+    )
+    made.add_vline(x=0, line={"color": QUIET, "width": 1})
+    return made
+
+
+def _dots(features: Sequence[FeatureImportance]) -> go.Scatter:
     x: list[float] = []
     y: list[float] = []
     color: list[float] = []
     names: list[str] = []
-    features_named = [item.feature for item in features]
     for row, item in enumerate(features):
         felt = [(v, d) for v, d in zip(item.values, item.data, strict=True) if v]
         values = [value for value, _ in felt]
@@ -95,37 +114,15 @@ def beeswarm(features: Sequence[FeatureImportance], *, unit: str = "") -> go.Fig
         y += [row + offset for offset in spread(values)]
         color += [datum for _, datum in felt]
         names += [safe(item.feature, 120)] * len(felt)
-    dots = go.Scatter(
+    scale = {"colorscale": LOW_TO_HIGH, "cmin": 0, "cmax": 1, "colorbar": LOW_OR_HIGH}
+    return go.Scatter(
         x=x,
         y=y,
         mode="markers",
         customdata=names,
-        marker={
-            "size": 5,
-            "opacity": 0.8,
-            "color": color,
-            "colorscale": LOW_TO_HIGH,
-            "cmin": 0,
-            "cmax": 1,
-            "colorbar": {
-                "title": {"text": "Feature value", "side": "right"},
-                "tickvals": [0, 1],
-                "ticktext": ["low", "high"],
-                "thickness": 8,
-                "outlinewidth": 0,
-                "len": 0.8,
-            },
-        },
+        marker={"size": 5, "opacity": 0.8, "color": color, **scale},
         hovertemplate="%{customdata}<br>weight <b>%{x:.3g}</b><extra></extra>",
     )
-    made = figure(
-        dots,
-        height=height_of_rows(features_named) + 60,
-        yaxis=rows(features_named),
-        xaxis_title=in_units("Weight for the label", unit, lines=1 + long(features_named)),
-    )
-    made.add_vline(x=0, line={"color": QUIET, "width": 1})
-    return made
 
 
 def waterfall(attribution: Attribution, *, limit: int = 12) -> go.Figure:

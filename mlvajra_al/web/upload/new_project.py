@@ -13,6 +13,7 @@ import streamlit as st
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Column, Job, Person, Project, Recipe, Repeated, Schema
 from mlvajra_al.services import importing, projects
+from mlvajra_al.services.label_sets import MAX_LABELS, make_labels
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
 from mlvajra_al.web.sentences import sentence
@@ -132,6 +133,30 @@ def draft_form(person: Person, file: File, begin: Beginning) -> None:
     held = replace(file.schema, columns=begin.columns)
     columns = columns_editor(held, place=file.upload.id, uses=special.uses)
     inputs = inputs_of(columns, special)
+    asked = asked_form(file, special.source, begin)
+
+    def create() -> None:
+        start(person, made(person, file, asked, special, inputs), file.path, special.source)
+
+    if st.button("Create and import", type="primary", icon=":material/upload_file:") and act(
+        "The project is made", create
+    ):
+        clear_upload(file.field)
+        go_to_project(asked.name.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a project is called and asks, as it was typed."""
+
+    name: str
+    share: float
+    several: bool
+    labels: str
+
+
+def asked_form(file: File, source: str | None, begin: Beginning) -> Asked:
+    """Draw the name of the project, its holdout and its labels."""
     st.markdown("**3. What is asked** :gray[the answers, and how the model is measured]")
     left, right = st.columns(2)
     with left:
@@ -149,26 +174,27 @@ def draft_form(person: Person, file: File, begin: Beginning) -> None:
         "A sample may have several labels, or none of them", begin.several,
         key=f"several:{file.upload.id}",
     )  # fmt: skip
-    labels = labels_area(file, special.source, begin, several=several)
+    labels = labels_area(file, source, begin, several=several)
+    return Asked(name, float(share), several, labels)
 
-    def create() -> None:
-        made = projects.make_labels(labels.splitlines())
-        drafted = projects.draft(
-            name,
-            labels=made,
-            recipe=Recipe(inputs),
-            now=now(),
-        )
-        wanted = replace(described(drafted, special, float(share)), multilabel=several)
-        check_labels(file.path, special.source, [label.name for label in made], several=several)
-        created = projects.create(store(), person, wanted)
-        start(person, created.name, file.path, special.source)
 
-    if st.button("Create and import", type="primary", icon=":material/upload_file:") and act(
-        "The project is made", create
-    ):
-        clear_upload(file.field)
-        go_to_project(name.strip())
+def made(
+    person: Person, file: File, asked: Asked, special: Special, inputs: tuple[Column, ...]
+) -> str:
+    """Make the project and return its name."""
+    labels = make_labels(asked.labels.splitlines())
+    drafted = projects.draft(asked.name, labels=labels, recipe=Recipe(inputs), now=now())
+    names = [label.name for label in labels]
+    check_labels(file.path, special.source, names, several=asked.several)
+    wanted = replace(
+        drafted,
+        key_column=special.key,
+        group_column=special.group,
+        title_column=special.title,
+        policy=replace(drafted.policy, holdout_share=asked.share),
+        multilabel=asked.several,
+    )
+    return projects.create(store(), person, wanted).name
 
 
 def special_columns(schema: Schema, begin: Special) -> Special:
@@ -214,17 +240,6 @@ def of_repeated(repeated: Repeated | None, key: str | None) -> str:
     return f"{repeated.column} {verb}: {repeated.words}."
 
 
-def described(drafted: Project, special: Special, share: float) -> Project:
-    """Return a drafted project with its columns and its share of the pool held out."""
-    return replace(
-        drafted,
-        key_column=special.key,
-        group_column=special.group,
-        title_column=special.title,
-        policy=replace(drafted.policy, holdout_share=share),
-    )
-
-
 def inputs_of(columns: tuple[Column, ...], special: Special) -> tuple[Column, ...]:
     """Return what the model sees, and say it."""
     inputs = tuple(
@@ -254,11 +269,11 @@ def labels_area(file: File, column: str | None, begin: Beginning, *, several: bo
     if column is not None:
         with errors_shown(), st.spinner("Reading the labels in the file"):
             found = labels_in(file.path, column, several=several)
-    fit = not found.more and len(found.names) <= projects.MAX_LABELS
+    fit = not found.more and len(found.names) <= MAX_LABELS
     if not fit:
         st.warning(
             f"{plain(column)} holds {'more than ' if found.more else ''}{len(found.names):,} "
-            f"different values, and a project has at most {projects.MAX_LABELS} labels. Choose "
+            f"different values, and a project has at most {MAX_LABELS} labels. Choose "
             f"another column with labels, or {plain(NONE)}.",
             icon=":material/warning:",
         )

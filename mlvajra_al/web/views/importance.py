@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from mlvajra_al.records import GlobalExplanation, Project, Scale
+from mlvajra_al.records import FeatureImportance, GlobalExplanation, Project, Scale
 from mlvajra_al.web.charts import explanations, look
 from mlvajra_al.web.views.names import by_name, display, in_order
 from mlvajra_al.web.widgets import plain, plural
@@ -64,13 +64,18 @@ def feature_importance(explanation: GlobalExplanation, label: str) -> None:
                 key="beeswarm",
                 alt="Beeswarm of weights",
             )
-    with st.expander(f"{plural(len(explanation.importances[label]), 'feature')} as a table"):
+    features_table(explanation.importances[label], unit)
+
+
+def features_table(features: Sequence[FeatureImportance], unit: str) -> None:
+    """Draw all features and their weights as a table, folded up."""
+    with st.expander(f"{plural(len(features), 'feature')} as a table"):
         weight = explanations.in_units("Mean absolute weight", unit)
         st.dataframe(
             pd.DataFrame(
                 {
-                    "Feature": [item.feature for item in explanation.importances[label]],
-                    weight: [item.importance for item in explanation.importances[label]],
+                    "Feature": [item.feature for item in features],
+                    weight: [item.importance for item in features],
                 }
             ),
             hide_index=True,

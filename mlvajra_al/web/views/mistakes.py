@@ -70,7 +70,7 @@ def _cell(project: Project, place: str) -> tuple[str | None, str | None]:
 
 
 def where_apart(person: Person, project: Project, champion: int, challenger: int) -> None:
-    """Draw the holdout samples that only one of two versions has right, or neither."""
+    """Draw the choice of what only one of two versions has right, or neither, and its samples."""
     st.markdown("**Sample by sample** :gray[surest mistakes first; for admins only]")
     words: dict[Right, str] = {
         "challenger": f"Only version {challenger} right",
@@ -87,9 +87,20 @@ def where_apart(person: Person, project: Project, champion: int, challenger: int
         key=place,
         label_visibility="collapsed",
     )
-    turned = f"{place}:{right}"
-    wanted = Wanted(offset=PAGE * st.session_state.get(turned, 0), limit=PAGE)
-    pair = (champion, challenger)
+    _side(person, project, (champion, challenger), right=right, words=words, key=f"{place}:{right}")
+
+
+def _side(
+    person: Person,
+    project: Project,
+    pair: tuple[int, int],
+    *,
+    right: Right,
+    words: dict[Right, str],
+    key: str,
+) -> None:
+    """Draw the samples of one of the three, or say why there are none."""
+    wanted = Wanted(offset=PAGE * st.session_state.get(key, 0), limit=PAGE)
     try:
         found = mistakes.apart(store(), person, project.name, pair, right=right, wanted=wanted)
     except MlvajraError as error:
@@ -106,8 +117,8 @@ def where_apart(person: Person, project: Project, champion: int, challenger: int
         st.caption("No sample is like that.")
         return
     rows = [_paired(project, item, pair) for item in found.pairs]
-    chosen = _table(rows, key=turned, alt=words[right])
-    _pages(turned, len(rows), found.counts[right])
+    chosen = _table(rows, key=key, alt=words[right])
+    _pages(key, len(rows), found.counts[right])
     if chosen is not None:
         for number in pair:
             _explain(project, number, found.pairs[chosen].sample_key)

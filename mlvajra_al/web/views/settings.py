@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -28,7 +28,9 @@ def policy_form(person: Person, project: Project) -> None:
         policy = strategy_of(policy, project)
         if st.button("Save", type="primary", key="save-policy") and act(
             "",
-            lambda: projects.set_policy(store(), person, project.name, policy=policy, now=now()),
+            lambda: projects.change_policy(
+                store(), person, project.name, changes=asdict(policy), now=now()
+            ),
         ):
             flash("The policy is saved; it holds from the next question and retrain on.")
 

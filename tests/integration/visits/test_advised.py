@@ -11,7 +11,8 @@ from mlvajra_al.store import advice, jobs
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import a_pool, a_project, a_report, a_version
-from tests.integration.visits.visiting import Visitor, words, work
+from tests.integration.visits.visiting import Visitor, words
+from tests.workers import work
 
 STOP = (
     "Labels 300 to 350 would probably raise F1 (spam) by 0.004 ± 0.003: a good moment to stop. "

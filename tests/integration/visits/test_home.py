@@ -12,7 +12,7 @@ from mlvajra_al.errors import MISSING
 from mlvajra_al.records import JobKind, Measure, Policy, Project, Role, Verdict
 from mlvajra_al.services import champions, members, projects
 from mlvajra_al.services.damage import said_of
-from mlvajra_al.services.projects import make_labels
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store import files, job_leases, jobs, processes, verdicts, versions
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now

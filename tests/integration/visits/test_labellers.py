@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Claim, Column, Person, Project, Recipe
 from mlvajra_al.services import claiming, labelling, projects
+from mlvajra_al.services.label_sets import MAX_LABELS, make_labels
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import projects as pool_of
 from mlvajra_al.store.database import Store
@@ -43,7 +44,7 @@ def test_a_label_called_flagged_is_not_mixed_up_with_what_was_flagged(
         admin.person,
         replace(
             a_draft("spam"),
-            labels=projects.make_labels(["flagged", "skipped", "Everything"]),
+            labels=make_labels(["flagged", "skipped", "Everything"]),
         ),
     )
     rank(store, made, 6)
@@ -304,8 +305,8 @@ def test_the_buttons_of_a_review_have_the_keys_and_colours_of_the_card(
 def test_every_key_that_a_label_may_have_is_its_own_in_a_review(
     store: Store, visitor: Callable[..., Visitor], admin: Visitor
 ) -> None:
-    names = [f"label {place}" for place in range(projects.MAX_LABELS)]
-    labels = projects.make_labels(names)
+    names = [f"label {place}" for place in range(MAX_LABELS)]
+    labels = make_labels(names)
     made = projects.create(store, admin.person, replace(a_draft("spam"), labels=labels))
     rank(store, made, 3)
     say(store, a_person(store, "Ada"), "p0", None, action="flag")

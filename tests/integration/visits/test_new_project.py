@@ -11,7 +11,8 @@ from mlvajra_al.services import projects, training
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.upload.upload import Uploaded
 from tests.factories import a_project
-from tests.integration.visits.visiting import Visitor, links, press, words, work
+from tests.integration.visits.visiting import Visitor, links, press, words
+from tests.workers import work
 
 ID = "0123456789abcdef0123456789abcdef"
 REVIEWS = "id,title,text,site,verdict\n" + "".join(

@@ -10,6 +10,7 @@ from streamlit.testing.v1.element_tree import Button
 
 from mlvajra_al.records import Policy, Project
 from mlvajra_al.services import overview, projects, training
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from tests.factories import a_project
@@ -24,7 +25,7 @@ SETTINGS = {"train-tab": ":material/tune: Settings"}
 def test_colours_below_long_names_stand_in_columns(
     store: Store, admin: Visitor, project: Project, name: str, columns: int
 ) -> None:
-    labels = projects.make_labels(["ham", name])
+    labels = make_labels(["ham", name])
     projects.set_labels(store, admin.person, "spam", labels=labels, now=now())
     page = admin.opens("data", **{"data-tab": ":material/label: Labels"})
     assert [picker.label for picker in page.color_picker] == ["ham", name]

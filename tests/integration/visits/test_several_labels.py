@@ -10,6 +10,7 @@ import pytest
 from mlvajra_al.records import Doubt, Policy, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import projects, simulating
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store import doubts
 from mlvajra_al.store.database import Store
 from tests.factories import a_draft, a_person, rank
@@ -20,7 +21,7 @@ from tests.integration.visits.visiting import Visitor, current, press, say, word
 def project(store: Store, admin: Visitor) -> Project:
     draft = replace(
         a_draft("spam", policy=Policy(holdout_rate=0.0, overlap=2)),
-        labels=projects.make_labels(["art", "money", "sport"]),
+        labels=make_labels(["art", "money", "sport"]),
         multilabel=True,
     )
     made = projects.create(store, admin.person, draft)

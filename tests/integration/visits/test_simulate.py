@@ -13,10 +13,11 @@ from mlvajra_al.store import job_leases, runs
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.upload.upload import Uploaded
+from tests.integration.conftest import BOXES
 from tests.integration.visits.visiting import Visitor, press, say, words
+from tests.workers import work
 
 NEW = {"simulate-tab": ":material/add: New simulation"}
-NAME = "0" * 32 + "/boxes.csv"
 RECIPE = Recipe((Column("width", "numeric"), Column("height", "numeric")))
 PLAN = Plan(("margin", "random"), batch_size=5, seeds=1, most=20)
 
@@ -27,22 +28,8 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLVAJRA_PROCESSES", "1")
 
 
-@pytest.fixture
-def boxes(store: Store) -> Path:
-    path = store.home / "uploads" / NAME
-    path.parent.mkdir(parents=True)
-    rows = [f"{n % 7},{n % 11 + 4 * (n % 2)},{'tall' if n % 2 else 'flat'}\n" for n in range(60)]
-    path.write_text("width,height,kind\n" + "".join(rows))
-    return path
-
-
-def work(store: Store) -> None:
-    while worker.run_once(store, "w") is not None:
-        continue
-
-
 def asked(store: Store, admin: Visitor, plan: Plan = PLAN) -> Run:
-    scenario = Scenario("file", "boxes.csv", RECIPE, plan, label="kind", uri=NAME)
+    scenario = Scenario("file", "boxes.csv", RECIPE, plan, label="kind", uri=BOXES)
     return simulating.request(store, admin.person, "spam", scenario=scenario, now=now())
 
 
@@ -55,7 +42,7 @@ def test_without_a_run_the_page_says_what_it_is_for(admin: Visitor, project: Pro
 def test_a_simulation_is_begun_with_a_file_and_drawn_once_it_is_over(
     store: Store, admin: Visitor, project: Project, boxes: Path
 ) -> None:
-    taken = {f"uploaded:simulate:{project.id}": Uploaded(NAME, "boxes.csv")}
+    taken = {f"uploaded:simulate:{project.id}": Uploaded(BOXES, "boxes.csv")}
     page = admin.opens("simulate", **taken)
     press(page, "Start")
     assert "Name the column that holds the true labels." in words(page)
@@ -82,7 +69,7 @@ def test_a_bad_file_is_said_in_a_sentence(
     store: Store, admin: Visitor, project: Project, boxes: Path
 ) -> None:
     boxes.write_bytes(b"\x00\x01\x02 no table")
-    taken = {f"uploaded:simulate:{project.id}": Uploaded(NAME, "boxes.csv")}
+    taken = {f"uploaded:simulate:{project.id}": Uploaded(BOXES, "boxes.csv")}
     page = admin.opens("simulate", **taken)
     [error] = page.error
     assert "boxes.csv" in error.value.replace("\\", "")

@@ -11,7 +11,6 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 import mlvajra_al
-from mlvajra_al import worker
 from mlvajra_al.records import Person, Project
 from mlvajra_al.services import labelling, projects, sessions
 from mlvajra_al.services.credentials import digest
@@ -85,12 +84,6 @@ def handed(app: AppTest) -> list[dict[str, Any]]:
     """Return what a page gives to its parts that run in the browser."""
     found = [part.proto for part in app.get("bidi_component")]
     return [json.loads(one.json) for one in found if one.json]
-
-
-def work(store: Store) -> None:
-    """Do what waits for the worker."""
-    while worker.run_once(store, "here") is not None:
-        pass
 
 
 def say(store: Store, person: Person, key: str, label: str | None, **how: str) -> str:

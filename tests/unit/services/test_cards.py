@@ -11,7 +11,7 @@ import pytest
 
 from mlvajra_al.records import Claim, Column, Policy, Project, Recipe, Why
 from mlvajra_al.services import cards
-from mlvajra_al.services.projects import make_labels
+from mlvajra_al.services.label_sets import make_labels
 from tests.factories import NOW, a_draft
 
 STATISTICS = {"columns": {"size": {"min": 0.0, "max": 200.0}, "flat": {"min": 3, "max": 3}}}

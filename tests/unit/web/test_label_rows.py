@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from mlvajra_al.errors import Invalid
-from mlvajra_al.services.projects import MAX_LABELS, PALETTE, check_labels
+from mlvajra_al.services.label_sets import MAX_LABELS, PALETTE, check_labels
 from mlvajra_al.web.label_rows import to_labels
 from mlvajra_al.web.options import OPTIONS
 from tests.contrast import ENOUGH, SEEN, colour, contrast, oklab

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlvajra_al.records import Gold
 from mlvajra_al.services.jobs.scoring import Holdout
-from mlvajra_al.services.projects import make_labels
+from mlvajra_al.services.label_sets import make_labels
 from tests.factories import a_draft
 
 PROJECT = replace(a_draft(), labels=make_labels(["art", "money", "sport"]))

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from mlvajra_al.records import Attribution, FeatureImportance, Label
-from mlvajra_al.services.projects import PALETTE
+from mlvajra_al.services.label_sets import PALETTE
 from mlvajra_al.web.charts import explanations, look
 
 LABELS = (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mlvajra_al.records import Curve, Evaluation, Label, Measure, Report
-from mlvajra_al.services.projects import MAX_LABELS, make_labels
+from mlvajra_al.services.label_sets import MAX_LABELS, make_labels
 from mlvajra_al.web.charts import reports
 
 LABELS = (
