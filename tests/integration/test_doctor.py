@@ -512,8 +512,14 @@ def test_a_schema_this_program_cannot_work_with_is_all_that_is_said(
 def test_a_database_without_tables_is_told(database_url: str, tmp_path: Path) -> None:
     store = Store.open(database_url, tmp_path / "home")
     (finding,) = examined(store)
-    store.close()
     assert finding.what == "the database holds no tables of ours"
+    assert finding.remedy.startswith("start 'mlvajra run'")
+    model = store.home / "artefacts" / "ab" / "abc"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    (finding,) = examined(store)
+    store.close()
+    assert "belong to another database" in finding.remedy
 
 
 UNREADABLE = {
