@@ -71,6 +71,7 @@ SQLITE_AWAY = {
     sqlite3.SQLITE_CORRUPT: "its file is damaged; an admin should run 'mlvajra doctor'",
     sqlite3.SQLITE_NOTADB: "its file is damaged; an admin should run 'mlvajra doctor'",
 }
+SQLITE_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 POSTGRESQL_AWAY = {
     "25006": READ_ONLY,
     "53300": "all its connections are in use",
@@ -108,6 +109,13 @@ def opened_read_only(told_as: Exception) -> bool:
     driver = getattr(told_as.__cause__, "orig", None)
     code = getattr(driver, "sqlite_errorcode", 0) if isinstance(driver, sqlite3.Error) else 0
     return code & 0xFF == sqlite3.SQLITE_READONLY
+
+
+def damage_told(told_as: Exception) -> str | None:
+    """Return what SQLite says of a file that is damaged or none of its own; None of all else."""
+    driver = getattr(told_as.__cause__, "orig", None)
+    code = getattr(driver, "sqlite_errorcode", 0) if isinstance(driver, sqlite3.Error) else 0
+    return str(driver) if code & 0xFF in SQLITE_DAMAGED else None
 
 
 def is_busy(error: DBAPIError) -> bool:
