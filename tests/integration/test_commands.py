@@ -316,3 +316,7 @@ def test_an_export_is_what_its_file_says_it_is(
     assert out.read_bytes()[:4] == b"PAR1"
     assert run(["export", "topics", "--out", str(out), "--format", "csv"]) == 1
     assert "ends in .parquet, but --format is csv" in capsys.readouterr().err
+    for name in ("labels.csv.gz", "labels.json", "labels.xlsx"):
+        assert run(["export", "topics", "--out", str(tmp_path / name)]) == 1
+        assert "would hold CSV, which no program takes for" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
