@@ -16,6 +16,7 @@ ignored           large_string, as it stands; blank is missing; what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isqrt
@@ -37,6 +38,7 @@ NOTED: tuple[ColumnKind, ...] = ("numeric", "date")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INFINITE = r"(?i)^[+-]?inf(inity)?$"
 ZONED = r"[Tt ].*([Zz]|[+-]\d\d:?\d\d)$"
+SPACED_ZONE = re.compile(r"\s(?=(?:[Zz]|[+-]\d\d:?\d\d)$)")
 SLASHED = r"^(\d{4})/(\d\d)/"
 TIMESTAMP = pa.timestamp("us")
 FIRST, LAST = (
@@ -264,7 +266,7 @@ def _to_dates(values: pa.Array) -> pa.Array:
 
 def _one_date(text: str | None) -> datetime | None:
     try:
-        date = datetime.fromisoformat(text or "")
+        date = datetime.fromisoformat(re.sub(SPACED_ZONE, "", text or ""))
         return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
     except (ValueError, OverflowError):  # of no year from 1 to 9999
         return None

@@ -210,6 +210,15 @@ def test_numbers_beyond_what_a_column_of_integers_holds_are_read_as_floats(tmp_p
     assert [row["b"] for row in rows_of(path)] == [float(2**60), 0.5]
 
 
+def test_a_zone_may_stand_apart_whatever_else_the_column_holds(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a\n2024-01-01 10:00:00.5 +0530\n2024-01-01T10:00:00.123456789Z\n")
+    assert [row["a"].isoformat() for row in rows_of(path)] == [
+        "2024-01-01T04:30:00.500000",
+        "2024-01-01T10:00:00.123456",
+    ]
+
+
 def test_yes_and_no_may_be_read_as_numbers() -> None:
     schema = Schema((Column("a", "numeric"),), None, None, (), "table")
     (batch,) = read_batches(pa.table({"a": [True, False, None]}), schema=schema)
