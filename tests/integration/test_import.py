@@ -177,6 +177,17 @@ def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
     ]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_column_named_as_one_of_ours_is_refused_by_its_name(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    path = tmp_path / "a.csv"
+    path.write_text("body,mlvajra.key\na,1\n")
+    with pytest.raises(BadSource, match=r"the column 'mlvajra\.key' bears a name"):
+        run(store, admin, path)
+
+
 def test_of_many_columns_the_pool_does_not_have_some_are_named(
     store: Store, admin: Person, tmp_path: Path
 ) -> None:

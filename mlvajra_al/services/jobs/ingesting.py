@@ -7,7 +7,7 @@ moved into place, and one transaction registers them with everything that follow
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mlvajra_al.errors import Invalid
+from mlvajra_al.errors import BadSource, Invalid
 from mlvajra_al.records import Column, Job, Project, Schema
 from mlvajra_al.services import access, filling, importing
 from mlvajra_al.services.jobs import imported_labels
@@ -125,6 +125,7 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     if missing and not catalogue.SOURCES[found.format].sparse:
         raise vanished(name, missing, there)
     read = tuple(column for name, column in held.items() if name in there or name in needed)
+    _require_other_names(name, held)
     plan = Plan(
         project_id=project.id,
         source=name,
@@ -150,6 +151,17 @@ def _held(
     What the model does not look at is kept as it is written, so that nothing in it is ever wrong.
     """
     if len(pool):
+def _require_other_names(source: str, held: Iterable[str]) -> None:
+    """Refuse columns that are named as what a pool adds to each sample."""
+    ours = next((column for column in held if column.startswith(shards.OURS)), None)
+    if ours is not None:
+        raise BadSource(
+            source,
+            f"the column {ours!r} bears a name that this program gives to its own",
+            f"rename it so that it does not begin with {shards.OURS!r}",
+        )
+
+
         return {column.name: column for column in pool.held}
     held = {
         column.name: column if column.kind == "image" else Column(column.name, "ignored")
