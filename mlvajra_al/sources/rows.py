@@ -45,12 +45,16 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which columns to read, all of them where None, and how many rows at a time."""
+    """Which columns to read, all of them where None, and how many rows at a time.
+
+    Rows of a delimited file whose fields all are empty are left out, but with `blank`.
+    """
 
     columns: tuple[str, ...] | None = None
     batch_rows: int = 50_000
 
 
+    blank: bool = False
 Read = Callable[[Location, Request], Iterator[Rows]]
 
 
