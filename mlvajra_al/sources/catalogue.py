@@ -101,13 +101,17 @@ def read_batches(
     schema: Schema | None = None,
     batch_rows: int = 50_000,
     blank: bool = False,
+    optional: Collection[str] = (),
+    unread: set[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the columns of `schema`, in its order and of the types of their kinds.
 
     Columns of the source that `schema` does not name are left out. A batch is also cut
     after some 32 MB of text, so that memory stays bounded whatever the rows hold. The key of
     `schema` is refused where it is no text, number or date: two rows must not look alike by it.
-    With `blank` rows of a delimited file of which every field is empty are rows too.
+    With `blank` rows of a delimited file of which every field is empty are rows too. Where rows
+    may omit columns, `optional` ones may be in none; those that `schema` does not name are added
+    to `unread`, wherever they first stand.
 
     Raises
     ------
@@ -121,11 +125,13 @@ def read_batches(
     first: pa.Schema | None = None
     for rows in opened.source.read(opened.place, Request(names, batch_rows, blank)):
         seen.update(rows.batch.schema.names)
+        if unread is not None:
+            unread |= rows.unread
         batch = _typed(opened.name, rows, schema)
         first = first or batch.schema
         _check_same(opened.name, rows, first, batch.schema)
         yield batch
-    missing = [name for name in names if name not in seen]
+    missing = [name for name in names if name not in seen and name not in optional]
     if missing:  # only where rows may omit columns
         sample = next(opened.source.read(opened.place, Request(batch_rows=SAMPLE_ROWS)))
         raise vanished(opened.name, missing, sample.batch.schema.names)

@@ -89,10 +89,12 @@ def as_rows(
     request: Request,
 ) -> Rows:
     """Return parsed objects as rows, before any conversion."""
-    names = _keys(objects)
-    if request.columns is not None:
-        names = [column for column in names if column in request.columns]
-    rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, lines)
+    there = _keys(objects)
+    asked = request.columns
+    names = [column for column in there if asked is None or column in asked]
+    unread = frozenset(there).difference(names)
+    empty = pa.record_batch([pa.nulls(len(objects))], names=["_"])
+    rows = Rows(empty, first, lines, unread=unread)
     if not names:
         return rows
     arrays, odd = [], {}
@@ -102,7 +104,7 @@ def as_rows(
             array = pa.array([as_text(value) for value in values], pa.large_string())
             odd[column] = _odd(name, column, values, rows)
         arrays.append(array)
-    return Rows(pa.record_batch(arrays, names=names), first, lines, odd)
+    return Rows(pa.record_batch(arrays, names=names), first, lines, odd, unread)
 
 
 def _keys(objects: Sequence[Object]) -> list[str]:
@@ -151,10 +153,10 @@ def _scalar_text(value: Any) -> str | None:
 
 
 def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
-    try:
-        return pa.array(values, pa.int64() if whole else pa.float64())
     if not whole and any(isinstance(v, int) and MOST_EXACT < abs(v) < 2**64 for v in values):
         return _spelt(values)  # as floats two ids could become one
+    try:
+        return pa.array(values, pa.int64() if whole else pa.float64())
     except (pa.ArrowInvalid, OverflowError):
         if whole:  # beyond 64 bits: only text keeps them
             return _spelt(values)

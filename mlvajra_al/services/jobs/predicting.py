@@ -222,7 +222,8 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
     found = catalogue.inspect(str(path), preview=0, used={*ready.columns, project.key_column})
     there = {column.name for column in found.columns}
     absent = [name for name in ready.columns if name not in there]
-    if absent:
+    all_seen = found.rows is not None or not catalogue.SOURCES[found.format].sparse
+    if absent and all_seen:
         it = "it" if len(absent) == 1 else "them"
         raise BadSource(
             path.name,
