@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -111,6 +112,8 @@ def _words(error: Exception) -> tuple[str, int]:
         return f"{_sentence(_in_our_words(error))} ({_help_of(error)})", error.exit_code
     if isinstance(error, MlvajraError):
         return str(error), FAILED
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "there is no room left on the disk it writes to; make some and try again", FAILED
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}; check the path and its permissions", FAILED
     found = f"{type(error).__name__}: {error}".splitlines()[0]

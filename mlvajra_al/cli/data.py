@@ -30,6 +30,10 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+MISLEADING = ("gz", "json", "ndjson", "pq", "xls", "xlsx", "ods", "zip", "arrow", "feather")
+"""Endings of files that other programs, and an import, would not read as CSV."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     example = "Example: mlvajra export spam --what labels --format csv --out labels.csv"
@@ -72,9 +76,20 @@ def export(
 
 
 def _format_of(out: str, asked: Format | None) -> Format:
-    """Return how to write a file: as it is asked for, or as its name ends."""
+    """Return how to write a file: as it is asked for, or as its name ends.
+
+    Raises
+    ------
+    Invalid
+        If the two differ, or its name ends as that of no file we write.
+    """
     ending = Path(out).suffix.lower().removeprefix(".")
     told = Format(ending) if ending in list(Format) else None
+    if asked is told is None and ending in MISLEADING:
+        raise Invalid(
+            f"{out} would hold CSV, which no program takes for .{ending}; name a file that ends in "
+            ".csv, .jsonl or .parquet, or give --format"
+        )
     if asked is not None and told is not None and asked is not told:
         raise Invalid(
             f"{out} ends in .{ending}, but --format is {asked.value}; leave out --format, or give "

@@ -16,10 +16,13 @@ def opened(home: Path, url: str, *, begin: bool = False) -> Store:
     Raises
     ------
     Setup
-        If there is none, or its files are elsewhere than its database says.
+        If there is none, its files are elsewhere than its database says, or what is there belongs
+        to another database.
     """
+    _require_a_database(home, url)
     store = Store.open(url, home) if begin else existing(home, url)
     try:
+        _require_tables(store)
         store.migrate()
         _require_files(store)
     except BaseException:
@@ -34,10 +37,12 @@ def as_it_is(home: Path, url: str) -> Store:
     Raises
     ------
     Setup
-        If there is none, its schema is unknown, or its files are elsewhere than its database says.
+        If there is none, its schema is unknown, its files are elsewhere than its database says, or
+        what is there belongs to another database.
     """
     store = existing(home, url)
     try:
+        _require_tables(store)
         schema = store.schema()
         if schema not in revisions.known():
             store.migrate()
@@ -80,6 +85,7 @@ def existing(home: Path, url: str) -> Store:
     there = presence.was_used(home) if database is None else database.exists()
     if there or home.is_file() or (home / presence.UNFINISHED).exists():
         return Store.open(url, home)
+    _require_a_database(home, url)
     elsewhere = database is not None and database.parent != home.absolute()
     lacks = f": {database} does not exist" if elsewhere else ""
     raise Setup(
@@ -99,3 +105,27 @@ def _require_files(store: Store) -> None:
             f"the database of MLVAJRA_DATABASE_URL has projects, but {store.home.absolute()} holds "
             "none of their files; mount the folder they are in, or set MLVAJRA_HOME to it"
         )
+
+
+def _require_a_database(home: Path, url: str) -> None:
+    """Refuse a file of SQLite that is not there, beside files that a database mentions."""
+    database = sqlite_path(url)
+    if database is None or database.exists() or (home / presence.UNFINISHED).exists():
+        return
+    if files.are_in(home):
+        raise Setup(_of_another(home, f"{database} does not exist"))
+
+
+def _require_tables(store: Store) -> None:
+    """Refuse an empty database beside files of another: what it begins would replace them."""
+    if files.are_in(store.home) and store.schema() is None:
+        address = store.engine.url.render_as_string()
+        raise Setup(_of_another(store.home, f"the database {address} holds no tables of ours"))
+
+
+def _of_another(home: Path, found: str) -> str:
+    return (
+        f"{home.absolute()} holds pools or models, but {found}; set MLVAJRA_DATABASE_URL to the "
+        "database they belong to, restore a backup ('mlvajra restore'), or set MLVAJRA_HOME to "
+        "another folder"
+    )

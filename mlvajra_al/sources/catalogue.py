@@ -96,13 +96,22 @@ def _repeated(sample: Rows, values: dict[str, pa.Array]) -> Repeated | None:
 
 
 def read_batches(
-    uri: str | pa.Table, *, schema: Schema | None = None, batch_rows: int = 50_000
+    uri: str | pa.Table,
+    *,
+    schema: Schema | None = None,
+    batch_rows: int = 50_000,
+    blank: bool = False,
+    optional: Collection[str] = (),
+    unread: set[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the columns of `schema`, in its order and of the types of their kinds.
 
     Columns of the source that `schema` does not name are left out. A batch is also cut
     after some 32 MB of text, so that memory stays bounded whatever the rows hold. The key of
     `schema` is refused where it is no text, number or date: two rows must not look alike by it.
+    With `blank` rows of a delimited file of which every field is empty are rows too. Where rows
+    may omit columns, `optional` ones may be in none; those that `schema` does not name are added
+    to `unread`, wherever they first stand.
 
     Raises
     ------
@@ -114,13 +123,15 @@ def read_batches(
     names = tuple(column.name for column in schema.columns)
     seen: set[str] = set()
     first: pa.Schema | None = None
-    for rows in opened.source.read(opened.place, Request(names, batch_rows)):
+    for rows in opened.source.read(opened.place, Request(names, batch_rows, blank)):
         seen.update(rows.batch.schema.names)
+        if unread is not None:
+            unread |= rows.unread
         batch = _typed(opened.name, rows, schema)
         first = first or batch.schema
         _check_same(opened.name, rows, first, batch.schema)
         yield batch
-    missing = [name for name in names if name not in seen]
+    missing = [name for name in names if name not in seen and name not in optional]
     if missing:  # only where rows may omit columns
         sample = next(opened.source.read(opened.place, Request(batch_rows=SAMPLE_ROWS)))
         raise vanished(opened.name, missing, sample.batch.schema.names)

@@ -33,7 +33,7 @@ def read(location: Location, request: Request) -> Iterator[Rows]:
         if named:
             next(lines)
         reader = csv.reader(lines, delimiter=separator, strict=True)
-        records = _records(location.name, reader, skipped=1 if named else 0)
+        records = _records(location.name, reader, 1 if named else 0, blank=request.blank)
         ours = formulas.is_ours("".join(head))
         header = _header(location.name, records, ours=ours)
         wanted = [header.index(column) for column in pick(location.name, header, request)]
@@ -95,12 +95,12 @@ class _Pending:
     lines: list[int] = field(default_factory=list)
 
 
-def _records(name: str, reader: Any, *, skipped: int) -> Iterator[_Record]:
-    """Yield records with the line each starts on, leaving out blank ones."""
+def _records(name: str, reader: Any, skipped: int, *, blank: bool) -> Iterator[_Record]:
+    """Yield records with the line each starts on, leaving out blank ones, or blank lines only."""
     width, line = None, skipped + 1
     try:
         for fields in reader:
-            if any(fields):
+            if any(fields) or (blank and len(fields) == width):
                 width = width or len(fields)
                 if len(fields) != width:
                     raise BadSource(

@@ -15,6 +15,7 @@ from mlvajra_al.records.notations import date_notation, number_notation
 from mlvajra_al.sources.values import (
     FALSE,
     INFINITE,
+    MOST_EXACT,
     NUMBER,
     TRUE,
     is_bytes,
@@ -42,8 +43,6 @@ DATE = r"^\d{4}[-/]\d\d[-/]\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?([Zz]|[+-]\d\d:
 ACCENT = re.compile("[\u0300-\u036f]")
 LEADING_ZERO = r"^[+-]?0\d"
 WHOLE = r"^[+-]?\d+$"
-MOST_EXACT = 2**53
-"""A model takes floats, which tell integers apart up to here."""
 PIXELS = r"^\s*\[[\s\d.,eE\[\]+-]+\]\s*$"
 PAIRS = tuple(frozenset(pair) for pair in zip(TRUE, FALSE, strict=True))
 ANSWERS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from mlvajra_al.sources.keeping import as_text
 from mlvajra_al.sources.lines import Lines, open_lines
 from mlvajra_al.sources.locations import Location
 from mlvajra_al.sources.rows import BATCH_BYTES, Odd, Request, Rows
-from mlvajra_al.sources.values import is_list
+from mlvajra_al.sources.values import MOST_EXACT, is_list
 
 Object = Mapping[str, Any]
 
@@ -88,10 +89,12 @@ def as_rows(
     request: Request,
 ) -> Rows:
     """Return parsed objects as rows, before any conversion."""
-    names = _keys(objects)
-    if request.columns is not None:
-        names = [column for column in names if column in request.columns]
-    rows = Rows(pa.record_batch([pa.nulls(len(objects))], names=["_"]), first, lines)
+    there = _keys(objects)
+    asked = request.columns
+    names = [column for column in there if asked is None or column in asked]
+    unread = frozenset(there).difference(names)
+    empty = pa.record_batch([pa.nulls(len(objects))], names=["_"])
+    rows = Rows(empty, first, lines, unread=unread)
     if not names:
         return rows
     arrays, odd = [], {}
@@ -101,7 +104,7 @@ def as_rows(
             array = pa.array([as_text(value) for value in values], pa.large_string())
             odd[column] = _odd(name, column, values, rows)
         arrays.append(array)
-    return Rows(pa.record_batch(arrays, names=names), first, lines, odd)
+    return Rows(pa.record_batch(arrays, names=names), first, lines, odd, unread)
 
 
 def _keys(objects: Sequence[Object]) -> list[str]:
@@ -132,15 +135,31 @@ def _array(values: Sequence[Any]) -> pa.Array | None:
         return _lists(values)
     if len(types) <= 1:
         return pa.array(values, pa.large_string() if str in types else None)
-    return pa.array([as_text(value) for value in values], pa.large_string())
+    return _spelt(values)
+
+
+def _spelt(values: Sequence[Any]) -> pa.Array:
+    return pa.array([_scalar_text(value) for value in values], pa.large_string())
+
+
+def _scalar_text(value: Any) -> str | None:
+    """Return a value as a string: a number as where the column holds nothing else."""
+    if not isinstance(value, float):
+        return as_text(value)
+    if isnan(value):
+        return None
+    whole = value.is_integer() and abs(value) <= MOST_EXACT
+    return str(int(value) if whole else value)
 
 
 def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
+    if not whole and any(isinstance(v, int) and MOST_EXACT < abs(v) < 2**64 for v in values):
+        return _spelt(values)  # as floats two ids could become one
     try:
         return pa.array(values, pa.int64() if whole else pa.float64())
     except (pa.ArrowInvalid, OverflowError):
         if whole:  # beyond 64 bits: only text keeps them
-            return pa.array([as_text(value) for value in values], pa.large_string())
+            return _spelt(values)
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Location:
             with gzip.GzipFile(fileobj=raw) as unpacked:
                 try:
                     yield cast(BinaryIO, unpacked)
-                except (EOFError, gzip.BadGzipFile) as error:
+                except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                     raise BadSource(
                         self.name, f"the gzip data is damaged ({error})", "download it again"
                     ) from error

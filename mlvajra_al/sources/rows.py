@@ -29,12 +29,14 @@ class Rows:
 
     `lines` holds the line on which each row starts, for formats that have lines. `odd` are the
     columns whose values fit no Arrow type together, so that the batch holds them as JSON text.
+    `unread` are columns that were not asked for, of formats whose rows may omit columns.
     """
 
     batch: pa.RecordBatch
     first: int
     lines: Sequence[int] | None = None
     odd: Mapping[str, Odd] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
 
     def place(self, index: int) -> str:
         """Say where a row stands, as a person would look for it."""
@@ -45,10 +47,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which columns to read, all of them where None, and how many rows at a time."""
+    """Which columns to read, all of them where None, and how many rows at a time.
+
+    Rows of a delimited file whose fields all are empty are left out, but with `blank`.
+    """
 
     columns: tuple[str, ...] | None = None
     batch_rows: int = 50_000
+    blank: bool = False
 
 
 Read = Callable[[Location, Request], Iterator[Rows]]

@@ -16,6 +16,7 @@ ignored           large_string, as it stands; blank is missing; what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isqrt
@@ -37,7 +38,12 @@ NOTED: tuple[ColumnKind, ...] = ("numeric", "date")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 INFINITE = r"(?i)^[+-]?inf(inity)?$"
 ZONED = r"[Tt ].*([Zz]|[+-]\d\d:?\d\d)$"
+SPACED_ZONE = re.compile(r"\s(?=(?:[Zz]|[+-]\d\d:?\d\d)$)")
 SLASHED = r"^(\d{4})/(\d\d)/"
+MOST_EXACT = 2**53
+"""A model takes floats, which tell integers apart up to here."""
+LONGEST_PLAIN = 1e10
+"""From here on Arrow writes floats with an exponent."""
 TIMESTAMP = pa.timestamp("us")
 FIRST, LAST = (
     pa.scalar(date.replace(tzinfo=None), TIMESTAMP)
@@ -134,7 +140,7 @@ def strings(values: pa.Array) -> pa.Array:
         index = _first(values.is_valid())
         raise Misfit(index, "holds a nested value", "write it as text or as columns of its own")
     try:
-        out = values.cast(pa.large_string())
+        out = _spelt(values) if pa.types.is_floating(kind) else values.cast(pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise Misfit(
             0, f"holds {kind} that is not text", "write it as UTF-8 text, or leave it out"
@@ -143,6 +149,16 @@ def strings(values: pa.Array) -> pa.Array:
     if pc.any(odd).as_py():
         raise Misfit(_first(odd), "contains a NUL byte", "remove it")
     return out
+
+
+def _spelt(numbers: pa.Array) -> pa.Array:
+    """Return floats as strings, whole ones as integers are: an id is the same in every file."""
+    exact = numbers.cast(pa.float64())
+    size = pc.abs(exact)
+    whole = pc.and_(pc.equal(size, pc.trunc(size)), pc.less_equal(size, MOST_EXACT))
+    whole = pc.and_(whole, pc.greater_equal(size, LONGEST_PLAIN)).fill_null(False)
+    integers = pc.if_else(whole, exact, 0.0).cast(pa.int64())
+    return pc.if_else(whole, integers.cast(pa.large_string()), numbers.cast(pa.large_string()))
 
 
 def is_text(values: pa.Array) -> bool:
@@ -264,7 +280,7 @@ def _to_dates(values: pa.Array) -> pa.Array:
 
 def _one_date(text: str | None) -> datetime | None:
     try:
-        date = datetime.fromisoformat(text or "")
+        date = datetime.fromisoformat(re.sub(SPACED_ZONE, "", text or ""))
         return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
     except (ValueError, OverflowError):  # of no year from 1 to 9999
         return None

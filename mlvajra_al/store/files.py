@@ -33,6 +33,11 @@ class Mentioned:
     """Whether measuring again makes it anew."""
 
 
+def are_in(home: Path) -> bool:
+    """Tell whether a workspace has parts of pools or models, whichever database they are of."""
+    return any(next(home.glob(pattern), None) for pattern in ("shards/*/*.arrow", "artefacts/*/*"))
+
+
 def mentioned(connection: Connection) -> Iterator[Mentioned]:
     """Yield every file that must be there: shards, preprocessings and estimators, mistakes.
 

@@ -24,6 +24,8 @@ from mlvajra_al.errors import Contended, DiskFull, Invalid, MlvajraError, ReadOn
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 POSTGRESQL_FULL = "53100"
+TO_OPEN_BYTES = 2**16
+"""SQLite opens no database without room for what its processes share, and calls that a fault."""
 
 
 def free_bytes(place: Path) -> int:
@@ -71,6 +73,7 @@ SQLITE_AWAY = {
     sqlite3.SQLITE_CORRUPT: "its file is damaged; an admin should run 'mlvajra doctor'",
     sqlite3.SQLITE_NOTADB: "its file is damaged; an admin should run 'mlvajra doctor'",
 }
+SQLITE_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 POSTGRESQL_AWAY = {
     "25006": READ_ONLY,
     "53300": "all its connections are in use",
@@ -110,6 +113,13 @@ def opened_read_only(told_as: Exception) -> bool:
     return code & 0xFF == sqlite3.SQLITE_READONLY
 
 
+def damage_told(told_as: Exception) -> str | None:
+    """Return what SQLite says of a file that is damaged or none of its own; None of all else."""
+    driver = getattr(told_as.__cause__, "orig", None)
+    code = getattr(driver, "sqlite_errorcode", 0) if isinstance(driver, sqlite3.Error) else 0
+    return str(driver) if code & 0xFF in SQLITE_DAMAGED else None
+
+
 def is_busy(error: DBAPIError) -> bool:
     """Say whether it is only that another process writes to a file of SQLite."""
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
@@ -117,7 +127,7 @@ def is_busy(error: DBAPIError) -> bool:
 
 def words(error: Exception, home: Path) -> MlvajraError | None:
     """Return what to say instead of an error; None if it is a mistake of ours."""
-    if is_full(error):
+    if is_full(error) or _lacks_room(error, home):
         return DiskFull(str(home), free_bytes(home))
     if getattr(getattr(error, "orig", None), "sqlstate", None) in CONTENDED:
         return Contended()
@@ -129,6 +139,13 @@ def words(error: Exception, home: Path) -> MlvajraError | None:
         why = str(cause).splitlines()[0]
         return Invalid(f"a value cannot be stored or looked up ({why}); correct it")
     return None
+
+
+def _lacks_room(error: Exception, home: Path) -> bool:
+    """Tell whether SQLite cannot read or write its files because there is no room to open them."""
+    driver = getattr(error, "orig", None)
+    code = getattr(driver, "sqlite_errorcode", 0) if isinstance(driver, sqlite3.Error) else 0
+    return code & 0xFF == sqlite3.SQLITE_IOERR and free_bytes(home) < TO_OPEN_BYTES
 
 
 def why_away(error: Exception) -> str | None:

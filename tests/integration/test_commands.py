@@ -183,6 +183,10 @@ def test_a_project_goes_from_a_file_to_predictions_by_command(
     lines = out.read_text().splitlines()
     assert len(lines) == 151
     assert lines[1].startswith('"m0","food",')
+    blank = tmp_path / "blank.csv"
+    blank.write_text("body,note\na cheese,x\n,\na cat,y\n")
+    output(capsys, "predict", "topics", "--source", str(blank), "--out", str(out))
+    assert [line[:3] for line in out.read_text().splitlines()[1:]] == ['"1"', '"2"', '"3"']
     labels = output(capsys, "export", "topics", "--format", "jsonl").splitlines()
     assert len(labels) == 45
 
@@ -314,5 +318,9 @@ def test_an_export_is_what_its_file_says_it_is(
     out = tmp_path / "labels.parquet"
     output(capsys, "export", "topics", "--out", str(out))
     assert out.read_bytes()[:4] == b"PAR1"
+    for name in ("labels.csv.gz", "labels.json", "labels.xlsx"):
+        assert run(["export", "topics", "--out", str(tmp_path / name)]) == 1
+        assert "would hold CSV, which no program takes for" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
     assert run(["export", "topics", "--out", str(out), "--format", "csv"]) == 1
     assert "ends in .parquet, but --format is csv" in capsys.readouterr().err

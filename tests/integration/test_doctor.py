@@ -16,6 +16,7 @@ from sqlalchemy import column, delete, insert, select, table, text, update
 
 from mlvajra_al import config
 from mlvajra_al.cli.application import run
+from mlvajra_al.config import sqlite_url
 from mlvajra_al.records import Finding, Project
 from mlvajra_al.services import claiming, labelling
 from mlvajra_al.services.checking import examination, machine
@@ -508,8 +509,33 @@ def test_a_schema_this_program_cannot_work_with_is_all_that_is_said(
 def test_a_database_without_tables_is_told(database_url: str, tmp_path: Path) -> None:
     store = Store.open(database_url, tmp_path / "home")
     (finding,) = examined(store)
-    store.close()
     assert finding.what == "the database holds no tables of ours"
+    assert finding.remedy.startswith("start 'mlvajra run'")
+    model = store.home / "artefacts" / "ab" / "abc"
+    model.parent.mkdir(parents=True)
+    model.touch()
+    (finding,) = examined(store)
+    store.close()
+    assert "belong to another database" in finding.remedy
+
+
+@pytest.mark.parametrize("what", ["no database", "cut short"])
+def test_a_file_that_is_no_database_any_more_is_told(what: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    file = home / "mlvajra.db"
+    if what == "cut short":
+        whole = Store.open(sqlite_url(file), home)
+        whole.migrate()
+        whole.close()
+        file.write_bytes(file.read_bytes()[:50_000])
+    else:
+        home.mkdir()
+        file.write_bytes(b"something else " * 1_000)
+    store = Store.open(sqlite_url(file), home)
+    found = [item for item in examined(store) if item.check == "database"]
+    store.close()
+    assert all(item.what.startswith("the database is damaged: ") for item in found) and found
+    assert all("restore the newest good backup" in item.remedy for item in found)
 
 
 UNREADABLE = {

@@ -28,6 +28,7 @@ from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting, predicting
 from mlvajra_al.services.jobs.ingesting import ingest
 from mlvajra_al.services.jobs.telling import Cancelled, Tell
+from mlvajra_al.sources import catalogue
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import audit, job_leases, jobs, people, projects, ranking, uploads
 from mlvajra_al.store.annotations import Filter
@@ -175,6 +176,34 @@ def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
         {"id": "m0", "body": "this is mail number 0", "label": "ham"},
         {"id": "n1", "body": "some new words here", "label": None},
     ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_keys_that_objects_begin_to_have_late_are_told_or_kept(
+    store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "SAMPLE_ROWS", 1)
+    a_project(store, key_column="id")
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "body": "a", "note": "x"}\n{"id": 2, "body": "b", "late": 1}\n')
+    first = run(store, admin, path)
+    assert first["unused_columns"] == ["late"]
+    path = tmp_path / "b.jsonl"
+    path.write_text('{"id": 3, "body": "c"}\n{"id": 4, "body": "d", "note": "y"}\n')
+    assert run(store, admin, path)["unused_columns"] == []
+    _, pool = pool_of(store)
+    assert pool.take(range(4))["note"].to_pylist() == ["x", None, None, "y"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_column_named_as_one_of_ours_is_refused_by_its_name(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    a_project(store)
+    path = tmp_path / "a.csv"
+    path.write_text("body,mlvajra.key\na,1\n")
+    with pytest.raises(BadSource, match=r"the column 'mlvajra\.key' bears a name"):
+        run(store, admin, path)
 
 
 def test_of_many_columns_the_pool_does_not_have_some_are_named(

@@ -112,6 +112,24 @@ def test_a_database_on_a_server_is_not_served_without_its_files(
     workspaces.opened(store.home, url).close()
 
 
+@pytest.mark.parametrize("found", ["nothing", "an empty file"])
+def test_no_database_is_begun_beside_pools_of_another(found: str, tmp_path: Path) -> None:
+    home, url = tmp_path / "home", f"sqlite:///{tmp_path / 'home' / 'mlvajra.db'}"
+    part = home / "shards" / "1" / f"{'0' * 64}.arrow"
+    part.parent.mkdir(parents=True)
+    part.touch()
+    if found == "an empty file":
+        (home / "mlvajra.db").touch()
+    for attempt in (
+        lambda: workspaces.opened(home, url, begin=True),
+        lambda: workspaces.opened(home, url),
+        lambda: workspaces.as_it_is(home, url),
+    ):
+        with pytest.raises(Setup, match=r"holds pools or models, but .* set MLVAJRA_DATABASE_URL"):
+            attempt()
+    assert (home / "mlvajra.db").exists() == (found == "an empty file")
+
+
 def test_one_that_is_half_restored_says_so(tmp_path: Path) -> None:
     (tmp_path / presence.UNFINISHED).write_text("{}")
     with pytest.raises(Setup, match="was interrupted; give the same 'mlvajra restore' command"):

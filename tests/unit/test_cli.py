@@ -90,6 +90,10 @@ def unreadable() -> int:
     raise PermissionError(13, "Permission denied", "/some/file")
 
 
+def full() -> int:
+    raise OSError(28, "No space left on device")  # as a write says it, without the file's name
+
+
 def interrupted() -> int:
     raise KeyboardInterrupt
 
@@ -99,6 +103,7 @@ def interrupted() -> int:
     [
         (missing, 1, "there is no project 'spam'"),
         (unreadable, 1, "/some/file: Permission denied"),
+        (full, 1, "there is no room left on the disk it writes to"),
         (interrupted, 130, "interrupted"),
         (broken, 70, "ZeroDivisionError: two; run it again with --debug"),
     ],

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store import checks, revisions
+from mlvajra_al.store import checks, files, revisions
 
 FROM_A_BACKUP = "stop everything and restore the newest good backup ('mlvajra restore')"
+
+OF_ANOTHER = (
+    "the pools and models of this folder belong to another database: set MLVAJRA_DATABASE_URL to "
+    "it, or restore the newest good backup ('mlvajra restore')"
+)
 
 
 def schema(visit: Visit) -> Iterator[Finding]:
@@ -17,10 +22,11 @@ def schema(visit: Visit) -> Iterator[Finding]:
         stored = revisions.stored(connection)
     newest = revisions.newest()
     if stored is None:
+        begin = "start 'mlvajra run', which makes them, or check MLVAJRA_HOME and"
         yield Finding(
             "schema",
             "the database holds no tables of ours",
-            "start 'mlvajra run', which makes them, or check MLVAJRA_HOME and MLVAJRA_DATABASE_URL",
+            OF_ANOTHER if files.are_in(visit.store.home) else f"{begin} MLVAJRA_DATABASE_URL",
         )
     elif stored not in revisions.known():
         yield Finding(

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from mlvajra_al.errors import Unavailable
 from mlvajra_al.records import Finding
 from mlvajra_al.services.backup import Watch, nobody_watches
 from mlvajra_al.services.checking import cluster, database, files, machine, work
 from mlvajra_al.services.checking.visit import Visit
+from mlvajra_al.store import trouble
 from mlvajra_al.store.database import Store
 
 Check = Callable[[Visit], Iterator[Finding]]
@@ -52,7 +54,7 @@ def examine(
     tells whether the folder was before the database was opened.
     """
     visit = Visit(store, now, lease, fix, watch)
-    found = [finding for check in FIRST.values() for finding in check(visit)]
+    found = [*_of_the_database(visit)]
     checks = (
         [*OF_THE_MACHINE.values()] if found else [*OF_TABLES.values(), *OF_THE_MACHINE.values()]
     )
@@ -60,6 +62,17 @@ def examine(
     if not there:
         found.insert(0, _without_folder(store.home))
     return tuple(found)
+
+
+def _of_the_database(visit: Visit) -> Iterator[Finding]:
+    try:
+        for check in FIRST.values():
+            yield from check(visit)
+    except Unavailable as error:
+        complaint = trouble.damage_told(error)
+        if complaint is None:
+            raise
+        yield Finding("database", f"the database is damaged: {complaint}", database.FROM_A_BACKUP)
 
 
 def _without_folder(home: Path) -> Finding:

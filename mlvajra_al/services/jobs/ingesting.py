@@ -7,7 +7,7 @@ moved into place, and one transaction registers them with everything that follow
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mlvajra_al.errors import Invalid
+from mlvajra_al.errors import BadSource, Invalid
 from mlvajra_al.records import Column, Job, Project, Schema
 from mlvajra_al.services import access, filling, importing
 from mlvajra_al.services.jobs import imported_labels
@@ -42,18 +42,23 @@ LONGEST_SHOWN = 40
 class Reading:
     """What to read of a source, and how to name and draw what is read.
 
-    `absent` are columns the pool has and this source lacks; they stay empty.
+    `absent` are columns the pool has and this source lacks; they stay empty. `optional` ones may
+    be lacking. What no column of the pool takes is in `beside` once the source has been read.
     """
 
     uri: str
     schema: Schema
     plan: Plan
     absent: tuple[Column, ...]
-    unused: tuple[str, ...]
+    optional: frozenset[str]
+    beside: set[str]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the source's rows."""
-        for batch in catalogue.read_batches(self.uri, schema=self.schema):
+        batches = catalogue.read_batches(
+            self.uri, schema=self.schema, optional=self.optional, unread=self.beside
+        )
+        for batch in batches:
             for column in self.absent:
                 values = pa.nulls(batch.num_rows, pa.large_string())
                 batch = batch.append_column(catalogue.field(column, values.type), values)
@@ -120,11 +125,14 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
     required = (*inputs, project.key_column, project.group_column, labels_from)
     needed = [column for column in dict.fromkeys(required) if column is not None]
     held = _held(found, pool, inputs, {column for column in special if column})
+    _require_other_names(name, held)
     there = [column.name for column in found.columns]
     missing = [column for column in needed if column not in there]
-    if missing and not catalogue.SOURCES[found.format].sparse:
+    sparse = catalogue.SOURCES[found.format].sparse
+    if missing and not sparse:
         raise vanished(name, missing, there)
-    read = tuple(column for name, column in held.items() if name in there or name in needed)
+    may_come = {c.name for c in held.values() if sparse and c.kind == "ignored"}
+    read = tuple(c for c in held.values() if c.name in {*there, *needed, *may_come})
     plan = Plan(
         project_id=project.id,
         source=name,
@@ -138,8 +146,20 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
         schema=replace(found, columns=read, key=project.key_column),
         plan=plan,
         absent=tuple(column for column in held.values() if column not in read),
-        unused=tuple(sorted(set(there) - set(held) - {labels_from})),
+        optional=frozenset(may_come.difference(needed)),
+        beside=set(there).difference(held),
     )
+
+
+def _require_other_names(source: str, held: Iterable[str]) -> None:
+    """Refuse columns that are named as what a pool adds to each sample."""
+    ours = next((column for column in held if column.startswith(shards.OURS)), None)
+    if ours is not None:
+        raise BadSource(
+            source,
+            f"the column {ours!r} bears a name that this program gives to its own",
+            f"rename it so that it does not begin with {shards.OURS!r}",
+        )
 
 
 def _held(
@@ -213,6 +233,12 @@ class Outcome:
     pool: Pool
     statistics: dict[str, Any]
     labels: Pending | None
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The columns of the source that went nowhere."""
+        taken = {self.labels.column} if self.labels else set()
+        return tuple(sorted(self.reading.beside.difference(taken)))
 
 
 def _write(store: Store, outcome: Outcome, job: Job, tell: Tell) -> Result:
@@ -290,8 +316,8 @@ def _result(outcome: Outcome) -> Result:
         "known": staged.known,
         "copies": staged.copies,
         "changed": staged.changed,
-        "unused_columns": list(outcome.reading.unused),
-        "message": _sentence(staged, counts, outcome.reading.unused),
+        "unused_columns": list(outcome.unused),
+        "message": _sentence(staged, counts, outcome.unused),
     } | counts
 
 

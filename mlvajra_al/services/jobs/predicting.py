@@ -234,7 +234,8 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
     found = catalogue.inspect(str(path), preview=0, used={*ready.columns, project.key_column})
     there = {column.name for column in found.columns}
     absent = [name for name in ready.columns if name not in there]
-    if absent:
+    all_seen = found.rows is not None or not catalogue.SOURCES[found.format].sparse
+    if absent and all_seen:
         it = "it" if len(absent) == 1 else "them"
         raise BadSource(
             path.name,
@@ -247,7 +248,9 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
         wanted.append(Column(key, "ignored"))
     done = 0
     schema = replace(found, columns=tuple(wanted), key=key)
-    for batch in catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS):
+    # A row that is left out would give each after it the number, and the answer, of another.
+    batches = catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS, blank=True)
+    for batch in batches:
         tell(done / found.rows if found.rows else 0.0, f"Predicted {plural(done, 'row')}")
         names = (
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()

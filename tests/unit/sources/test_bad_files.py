@@ -101,6 +101,11 @@ BAD = {
         gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:30],
         "x.csv.gz: the gzip data is damaged",
     ),
+    "gzip with other data behind its head": (
+        "x.csv.gz",
+        gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 60,
+        "x.csv.gz: the gzip data is damaged",
+    ),
     "a broken line of JSON": (
         "x.jsonl",
         b'{"a": 1}\n{"a": 2\n',

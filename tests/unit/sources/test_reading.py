@@ -210,6 +210,39 @@ def test_numbers_beyond_what_a_column_of_integers_holds_are_read_as_floats(tmp_p
     assert [row["b"] for row in rows_of(path)] == [float(2**60), 0.5]
 
 
+@pytest.mark.parametrize("stored", [pa.int64(), pa.float64(), pa.string()])
+def test_an_id_is_the_same_whether_it_was_stored_as_an_integer_or_a_float(
+    stored: pa.DataType,
+) -> None:
+    ids = [7, 12_345_678_901, 2**53]
+    schema = Schema((Column("id", "ignored"),), "id", None, (), "table")
+    (batch,) = read_batches(pa.table({"id": pa.array(ids).cast(stored)}), schema=schema)
+    assert batch["id"].to_pylist() == [str(number) for number in ids]
+
+
+def test_ids_of_json_are_the_same_whatever_stands_beside_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    for other in ("1", "1.5", '"x"', "true", "null"):
+        path.write_text(f'{{"id": {2**53 + 1}}}\n{{"id": 3.0}}\n{{"id": {other}}}\n')
+        found = [row["id"] for row in rows_of(path, id="ignored")]
+        assert found[:2] == [str(2**53 + 1), "3"]
+
+
+def test_what_python_writes_for_a_missing_text_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"a": "word"}\n{"a": NaN}\n')
+    assert rows_of(path, a="text") == [{"a": "word"}, {"a": ""}]
+
+
+def test_a_zone_may_stand_apart_whatever_else_the_column_holds(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a\n2024-01-01 10:00:00.5 +0530\n2024-01-01T10:00:00.123456789Z\n")
+    assert [row["a"].isoformat() for row in rows_of(path)] == [
+        "2024-01-01T04:30:00.500000",
+        "2024-01-01T10:00:00.123456",
+    ]
+
+
 def test_yes_and_no_may_be_read_as_numbers() -> None:
     schema = Schema((Column("a", "numeric"),), None, None, (), "table")
     (batch,) = read_batches(pa.table({"a": [True, False, None]}), schema=schema)

@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 )
 
 from mlvajra_al.errors import Contended, DiskFull, Invalid, Unavailable
+from mlvajra_al.store import trouble
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.trouble import free_bytes, is_full, room, told, words
 
@@ -40,6 +41,15 @@ def postgresql(state: str) -> Exception:
     original = psycopg.errors.lookup(state)("words of PostgreSQL")
     kind = OperationalError if isinstance(original, psycopg.OperationalError) else InternalError
     return kind("SELECT 1", {}, original)
+
+
+@pytest.mark.parametrize("left", [0, 40_000])
+def test_a_database_that_finds_no_room_to_be_opened_is_no_faulty_one(
+    left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "free_bytes", lambda _place: left)
+    assert isinstance(words(sqlite(sqlite3.SQLITE_IOERR_SHMSIZE), HOME), DiskFull)
+    assert isinstance(words(sqlite(sqlite3.SQLITE_BUSY), HOME), Unavailable)
 
 
 @pytest.mark.parametrize(
