@@ -43,6 +43,9 @@ from mlvajra_al.store.database import Connection, Store
 
 REPORT_S = 5.0
 POLL_S = 0.25
+SOON_S = 0.02
+ALERT_S = 2.0
+"""So long after a job it looks for the next one so soon: rows to predict come one by one."""
 AGAIN_S = 0.05
 TIDY = timedelta(hours=1)
 """So often uploads that nobody waits for are looked for."""
@@ -142,9 +145,12 @@ class Worker:
             self._turn(warm_up)
         with every(REPORT_S, self._report_or_wait):
             self._turn(self.report)
+            alert_until = 0.0
             while not self.stopping.is_set():
-                if not self._turn(self.work):
-                    self.stopping.wait(POLL_S)
+                if self._turn(self.work):
+                    alert_until = time.monotonic() + ALERT_S
+                else:
+                    self.stopping.wait(SOON_S if time.monotonic() < alert_until else POLL_S)
         self._turn(self._leave)
 
     def work(self) -> bool:

@@ -20,7 +20,7 @@ from mlvajra_al.store.database import Connection, Store
 Format = Literal["csv", "parquet"]
 MAX_ROWS = 1_000
 MOST_WAITING = 20
-POLL_S = 0.05
+POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)

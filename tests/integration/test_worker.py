@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from mlvajra_al import worker
 from mlvajra_al.records import JobKind
 from mlvajra_al.services.jobs.telling import Tell
@@ -98,6 +100,26 @@ def test_who_leaves_gives_back_what_it_had_claimed_when_the_signal_came(store: S
     leaving.run_forever()
     with store.read() as connection:
         assert [jobs.get(connection, job_id).state for job_id in held] == ["queued", "running"]
+
+
+@pytest.mark.parametrize(("waiting", "wait"), [((), worker.POLL_S), (("retrain",), worker.SOON_S)])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_has_just_done_a_job_looks_for_the_next_one_soon(
+    store: Store, monkeypatch: pytest.MonkeyPatch, waiting: tuple[JobKind, ...], wait: float
+) -> None:
+    project = a_project(store)
+    for kind in waiting:
+        enqueue(store, project.id, kind)
+    waited: list[float] = []
+    alert = worker.Worker(store, "w1")
+
+    def leave(seconds: float) -> bool:
+        alert.stopping.set()
+        return bool(waited.append(seconds))
+
+    monkeypatch.setattr(alert.stopping, "wait", leave)
+    alert.run_forever()
+    assert waited == [wait]
 
 
 def test_a_long_job_keeps_its_lease(store: Store) -> None:
