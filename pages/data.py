@@ -37,6 +37,7 @@ from mlvajra_al.web.widgets import (
     empty,
     flash,
     flashed,
+    follow,
     page_link,
     plain,
     side_by_side,
@@ -45,6 +46,10 @@ from mlvajra_al.web.widgets import (
 
 person = require_role("admin")
 ANEW = "Set it up anew"
+CHANGED = (
+    "Somebody else has changed the guidelines meanwhile, so yours are not saved yet. Below is what "
+    "is stored now: save once more to replace it with yours."
+)
 
 
 def import_more(person: Person, project: Project, last: Job | None) -> None:
@@ -176,18 +181,23 @@ def held_out(person: Person, project: Project) -> str:
 
 def guidelines_view(person: Person, project: Project) -> None:
     """Draw the guidelines to edit, and how annotators see them."""
+    key = f"guidelines:{project.id}"
+    changed = follow(key, project.guidelines)
     left, right = side_by_side(2, at_least=300)
     with left:
         st.caption("In markdown")
         text = st.text_area(
             "Guidelines",
-            project.guidelines,
             height=420,
             label_visibility="collapsed",
-            key=f"guidelines:{project.id}",
+            key=key,
             placeholder="What each label means, with examples and the hard cases.",
         )
-        if st.button("Save the guidelines", type="primary") and act(
+        saves = st.button("Save the guidelines", type="primary")
+        if changed:
+            st.warning(CHANGED, icon=":material/update:")
+            st.code(project.guidelines, language="markdown", wrap_lines=True)
+        elif saves and act(
             "",
             lambda: projects.set_guidelines(store(), person, project.name, text=text, now=now()),
         ):

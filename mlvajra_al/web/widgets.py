@@ -176,6 +176,18 @@ def act(done: str, action: Callable[[], Any]) -> bool:
     return True
 
 
+def follow(key: str, stored: Any) -> bool:
+    """Let a widget show what is stored unless something else was entered there.
+
+    True if somebody else has changed it since, so that saving would undo that.
+    """
+    was = st.session_state.get(f"was:{key}", stored)
+    if key not in st.session_state or st.session_state[key] == was != stored:
+        st.session_state[key] = stored
+    st.session_state[f"was:{key}"] = stored
+    return bool(was != stored != st.session_state[key])
+
+
 def flash(words: str) -> None:
     """Run the page again and say there what was done."""
     st.session_state["flash"] = words

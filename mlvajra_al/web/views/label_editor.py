@@ -13,6 +13,10 @@ from mlvajra_al.web.widgets import act, flash, plain
 
 SHORT = 16
 """So many letters of a name leave room for others beside it."""
+CHANGED = (
+    "Somebody else has changed the labels meanwhile, so yours were not saved. Above is what is "
+    "stored now: change that."
+)
 
 
 def labels_view(person: Person, project: Project) -> None:
@@ -49,7 +53,13 @@ def labels_view(person: Person, project: Project) -> None:
         "without answers can be removed."
     )
     rows = edited.to_dict("records")
-    if st.button("Save the labels", type="primary") and act(
+    saves = st.button("Save the labels", type="primary")
+    key = f"labels-shown:{project.id}"
+    shown = st.session_state.get(key, project.labels)
+    st.session_state[key] = project.labels
+    if saves and shown != project.labels:
+        st.warning(CHANGED, icon=":material/update:")
+    elif saves and act(
         "",
         lambda: projects.set_labels(
             store(), person, project.name, labels=to_labels(rows, colors), now=now()

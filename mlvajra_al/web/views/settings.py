@@ -12,12 +12,24 @@ from mlvajra_al.records import Person, Policy, Project, Recipe
 from mlvajra_al.services import overview, projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.held import column_of, held_choice, held_words
-from mlvajra_al.web.widgets import act, flash
+from mlvajra_al.web.widgets import act, flash, follow
 from mlvajra_al.words import strategy_words
+
+FIELDS = {
+    "retrain_every": "every",
+    "full_every": "full",
+    "overlap": "overlap",
+    "holdout_rate": "rate",
+    "explain_on_card": "explain",
+    "strategy": "strategy",
+}
+"""What a policy has, and how the widget for it is called."""
 
 
 def policy_form(person: Person, project: Project) -> None:
     """Draw how the project asks and retrains."""
+    for field, name in FIELDS.items():
+        follow(f"{name}:{project.id}", getattr(project.policy, field))
     with st.container(border=True):  # a form would not tell of a strategy that is being chosen
         st.markdown("**How it asks and retrains**")
         left, right = st.columns(2)
@@ -26,10 +38,12 @@ def policy_form(person: Person, project: Project) -> None:
         with right:
             policy = shares_of(policy, project.id)
         policy = strategy_of(policy, project)
+        held = asdict(project.policy)
+        changes = {field: value for field, value in asdict(policy).items() if value != held[field]}
         if st.button("Save", type="primary", key="save-policy") and act(
             "",
             lambda: projects.change_policy(
-                store(), person, project.name, changes=asdict(policy), now=now()
+                store(), person, project.name, changes=changes, now=now()
             ),
         ):
             flash("The policy is saved; it holds from the next question and retrain on.")
@@ -37,15 +51,9 @@ def policy_form(person: Person, project: Project) -> None:
 
 def counts_of(policy: Policy, place: int) -> Policy:
     """Draw how often the project retrains and how many people it asks."""
-    every = st.number_input(
-        "Answers until a retrain", 1, 100_000, policy.retrain_every, key=f"every:{place}"
-    )
-    full = st.number_input(
-        "A full fit every so many retrains", 1, 1_000, policy.full_every, key=f"full:{place}"
-    )
-    overlap = st.number_input(
-        "People asked about each sample", 1, 20, policy.overlap, key=f"overlap:{place}"
-    )
+    every = st.number_input("Answers until a retrain", 1, 100_000, key=f"every:{place}")
+    full = st.number_input("A full fit every so many retrains", 1, 1_000, key=f"full:{place}")
+    overlap = st.number_input("People asked about each sample", 1, 20, key=f"overlap:{place}")
     return replace(policy, retrain_every=int(every), full_every=int(full), overlap=int(overlap))
 
 
@@ -55,8 +63,7 @@ def shares_of(policy: Policy, place: int) -> Policy:
         "Share of questions that measure instead of teach",
         0.0,
         0.9,
-        policy.holdout_rate,
-        0.05,
+        step=0.05,
         key=f"rate:{place}",
         help="Holdout samples are drawn at random and never trained on. "
         "More of them: better known quality, slower learning.",
@@ -64,7 +71,6 @@ def shares_of(policy: Policy, place: int) -> Policy:
     st.caption(f"Share of the pool held out: {policy.holdout_share:.0%}, fixed at the first import")
     explain = st.toggle(
         "Show the model's reasons on the card",
-        policy.explain_on_card,
         key=f"explain:{place}",
         help="Seeing the model's opinion biases people; off is the safer choice.",
     )
@@ -74,13 +80,11 @@ def shares_of(policy: Policy, place: int) -> Policy:
 def strategy_of(policy: Policy, project: Project) -> Policy:
     """Draw which samples are asked about next."""
     words = overview.strategies_of(project)
-    names = list(words)
+    key = f"strategy:{project.id}"
+    if st.session_state[key] not in words:
+        st.session_state[key] = next(iter(words))
     strategy = st.selectbox(
-        "Which samples are asked about next",
-        names,
-        index=names.index(policy.strategy) if policy.strategy in names else 0,
-        format_func=strategy_name,
-        key=f"strategy:{project.id}",
+        "Which samples are asked about next", list(words), format_func=strategy_name, key=key
     )
     st.caption(words[strategy])
     return replace(policy, strategy=str(strategy))

@@ -170,3 +170,38 @@ def test_the_colour_of_a_label_is_picked_and_saved_with_the_labels(
     page = press(picker.set_value("#123456").run(), "Save the labels")
     assert "The label set is saved" in words(page)
     assert of_now(store).labels == (replace(first, color="#123456"), *others)
+
+
+def test_what_another_admin_changes_meanwhile_stays_when_the_form_is_saved(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("train", **SETTINGS)
+    page.number_input(f"every:{project.id}").set_value(11).run()
+    projects.change_policy(store, admin.person, "spam", changes={"overlap": 3}, now=now())
+    first_save(page).click().run()
+    assert of_now(store).policy == replace(project.policy, retrain_every=11, overlap=3)
+    assert page.number_input(f"overlap:{project.id}").value == 3
+
+
+def test_guidelines_that_somebody_else_wrote_meanwhile_are_shown_before_they_are_replaced(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", **{"data-tab": ":material/menu_book: Guidelines"})
+    page.text_area(f"guidelines:{project.id}").set_value("mine").run()
+    projects.set_guidelines(store, admin.person, "spam", text="theirs", now=now())
+    press(page, "Save the guidelines")
+    assert of_now(store).guidelines == "theirs"
+    assert [block.value for block in page.code] == ["theirs"]
+    press(page, "Save the guidelines")
+    assert of_now(store).guidelines == "mine"
+
+
+def test_labels_that_somebody_else_changed_meanwhile_are_not_replaced(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", **{"data-tab": ":material/label: Labels"})
+    theirs = (*project.labels, make_labels(["ham", "spam", "other"])[2])
+    projects.set_labels(store, admin.person, "spam", labels=theirs, now=now())
+    press(page, "Save the labels")
+    assert "Somebody else has changed the labels" in words(page)
+    assert of_now(store).labels == theirs
