@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Label
+from mlvajra_al.records.label_sets import alike
 
 KEYS = "1234567890qwertyiopadghjklzxvbnm"
 """Keys for labels in the order they are handed out; u, s, f and c have other meanings."""
@@ -91,7 +92,7 @@ def check_labels(labels: Sequence[Label]) -> None:
 def _check_apart(labels: Sequence[Label], field: str, words: str) -> None:
     bearers: dict[str, Label] = {}
     for label in labels:
-        value = getattr(label, field).lower()
+        value = alike(getattr(label, field))
         if value in bearers:
             names = f"{bearers[value].name!r} and {label.name!r}"
             raise Invalid(f"{words.format(value=value, names=names)}; give each its own")

@@ -21,6 +21,7 @@ from mlvajra_al.services.label_sets import check_labels, make_labels
         ({"key": "u"}, "the key 'u' of 'spam' cannot be a label's; use one of 1"),
         ({"color": "red"}, "cannot be read; write # and six of 0 to 9 and a to f"),
         ({"display": "HAM"}, "two labels are shown as 'ham': 'ham' and 'spam'; give each its own"),
+        ({"display": " Ham"}, "two labels are shown as 'ham'"),
         ({"display": " "}, "something to show"),
     ],
 )
