@@ -10,7 +10,7 @@ from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import store
-from mlvajra_al.web.views.heading import slim_heading
+from mlvajra_al.web.views.heading import guidelines, slim_heading
 from mlvajra_al.web.views.own_word import carry_out, change, last_change, own_word
 
 PER_PAGE = 10
@@ -45,17 +45,6 @@ def main() -> None:
     if person.role == "admin" and not overview.imports(store(), person, project.name):
         widgets.page_link("data", "Import data", icon=":material/upload_file:")
     labelling_card(project, person)
-
-
-def guidelines(project: Project) -> None:
-    """Draw what the admin wrote, and what the labels mean."""
-    defined = [label for label in project.labels if label.definition]
-    if not project.guidelines and not defined:
-        return
-    with st.popover("Guidelines", icon=":material/menu_book:"):
-        st.markdown(widgets.without_images(project.guidelines))
-        for label in defined:
-            st.markdown(f"**{widgets.plain(label.display)}**: {widgets.plain(label.definition)}")
 
 
 @live()

@@ -17,7 +17,7 @@ from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
 from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions, outcome
-from mlvajra_al.web.views.heading import slim_heading
+from mlvajra_al.web.views.heading import guidelines, slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
 from mlvajra_al.web.views.names import answer_words
 
@@ -32,6 +32,7 @@ OWN_KEYS = {
     "left": ".st-key-steps > :nth-child(1) button",
     "right": ".st-key-steps > :nth-child(2) button",
 }
+GUIDELINES = {"g": ".st-key-slim [data-testid=stPopoverButton]"}
 SAVE = {"enter": ".st-key-save button"}
 DECIDES = ".st-key-act button, .st-key-save button, .st-key-undo button, .st-key-steps button"
 
@@ -47,6 +48,7 @@ def main() -> None:
     with slim_heading("Review", project):
         st.caption(waiting_words(total), width="content")
         st.space("stretch")
+        guidelines(project)
         just_decided(person, project, decisions)
     if not found:
         widgets.empty(
@@ -231,10 +233,10 @@ def _several(project: Project, case: Case) -> str | None:
 
 
 def _keys(project: Project, case: Case) -> None:
-    """Let keys press what is on the page; labels never have these letters."""
+    """Let keys press what is on the page; of them labels have none but perhaps g."""
     decided = st.session_state.get("decided")
     keys.keys(
-        label_keys(project) | OWN_KEYS | (SAVE if project.multilabel else {}),
+        GUIDELINES | label_keys(project) | OWN_KEYS | (SAVE if project.multilabel else {}),
         about=f"{case.sample_key}:{decided}",
         decides=DECIDES if project.multilabel else f"{DECIDES}, .st-key-give button",
     )

@@ -61,7 +61,7 @@ def left(page: Page, count: int) -> None:
 def wide(server: Any) -> Project:
     """A project in which the key of the fourteenth label is r, which Streamlit has for itself."""
     labels = make_labels([f"topic {place}" for place in range(1, 15)])
-    made = a_project(server, "wide", labels=labels, policy=POLICY)
+    made = a_project(server, "wide", labels=labels, policy=POLICY, guidelines="Read all of it.")
     differing(server, made, *[("topic 1", "topic 2")] * 12)
     return made
 
@@ -101,6 +101,10 @@ def test_keys_ask_somebody_else_leave_undo_and_go_on(
     page.keyboard.press("ArrowLeft")
     expect(previous).to_be_disabled()
     settled(page)
+    page.keyboard.press("g")
+    expect(page.get_by_text("Read all of it.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Read all of it.")).to_be_hidden()
     for key, words in (("s", "somebody else is asked"), ("f", "left as it is")):
         page.keyboard.press(key)
         expect(page.get_by_text(f"Decided: {words}")).to_be_visible()
