@@ -24,8 +24,8 @@ run: runtime ## set up what is missing and open the app with its demo projects
 
 test: dev machine lint types contracts ## set up what is missing and run everything CI runs
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(WITHOUT_BROWSER)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/e2e
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(WITHOUT_BROWSER)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
 	$(BIN)/mkdocs build --strict --quiet
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
