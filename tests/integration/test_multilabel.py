@@ -156,6 +156,7 @@ def test_the_whole_loop_from_import_to_export(loop: Rehearsal, tmp_path: Path) -
     )
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_more_labels_would_bring_is_told_by_micro_f1(loop: Rehearsal) -> None:
     annotate(loop, 40)
     early = advice.newest(loop.store, loop.admin, "news")
@@ -170,6 +171,7 @@ def test_what_more_labels_would_bring_is_told_by_micro_f1(loop: Rehearsal) -> No
     assert last is not None and (last.evaluation.headline.value or 0) > estimated.low
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_versions_are_compared_by_labels_wrong_and_explained_label_by_label(
     loop: Rehearsal,
 ) -> None:
@@ -406,6 +408,7 @@ def test_only_strategies_for_several_labels_may_be_chosen(store: Store) -> None:
     assert projects.get(store, admin, "news") == project and project.multilabel
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("strategy", ["loss_reduction", "unusual_count", "mean_doubt", "random"])
 def test_every_strategy_goes_round_the_loop(store: Store, tmp_path: Path, strategy: str) -> None:
     source = tmp_path / "news.parquet"
@@ -491,6 +494,7 @@ def simulated(loop: Rehearsal, truth: Truth, **more: Any) -> Run:
     return run
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_strategies_play_against_sets_of_labels(
     loop: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -518,6 +522,7 @@ def test_strategies_play_against_sets_of_labels(
     assert all(game.labels_to_95 is not None for game in of_answers.games)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_model_that_is_right_about_nothing_is_no_aim(loop: Rehearsal) -> None:
     """Rare labels that nothing in a text tells: all labels together find none of them."""
     rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from mlvajra_al.learning.training import train
 from mlvajra_al.services.jobs import advising
 from mlvajra_al.services.jobs.scoring import Holdout
 from mlvajra_al.services.jobs.snapshots import Past, Snapshot
-from mlvajra_al.services.projects import make_labels
+from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.store.shards import Pool
 from tests.factories import a_draft
 
