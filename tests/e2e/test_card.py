@@ -135,7 +135,7 @@ def measures(server: Any) -> str:
     kind = "thatched, with a ridge of heather and a gutter of hollowed larch"
     samples = [
         {name: row + values[at % 4] for at, name in enumerate(names)} | {"kind_of_roof": kind}
-        for row in range(20)
+        for row in range(1, 21)
     ]
     recipe = Recipe(columns)
     return a_project(server, "measures", samples, recipe=recipe, policy=NO_RETRAIN).name
