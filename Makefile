@@ -82,9 +82,8 @@ venv:
 	exit 1
 
 # uv installs in seconds what takes pip a minute or two; where uv cannot reach a registry (one that only
-# pip is told of, say), pip does it. Both compile: whoever may not write here would do so at every start.
-install = { $(PIP) install --quiet $(UV) \
-	&& $(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1); } \
+# pip is told of, say), pip does it.
+install = { $(PIP) install --quiet $(UV) && $(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1); } \
 	|| $(PIP) install --quiet $(1)
 
 # What was installed is remembered by content, so that nothing is asked of a registry until it changes.
