@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -22,6 +24,29 @@ CHANGED = (
 def labels_view(person: Person, project: Project) -> None:
     """Draw the label set to edit."""
     colors = _colors(project)
+    rows = _rows(project)
+    st.caption(
+        "A click on a colour changes it. Add a row for a new label; key and colour fill themselves "
+        "in. What answers are stored as stays: rename a label by what it is shown as. A label "
+        "without answers can be removed."
+    )
+    saves = st.button("Save the labels", type="primary")
+    key = f"labels-shown:{project.id}"
+    shown = st.session_state.get(key, project.labels)
+    st.session_state[key] = project.labels
+    if saves and shown != project.labels:
+        st.warning(CHANGED, icon=":material/update:")
+    elif saves and act(
+        "",
+        lambda: projects.set_labels(
+            store(), person, project.name, labels=to_labels(rows, colors), now=now()
+        ),
+    ):
+        flash("The label set is saved; open cards show it after a reload.")
+
+
+def _rows(project: Project) -> list[dict[str, Any]]:
+    """Draw the labels as a table to edit, and return what stands there."""
     edited = st.data_editor(
         pd.DataFrame(
             [
@@ -47,25 +72,7 @@ def labels_view(person: Person, project: Project) -> None:
         },
         alt="The label set",
     )
-    st.caption(
-        "A click on a colour changes it. Add a row for a new label; key and colour fill themselves "
-        "in. What answers are stored as stays: rename a label by what it is shown as. A label "
-        "without answers can be removed."
-    )
-    rows = edited.to_dict("records")
-    saves = st.button("Save the labels", type="primary")
-    key = f"labels-shown:{project.id}"
-    shown = st.session_state.get(key, project.labels)
-    st.session_state[key] = project.labels
-    if saves and shown != project.labels:
-        st.warning(CHANGED, icon=":material/update:")
-    elif saves and act(
-        "",
-        lambda: projects.set_labels(
-            store(), person, project.name, labels=to_labels(rows, colors), now=now()
-        ),
-    ):
-        flash("The label set is saved; open cards show it after a reload.")
+    return list(edited.to_dict("records"))
 
 
 def _colors(project: Project) -> dict[str, str]:
