@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from math import isnan
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ from mlvajra_al.sources.keeping import as_text
 from mlvajra_al.sources.lines import Lines, open_lines
 from mlvajra_al.sources.locations import Location
 from mlvajra_al.sources.rows import BATCH_BYTES, Odd, Request, Rows
-from mlvajra_al.sources.values import MOST_EXACT, is_list
+from mlvajra_al.sources.values import MOST_EXACT, is_list, number_text
 
 Object = Mapping[str, Any]
 
@@ -139,17 +138,9 @@ def _array(values: Sequence[Any]) -> pa.Array | None:
 
 
 def _spelt(values: Sequence[Any]) -> pa.Array:
-    return pa.array([_scalar_text(value) for value in values], pa.large_string())
-
-
-def _scalar_text(value: Any) -> str | None:
-    """Return a value as a string: a number as where the column holds nothing else."""
-    if not isinstance(value, float):
-        return as_text(value)
-    if isnan(value):
-        return None
-    whole = value.is_integer() and abs(value) <= MOST_EXACT
-    return str(int(value) if whole else value)
+    """Return values as strings, each number as where the column holds nothing else."""
+    texts = [number_text(v) if isinstance(v, float) else as_text(v) for v in values]
+    return pa.array(texts, pa.large_string())
 
 
 def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from math import isqrt
+from math import isnan, isqrt
 
 import orjson
 import pyarrow as pa
@@ -42,8 +42,6 @@ SPACED_ZONE = re.compile(r"\s(?=(?:[Zz]|[+-]\d\d:?\d\d)$)")
 SLASHED = r"^(\d{4})/(\d\d)/"
 MOST_EXACT = 2**53
 """A model takes floats, which tell integers apart up to here."""
-LONGEST_PLAIN = 1e10
-"""From here on Arrow writes floats with an exponent."""
 TIMESTAMP = pa.timestamp("us")
 FIRST, LAST = (
     pa.scalar(date.replace(tzinfo=None), TIMESTAMP)
@@ -151,14 +149,28 @@ def strings(values: pa.Array) -> pa.Array:
     return out
 
 
+def number_text(number: float) -> str | None:
+    """Return a float as text, a whole one as integers are: an id is the same in every file.
+
+    Examples
+    --------
+    >>> number_text(3.0), number_text(-0.0), number_text(12345678901.5), number_text(1e-7)
+    ('3', '0', '12345678901.5', '1e-07')
+    """
+    if isnan(number):
+        return None
+    whole = number.is_integer() and abs(number) <= MOST_EXACT
+    return str(int(number) if whole else number)
+
+
 def _spelt(numbers: pa.Array) -> pa.Array:
-    """Return floats as strings, whole ones as integers are: an id is the same in every file."""
-    exact = numbers.cast(pa.float64())
-    size = pc.abs(exact)
-    whole = pc.and_(pc.equal(size, pc.trunc(size)), pc.less_equal(size, MOST_EXACT))
-    whole = pc.and_(whole, pc.greater_equal(size, LONGEST_PLAIN)).fill_null(False)
-    integers = pc.if_else(whole, exact, 0.0).cast(pa.int64())
-    return pc.if_else(whole, integers.cast(pa.large_string()), numbers.cast(pa.large_string()))
+    """Return floats as strings, as `number_text` does; few are not as Arrow writes them."""
+    out = numbers.cast(pa.large_string())
+    odd = pc.match_substring_regex(out, "e|^-0$").fill_null(False)
+    if not pc.any(odd).as_py():
+        return out
+    exact = numbers.cast(pa.float64()).filter(odd).to_pylist()
+    return pc.replace_with_mask(out, odd, pa.array(map(number_text, exact), pa.large_string()))
 
 
 def is_text(values: pa.Array) -> bool:

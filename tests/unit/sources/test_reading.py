@@ -220,6 +220,13 @@ def test_an_id_is_the_same_whether_it_was_stored_as_an_integer_or_a_float(
     assert batch["id"].to_pylist() == [str(number) for number in ids]
 
 
+@pytest.mark.parametrize("beside", ["2.5", '"x"'])
+def test_a_fraction_is_the_same_text_in_every_file(tmp_path: Path, beside: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{{"id": 12345678901.5}}\n{{"id": 1e-7}}\n{{"id": {beside}}}\n')
+    assert [row["id"] for row in rows_of(path, id="ignored")][:2] == ["12345678901.5", "1e-07"]
+
+
 def test_ids_of_json_are_the_same_whatever_stands_beside_them(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     for other in ("1", "1.5", '"x"', "true", "null"):
