@@ -10,7 +10,8 @@ from mlvajra_al.web import widgets
 from mlvajra_al.web.auth import live, require_role
 from mlvajra_al.web.card.card import labelling_card
 from mlvajra_al.web.context import store
-from mlvajra_al.web.views.heading import guidelines, slim_heading
+from mlvajra_al.web.views.guidelines import guidelines
+from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.own_word import carry_out, change, last_change, own_word
 
 PER_PAGE = 10

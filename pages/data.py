@@ -23,6 +23,7 @@ from mlvajra_al.web.upload.new_project import (
     start,
 )
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
+from mlvajra_al.web.views.guidelines import guidelines_editor
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.label_editor import labels_view
 from mlvajra_al.web.views.predictions import predictions
@@ -37,19 +38,13 @@ from mlvajra_al.web.widgets import (
     empty,
     flash,
     flashed,
-    follow,
     page_link,
     plain,
     side_by_side,
-    without_images,
 )
 
 person = require_role("admin")
 ANEW = "Set it up anew"
-CHANGED = (
-    "Somebody else has changed the guidelines meanwhile, so yours are not saved yet. Below is what "
-    "is stored now: save once more to replace it with yours."
-)
 
 
 def import_more(person: Person, project: Project, last: Job | None) -> None:
@@ -179,35 +174,6 @@ def held_out(person: Person, project: Project) -> str:
     return f"{project.policy.holdout_share:.0%} of the first import"
 
 
-def guidelines_view(person: Person, project: Project) -> None:
-    """Draw the guidelines to edit, and how annotators see them."""
-    key = f"guidelines:{project.id}"
-    changed = follow(key, project.guidelines)
-    left, right = side_by_side(2, at_least=300)
-    with left:
-        st.caption("In markdown")
-        text = st.text_area(
-            "Guidelines",
-            height=420,
-            label_visibility="collapsed",
-            key=key,
-            placeholder="What each label means, with examples and the hard cases.",
-        )
-        saves = st.button("Save the guidelines", type="primary")
-        if changed:
-            st.warning(CHANGED, icon=":material/update:")
-            st.code(project.guidelines, language="markdown", wrap_lines=True)
-        elif saves and act(
-            "",
-            lambda: projects.set_guidelines(store(), person, project.name, text=text, now=now()),
-        ):
-            flash("The guidelines are saved.")
-    with right:
-        st.caption("As annotators see them")
-        with st.container(border=True, height=420):
-            st.markdown(without_images(text) or ":gray[Nothing yet.]")
-
-
 def export_view(person: Person, project: Project) -> None:
     """Draw the ways out: labels, history, predictions."""
     for what, title, words in (
@@ -276,7 +242,7 @@ def draw(person: Person) -> None:
         ":material/upload_file: Import": imports_view,
         ":material/table: Columns": schema_view,
         ":material/label: Labels": labels_view,
-        ":material/menu_book: Guidelines": guidelines_view,
+        ":material/menu_book: Guidelines": guidelines_editor,
         ":material/download: Export": export_view,
         ":material/archive: Archive": archive_view,
     }

@@ -17,7 +17,8 @@ from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
 from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
 from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions, outcome
-from mlvajra_al.web.views.heading import guidelines, slim_heading
+from mlvajra_al.web.views.guidelines import guidelines
+from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
 from mlvajra_al.web.views.names import answer_words
 

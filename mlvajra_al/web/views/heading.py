@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mlvajra_al.records import Project
-from mlvajra_al.web.widgets import plain, without_images
+from mlvajra_al.web.widgets import plain
 
 SLIM = """<style>
 .stMainBlockContainer {padding-top: 4rem; padding-bottom: 2rem}
@@ -48,14 +48,3 @@ def slim_heading(page: str, project: Project) -> DeltaGenerator:
     row.title(page, anchor=False, width="content")
     row.markdown(f":gray[{plain(project.name)}]", width="content")
     return row
-
-
-def guidelines(project: Project) -> None:
-    """Draw what the admin wrote, and what the labels mean."""
-    defined = [label for label in project.labels if label.definition]
-    if not project.guidelines and not defined:
-        return
-    with st.popover("Guidelines", icon=":material/menu_book:"):
-        st.markdown(without_images(project.guidelines))
-        for label in defined:
-            st.markdown(f"**{plain(label.display)}**: {plain(label.definition)}")
