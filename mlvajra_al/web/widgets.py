@@ -176,15 +176,21 @@ def act(done: str, action: Callable[[], Any]) -> bool:
     return True
 
 
+def stored_before(key: str, stored: Any) -> Any:
+    """Return what was stored when this was drawn last, and keep what is for the next time."""
+    before = st.session_state.get(f"was:{key}", stored)
+    st.session_state[f"was:{key}"] = stored
+    return before
+
+
 def follow(key: str, stored: Any) -> bool:
     """Let a widget show what is stored unless something else was entered there.
 
     True if somebody else has changed it since, so that saving would undo that.
     """
-    was = st.session_state.get(f"was:{key}", stored)
+    was = stored_before(key, stored)
     if key not in st.session_state or st.session_state[key] == was != stored:
         st.session_state[key] = stored
-    st.session_state[f"was:{key}"] = stored
     return bool(was != stored != st.session_state[key])
 
 

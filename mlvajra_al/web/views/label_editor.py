@@ -11,7 +11,7 @@ from mlvajra_al.records import Person, Project
 from mlvajra_al.services import projects
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.label_rows import to_labels
-from mlvajra_al.web.widgets import act, flash, plain
+from mlvajra_al.web.widgets import act, flash, plain, stored_before
 
 SHORT = 16
 """So many letters of a name leave room for others beside it."""
@@ -31,9 +31,7 @@ def labels_view(person: Person, project: Project) -> None:
         "without answers can be removed."
     )
     saves = st.button("Save the labels", type="primary")
-    key = f"labels-shown:{project.id}"
-    shown = st.session_state.get(key, project.labels)
-    st.session_state[key] = project.labels
+    shown = stored_before(f"labels:{project.id}", project.labels)
     if saves and shown != project.labels:
         st.warning(CHANGED, icon=":material/update:")
     elif saves and act(
