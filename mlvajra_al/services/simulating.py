@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Invalid, QueueFull
 from mlvajra_al.records import Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
 from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, require_strategy
@@ -20,6 +20,8 @@ from mlvajra_al.store.database import Connection, Store
 
 MOST_SEEDS, MOST_BATCH, MOST_LABELS = 50, 1_000, 20_000
 MOST_WAITING = 5
+SOON = 60
+"""In so many seconds there may be room for one more."""
 MOST_LISTED = 200
 
 
@@ -74,7 +76,7 @@ def request(
         If it cannot be played.
     NotFound
         If the uploaded file is gone.
-    Conflict
+    QueueFull
         If too many wait already.
     """
     require(person, "admin", "simulate")
@@ -93,7 +95,7 @@ def queue(
     ------
     Invalid
         If it cannot be played.
-    Conflict
+    QueueFull
         If too many wait already.
     """
     require(person, "admin", "simulate")
@@ -159,9 +161,8 @@ def require_hidden(label: str, inputs: Sequence[str]) -> None:
 def _leave_room(connection: Connection, project: Project) -> None:
     waiting = jobs.counted(connection, [project.id], kinds=("simulate",))["queued"]
     if waiting >= MOST_WAITING:
-        raise Conflict(
-            f"{waiting} simulations of {project.name!r} wait already, and at most {MOST_WAITING} "
-            "may; wait until some are done, or cancel some"
+        raise QueueFull(
+            "simulations", project.name, waiting=waiting, most=MOST_WAITING, seconds=SOON
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mlvajra_al.services import people
+from mlvajra_al.services import people, predicting
 from mlvajra_al.services.jobs import warm
 from mlvajra_al.web import context
 from mlvajra_al.web.api import models, shapes
@@ -672,3 +672,16 @@ def test_versions_come_in_pages(web: Web, admin: httpx.Client) -> None:
     assert list(admin.get(f"{P}/versions/2").json()["metrics"]) == ["F1 (spam)"]
     assert admin.get(f"{P}/versions?limit=0").status_code == 422
     assert admin.get(f"{P}/versions/4").status_code == 404
+
+
+def test_one_prediction_too_many_is_told_when_to_come_again(
+    web: Web, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_version(web.store, a_project(web.store))
+    monkeypatch.setattr(models, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(predicting, "MOST_WAITING", 1)
+    asked = {"rows": [{"body": "hi"}]}
+    assert admin.post(f"{P}/predict", json=asked).status_code == 202
+    refused = admin.post(f"{P}/predict", json=asked)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    assert refused.json()["error"]["detail"] == {"waiting": 1, "most": 1, "seconds": 5}
