@@ -98,7 +98,7 @@ def export(
     Damaged
         If labels are asked for and a file of the pool is.
     """
-    require(person, "reviewer", "export")
+    require_may(person)
     _require_known(what, file_format)
     tally = tally or Tally()
     with store.read() as connection:
@@ -130,6 +130,16 @@ def export(
     else:
         schema, pages = _ours(HISTORY_SCHEMA, project), _history(store, project)
     return FORMATS[file_format](schema, _counted(pages, tally))
+
+
+def require_may(person: Person) -> None:
+    """Refuse whoever may not export.
+
+    Raises
+    ------
+    NotAllowed
+    """
+    require(person, "reviewer", "export")
 
 
 def _require_known(what: str, file_format: str) -> None:

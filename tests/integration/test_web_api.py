@@ -13,6 +13,7 @@ import pytest
 
 from mlvajra_al.services import people, predicting
 from mlvajra_al.services.jobs import warm
+from mlvajra_al.store import audit
 from mlvajra_al.web import context
 from mlvajra_al.web.api import models, shapes
 from tests.factories import a_project, a_report, a_version
@@ -685,3 +686,21 @@ def test_one_prediction_too_many_is_told_when_to_come_again(
     refused = admin.post(f"{P}/predict", json=asked)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
     assert refused.json()["error"]["detail"] == {"waiting": 1, "most": 1, "seconds": 5}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("", 200), ("/labels?format=csv", 200), ("/versions/9", 404), ("/claims", 405)],
+)
+def test_head_is_answered_as_get_without_the_body(
+    web: Web, admin: httpx.Client, path: str, status: int
+) -> None:
+    a_project(web.store)
+    head = admin.head(P + path)
+    assert (head.status_code, head.content) == (status, b"")
+    with web.store.read() as connection:
+        assert "labels exported" not in audit.actions(connection)
+    got = admin.get(P + path)
+    assert (got.status_code, got.headers["content-type"]) == (status, head.headers["content-type"])
+    if status == 200:
+        assert got.content
