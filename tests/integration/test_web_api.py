@@ -78,6 +78,10 @@ def test_from_a_new_project_to_an_export(
     assert (beat["version"], beat["champion"]) == (None, None)
     assert beat["loop_state"] == "waiting"
     assert beat["loop_message"]
+    assert [(label["name"], label["key"]) for label in beat["labels"]] == [
+        ("ham", "1"),
+        ("spam", "2"),
+    ]
 
     assert annotator.request("DELETE", f"{P}/claims", json={"claims": ids[1:3]}).json() == {
         "released": 2
