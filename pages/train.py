@@ -24,7 +24,7 @@ from mlvajra_al.web.views.measure_all import measure_all, measuring_all
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.report import drift_words
 from mlvajra_al.web.views.settings import policy_form, recipe_form
-from mlvajra_al.web.views.warnings import damaged
+from mlvajra_al.web.views.warnings import damaged, hardly_a_holdout
 from mlvajra_al.web.watching import STATES, job_line, job_words, took
 from mlvajra_al.web.widgets import (
     act,
@@ -226,6 +226,7 @@ def draw(person: Person, project: Project) -> None:
     heading("Train", project)
     flashed()
     damaged(person, project)
+    hardly_a_holdout(person, project)
     rows = versions.listed(store(), person, project.name)
     work, settings = st.tabs(
         [":material/model_training: Training", ":material/tune: Settings"],

@@ -34,7 +34,7 @@ from mlvajra_al.store.checks import broken
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
 from mlvajra_al.store.staging import exclusive
-from tests.factories import LEASE, a_person, a_project, a_version, an_answer, rank
+from tests.factories import LEASE, a_person, a_pool, a_project, a_version, an_answer, rank
 from tests.harms import flip
 
 NOW = datetime.now(UTC)
@@ -673,3 +673,14 @@ def test_a_database_that_is_away_is_named_with_the_setting_to_check(
     words = capsys.readouterr().err
     assert "the database postgresql+psycopg://ada:***@127.0.0.1:1/x cannot be used: " in words
     assert "check MLVAJRA_DATABASE_URL and MLVAJRA_HOME" in words
+
+
+def test_a_project_without_a_holdout_is_pointed_out(store: Store, project: Project) -> None:
+    same = a_project(store, "same")
+    a_pool(store, same, 300, body="always the same")
+    execute(store, update(TABLES["project"]).values(holdout_threshold=0.2))
+    found = [item for item in examined(store) if item.check == "holdout"]
+    assert [item.what.partition(",")[0] for item in found] == [
+        "same: no holdout: of 300 samples none is held out"
+    ]
+    assert not found[0].wrong

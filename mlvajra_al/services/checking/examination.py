@@ -26,6 +26,7 @@ OF_TABLES: dict[str, Check] = {
     "files": files.whole,
     "made anew": files.made_anew,
     "strays": files.unmentioned,
+    "holdout": files.scarce,
     "clocks": work.clocks,
     "leases": work.far_leases,
     "jobs": work.jobs,
