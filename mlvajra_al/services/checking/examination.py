@@ -22,6 +22,7 @@ FIRST: dict[str, Check] = {
 }
 """Where these find something the tables cannot be read with any meaning."""
 OF_TABLES: dict[str, Check] = {
+    "uniqueness": database.unique,
     "rows": database.rows,
     "files": files.whole,
     "made anew": files.made_anew,
