@@ -5,16 +5,15 @@ This is how a strategy is chosen before anybody is asked for a label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from mlvajra_al.errors import Conflict, Invalid, QueueFull
 from mlvajra_al.records import Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, require_strategy
+from mlvajra_al.services.overview import OF_SEVERAL, STRATEGIES, require_strategy
 from mlvajra_al.services.people import require
-from mlvajra_al.services.projects import check_column_names
+from mlvajra_al.services.projects import check_column_names, check_recipe
 from mlvajra_al.store import audit, jobs, runs, uploads
 from mlvajra_al.store.database import Connection, Store
 
@@ -134,28 +133,10 @@ def queue(
 
 def _check_truth(scenario: Scenario) -> None:
     check_column_names((scenario.label, *(column.name for column in scenario.recipe.columns)))
-    inputs = [column.name for column in scenario.recipe.columns if column.kind != "ignored"]
-    if not inputs:
-        raise Invalid("the model would see no column; say of at least one what it holds")
-    if scenario.recipe.estimator not in ESTIMATORS:
-        known = ", ".join(ESTIMATORS)
-        raise Invalid(f"there is no estimator {scenario.recipe.estimator!r}; choose from {known}")
-    if scenario.truth == "answers":
-        return
-    if not scenario.label:
+    asked = scenario.truth != "answers"
+    if asked and not scenario.label:
         raise Invalid("name the column that holds the true labels")
-    require_hidden(scenario.label, inputs)
-
-
-def require_hidden(label: str, inputs: Sequence[str]) -> None:
-    """Refuse a model that would see what it is to find.
-
-    Raises
-    ------
-    Invalid
-    """
-    if label in inputs:
-        raise Invalid(f"the model would see {label!r}, which it is to find; leave it out")
+    check_recipe(scenario.recipe, answers=scenario.label if asked else None)
 
 
 def _leave_room(connection: Connection, project: Project) -> None:

@@ -323,8 +323,8 @@ def test_a_column_of_the_pool_can_be_the_truth(
     ("broken", "said"),
     [
         (replace(FILE, label=None), "name the column that holds the true labels"),
-        (replace(FILE, label="width"), "the model would see 'width', which it is to find"),
-        (replace(FILE, recipe=Recipe(())), "the model would see no column"),
+        (replace(FILE, label="width"), "'width' holds the answers, so it cannot be an input"),
+        (replace(FILE, recipe=Recipe(())), "the model needs at least one input column"),
         (replace(FILE, plan=Plan(("best",))), "there is no query strategy 'best'"),
         (replace(FILE, recipe=replace(RECIPE, estimator="tree")), "there is no estimator 'tree'"),  # type: ignore[arg-type]
     ],

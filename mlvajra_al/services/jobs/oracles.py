@@ -22,8 +22,8 @@ from mlvajra_al.services import importing
 from mlvajra_al.services.jobs import machine
 from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.services.projects import require_hidden
 from mlvajra_al.services.resolving import gold
-from mlvajra_al.services.simulating import require_hidden
 from mlvajra_al.sources.catalogue import inspect, name_of, read_batches
 from mlvajra_al.store import projects
 from mlvajra_al.store.codec import dump
