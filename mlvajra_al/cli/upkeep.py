@@ -49,6 +49,18 @@ Place = Annotated[
     typer.Argument(help="The folder that backups are made into.", parser=_folder, metavar="PLACE"),
 ]
 
+Dated = Annotated[
+    Path, typer.Argument(help="One backup: a dated folder.", parser=_folder, metavar="SOURCE")
+]
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        help="Another folder, which becomes a workspace with an SQLite database.",
+        parser=_folder,
+        metavar="FOLDER",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -134,18 +146,8 @@ def backups(place: Place, as_json: AsJson = False) -> None:
 
 
 def restore(
-    source: Annotated[
-        Path,
-        typer.Argument(help="One backup: a dated folder.", parser=_folder, metavar="SOURCE"),
-    ],
-    into: Annotated[
-        Path | None,
-        typer.Option(
-            help="Another folder, which becomes a workspace with an SQLite database.",
-            parser=_folder,
-            metavar="FOLDER",
-        ),
-    ] = None,
+    source: Dated,
+    into: Into = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Replace what is there; it is moved aside, not deleted.")
     ] = False,
