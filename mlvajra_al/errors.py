@@ -17,6 +17,7 @@
     │   └── Superseded           a correction of what its person has corrected already
     ├── TooLarge                 an upload over the limit
     ├── Throttled                too many attempts; says how long to wait
+    ├── QueueFull                too much of a kind waits already; says when to try again
     ├── PoolExhausted            more samples asked for than are left
     ├── NotEnoughLabels          a fit needs examples of at least two labels
     ├── Damaged                  a file that is missing or whose checksum does not match
@@ -227,6 +228,19 @@ class Throttled(MlvajraError):
     def __init__(self, seconds: int) -> None:
         super().__init__(f"too many attempts; wait {plural(seconds, 'second')} and try again")
         self.seconds = seconds
+
+
+class QueueFull(MlvajraError):
+    """As much of a kind waits for the worker as may; `seconds` is when to try again."""
+
+    status = 429
+
+    def __init__(self, kind: str, project: str, *, waiting: int, most: int, seconds: int) -> None:
+        super().__init__(
+            f"{waiting} {kind} of {project!r} wait already, and at most {most} may; wait until "
+            "some are done, or cancel some"
+        )
+        self.waiting, self.most, self.seconds = waiting, most, seconds
 
 
 class PoolExhausted(MlvajraError):

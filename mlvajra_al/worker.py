@@ -207,10 +207,9 @@ class Worker:
                 doing=jobs.doing(connection, self.name),
             )
             processes.forget_silent(connection, before=now - timedelta(days=1))
+            estimates.renew(connection)
 
         self.store.write(operation)
-        if not self.store.is_file:
-            self.store.write(estimates.renew)
 
     def _report_or_wait(self) -> None:
         try:

@@ -24,14 +24,22 @@ ROLES: dict[Role, str] = {
 }
 
 
+def state(person: Person, simulated: frozenset[int]) -> str:
+    """Say whether an account is open, and whether it is a person's."""
+    if person.disabled_at:
+        return "disabled"
+    return "simulated" if person.id in simulated else "active"
+
+
 def people_table(everybody: tuple[Person, ...]) -> Person | None:
     """Draw everybody and return the person chosen."""
+    simulated = people.simulated(store())
     frame = pd.DataFrame(
         [
             {
                 "Name": each.name,
                 "Role": each.role,
-                "State": "disabled" if each.disabled_at else "active",
+                "State": state(each, simulated),
                 "Since": local(each.created_at),
             }
             for each in everybody

@@ -27,6 +27,7 @@ from mlvajra_al.web.views.guidelines import guidelines_editor
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.label_editor import labels_view
 from mlvajra_al.web.views.predictions import predictions
+from mlvajra_al.web.views.warnings import hardly_a_holdout
 from mlvajra_al.web.watching import job_words, watched
 from mlvajra_al.web.widgets import (
     FORMATS,
@@ -81,6 +82,7 @@ def imports_view(person: Person, project: Project | None) -> None:
     if project is None:
         new_project(person)
         return
+    hardly_a_holdout(person, project)
     job = watched(f"import:{project.name}", done="The import is done")
     if job is not None and job.state == "done":
         st.success(f"Imported: {plain(job_words(job))}", icon=":material/check:")

@@ -18,13 +18,13 @@ from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.advice import advice_box
-from mlvajra_al.web.views.curve import chosen_curve, curves
+from mlvajra_al.web.views.curve import chosen_curve, curves, onwards
 from mlvajra_al.web.views.heading import heading
 from mlvajra_al.web.views.measure_all import measure_all, measuring_all
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.report import drift_words
 from mlvajra_al.web.views.settings import policy_form, recipe_form
-from mlvajra_al.web.views.warnings import damaged
+from mlvajra_al.web.views.warnings import damaged, hardly_a_holdout
 from mlvajra_al.web.watching import STATES, job_line, job_words, took
 from mlvajra_al.web.widgets import (
     act,
@@ -42,8 +42,6 @@ from mlvajra_al.web.widgets import (
 person = require_role("admin")
 project = current_project(person)
 
-ESTIMATED = " Dots go on where the curve probably goes, which is an estimate."
-SAME_ANSWERS = " It is read off the hollow points: versions measured on the same answers."
 CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
@@ -179,8 +177,7 @@ def curve(
     st.caption(
         "Each point is a version, measured on randomly drawn samples it was not trained on. The "
         "band is the 95% interval; the star is the champion."
-        + (ESTIMATED if ahead and ahead.metric == name else "")
-        + (SAME_ANSWERS if ahead and ahead.metric == name and ahead.behind else "")
+        + onwards(ahead if ahead and ahead.metric == name else None)
     )
 
 
@@ -226,6 +223,7 @@ def draw(person: Person, project: Project) -> None:
     heading("Train", project)
     flashed()
     damaged(person, project)
+    hardly_a_holdout(person, project)
     rows = versions.listed(store(), person, project.name)
     work, settings = st.tabs(
         [":material/model_training: Training", ":material/tune: Settings"],

@@ -69,9 +69,9 @@ def a_project(store: Store, name: str = "spam", *, policy: Policy | None = None)
         return projects.create(connection, a_draft(name, policy=policy))
 
 
-def a_pool(store: Store, project: Project, count: int) -> None:
+def a_pool(store: Store, project: Project, count: int, *, body: str = "text number {}") -> None:
     """Give a project a pool of `count` texts with the keys p0, p1 and so on."""
-    rows = [{"id": f"p{place}", "body": f"text number {place}"} for place in range(count)]
+    rows = [{"id": f"p{place}", "body": body.format(place)} for place in range(count)]
     plan = Plan(project.id, "factory", project.seed, ("body",), key_column="id")
     folder = pool_folder(store.home, project.id)
     staged = stage(

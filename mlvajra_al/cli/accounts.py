@@ -84,13 +84,14 @@ def listed(
     from mlvajra_al.services import people
 
     with opened() as store:
-        everybody = people.listed(store)
+        everybody, simulated = people.listed(store), people.simulated(store)
     rows = [
         {
             "name": person.name,
             "role": person.role,
             "created_at": person.created_at,
             "disabled": person.disabled_at is not None,
+            "simulated": person.id in simulated,
         }
         for person in everybody
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlvajra_al.errors import BadSource, Invalid
+from mlvajra_al.errors import Invalid
 from mlvajra_al.records import EstimatorName
 
 if TYPE_CHECKING:
@@ -62,10 +62,11 @@ def chosen(inputs: Inputs, found: Schema, source: str) -> tuple[Column, ...]:
         If one is not there.
     """
     from mlvajra_al.records import Column
+    from mlvajra_al.services.importing import require_columns
 
     text, columns, image = words(inputs.text), words(inputs.columns), words(inputs.image)
-    require_columns(found, source, inputs.names)
     held = {column.name: column for column in found.columns}
+    require_columns(source, list(held), inputs.names)
     unusable = [name for name in columns if held[name].kind == "ignored"]
     if unusable:
         raise Invalid(
@@ -97,19 +98,5 @@ def looked_at(
     from mlvajra_al.services import importing
 
     found = importing.inspect_upload(place, preview=0, used=[*also, *inputs.names])
-    require_columns(found, source, also)
+    importing.require_columns(source, [column.name for column in found.columns], also)
     return found, chosen(inputs, found, source)
-
-
-def require_columns(found: Schema, source: str, names: Sequence[str | None]) -> None:
-    """Refuse a file in which a column is missing.
-
-    Raises
-    ------
-    BadSource
-    """
-    there = [column.name for column in found.columns]
-    for name in names:
-        if name is not None and name not in there:
-            shown = ", ".join(there[:12]) + (", …" if len(there) > 12 else "")
-            raise BadSource(source, f"there is no column {name!r}", f"choose from {shown}")

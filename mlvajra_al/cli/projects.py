@@ -92,7 +92,6 @@ def create(  # the flags of one command are one form, not a call from code
 ) -> None:
     """Make a project from a file: its columns, its labels, how it asks; then import the file."""
     from mlvajra_al.records import Policy
-    from mlvajra_al.services import importing
 
     place = located(source)
     named = {"key": key, "group": group, "title": title, "gold": gold}
@@ -109,10 +108,17 @@ def create(  # the flags of one command are one form, not a call from code
     special: dict[str, Any] = {f"{what}_column": column for what, column in named.items()}
     special |= {"policy": policy, "guidelines": _read(guidelines), "multilabel": multilabel}
     wanted = replace(wanted, **special)
-    if labels_from is not None:
-        importing.require_no_input(wanted, labels_from)
-        importing.require_labels(place, labels_from, names=words(labels), multilabel=multilabel)
     _create(wanted, place, labels_from=labels_from)
+
+
+def _require_labels(wanted: Project, place: str, labels_from: str | None) -> None:
+    """Refuse a column of labels that the model would see, or that holds what is no label."""
+    from mlvajra_al.services import importing
+
+    if labels_from is not None:
+        names = [label.name for label in wanted.labels]
+        importing.require_no_input(wanted, labels_from)
+        importing.require_labels(place, labels_from, names=names, multilabel=wanted.multilabel)
 
 
 def _drafted(
@@ -149,6 +155,7 @@ def _read(guidelines: Path | None) -> str:
 def _create(wanted: Project, place: str, *, labels_from: str | None) -> None:
     from mlvajra_al.services import projects
 
+    _require_labels(wanted, place, labels_from)
     with opened(begin=True) as store:
         person = operator(store)
         created = projects.create(store, person, wanted)

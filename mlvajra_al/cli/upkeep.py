@@ -21,6 +21,7 @@ from mlvajra_al.cli.workspace import (
     put,
     warn_unrecorded,
 )
+from mlvajra_al.errors import Invalid
 from mlvajra_al.words import plural
 
 if TYPE_CHECKING:
@@ -29,7 +30,36 @@ if TYPE_CHECKING:
 
 WITHOUT_FILES = 3
 """The exit code of a backup that was made, but lacks files."""
-Place = Annotated[Path, typer.Argument(help="The folder that backups are made into.")]
+
+
+def _folder(name: str) -> Path:
+    """Return a folder that is named; "" would be the one a command happens to be called in.
+
+    Raises
+    ------
+    Invalid
+    """
+    if not name.strip():
+        raise Invalid("no folder is named: the argument is empty; name one, or . for this one")
+    return Path(name)
+
+
+Place = Annotated[
+    Path,
+    typer.Argument(help="The folder that backups are made into.", parser=_folder, metavar="PLACE"),
+]
+
+Dated = Annotated[
+    Path, typer.Argument(help="One backup: a dated folder.", parser=_folder, metavar="SOURCE")
+]
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        help="Another folder, which becomes a workspace with an SQLite database.",
+        parser=_folder,
+        metavar="FOLDER",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -116,11 +146,8 @@ def backups(place: Place, as_json: AsJson = False) -> None:
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="One backup: a dated folder.")],
-    into: Annotated[
-        Path | None,
-        typer.Option(help="Another folder, which becomes a workspace with an SQLite database."),
-    ] = None,
+    source: Dated,
+    into: Into = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Replace what is there; it is moved aside, not deleted.")
     ] = False,

@@ -197,14 +197,14 @@ def _measures(
         bounded("Hamming loss", float(_hamming(tables)), _hamming(drawn), n),
         unknown("average precision", n, each)
         if each
-        else without(
-            bootstrapped(
-                "average precision", mean_average_precision, truth.astype(float), p, rng=rng
-            ),
-            used,
-            labels,
-        ),
+        else without(_precision(truth, p, rng=rng), used, labels),
     ]
+
+
+def _precision(truth: NDArray[np.bool_], p: Floats, *, rng: np.random.Generator) -> Measure:
+    return bootstrapped(
+        "average precision", mean_average_precision, truth.astype(float), p, rng=rng
+    )
 
 
 def _micro(tables: NDArray[Any]) -> Floats:

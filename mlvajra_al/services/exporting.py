@@ -98,7 +98,7 @@ def export(
     Damaged
         If labels are asked for and a file of the pool is.
     """
-    require(person, "reviewer", "export")
+    require_may(person)
     _require_known(what, file_format)
     tally = tally or Tally()
     with store.read() as connection:
@@ -108,14 +108,7 @@ def export(
         damage.verified(store, project.id, pool, now=now)
 
     def operation(connection: Connection) -> tuple[Project, Pool]:
-        audit.add(
-            connection,
-            f"{what} exported",
-            now=now,
-            person_id=person.id,
-            project_id=project.id,
-            detail=file_format,
-        )
+        _write_down(connection, person, project, what=what, file_format=file_format, now=now)
         now_there = access.project(connection, person, project_name)
         return now_there, project_pool(store, connection, now_there)
 
@@ -130,6 +123,35 @@ def export(
     else:
         schema, pages = _ours(HISTORY_SCHEMA, project), _history(store, project)
     return FORMATS[file_format](schema, _counted(pages, tally))
+
+
+def _write_down(
+    connection: Connection,
+    person: Person,
+    project: Project,
+    *,
+    what: What,
+    file_format: Format,
+    now: datetime,
+) -> None:
+    audit.add(
+        connection,
+        f"{what} exported",
+        now=now,
+        person_id=person.id,
+        project_id=project.id,
+        detail=file_format,
+    )
+
+
+def require_may(person: Person) -> None:
+    """Refuse whoever may not export.
+
+    Raises
+    ------
+    NotAllowed
+    """
+    require(person, "reviewer", "export")
 
 
 def _require_known(what: str, file_format: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -21,6 +21,7 @@ from mlvajra_al.sources import catalogue, locations
 from mlvajra_al.sources.values import MISSING
 from mlvajra_al.store import audit, jobs, uploads
 from mlvajra_al.store.database import Connection, Store
+from mlvajra_al.words import no_column
 
 
 def readable() -> tuple[str, ...]:
@@ -43,6 +44,8 @@ MB = 2**20
 MOST_NAMES = 300
 """Labels of a file are counted up to here; no project may have so many."""
 SHOWN = 5
+MOST_COLUMNS = 20
+"""So many columns are named to choose from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,20 @@ def require_no_input(project: Project, labels_from: str | None) -> None:
             f"{labels_from!r} is an input of the model, so it cannot hold the labels; choose "
             "another column"
         )
+
+
+def require_columns(source: str, there: Sequence[str], names: Iterable[str | None]) -> None:
+    """Refuse a file or pool in which columns are missing that somebody has named.
+
+    Raises
+    ------
+    BadSource
+    """
+    absent = [name for name in names if name is not None and name not in there]
+    if absent:
+        is_ = "is" if len(absent) == 1 else "are"
+        shown = ", ".join(there[:MOST_COLUMNS]) + (", …" if len(there) > MOST_COLUMNS else "")
+        raise BadSource(source, f"there {is_} {no_column(absent)}", f"choose from {shown}")
 
 
 def unknown_labels(

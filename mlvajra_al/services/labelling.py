@@ -272,32 +272,46 @@ def _store(
         placed = unranked.place(answer.sample_key)
     nearer = _nearer_to_retrain(connection, project, label=answer.label, before=before)
     seq, outlook = projects.next_seq(connection, project.id, answers=nearer)
-    event = Annotation(
-        seq=seq,
-        event_id=answer.event_id,
-        project_id=project.id,
-        sample_key=answer.sample_key,
-        position=placed.position,
-        person_id=person.id,
-        person=person.name,
-        action=answer.action,
-        label=answer.label,
-        supersedes=before.event_id if before else None,
-        comment=answer.comment,
-        elapsed_ms=answer.elapsed_ms,
-        client_time=answer.client_time,
-        created_at=now,
-        late=late and not manner.adjudicates,
-        adjudicates=manner.adjudicates or _still_adjudicates(answer, before),
-        source="",
-        why=placed.why,
-    )
+    facts = (project.id, seq, late)
+    event = _event(answer, manner, before=before, placed=placed, facts=facts)
     events.append(connection, [event], holdout=[placed.holdout], multilabel=project.multilabel)
     if answer.action in ("skip", "retract"):
         _ask_again(connection, project, answer=answer, before=before, manner=manner)
         outlook = projects.outlook(connection, project.id)
     recorded = Recorded(event.event_id, event.sample_key, seq, repeat=False, late=event.late)
     return recorded, outlook
+
+
+def _event(
+    answer: Answer,
+    manner: Manner,
+    *,
+    before: Annotation | None,
+    placed: placing.Placed,
+    facts: tuple[int, int, bool],
+) -> Annotation:
+    """Return the event of an answer; `facts` are project, number and whether it came late."""
+    project_id, seq, late = facts
+    return Annotation(
+        seq=seq,
+        event_id=answer.event_id,
+        project_id=project_id,
+        sample_key=answer.sample_key,
+        position=placed.position,
+        person_id=manner.person.id,
+        person=manner.person.name,
+        action=answer.action,
+        label=answer.label,
+        supersedes=before.event_id if before else None,
+        comment=answer.comment,
+        elapsed_ms=answer.elapsed_ms,
+        client_time=answer.client_time,
+        created_at=manner.now,
+        late=late and not manner.adjudicates,
+        adjudicates=manner.adjudicates or _still_adjudicates(answer, before),
+        source="",
+        why=placed.why,
+    )
 
 
 def _check_superseded(project: Project, answer: Answer, before: Annotation | None) -> None:

@@ -64,6 +64,7 @@ class Pair:
     """A sample that one of two versions has wrong, or both; None is one that has it right."""
 
     sample_key: str
+    position: int
     label: str
     champion: Mistake | None
     challenger: Mistake | None
@@ -184,7 +185,7 @@ def apart(
         both[-1],
         {side: len(found) for side, found in places.items()},
         tuple(
-            Pair(item.sample_key, item.label, champion.get(at), challenger.get(at), text)
+            Pair(item.sample_key, at, item.label, champion.get(at), challenger.get(at), text)
             for at, item, text in zip(page, shown, words, strict=True)
         ),
     )

@@ -124,6 +124,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What a list shows of a sample: its first words, maybe none, and its images."""
+
+    words: str
+    images: tuple[cards.Pixels, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AtWork:
     """What a worker does: for this project or another, which is None if one may not see it."""
 
@@ -318,6 +326,20 @@ def beginnings(
         project = access.project(connection, person, project_name)
         rows = cards.rows_at(store, connection, project, positions=list(positions))
     return tuple(cards.beginning(project, row, limit=90) for row in rows)
+
+
+def glimpses(
+    store: Store, person: Person | None, project_name: str, positions: Sequence[int]
+) -> tuple[Glimpse, ...]:
+    """Return what lists show of samples with images, in the order asked for."""
+    with store.read() as connection:
+        project = access.project(connection, person, project_name)
+        statistics = projects.statistics(connection, project.id)
+        rows = cards.rows_at(store, connection, project, positions=list(positions))
+    return tuple(
+        Glimpse(cards.beginning(project, row, images=False), cards.images(project, row, statistics))
+        for row in rows
+    )
 
 
 def pool_columns(store: Store, person: Person | None, project_name: str) -> tuple[str, ...]:

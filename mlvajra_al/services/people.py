@@ -254,6 +254,16 @@ def listed(store: Store) -> tuple[Person, ...]:
         return people.listed(connection)
 
 
+def simulated(store: Store) -> frozenset[int]:
+    """Return who only answers from a gold column: accounts that were made to be simulated.
+
+    Whoever is given a password is a person from then on.
+    """
+    with store.read() as connection:
+        machines = {each.id for each in people.listed(connection) if is_machine(each)}
+        return people.without_a_way_in(connection) - machines
+
+
 def get(store: Store, name: str) -> Person:
     """Return a person by name, however it was typed."""
     with store.read() as connection:

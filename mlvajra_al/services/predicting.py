@@ -10,7 +10,7 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from mlvajra_al.errors import Conflict, Invalid, NotFound
+from mlvajra_al.errors import Conflict, Invalid, NotFound, QueueFull
 from mlvajra_al.records import ENDED, Job, Person, Project
 from mlvajra_al.services import access
 from mlvajra_al.services.people import require
@@ -20,6 +20,8 @@ from mlvajra_al.store.database import Connection, Store
 Format = Literal["csv", "parquet"]
 MAX_ROWS = 1_000
 MOST_WAITING = 20
+SOON = 5
+"""In so many seconds there may be room for one more."""
 POLL_S = 0.02
 
 
@@ -110,7 +112,9 @@ def request(
     Invalid
         If the question cannot be answered.
     Conflict
-        If there is no version yet, or too many predictions wait already.
+        If there is no version yet.
+    QueueFull
+        If too many predictions wait already.
     NotFound
         If the uploaded file is gone.
     """
@@ -153,9 +157,8 @@ def request(
 def _leave_room(connection: Connection, project: Project) -> None:
     waiting = jobs.counted(connection, [project.id], kinds=("predict",))["queued"]
     if waiting >= MOST_WAITING:
-        raise Conflict(
-            f"{waiting} predictions of {project.name!r} wait already, and at most {MOST_WAITING} "
-            "may; wait until some are done, or cancel some"
+        raise QueueFull(
+            "predictions", project.name, waiting=waiting, most=MOST_WAITING, seconds=SOON
         )
 
 

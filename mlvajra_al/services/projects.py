@@ -110,7 +110,7 @@ def create(store: Store, person: Person, project: Project) -> Project:
         )
     check_labels(project.labels)
     check_policy(project, project.policy)
-    check_recipe(project)
+    check_recipe(project.recipe, answers=project.gold_column)
     check_columns(project)
 
     def operation(connection: Connection) -> Project:
@@ -152,25 +152,32 @@ def drop_if_empty(store: Store, person: Person, name: str, *, now: datetime) -> 
     return store.write(operation)
 
 
-def check_recipe(project: Project) -> None:
-    """Refuse a recipe without input, of an unknown estimator, or one that would see the answer.
+def check_recipe(recipe: Recipe, *, answers: str | None) -> None:
+    """Refuse a recipe without input, of an unknown estimator, or one that would see the answers.
 
     Raises
     ------
     Invalid
     """
-    inputs = [column.name for column in project.recipe.columns if column.kind != "ignored"]
+    inputs = [column.name for column in recipe.columns if column.kind != "ignored"]
     if not inputs:
         raise Invalid("the model needs at least one input column; choose one")
-    if project.gold_column in inputs:
+    require_hidden(answers, inputs)
+    if recipe.estimator not in ESTIMATORS:
         raise Invalid(
-            f"{project.gold_column!r} holds the answers, so it cannot be an input; leave it out"
+            f"there is no estimator {recipe.estimator!r}; choose one of {', '.join(ESTIMATORS)}"
         )
-    if project.recipe.estimator not in ESTIMATORS:
-        raise Invalid(
-            f"there is no estimator {project.recipe.estimator!r}; "
-            f"choose one of {', '.join(ESTIMATORS)}"
-        )
+
+
+def require_hidden(answers: str | None, inputs: Sequence[str]) -> None:
+    """Refuse a model that would see what it is to find.
+
+    Raises
+    ------
+    Invalid
+    """
+    if answers in inputs:
+        raise Invalid(f"{answers!r} holds the answers, so it cannot be an input; leave it out")
 
 
 def check_columns(project: Project) -> None:
@@ -298,7 +305,7 @@ def set_recipe(
     require(person, "admin", "change the recipe")
 
     def write(connection: Connection, project: Project) -> None:
-        check_recipe(replace(project, recipe=recipe))
+        check_recipe(recipe, answers=project.gold_column)
         check_columns(replace(project, recipe=recipe))
         projects.set_recipe(connection, project.id, recipe)
         jobs.enqueue(

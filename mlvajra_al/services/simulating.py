@@ -5,21 +5,22 @@ This is how a strategy is chosen before anybody is asked for a label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mlvajra_al.errors import Conflict, Invalid
+from mlvajra_al.errors import Conflict, Invalid, QueueFull
 from mlvajra_al.records import Person, Plan, Project, Run, Scenario
 from mlvajra_al.services import access
-from mlvajra_al.services.overview import ESTIMATORS, OF_SEVERAL, STRATEGIES, require_strategy
+from mlvajra_al.services.overview import OF_SEVERAL, STRATEGIES, require_strategy
 from mlvajra_al.services.people import require
-from mlvajra_al.services.projects import check_column_names
+from mlvajra_al.services.projects import check_column_names, check_recipe
 from mlvajra_al.store import audit, jobs, runs, uploads
 from mlvajra_al.store.database import Connection, Store
 
 MOST_SEEDS, MOST_BATCH, MOST_LABELS = 50, 1_000, 20_000
 MOST_WAITING = 5
+SOON = 60
+"""In so many seconds there may be room for one more."""
 MOST_LISTED = 200
 
 
@@ -74,7 +75,7 @@ def request(
         If it cannot be played.
     NotFound
         If the uploaded file is gone.
-    Conflict
+    QueueFull
         If too many wait already.
     """
     require(person, "admin", "simulate")
@@ -93,7 +94,7 @@ def queue(
     ------
     Invalid
         If it cannot be played.
-    Conflict
+    QueueFull
         If too many wait already.
     """
     require(person, "admin", "simulate")
@@ -132,36 +133,17 @@ def queue(
 
 def _check_truth(scenario: Scenario) -> None:
     check_column_names((scenario.label, *(column.name for column in scenario.recipe.columns)))
-    inputs = [column.name for column in scenario.recipe.columns if column.kind != "ignored"]
-    if not inputs:
-        raise Invalid("the model would see no column; say of at least one what it holds")
-    if scenario.recipe.estimator not in ESTIMATORS:
-        known = ", ".join(ESTIMATORS)
-        raise Invalid(f"there is no estimator {scenario.recipe.estimator!r}; choose from {known}")
-    if scenario.truth == "answers":
-        return
-    if not scenario.label:
+    asked = scenario.truth != "answers"
+    if asked and not scenario.label:
         raise Invalid("name the column that holds the true labels")
-    require_hidden(scenario.label, inputs)
-
-
-def require_hidden(label: str, inputs: Sequence[str]) -> None:
-    """Refuse a model that would see what it is to find.
-
-    Raises
-    ------
-    Invalid
-    """
-    if label in inputs:
-        raise Invalid(f"the model would see {label!r}, which it is to find; leave it out")
+    check_recipe(scenario.recipe, answers=scenario.label if asked else None)
 
 
 def _leave_room(connection: Connection, project: Project) -> None:
     waiting = jobs.counted(connection, [project.id], kinds=("simulate",))["queued"]
     if waiting >= MOST_WAITING:
-        raise Conflict(
-            f"{waiting} simulations of {project.name!r} wait already, and at most {MOST_WAITING} "
-            "may; wait until some are done, or cancel some"
+        raise QueueFull(
+            "simulations", project.name, waiting=waiting, most=MOST_WAITING, seconds=SOON
         )
 
 

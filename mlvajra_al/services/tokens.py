@@ -101,26 +101,29 @@ def create(
             raise NotSignedIn
         if target.disabled_at is not None:
             raise Invalid(f"{target.name}'s account is disabled; enable it first")
-        purpose = grant.purpose.strip()
-        record = Session(
-            id=0,
-            person_id=target.id,
-            person=target.name,
-            kind="token",
-            name=purpose,
-            agent="",
-            scopes=grant.scopes,
-            created_at=now,
-            seen_at=None,
-            expires_at=now + grant.life,
-        )
+        record = _record(target, grant, now=now)
         sessions.open_session(connection, record, token_hash=digest(token), now=now)
         limits = " ".join(sorted(grant.scopes)) if grant.scopes else "everything"
-        detail = f"{target.name}: {purpose} ({limits})"
+        detail = f"{target.name}: {record.name} ({limits})"
         note(connection, person, "API token made", detail=detail, now=now)
 
     store.write(operation)
     return token
+
+
+def _record(target: Person, grant: Grant, *, now: datetime) -> Session:
+    return Session(
+        id=0,
+        person_id=target.id,
+        person=target.name,
+        kind="token",
+        name=grant.purpose.strip(),
+        agent="",
+        scopes=grant.scopes,
+        created_at=now,
+        seen_at=None,
+        expires_at=now + grant.life,
+    )
 
 
 def _lives(connection: Connection, session: str, *, now: datetime) -> bool:

@@ -24,6 +24,7 @@ from mlvajra_al.records import (
 from mlvajra_al.services import access
 from mlvajra_al.services.answers import may_see_opinion
 from mlvajra_al.services.champions import is_provisional
+from mlvajra_al.services.holdouts import Scarcity, scarcity
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
@@ -136,6 +137,8 @@ class HoldOut:
     size: int
     asked: int
     answered: int
+    scarcity: Scarcity | None = None
+    """Why there is next to none, where samples that are the same are the reason."""
 
 
 def held_out(store: Store, person: Person | None, project_name: str) -> HoldOut:
@@ -145,7 +148,7 @@ def held_out(store: Store, person: Person | None, project_name: str) -> HoldOut:
         pool = project_pool(store, connection, project)
         asked, answered, _ = events.holdout_tally(connection, project.id)
         size = len(pool.holdout_order(project.holdout_threshold))
-    return HoldOut(size, asked, answered)
+        return HoldOut(size, asked, answered, scarcity(project, pool))
 
 
 def report(store: Store, person: Person | None, project_name: str, number: int) -> Report | None:

@@ -19,8 +19,7 @@ def opened(home: Path, url: str, *, begin: bool = False) -> Store:
         If there is none, its files are elsewhere than its database says, or what is there belongs
         to another database.
     """
-    _require_a_database(home, url)
-    store = Store.open(url, home) if begin else existing(home, url)
+    store = _begun(home, url) if begin else existing(home, url)
     try:
         _require_tables(store)
         store.migrate()
@@ -71,6 +70,11 @@ def examined(home: Path, url: str) -> Store:
         store.close()
         raise
     return store
+
+
+def _begun(home: Path, url: str) -> Store:
+    _require_a_database(home, url)
+    return Store.open(url, home)
 
 
 def existing(home: Path, url: str) -> Store:

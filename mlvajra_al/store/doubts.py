@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, select, update
 
 from mlvajra_al.records import SURE_ODDS, Doubt, Examination, Ranked
+from mlvajra_al.store import reviews
 from mlvajra_al.store.annotations import standing_answers, stands
 from mlvajra_al.store.codec import dump, load
 from mlvajra_al.store.ranking import WAITING, row_of
@@ -67,8 +68,12 @@ def listed(connection: Connection, project_id: int, *, limit: int) -> tuple[Doub
 
 
 def count(connection: Connection, project_id: int) -> tuple[int, int]:
-    """Return how many doubts nobody has answered: those that are sure, and the others."""
-    found = _open(project_id).subquery()
+    """Return how many doubts nobody has answered: those that are sure, and the others.
+
+    What waits for a decision already is not counted once more.
+    """
+    elsewhere = select(reviews.undecided(project_id).subquery().c.sample_key)
+    found = _open(project_id).where(doubt.c.sample_key.not_in(elsewhere)).subquery()
     sure = func.count().filter(found.c.probability >= SURE_ODDS * found.c.quality)
     of_all, surely = connection.execute(select(func.count(), sure).select_from(found)).one()
     return surely, of_all - surely

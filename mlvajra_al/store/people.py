@@ -75,6 +75,13 @@ def listed(connection: Connection) -> tuple[Person, ...]:
     return tuple(as_person(row) for row in connection.execute(select(person).order_by(person.c.id)))
 
 
+def without_a_way_in(connection: Connection) -> frozenset[int]:
+    """Return whom nobody can sign in as: no password, and no provider that vouches for them."""
+    linked = exists().where(identity.c.person_id == person.c.id)
+    query = select(person.c.id).where(person.c.password_hash.is_(None), ~linked)
+    return frozenset(connection.scalars(query))
+
+
 def has_admin(connection: Connection) -> bool:
     """Say whether somebody can sign in as an admin."""
     query = select(person.c.id).where(

@@ -48,7 +48,8 @@ def _concerned(project_id: int) -> Select[tuple[str, int, int]]:
     ).group_by(both.c.sample_key)
 
 
-def _undecided(project_id: int) -> Select[tuple[str, int, int]]:
+def undecided(project_id: int) -> Select[tuple[str, int, int]]:
+    """Select the samples that wait for a decision, with the event since which they do."""
     concerned = _concerned(project_id).subquery("samples")
     sample_key, position, seq = concerned.c
     decision, undoing = annotation.alias("decision"), annotation.alias("undoing")
@@ -73,7 +74,7 @@ def _undecided(project_id: int) -> Select[tuple[str, int, int]]:
 
 def waiting(connection: Connection, project_id: int, *, limit: int) -> tuple[Waiting, ...]:
     """Return the samples that wait for a decision, longest waiting first."""
-    query = _undecided(project_id).order_by("seq").limit(limit)
+    query = undecided(project_id).order_by("seq").limit(limit)
     return tuple(
         Waiting(row.sample_key, row.position, row.seq) for row in connection.execute(query)
     )
@@ -81,5 +82,5 @@ def waiting(connection: Connection, project_id: int, *, limit: int) -> tuple[Wai
 
 def count(connection: Connection, project_id: int) -> int:
     """Return how many samples wait for a decision."""
-    query = select(func.count()).select_from(_undecided(project_id).subquery())
+    query = select(func.count()).select_from(undecided(project_id).subquery())
     return int(connection.scalar(query) or 0)

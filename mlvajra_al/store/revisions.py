@@ -50,9 +50,14 @@ def newest() -> str:
 
 def stored(connection: Connection) -> str | None:
     """Return the revision a database has; None if it holds no tables of ours."""
+    return next(iter(every_stored(connection)), None)
+
+
+def every_stored(connection: Connection) -> tuple[str, ...]:
+    """Return what a database says of its revision: one, where nobody has tampered with it."""
     if not inspect(connection).has_table(STORED.name):
-        return None
-    return connection.scalar(select(STORED.c.version_num))
+        return ()
+    return tuple(connection.scalars(select(STORED.c.version_num)))
 
 
 def is_newest(connection: Connection) -> bool:

@@ -52,6 +52,7 @@ class Pool:
         self._touched = 0
         self._spoiled: dict[int, tuple[Stamp | None, Damaged]] = {}
         self._held: dict[float, Positions] = {}
+        self._different: dict[float, int] = {}
         self._starts = np.array([shard.start for shard in self.shards], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -137,6 +138,13 @@ class Pool:
         if threshold not in self._held:
             self._held[threshold] = self._holdout_order(threshold)
         return self._held[threshold]
+
+    def different_held_out(self, threshold: float) -> int:
+        """Return how many of the held-out samples differ from each other; looked for once."""
+        if threshold not in self._different:
+            held = self.content_hashes(self.holdout_order(threshold))
+            self._different[threshold] = len(np.unique(held))
+        return self._different[threshold]
 
     def iter_batches(
         self,

@@ -27,11 +27,19 @@ def thumbnails(images: Sequence[Pixels]) -> str:
 
 def _image(pixels: Pixels) -> str:
     height, width = len(pixels), max(map(len, pixels))
-    step = -(-max(height, width) // LARGEST)
-    small = [line[::step] for line in pixels[::step]]
-    source = "data:image/png;base64," + b64encode(png(small)).decode()
-    across = max(map(len, small))
+    small = _small(pixels)
+    source, across = address(pixels), max(map(len, small))
     return IMAGE.format(source=source, width=across, height=len(small), size=f"{width} by {height}")
+
+
+def address(pixels: Pixels) -> str:
+    """Return an image as the address of itself."""
+    return "data:image/png;base64," + b64encode(png(_small(pixels))).decode()
+
+
+def _small(pixels: Pixels) -> Pixels:
+    step = -(-max(len(pixels), *map(len, pixels)) // LARGEST)
+    return [line[::step] for line in pixels[::step]]
 
 
 def png(pixels: Pixels) -> bytes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from mlvajra_al.records import Column, Policy, Recipe
+from mlvajra_al.services import people, projects
 from mlvajra_al.services.label_sets import make_labels
 from tests.e2e.beside import a_person, a_project, rows, until
 from tests.e2e.controls import settled
@@ -264,6 +266,32 @@ def test_no_key_answers_the_card_that_the_guidelines_cover(sit: Sit, tickets: st
     desk.page.keyboard.press("g")
     expect(guide).to_be_hidden()
     assert desk.press("1") == [sample]
+
+
+def test_labels_that_an_admin_changes_reach_an_open_card_and_what_was_typed_stays(
+    sit: Sit, server: Any
+) -> None:
+    project = a_project(server, "changing", policy=NO_RETRAIN)
+    desk = sit("changing")
+    sample, written = desk.sample, "neither of both"
+    desk.press("f")
+    desk.page.keyboard.type(written)
+    good, ugly = make_labels(["good", "ugly"])
+    with server.opened() as store:
+        labels = (replace(good, display="Fine"), ugly)
+        boss = people.get(store, "admin")
+        projects.set_labels(store, boss, project.name, labels=labels, now=datetime.now(UTC))
+    desk.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(desk.card.locator(".label span")).to_have_text(["Fine", "ugly"])
+    expect(desk.card.locator(".counts .name")).to_have_text(["Fine", "ugly"])
+    expect(desk.notices.filter(has_text="The labels have changed")).to_be_visible()
+    comment = desk.card.get_by_label("Comment for the reviewer")
+    expect(comment).to_be_focused()
+    expect(comment).to_have_value(written)
+    desk.page.keyboard.press("Escape")
+    desk.page.wait_for_timeout(800)
+    assert desk.press("2") == [sample]
+    assert [event["label"] for event in desk.saved(1)] == ["ugly"]
 
 
 def test_a_finished_pool_offers_what_to_do_next(sit: Sit, server: Any) -> None:

@@ -163,6 +163,7 @@ VERBS: dict[str, Verb] = {
     "sample": lambda s, p: overview.sample(s, p, "secret", "p0"),
     "card": lambda s, p: overview.card_of(s, p, "secret", {"body": "x"}),
     "beginnings": lambda s, p: overview.beginnings(s, p, "secret", [0]),
+    "glimpses": lambda s, p: overview.glimpses(s, p, "secret", [0]),
     "columns": lambda s, p: overview.pool_columns(s, p, "secret"),
     "imports": lambda s, p: overview.imports(s, p, "secret"),
     "predicted files": lambda s, p: predicting.with_files(s, p, "secret", limit=5),

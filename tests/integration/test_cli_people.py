@@ -14,10 +14,10 @@ import pytest
 from mlvajra_al.cli import workspace as shared
 from mlvajra_al.cli.application import run
 from mlvajra_al.cli.tenancy import tenancy
-from mlvajra_al.services import people, projects, sessions
+from mlvajra_al.services import demo, people, projects, sessions
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.store.database import Store
-from tests.factories import a_draft
+from tests.factories import NOW, a_draft
 
 PASSWORD = "correct horse battery staple"
 
@@ -78,16 +78,18 @@ def test_a_persons_life_from_the_command_line(mlvajra: Mlvajra, store: Store) ->
     assert (found.role, found.disabled_at) == ("annotator", None)
 
 
-def test_people_are_listed_as_a_table_and_as_json(mlvajra: Mlvajra) -> None:
+def test_people_are_listed_as_a_table_and_as_json(mlvajra: Mlvajra, store: Store) -> None:
+    demo.annotator(store, "demo-annotator", now=NOW)
     mlvajra("user", "add", "ada")
     table = mlvajra("user", "list")
     listed = json.loads(mlvajra("user", "list", "--json").out)
     head, *lines = table.out.splitlines()
-    assert head.split() == ["name", "role", "created_at", "disabled"]
+    assert head.split() == ["name", "role", "created_at", "disabled", "simulated"]
     assert len(lines) == len(listed)
     assert all(re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d UTC ", line) for line in lines)
     assert table.err.startswith("nobody signs in as 'command line'")
     assert [(row["name"], row["disabled"]) for row in listed][-1] == ("ada", False)
+    assert [row["name"] for row in listed if row["simulated"]] == ["demo-annotator"]
 
 
 def test_an_invitation_is_the_address_of_a_link_and_nothing_else(

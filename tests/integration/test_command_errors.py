@@ -132,6 +132,15 @@ def test_what_cannot_be_used_is_named(said: Callable[..., str], line: str, sente
     assert sentence in said(*line.split())
 
 
+@pytest.mark.parametrize(
+    "line", [("backup", ""), ("backups", " "), ("restore", ""), ("restore", "x", "--into", "")]
+)
+def test_a_folder_without_a_name_is_not_the_one_a_command_is_called_in(
+    said: Callable[..., str], line: tuple[str, ...]
+) -> None:
+    assert said(*line).startswith("no folder is named: the argument is empty; name one")
+
+
 def test_an_export_into_a_folder_that_is_not_there_names_the_file_as_given(
     said: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:

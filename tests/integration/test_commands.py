@@ -248,6 +248,7 @@ def test_a_nested_column_is_refused_only_where_it_is_used(
     ("options", "said"),
     [
         (["--text", "nothing"], "there is no column 'nothing'; choose from id, body, topic"),
+        (["--text", "any,body,where"], "mails.csv: there are no columns 'any', 'where'; choose"),
         (["--text", ""], "the model needs at least one input column"),
         (["--columns", "id"], "looks like a name of samples"),
         (["--text", "body", "--gold", "body"], "holds the answers"),

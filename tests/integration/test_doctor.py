@@ -34,7 +34,7 @@ from mlvajra_al.store.checks import broken
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import metadata
 from mlvajra_al.store.staging import exclusive
-from tests.factories import LEASE, a_person, a_project, a_version, an_answer, rank
+from tests.factories import LEASE, a_person, a_pool, a_project, a_version, an_answer, rank
 from tests.harms import flip
 
 NOW = datetime.now(UTC)
@@ -506,6 +506,38 @@ def test_a_schema_this_program_cannot_work_with_is_all_that_is_said(
         assert words in finding.what
 
 
+def test_a_database_that_says_two_things_of_its_schema_is_told(
+    store: Store, project: Project
+) -> None:
+    revision = table("alembic_version", column("version_num"))
+    execute(store, insert(revision).values(version_num="0"))
+    (finding,) = examined(store)
+    execute(store, delete(revision).where(revision.c.version_num == "0"))
+    assert finding.what.startswith("the database says of its schema that it is '0' and '0")
+    assert finding.wrong
+
+
+@pytest.mark.parametrize("name", ["uq_annotation_first", "ix_person_lower_name"])
+def test_a_unique_index_that_is_gone_is_found_and_made_again_as_is_told(
+    store: Store, project: Project, name: str
+) -> None:
+    execute(store, text(f"DROP INDEX {name}"))
+    (finding,) = examined(store)
+    assert finding.what.startswith("the table ") and f"its unique index {name}: " in finding.what
+    execute(store, text(finding.remedy.partition("(")[2].partition("); where")[0]))
+    assert examined(store) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_unique_constraint_that_is_gone_is_found(store: Store, project: Project) -> None:
+    name = "uq_slot_project_id_sample_key_annotator_id"
+    execute(store, text(f"ALTER TABLE slot DROP CONSTRAINT {name}"))
+    (finding,) = examined(store)
+    columns = "(project_id, sample_key, annotator_id)"
+    execute(store, text(f"ALTER TABLE slot ADD CONSTRAINT {name} UNIQUE {columns}"))
+    assert f"(CREATE UNIQUE INDEX {name} ON slot {columns})" in finding.remedy
+
+
 def test_a_database_without_tables_is_told(database_url: str, tmp_path: Path) -> None:
     store = Store.open(database_url, tmp_path / "home")
     (finding,) = examined(store)
@@ -673,3 +705,14 @@ def test_a_database_that_is_away_is_named_with_the_setting_to_check(
     words = capsys.readouterr().err
     assert "the database postgresql+psycopg://ada:***@127.0.0.1:1/x cannot be used: " in words
     assert "check MLVAJRA_DATABASE_URL and MLVAJRA_HOME" in words
+
+
+def test_a_project_without_a_holdout_is_pointed_out(store: Store, project: Project) -> None:
+    same = a_project(store, "same")
+    a_pool(store, same, 300, body="always the same")
+    execute(store, update(TABLES["project"]).values(holdout_threshold=0.2))
+    found = [item for item in examined(store) if item.check == "holdout"]
+    assert [item.what.partition(",")[0] for item in found] == [
+        "same: no holdout: of 300 samples none is held out"
+    ]
+    assert not found[0].wrong

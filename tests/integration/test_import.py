@@ -22,7 +22,15 @@ from mlvajra_al import worker
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
-from mlvajra_al.services import claiming, importing, labelling, overview, progress, resolving
+from mlvajra_al.services import (
+    claiming,
+    importing,
+    labelling,
+    overview,
+    progress,
+    resolving,
+    versions,
+)
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services import projects as project_services
 from mlvajra_al.services.jobs import ingesting, predicting
@@ -606,6 +614,27 @@ def test_groups_too_few_to_hold_any_out_are_refused(
     with pytest.raises(Invalid, match="the groups in 'group' are too few to hold out 20% of 50"):
         run(store, admin, path)
     assert list(pool_folder(store.home, project.id).glob("*.arrow")) == []
+
+
+@pytest.mark.parametrize(
+    ("bodies", "said"),
+    [
+        (["the same"], "No holdout: of 300 samples none is held out, because samples that are"),
+        ([f"{n} of few" for n in range(9)], "Hardly a holdout: of 300 samples"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_samples_that_are_the_same_and_leave_hardly_a_holdout_are_told(
+    store: Store, admin: Person, tmp_path: Path, bodies: list[str], said: str
+) -> None:
+    a_project(store, key_column="id")
+    body = [bodies[n % len(bodies)] for n in range(300)]
+    told = run(store, admin, mails(tmp_path / "a.parquet", range(300), body=body))["message"]
+    assert told.startswith(f"300 samples added. {said}")
+    held = versions.held_out(store, admin, "spam")
+    assert str(held.scarcity).lower() in told.lower() and held.size < 150
+    more = mails(tmp_path / "b.parquet", range(300, 600))
+    assert run(store, admin, more)["message"] == "300 samples added."
 
 
 @pytest.mark.parametrize("empty", [None, ""])

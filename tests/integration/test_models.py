@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlvajra_al import worker
-from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
+from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound, QueueFull
 from mlvajra_al.records import Column, Job, Recipe, SampleExplanation
 from mlvajra_al.services import champions, labelling, predicting, progress, training, versions
 from mlvajra_al.services.jobs import explaining, machine, mending, preparing, revising, scoring
@@ -108,7 +108,7 @@ def test_a_job_is_waited_for_no_longer_than_asked(loop: Rehearsal) -> None:
 def test_only_so_many_predictions_wait_and_the_loop_does_not_look_at_them(loop: Rehearsal) -> None:
     for _ in range(predicting.MOST_WAITING):
         last = ask(loop, rows=[{"body": "x"}])
-    with pytest.raises(Conflict, match="20 predictions of 'texts' wait already, and at most 20"):
+    with pytest.raises(QueueFull, match="20 predictions of 'texts' wait already, and at most 20"):
         ask(loop, pool=True)
     rail = progress.progress(loop.store, loop.admin, "texts", now=worker.utc_now())
     assert rail.loop_state == "waiting"

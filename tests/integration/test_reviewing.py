@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import delete, false, select, update
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed
-from mlvajra_al.records import Person, Policy, Project
+from mlvajra_al.records import Doubt, Person, Policy, Project
 from mlvajra_al.services import answers, claiming, labelling, resolving, reviewing
 from mlvajra_al.services.answers import Wanted
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import annotations as events
+from mlvajra_al.store import doubts
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import annotation, slot
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
@@ -85,6 +86,25 @@ def test_flags_and_differing_answers_wait_longest_first(
         ("Bob", "spam"),
     ]
     assert flagged.card["blocks"][0]["text"] == "text number 1"
+
+
+def test_a_sample_that_waits_for_two_reasons_is_counted_once(
+    store: Store, project: Project, ada: Person, bob: Person, rita: Person
+) -> None:
+    say(store, bob, "p0", None, action="flag")
+    quality = {"p0": 0.2, "p1": 0.2, "p2": 0.001}
+    for key in quality:
+        say(store, ada, key)
+    with store.begin() as connection:
+        told = {row.sample_key: row for row in doubts.told(connection, project.id, until_seq=9)}
+        found = [
+            Doubt(key, told[key].position, told[key].seq, "ham", "spam", 1 - value, value)
+            for key, value in quality.items()
+        ]
+        doubts.replace(connection, project.id, found)
+    assert reviewing.waiting(store, rita, "spam") == reviewing.Waiting(needed=2, possible=1)
+    cases = {case.sample_key: case for case in reviewing.cases(store, rita, "spam", limit=50)}
+    assert list(cases) == ["p0", "p2", "p1"] and cases["p0"].doubt is not None
 
 
 def test_a_flag_taken_back_and_answers_brought_into_line_wait_no_more(

@@ -172,7 +172,7 @@ def test_a_seed_that_deals_one_label_only_says_so(tmp_path: Path) -> None:
 
 def test_the_column_of_labels_is_no_input(flowers: Path) -> None:
     cheating = Recipe((*RECIPE.columns, Column("kind", "categorical")))
-    with pytest.raises(Invalid, match="would see 'kind', which it is to find"):
+    with pytest.raises(Invalid, match="'kind' holds the answers, so it cannot be an input"):
         oracle(flowers, recipe=cheating)
 
 

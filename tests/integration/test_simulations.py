@@ -15,7 +15,7 @@ import pytest
 
 from mlvajra_al import worker
 from mlvajra_al.cli.supervisor import STOP_SECONDS
-from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound
+from mlvajra_al.errors import Invalid, NotAllowed, NotFound, QueueFull
 from mlvajra_al.records import (
     Column,
     Game,
@@ -323,8 +323,8 @@ def test_a_column_of_the_pool_can_be_the_truth(
     ("broken", "said"),
     [
         (replace(FILE, label=None), "name the column that holds the true labels"),
-        (replace(FILE, label="width"), "the model would see 'width', which it is to find"),
-        (replace(FILE, recipe=Recipe(())), "the model would see no column"),
+        (replace(FILE, label="width"), "'width' holds the answers, so it cannot be an input"),
+        (replace(FILE, recipe=Recipe(())), "the model needs at least one input column"),
         (replace(FILE, plan=Plan(("best",))), "there is no query strategy 'best'"),
         (replace(FILE, recipe=replace(RECIPE, estimator="tree")), "there is no estimator 'tree'"),  # type: ignore[arg-type]
     ],
@@ -372,7 +372,7 @@ def test_simulations_are_begun_by_admins_and_seen_by_reviewers(
 def test_only_so_many_wait(store: Store, admin: Person, project: Project, boxes: Path) -> None:
     for _ in range(simulating.MOST_WAITING):
         asked(store, admin)
-    with pytest.raises(Conflict, match="5 simulations of 'spam' wait already"):
+    with pytest.raises(QueueFull, match="5 simulations of 'spam' wait already"):
         asked(store, admin)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mlvajra_al.services import people
+from mlvajra_al.services import people, predicting
 from mlvajra_al.services.jobs import warm
+from mlvajra_al.store import audit
 from mlvajra_al.web import context
 from mlvajra_al.web.api import models, shapes
 from tests.factories import a_project, a_report, a_version
@@ -77,6 +78,10 @@ def test_from_a_new_project_to_an_export(
     assert (beat["version"], beat["champion"]) == (None, None)
     assert beat["loop_state"] == "waiting"
     assert beat["loop_message"]
+    assert [(label["name"], label["key"]) for label in beat["labels"]] == [
+        ("ham", "1"),
+        ("spam", "2"),
+    ]
 
     assert annotator.request("DELETE", f"{P}/claims", json={"claims": ids[1:3]}).json() == {
         "released": 2
@@ -672,3 +677,34 @@ def test_versions_come_in_pages(web: Web, admin: httpx.Client) -> None:
     assert list(admin.get(f"{P}/versions/2").json()["metrics"]) == ["F1 (spam)"]
     assert admin.get(f"{P}/versions?limit=0").status_code == 422
     assert admin.get(f"{P}/versions/4").status_code == 404
+
+
+def test_one_prediction_too_many_is_told_when_to_come_again(
+    web: Web, admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_version(web.store, a_project(web.store))
+    monkeypatch.setattr(models, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(predicting, "MOST_WAITING", 1)
+    asked = {"rows": [{"body": "hi"}]}
+    assert admin.post(f"{P}/predict", json=asked).status_code == 202
+    refused = admin.post(f"{P}/predict", json=asked)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+    assert refused.json()["error"]["detail"] == {"waiting": 1, "most": 1, "seconds": 5}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("", 200), ("/labels?format=csv", 200), ("/versions/9", 404), ("/claims", 405)],
+)
+def test_head_is_answered_as_get_without_the_body(
+    web: Web, admin: httpx.Client, path: str, status: int
+) -> None:
+    a_project(web.store)
+    head = admin.head(P + path)
+    assert (head.status_code, head.content) == (status, b"")
+    with web.store.read() as connection:
+        assert "labels exported" not in audit.actions(connection)
+    got = admin.get(P + path)
+    assert (got.status_code, got.headers["content-type"]) == (status, head.headers["content-type"])
+    if status == 200:
+        assert got.content

@@ -67,7 +67,7 @@ def test_a_program_begins_a_simulation_and_reads_every_game(
         ({"truth": "pool", "label": None}, 422, "name the column that holds the true labels"),
         ({"truth": "pool", "seeds": 0}, 422, "seeds is 0 but must be 1 to 50"),
         ({"truth": "pool", "most": 10**30}, 422, "must be 1 to 20,000"),
-        ({"truth": "pool", "columns": []}, 422, "the model would see no column"),
+        ({"truth": "pool", "columns": []}, 422, "the model needs at least one input column"),
         ({"truth": "pool", "label": "a\x00b"}, 422, "has a NUL in its name"),
         ({"truth": "oracle"}, 422, "truth"),
         ({"truth": "pool", "stratgies": []}, 422, "stratgies"),

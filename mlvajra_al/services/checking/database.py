@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
-from mlvajra_al.store import checks, files, revisions
+from mlvajra_al.store import checks, files, revisions, uniqueness
 
 FROM_A_BACKUP = "stop everything and restore the newest good backup ('mlvajra restore')"
 
@@ -19,9 +19,16 @@ OF_ANOTHER = (
 def schema(visit: Visit) -> Iterator[Finding]:
     """Find a schema this program cannot work with."""
     with visit.store.read() as connection:
-        stored = revisions.stored(connection)
-    newest = revisions.newest()
-    if stored is None:
+        every = revisions.every_stored(connection)
+    stored, newest = next(iter(every), None), revisions.newest()
+    if len(every) > 1:
+        yield Finding(
+            "schema",
+            f"the database says of its schema that it is {' and '.join(map(repr, sorted(every)))}",
+            f"{FROM_A_BACKUP}, or, if you know which one it is, delete the other rows of "
+            "alembic_version",
+        )
+    elif stored is None:
         begin = "start 'mlvajra run', which makes them, or check MLVAJRA_HOME and"
         yield Finding(
             "schema",
@@ -56,6 +63,20 @@ def readable(visit: Visit) -> Iterator[Finding]:
             return
         for complaint in checks.unreadable(connection):
             yield Finding("cells", f"the database is damaged: {complaint}", FROM_A_BACKUP)
+
+
+def unique(visit: Visit) -> Iterator[Finding]:
+    """Find what the database would take twice, though this program relies on its refusal."""
+    with visit.store.read() as connection:
+        for item in uniqueness.missing(connection):
+            yield Finding(
+                "uniqueness",
+                f"the table {item.table} has lost its unique index {item.name}: what must be there "
+                "once can be stored twice",
+                f"stop everything and make it again ({item.statement}); where that fails, "
+                "something is there twice already: restore the newest good backup "
+                "('mlvajra restore')",
+            )
 
 
 def rows(visit: Visit) -> Iterator[Finding]:

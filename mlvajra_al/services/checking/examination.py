@@ -22,10 +22,12 @@ FIRST: dict[str, Check] = {
 }
 """Where these find something the tables cannot be read with any meaning."""
 OF_TABLES: dict[str, Check] = {
+    "uniqueness": database.unique,
     "rows": database.rows,
     "files": files.whole,
     "made anew": files.made_anew,
     "strays": files.unmentioned,
+    "holdout": files.scarce,
     "clocks": work.clocks,
     "leases": work.far_leases,
     "jobs": work.jobs,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlvajra_al.errors import Conflict, Damaged
 from mlvajra_al.records import Finding
 from mlvajra_al.services.checking.visit import Visit
+from mlvajra_al.services.holdouts import scarcity
 from mlvajra_al.store import checks, features, files, projects
 from mlvajra_al.store.checksums import fault, sha256_of
 from mlvajra_al.store.files import Mentioned, Stray, featured, kept, mentioned
@@ -93,6 +94,20 @@ def _misplaced(visit: Visit, bad: set[Path]) -> Iterator[Finding]:
                     "stand where they say",
                     "the pool is not the one they were given on; restore a backup",
                 )
+
+
+def scarce(visit: Visit) -> Iterator[Finding]:
+    """Find projects that hold out hardly anything, because their samples are the same."""
+    with visit.store.read() as connection:
+        for project in projects.listed(connection):
+            pool = Pool(
+                pool_folder(visit.store.home, project.id), projects.shards(connection, project.id)
+            )
+            with suppress(Damaged):  # of which `whole` tells
+                found = scarcity(project, pool)
+                if found is not None:
+                    what = f"{project.name}: {found.what}"
+                    yield Finding("holdout", what, found.remedy, wrong=False)
 
 
 def _elsewhere(pool: Pool, keys: NDArray[np.object_], places: Positions) -> int:

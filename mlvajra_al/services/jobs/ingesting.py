@@ -18,6 +18,7 @@ import pyarrow as pa
 from mlvajra_al.errors import BadSource, Invalid
 from mlvajra_al.records import Column, Job, Project, Schema
 from mlvajra_al.services import access, filling, importing
+from mlvajra_al.services.holdouts import scarcity
 from mlvajra_al.services.jobs import imported_labels
 from mlvajra_al.services.jobs.imported_labels import Pending
 from mlvajra_al.services.jobs.pool_statistics import summarise
@@ -317,8 +318,14 @@ def _result(outcome: Outcome) -> Result:
         "copies": staged.copies,
         "changed": staged.changed,
         "unused_columns": list(outcome.unused),
-        "message": _sentence(staged, counts, outcome.unused),
+        "message": _sentence(staged, counts, outcome.unused) + _warning(outcome),
     } | counts
+
+
+def _warning(outcome: Outcome) -> str:
+    """Say, behind what was imported, that hardly anything is held out."""
+    found = str(scarcity(outcome.project, outcome.pool) or "")
+    return f" {found[0].upper()}{found[1:]}." if found else ""
 
 
 def _sentence(staged: Staged, counts: dict[str, int], unused: tuple[str, ...]) -> str:

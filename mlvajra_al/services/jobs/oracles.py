@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,16 +18,16 @@ from mlvajra_al.learning import frames
 from mlvajra_al.learning.simulation import sets
 from mlvajra_al.records import Column, Facts, Project, Recipe, Scenario, Schema
 from mlvajra_al.records.label_sets import from_text
+from mlvajra_al.services import importing
 from mlvajra_al.services.jobs import machine
 from mlvajra_al.services.label_cells import Cells, Spellings
 from mlvajra_al.services.labelling import project_pool
+from mlvajra_al.services.projects import require_hidden
 from mlvajra_al.services.resolving import gold
-from mlvajra_al.services.simulating import require_hidden
 from mlvajra_al.sources.catalogue import inspect, name_of, read_batches
 from mlvajra_al.store import projects
 from mlvajra_al.store.codec import dump
 from mlvajra_al.store.database import Store
-from mlvajra_al.words import no_column
 
 MOST_SAMPLES = 20_000
 """Of more, so many are drawn at random: strategies differ in the first hundreds of labels."""
@@ -93,7 +93,7 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
         uri, label = str(scenario.uri), str(scenario.label)
         used = [label, *(column.name for column in frames.inputs(scenario.recipe))]
         schema = inspect(uri, preview=0, used=used)
-        require_columns(schema, uri, used)
+        importing.require_columns(name_of(uri), [column.name for column in schema.columns], used)
         return of_file(
             uri, scenario.recipe, label=label, schema=schema, names=_names(project),
             multilabel=scenario.multilabel,
@@ -103,11 +103,8 @@ def consult(store: Store, project_id: int, scenario: Scenario) -> Oracle:
         said = gold(connection, project)[0] if scenario.truth == "answers" else []
     pool.verify()
     inputs = [column.name for column in frames.inputs(scenario.recipe)]
-    known = [*pool.columns]
     wanted = [*inputs, str(scenario.label)] if scenario.truth == "pool" else inputs
-    absent = [name for name in wanted if name not in known]
-    if absent:
-        raise _absent(project.name, absent, known)
+    importing.require_columns(project.name, pool.columns, wanted)
     if scenario.truth == "answers":
         said = sorted(said, key=lambda item: item.position)
         table = pool.take([item.position for item in said], inputs)
@@ -169,25 +166,6 @@ def of_file(
         name=name_of(uri), of=f"the column {label!r}", drawn_from=drawn_from,
         multilabel=multilabel,
     )  # fmt: skip
-
-
-def require_columns(schema: Schema, uri: str, names: Iterable[str]) -> None:
-    """Refuse a file that lacks a column.
-
-    Raises
-    ------
-    BadSource
-    """
-    there = [column.name for column in schema.columns]
-    absent = [name for name in names if name not in there]
-    if absent:
-        raise _absent(name_of(uri), absent, there)
-
-
-def _absent(name: str, absent: list[str], there: list[str]) -> BadSource:
-    is_ = "is" if len(absent) == 1 else "are"
-    remedy = f"choose from {', '.join(there[:20])}"
-    return BadSource(name, f"there {is_} {no_column(absent)}", remedy)
 
 
 def _rng() -> np.random.Generator:

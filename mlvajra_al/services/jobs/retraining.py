@@ -264,13 +264,7 @@ def write(
     tell(0.9, "Writing the new version")
     job, fit = plan
     project = seen.project
-    ranked = preparing.ranked(
-        seen.pool,
-        thought.ranking,
-        candidates=thought.candidates,
-        scored=True,
-        rng=np.random.default_rng(thought.seed),
-    )
+    ranked = _ranked(seen, thought)
 
     def operation(connection: Connection) -> Result:
         now = tell.clock()
@@ -293,6 +287,16 @@ def write(
         return result
 
     return store.write(operation)
+
+
+def _ranked(seen: Snapshot, thought: Thought) -> list[Ranked]:
+    return preparing.ranked(
+        seen.pool,
+        thought.ranking,
+        candidates=thought.candidates,
+        scored=True,
+        rng=np.random.default_rng(thought.seed),
+    )
 
 
 def _result(number: int, thought: Thought, fit: Fit) -> Result:

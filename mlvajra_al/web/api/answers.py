@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from mlvajra_al.errors import Invalid, MlvajraError
+from mlvajra_al.errors import Invalid, MlvajraError, QueueFull
 from mlvajra_al.records import Job
 
 log = logging.getLogger("mlvajra")
@@ -35,6 +35,8 @@ def error_response(
     body = {
         "error": {"type": type(error).__name__, "message": _whole(str(error)), "detail": detail}
     }
+    if isinstance(error, QueueFull):
+        headers = {"Retry-After": str(error.seconds)} | (headers or {})
     return Json(body, status_code=error.status, headers=headers)
 
 

@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.services import access
@@ -25,6 +25,7 @@ from mlvajra_al.web.api import (
     simulations,
     uploads,
 )
+from mlvajra_al.web.api.caller import HEAD_ONLY
 from mlvajra_al.web.context import store
 
 DESCRIPTION = """Everything the pages do, for programs.
@@ -53,9 +54,20 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/api/docs", page, methods=["GET"]),
         Route("/api/openapi.json", description, methods=["GET"]),
-        Mount("/api/v1", api),
+        Mount("/api/v1", _with_heads(api)),
         Mount("/api", _nowhere),
     ]
+
+
+def _with_heads(api: ASGIApp) -> ASGIApp:
+    """Answer HEAD as GET is answered; the server itself leaves the body away."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET", HEAD_ONLY: True}
+        await api(scope, receive, send)
+
+    return answer
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +129,7 @@ async def _http(request: Request, error: Any) -> Response:
         headers = {"Allow": ", ".join(_methods(request))}
     words = {
         404: f"there is no {request.url.path} here; see /api/docs",
-        405: f"{request.url.path} does not take {request.method}; see /api/docs",
+        405: f"{request.url.path} does not take {_asked(request)}; see /api/docs",
     }
     if isinstance(error.__cause__, UnicodeDecodeError):
         words = {400: "the body is not in UTF-8; send JSON in UTF-8"}
@@ -125,12 +137,17 @@ async def _http(request: Request, error: Any) -> Response:
     return answers.http_error(error.status_code, message, headers=headers)
 
 
+def _asked(request: Request) -> str:
+    return "HEAD" if HEAD_ONLY in request.scope else request.method
+
+
 def _methods(request: Request) -> list[str]:
     """Return all that an address takes: for each method there is a route of its own."""
     place = request.scope["path"].removeprefix(request.scope["root_path"])
     paths = request.app.openapi()["paths"].items()
     fitting = [methods for path, methods in paths if compile_path(path)[0].match(place)]
-    return sorted({method.upper() for methods in fitting for method in methods})
+    taken = {method.upper() for methods in fitting for method in methods}
+    return sorted(taken | ({"HEAD"} if "GET" in taken else set()))
 
 
 async def _unknown(_request: Request, error: Any) -> Response:

@@ -182,7 +182,9 @@ def heartbeat(project: str, caller: Caller, held: Claims | None = None) -> Respo
     claiming.renew(store(), caller, project, given=ids, until=at + lease())
     mine = {item.id for item in answered.held(store(), caller, project, now=at)} if ids else set()
     rail = shown(progress(store(), caller, project, now=at), frozenset())
-    return Json(rail | {"held": [item for item in ids if item in mine]})
+    kept = [item for item in ids if item in mine]
+    labels = projects.get(store(), caller, project).labels
+    return Json(rail | {"held": kept, "labels": labels})
 
 
 @router.get("/progress", response_model=ShownProgress)

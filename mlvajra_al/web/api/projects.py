@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -25,7 +26,7 @@ from mlvajra_al.services import exporting, importing, projects
 from mlvajra_al.services.export_formats import MEDIA_TYPES, Format
 from mlvajra_al.services.label_sets import make_labels
 from mlvajra_al.web.api.answers import Json
-from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.caller import HEAD_ONLY, Caller
 from mlvajra_al.web.api.models import public_job
 from mlvajra_al.web.api.shapes import (
     DOWNLOAD,
@@ -198,21 +199,27 @@ async def import_file(
 
 
 @router.get("/projects/{project}/labels", response_class=Response, responses=DOWNLOAD)
-def labels(project: str, caller: Caller, format: Format = "csv") -> Response:
+def labels(request: Request, project: str, caller: Caller, format: Format = "csv") -> Response:
     """Return the gold labels with their samples, streamed."""
-    return _download(project, caller, "labels", format)
+    return _download(request, project, caller, "labels", format)
 
 
 @router.get("/projects/{project}/history", response_class=Response, responses=DOWNLOAD)
-def history(project: str, caller: Caller, format: Format = "csv") -> Response:
+def history(request: Request, project: str, caller: Caller, format: Format = "csv") -> Response:
     """Return everything that was ever said, streamed."""
-    return _download(project, caller, "history", format)
+    return _download(request, project, caller, "history", format)
 
 
-def _download(project: str, caller: Person, what: exporting.What, file_format: Format) -> Response:
-    pieces = exporting.export(
-        store(), caller, project, what=what, file_format=file_format, now=now()
-    )
+def _download(
+    request: Request, project: str, caller: Person, what: exporting.What, file_format: Format
+) -> Response:
+    pieces: Iterator[bytes] = iter(())
+    if HEAD_ONLY in request.scope:  # nothing leaves, so nothing is written down
+        exporting.require_may(caller)
+    else:
+        pieces = exporting.export(
+            store(), caller, project, what=what, file_format=file_format, now=now()
+        )
     name = quote(f"{project}-{what}.{file_format}")
     return StreamingResponse(
         pieces,

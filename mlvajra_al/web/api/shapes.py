@@ -12,6 +12,7 @@ from mlvajra_al.records import (
     Annotation,
     Drift,
     Job,
+    Label,
     Measure,
     Progress,
     Project,
@@ -108,9 +109,10 @@ class Released(BaseModel):
 
 
 class Beat(ShownProgress):  # type: ignore[misc, valid-type]
-    """What the rail shows, and which of the claims are still held."""
+    """What the rail shows, which of the claims are still held, and the labels as they are now."""
 
     held: list[str]
+    labels: list[Label]
 
 
 class Champion(BaseModel):

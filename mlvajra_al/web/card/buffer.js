@@ -137,9 +137,10 @@ Object.assign(LabellingCard.prototype, {
     else again();
   },
 
-  heard(state, { fresh, asked, returned }) {
+  heard({ labels, ...state }, { fresh, asked, returned }) {
     const newer = this.known && state.version !== this.counted.version;
     this.linked("ok");
+    if (labels) this.relabel(labels);
     if (fresh || !this.known) {
       this.counted = { ...this.counted, ...state };
       this.known = true;
@@ -207,13 +208,15 @@ const mounted = new WeakMap();
 // Streamlit calls this at mounting and again whenever the script has run.
 export default function ({ parentElement, data }) {
   const root = parentElement.querySelector(".mlvajra-card");
-  const same = JSON.stringify(data);
+  const { labels, ...others } = data;
+  const [same, named] = [others, labels].map((part) => JSON.stringify(part));
   const before = mounted.get(root);
+  let card = before?.card;
   if (before?.same !== same) {
-    before?.card?.destroy();
-    const card = data.show ? showOnly(root, data.show) : new LabellingCard(root, data);
-    mounted.set(root, { card, same });
-  }
+    card?.destroy();
+    card = data.show ? showOnly(root, data.show) : new LabellingCard(root, data);
+  } else if (before.named !== named) card.relabel(labels);
+  mounted.set(root, { card, same, named });
   return () => {
     mounted.get(root)?.card?.destroy();
     mounted.delete(root);

@@ -35,6 +35,7 @@ class LabellingCard {
     this.moments = [];
     this.counted = { counts: {}, mine: 0, left: 0, until_retrain: 0, retrain_every: 20, version: null, champion: null, loop_state: "waiting", loop_message: "" };
     this.known = false;
+    this.relabelled = -Infinity;
     this.saves = 0;
     this.returned = false; // to a card that nobody looked at for a while
     this.link = "ok"; // ok | offline | signed_out | wrong_person
@@ -61,7 +62,6 @@ class LabellingCard {
     this.signIn = el("a", { class: "sign-in", href: "/account/login", target: "_blank", rel: "noopener", hidden: true }, "Sign in again");
     this.notices = el("div", { class: "notices", "aria-live": "polite" });
     this.spoken = el("p", { class: "hearing", "aria-live": "polite" });
-    this.buttons = new Map(this.labels.map((label) => [label.name, this.labelButton(label)]));
     this.undoButton = this.actionButton("Undo", "u", () => this.undo());
     this.skipButton = this.actionButton("Skip", "s", (event) => this.pressed(event, () => this.answer("skip", null)));
     this.flagButton = this.actionButton("Flag", "f", () => this.openFlag());
@@ -71,7 +71,8 @@ class LabellingCard {
     this.flag = this.flagForm();
     this.overlay = this.shortcuts();
     this.rail = new Rail(this.labels, admin);
-    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels", "data-many": String(this.labels.length > 10) }, ...this.buttons.values());
+    this.bar = el("div", { class: "labels", role: "group", "aria-label": "Labels" });
+    this.drawLabels();
     this.actions = el("div", { class: "actions" }, this.saveButton, this.undoButton, this.skipButton, this.flagButton, this.last, this.actionButton(window.matchMedia("(hover: none)").matches ? "Help" : "Shortcuts", "?", () => this.openShortcuts()));
     this.top = el("div", { class: "top" }, this.status, this.signIn);
     const main = el("div", { class: "main" }, this.top, this.sheet, this.notices, this.bar, this.actions, this.flag, this.spoken);
@@ -243,6 +244,7 @@ class LabellingCard {
   // ---- answering --------------------------------------------------------------------------
   // A label was pressed: that is the answer, or of several a part of it.
   give(name) {
+    if (this.isTooSoon()) return;
     if (!this.several) return this.answer("answer", name);
     if (!this.buffer[0] || this.painted !== this.buffer[0] || this.recalling) return;
     if (!this.chosen.delete(name)) this.chosen.add(name); // of this card, and kept with it
@@ -256,6 +258,7 @@ class LabellingCard {
   }
 
   drawChosen() {
+    for (const name of this.chosen) if (!this.buttons.has(name)) this.chosen.delete(name);
     for (const [name, button] of this.buttons) button.setAttribute("aria-pressed", String(this.chosen.has(name)));
     if (!this.several) return;
     const n = this.chosen.size;

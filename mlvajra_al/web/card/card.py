@@ -17,6 +17,7 @@ from mlvajra_al.records import Person, Project
 FOLDER = Path(__file__).parent
 SCRIPTS = (
     "outbox.js", "paint.js", "rail.js", "card.js", "buffer.js", "undo.js", "arrange.js",
+    "relabel.js",
 )  # fmt: skip
 """One module for the browser, in parts that a person can read."""
 

@@ -40,15 +40,8 @@ function setShare(bar, share) {
 class Rail {
   // An annotator's word for the champion is that of the home page.
   constructor(labels, admin) {
-    this.bars = new Map();
     this.list = el("ul", { class: "counts" });
-    for (const label of labels) {
-      const number = el("b", {}, "0");
-      const bar = el("i", { "--c": label.color });
-      const tip = [label.display, label.definition].filter(Boolean).join(": ");
-      this.list.append(el("li", {}, el("span", { class: "name", title: tip, dir: "auto" }, label.display), number, el("span", { class: "bar" }, bar)));
-      this.bars.set(label.name, { number, bar });
-    }
+    this.name(labels);
     this.fill = el("i");
     this.loop = el("p", { class: "loop" });
     this.meter = el("div", { class: "meter", role: "progressbar", "aria-label": "Answers until the next retrain", "aria-valuemin": "0" }, this.fill);
@@ -66,6 +59,18 @@ class Rail {
         el("div", {}, el("span", {}, "Your answers"), this.mine),
         el("div", {}, el("span", {}, "Left in the pool"), this.left),
         el("div", {}, el("span", {}, "Your pace"), this.speed)));
+  }
+
+  name(labels) {
+    this.bars = new Map();
+    this.list.replaceChildren();
+    for (const label of labels) {
+      const number = el("b", {}, "0");
+      const bar = el("i", { "--c": label.color });
+      const tip = [label.display, label.definition].filter(Boolean).join(": ");
+      this.list.append(el("li", {}, el("span", { class: "name", title: tip, dir: "auto" }, label.display), number, el("span", { class: "bar" }, bar)));
+      this.bars.set(label.name, { number, bar });
+    }
   }
 
   // As many counts as the window has room for; names in one line before any is out of sight.

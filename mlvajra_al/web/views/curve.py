@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mlvajra_al.records import Measure
+from mlvajra_al.records import Forecast, Measure
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.views.newest import headline
 
 Points = list[tuple[int, int, Measure]]
+ESTIMATED = " Dots go on where the curve probably goes, which is an estimate."
+SAME_ANSWERS = " It is read off the hollow points: versions measured on the same answers."
+APART = 0.005
+"""So far from the newest point dots begin before somebody asks why."""
 FALLBACK = "accuracy"
 """It takes no number of examples of each label."""
 
@@ -42,6 +46,26 @@ def chosen_curve(found: dict[str, Points], *, key: str) -> Points:
         "Measure", names, default=names[0], required=True, key=key, label_visibility="collapsed"
     )
     return found[name]
+
+
+def onwards(ahead: Forecast | None) -> str:
+    """Say what the dots are that a curve goes on with, and why they begin where they do."""
+    if ahead is None:
+        return ""
+    if not ahead.behind:
+        return ESTIMATED
+    begins, newest = ahead.middle[0], ahead.reached[-1]
+    if abs(begins - newest) < APART:
+        return ESTIMATED + SAME_ANSWERS
+    return (
+        f"{ESTIMATED}{SAME_ANSWERS} It begins at {begins:.3f}, {_beside(begins - newest)} the "
+        f"newest of them ({newest:.3f}): it follows all of them together, and single versions lie "
+        "above and below it by chance."
+    )
+
+
+def _beside(gap: float) -> str:
+    return "above" if gap > 0 else "below"
 
 
 def _name(rows: Sequence[VersionRow]) -> str:

@@ -9,8 +9,9 @@ import streamlit as st
 
 from mlvajra_al.errors import MlvajraError
 from mlvajra_al.records import Mistake, Person, Project
-from mlvajra_al.services import mistakes
+from mlvajra_al.services import mistakes, overview
 from mlvajra_al.services.mistakes import Pair, Right, Wanted
+from mlvajra_al.web import thumbnails
 from mlvajra_al.web.context import store
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.names import answer_words, by_name, display
@@ -45,6 +46,7 @@ def wrong_on_the_holdout(person: Person, project: Project, number: int) -> None:
         }
         for item, text in zip(found.mistakes, found.beginnings, strict=True)
     ]
+    rows = _pictured(person, project, rows, at=[item.position for item in found.mistakes])
     chosen = _table(rows, key=turned, alt=f"Holdout samples that version {number} has wrong")
     _pages(turned, len(rows), found.total)
     if chosen is not None:
@@ -117,6 +119,7 @@ def _side(
         st.caption("No sample is like that.")
         return
     rows = [_paired(project, item, pair) for item in found.pairs]
+    rows = _pictured(person, project, rows, at=[item.position for item in found.pairs])
     chosen = _table(rows, key=key, alt=words[right])
     _pages(key, len(rows), found.counts[right])
     if chosen is not None:
@@ -140,6 +143,23 @@ def _said(project: Project, mistake: Mistake | None) -> str:
     return f"{answer_words(project, mistake.answered)} ({mistake.probability:.2f})"
 
 
+def _pictured(
+    person: Person, project: Project, rows: list[dict[str, Any]], *, at: list[int]
+) -> list[dict[str, Any]]:
+    """Return rows with the images of their samples, which words cannot tell, where there are."""
+    if all(column.kind != "image" for column in project.recipe.columns):
+        return rows
+    seen = overview.glimpses(store(), person, project.name, at)
+    pictures = (thumbnails.address(one.images[0]) if one.images else None for one in seen)
+    told = any(one.words for one in seen)
+    return [
+        {"Image": picture, **row, "Sample": one.words}
+        if told
+        else {"Image": picture, **{name: row[name] for name in row if name != "Sample"}}
+        for row, one, picture in zip(rows, seen, pictures, strict=True)
+    ]
+
+
 def _table(rows: list[dict[str, Any]], *, key: str, alt: str) -> int | None:
     """Draw samples and return the place of the chosen one."""
     config = st.column_config
@@ -149,7 +169,9 @@ def _table(rows: list[dict[str, Any]], *, key: str, alt: str) -> int | None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"table:{key}:{st.session_state.get(key, 0)}",
+        row_height=56 if rows and "Image" in rows[0] else None,
         column_config={
+            "Image": config.ImageColumn(width=90),
             "Sample": config.TextColumn(width="large"),
             "Probability": config.NumberColumn(
                 format="%.2f", width=90, help="How sure the version was of what is wrong"

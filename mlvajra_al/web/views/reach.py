@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlvajra_al.records import Measure, Project
+from mlvajra_al.services.holdouts import FEWEST
 from mlvajra_al.services.versions import HoldOut
 from mlvajra_al.web.widgets import plural
 
-FEWEST = 20
-"""Held out samples below which nothing is measured."""
 FEWEST_OF_A_LABEL = 5
-"""So many of each label in use F1 takes; a test holds both to what the engine asks for."""
+"""So many of each label in use F1 takes; a test holds it and `FEWEST` to what the engine takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,8 @@ class OutOfReach:
 
 def out_of_reach(held: HoldOut) -> OutOfReach | None:
     """Say why no more can be measured; None while answers may still come that it takes."""
+    if held.scarcity is not None:
+        return OutOfReach(str(held.scarcity), held.scarcity.what.partition(":")[0])
     if held.size < FEWEST:
         has = plural(held.size, "sample is", "samples are") if held.size else "no sample is"
         return OutOfReach(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Project
-from mlvajra_al.services import links, people
+from mlvajra_al.services import demo, links, people
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.widgets import clock
@@ -25,6 +25,18 @@ def test_machines_are_no_accounts_to_change(store: Store, admin: Visitor, projec
     [members] = [box for box in page.main.multiselect if box.label == "Add members"]
     assert members.options == ["some admin"]
     assert "Not listed: command line, import: kind." in words(page)
+
+
+def test_simulated_annotators_are_told_from_people(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    demo.annotator(store, "demo-annotator", now=now())
+    people.add(store, None, name="ada", role="annotator", password="correct horse 1", now=now())
+    seen = admin.opens("admin").main.dataframe[0].value.set_index("Name")["State"]
+    assert (seen["demo-annotator"], seen["ada"]) == ("simulated", "active")
+    people.set_password(store, None, name="demo-annotator", password="correct horse", now=now())
+    seen = admin.opens("admin").main.dataframe[0].value.set_index("Name")["State"]
+    assert seen["demo-annotator"] == "active"
 
 
 def test_an_invitation_says_until_when_it_works(

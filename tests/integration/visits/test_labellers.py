@@ -7,21 +7,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.records import Claim, Column, Person, Project, Recipe
 from mlvajra_al.services import claiming, labelling, projects
 from mlvajra_al.services.label_sets import MAX_LABELS, make_labels
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import projects as pool_of
 from mlvajra_al.store.database import Store
-from mlvajra_al.store.naming import Plan
-from mlvajra_al.store.shards import Pool, pool_folder
-from mlvajra_al.store.staging import commit, stage
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, a_draft, a_person, an_answer, rank
-from tests.integration.visits.visiting import Visitor, current, handed, press, say, words
+from tests.integration.visits.visiting import (
+    Visitor,
+    current,
+    handed,
+    pictures,
+    press,
+    say,
+    words,
+)
 
 MINE = {"annotate_view": "My answers"}
 
@@ -152,25 +155,6 @@ def test_images_are_seen_in_the_list_and_not_told_as_words(store: Store, admin: 
     drawn = "".join(element.proto.body for element in page.get("html"))
     assert 'src="data:image/png;base64,' in drawn
     assert "2 by 2 pixels" in drawn
-
-
-def pictures(store: Store, project: Project, found: dict[str, list[list[float]]]) -> None:
-    """Give a project a pool of images."""
-    grey = pa.list_(pa.list_(pa.float32(), 2), 2)
-    schema = pa.schema(
-        [
-            pa.field("id", pa.large_string(), metadata={"kind": "ignored"}),
-            pa.field("picture", grey, metadata={"kind": "image"}),
-        ]
-    )
-    rows = [{"id": key, "picture": pixels} for key, pixels in found.items()]
-    plan = Plan(project.id, "pictures", project.seed, ("picture",), key_column="id")
-    folder = pool_folder(store.home, project.id)
-    batches = pa.Table.from_pylist(rows, schema=schema).to_batches()
-    empty = Pool(folder, ())
-    staged = stage(folder, batches, existing=empty, plan=plan, at=now(), place="row {}".format)
-    with store.begin() as connection:
-        pool_of.add_shards(connection, commit(staged, folder))
 
 
 def test_many_answers_are_paged_newest_first(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Mistake, Project
+from mlvajra_al.records import Column, Mistake, Project, Recipe
+from mlvajra_al.services import projects
 from mlvajra_al.store import mistakes
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.views.newest import COMPARE_TAB
-from tests.factories import a_report, a_version
-from tests.integration.visits.visiting import Visitor, links, press, words
+from tests.factories import a_draft, a_report, a_version
+from tests.integration.visits.visiting import Visitor, links, pictures, press, words
 
 
 def lists(store: Store, project: Project, number: int, wrong: dict[int, float]) -> None:
@@ -42,6 +45,21 @@ def test_a_report_lists_what_is_wrong_a_page_at_a_time(
     assert "None in this cell." in words(page)
     page = page.selectbox(f"wrong:{project.id}:1:True label").set_value("spam").run()
     assert len(shown(page, "Answered")) == 25
+
+
+@pytest.mark.parametrize("tab", ["", COMPARE_TAB])
+def test_what_is_wrong_about_images_is_seen(store: Store, admin: Visitor, tab: str) -> None:
+    recipe = Recipe((Column("picture", "image"),))
+    made = projects.create(store, admin.person, replace(a_draft("spam"), recipe=recipe))
+    pictures(store, made, {f"p{at}": [[0.0, 16.0], [at, 0.0]] for at in range(3)})
+    lists(store, made, 1, {1: 0.9, 2: 0.8})
+    if tab:
+        lists(store, made, 2, {})
+    page = admin.opens("versions", **({"versions-tab": tab} if tab else {}))
+    [table] = [one.value for one in page.dataframe if {"Image", "Key"} <= {*one.value}]
+    assert list(table["Key"]) == ["p1", "p2"] and "Sample" not in table
+    assert all(at.startswith("data:image/png;base64,") for at in table["Image"])
+    assert table["Image"].nunique() == 2
 
 
 def test_a_report_without_a_list_says_how_to_get_one(

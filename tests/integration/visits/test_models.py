@@ -23,7 +23,7 @@ from mlvajra_al.store import versions as versions_store
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.views.newest import COMPARE_TAB
-from tests.factories import NOW, a_person, a_project, a_report, a_version, rank
+from tests.factories import NOW, a_person, a_pool, a_project, a_report, a_version, rank
 from tests.integration.visits.visiting import Visitor, of_now, press, say, words
 
 
@@ -338,3 +338,14 @@ def test_the_champion_is_compared_with_the_row_that_is_chosen(
 
 def compared(page: AppTest) -> dict[str, int]:
     return {box.label: box.value for box in page.main.selectbox}
+
+
+@pytest.mark.parametrize("name", ["data", "train"])
+def test_samples_that_are_the_same_and_leave_no_holdout_are_told(
+    store: Store, admin: Visitor, name: str
+) -> None:
+    same = a_project(store, "same")
+    a_pool(store, same, 300, body="always the same")
+    with store.begin() as connection:
+        projects.set_holdout_threshold(connection, same.id, 0.2)
+    assert "No holdout: of 300 samples none is held out" in words(admin.opens(name, "same"))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
 import mlvajra_al
@@ -16,7 +17,11 @@ from mlvajra_al.services import labelling, projects, sessions
 from mlvajra_al.services.credentials import digest
 from mlvajra_al.services.sessions import NOWHERE, Opened
 from mlvajra_al.store import annotations as events
+from mlvajra_al.store import projects as pool_of
 from mlvajra_al.store.database import Store
+from mlvajra_al.store.naming import Plan
+from mlvajra_al.store.shards import Pool, pool_folder
+from mlvajra_al.store.staging import commit, stage
 from mlvajra_al.web.context import now
 from tests.factories import LEASE, an_answer
 
@@ -91,6 +96,25 @@ def say(store: Store, person: Person, key: str, label: str | None, **how: str) -
     answer = an_answer(key, label, action=how.get("action", "answer"), comment=how.get("why", ""))  # type: ignore[arg-type]
     labelling.record(store, person, "spam", answers=[answer], now=now(), lease=LEASE)
     return answer.event_id
+
+
+def pictures(store: Store, project: Project, found: dict[str, list[list[float]]]) -> None:
+    """Give a project a pool of images."""
+    grey = pa.list_(pa.list_(pa.float32(), 2), 2)
+    schema = pa.schema(
+        [
+            pa.field("id", pa.large_string(), metadata={"kind": "ignored"}),
+            pa.field("picture", grey, metadata={"kind": "image"}),
+        ]
+    )
+    rows = [{"id": key, "picture": pixels} for key, pixels in found.items()]
+    plan = Plan(project.id, "pictures", project.seed, ("picture",), key_column="id")
+    folder = pool_folder(store.home, project.id)
+    batches = pa.Table.from_pylist(rows, schema=schema).to_batches()
+    empty = Pool(folder, ())
+    staged = stage(folder, batches, existing=empty, plan=plan, at=now(), place="row {}".format)
+    with store.begin() as connection:
+        pool_of.add_shards(connection, commit(staged, folder))
 
 
 def current(store: Store, project: Project) -> list[tuple[str, str, str | None]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlvajra_al.records import Measure, Summary, Version
+import pytest
+
+from mlvajra_al.records import Forecast, Measure, Summary, Version
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.views import curve
 from tests.factories import NOW, a_draft
@@ -49,3 +51,19 @@ def test_f1_of_the_label_that_was_rarer_once_is_not_joined_to_that_of_the_other(
 
 def test_where_nothing_was_measured_there_is_no_curve() -> None:
     assert curve.curves([a_row(1, None, None)]) == curve.curves([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [
+        (0.881, "versions measured on the same answers."),
+        (0.902, "It begins at 0.902, above the newest of them (0.880): it follows all of them"),
+        (0.85, "It begins at 0.850, below the newest of them (0.880): it follows all of them"),
+    ],
+)
+def test_dots_that_begin_beside_the_newest_point_say_why(begins: float, said: str) -> None:
+    ahead = Forecast("F1 (spam)", 50, 0.01, 0.02, -0.01, (60.0, 110.0), (begins, 0.91), (0.8, 0.8),
+                     (0.95, 0.96), behind=(40, 60), reached=(0.92, 0.88), judges=95)  # fmt: skip
+    assert said in curve.onwards(ahead)
+    assert ("by chance" in curve.onwards(ahead)) == ("begins" in said)
+    assert curve.onwards(None) == ""
