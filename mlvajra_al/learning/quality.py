@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -273,7 +275,8 @@ def worth_asking_again(
     given = np.asarray(answers, dtype=np.float64)
     given = np.where(given < 0, np.nan, given)
     p, free = _proper(probabilities), _proper(unlabelled)
-    with warnings.catch_warnings():
+    # It prints what tells how to go on with its own consensus labels, which nobody here sees.
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.filterwarnings("ignore", message="Annotators do not agree", category=UserWarning)
         warnings.filterwarnings("ignore", message="breaking ties", category=UserWarning)
         again, anew = get_active_learning_scores(given, p, free)
