@@ -86,3 +86,14 @@ def test_nothing_is_printed_into_the_log_of_the_worker(capsys: pytest.CaptureFix
     answers, p = [[0, 0, -1], [0, 1, 0], [-1, -1, 0]], np.full((3, 2), 0.5)
     quality.worth_asking_again(answers, p, p)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("answers", "p"),
+    [([[1, 2]], [[1.0, 0.0, 0.0]]), ([[0, 1], [1, 0]], [[0.5, 0.5], [0.5, 0.5]])],
+)
+def test_disputes_in_which_the_model_takes_no_side_are_asked_again_all_the_same(
+    answers: list[list[int]], p: list[list[float]]
+) -> None:
+    again, anew = quality.worth_asking_again(answers, p, p)
+    assert np.isfinite(again).all() and np.isfinite(anew).all()
