@@ -52,6 +52,7 @@ LOOP = {
     "needs_labels": ("Needs examples", "orange"),
     "no_worker": ("Worker not running", "red"),
     "failed": ("Last retrain failed", "red"),
+    "unread": ("Pool not read", "red"),
     "done": ("All answered", "green"),
 }
 FEW, NAMED = 5, 5

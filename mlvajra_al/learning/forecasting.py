@@ -39,6 +39,8 @@ MOST_JUDGES = 2_000
 POWERS = np.array([0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
 DRAWS = 400
 STEPS = 6
+UNSEEN = 0.5
+"""Versions scatter by at least so many samples, which a holdout on which all answer alike hides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ def forecast(
     to = n[-1] + np.linspace(0, ahead, STEPS + 1)
     a, b, c, scatter = _curves(n, scores, rng=rng)
     drawn = a[:, None] - b[:, None] * to[None, :] ** -c[:, None]
-    gains = _gains(drawn, np.minimum(scatter, differing / 2), rng=rng)
+    scatter = np.minimum(np.maximum(scatter, UNSEEN / judged.samples), differing / 2)
+    gains = _gains(drawn, scatter, rng=rng)
     least, most = np.quantile(gains, (0.025, 0.975))
     gain = float(np.median(drawn[:, -1] - drawn[:, 0]))
     low, middle, high = np.clip(np.quantile(drawn, (0.025, 0.5, 0.975), axis=0), 0, 1)

@@ -165,6 +165,20 @@ def _together(drawn: Floats, *, rng: np.random.Generator) -> Floats:
     return np.asarray(drawn + rng.standard_gamma(PRIOR / drawn.shape[1], size=drawn.shape))
 
 
+def _paired(
+    truth: NDArray[np.bool_], guesses: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator
+) -> list[Floats]:
+    """Draw tables of two models, with the mass of one table as what is known before.
+
+    It is shared out among all pairs of answers, those that differ too: that they agree on a few
+    samples does not prove that they always do.
+    """
+    old, new = _drawn(truth, guesses, rng=rng)
+    n, k = old.shape[:2]
+    both = rng.standard_gamma(PRIOR / 2 / k, size=(n, k, 2, 2, 2))  # true, said by old, by new
+    return [old + both.sum(axis=-1), new + both.sum(axis=-2)]
+
+
 def _measures(
     truth: NDArray[np.bool_],
     p: Floats,
@@ -259,8 +273,7 @@ def compare(
     difference, values = unknown(HEADLINE, n, note), None
     if not note:
         before, after = (float(_micro(_tables(truth, given))) for given in guesses)
-        prior = rng.standard_gamma(PRIOR / len(labels), size=(1, len(labels), 2, 2))
-        drawn = [_micro(tables + prior) for tables in _drawn(truth, guesses, rng=rng)]
+        drawn = [_micro(tables) for tables in _paired(truth, guesses, rng=rng)]
         values = (before, after)
         difference = bounded(HEADLINE, after - before, drawn[1] - drawn[0], n)
     return verdict(

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -272,8 +274,9 @@ def worth_asking_again(
 
     given = np.asarray(answers, dtype=np.float64)
     given = np.where(given < 0, np.nan, given)
-    p, free = _proper(probabilities), _proper(unlabelled)
-    with warnings.catch_warnings():
+    p, free = _untied(_proper(probabilities)), _proper(unlabelled)
+    # It prints what tells how to go on with its own consensus labels, which nobody here sees.
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.filterwarnings("ignore", message="Annotators do not agree", category=UserWarning)
         warnings.filterwarnings("ignore", message="breaking ties", category=UserWarning)
         again, anew = get_active_learning_scores(given, p, free)
@@ -318,3 +321,11 @@ def places_to_ask_again(again: ArrayLike, anew: ArrayLike, *, batch: int) -> lis
 def _proper(probabilities: ArrayLike) -> Floats:
     p = np.asarray(probabilities, dtype=np.float64) + FLOOR
     return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+
+def _untied(p: Floats) -> Floats:
+    """Return probabilities of which no two are the same, so that one of two answers is likelier.
+
+    Else cleanlab asks who is right more often, and fails where no answer stands undisputed.
+    """
+    return _proper(p + FLOOR * np.arange(p.shape[1]))

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 
 from mlvajra_al.records import NOTHING_LEFT, Advice, Course, Forecast, Measure, Rest, Stability
 from mlvajra_al.words import plural
@@ -22,7 +23,7 @@ ALIKE = 0.99
 NEARLY_ALIKE, HARDLY = 0.988, 0.0125
 """Answers this stable are stable enough where the next labels surely bring no more than that."""
 WINDOW = 3
-STEP, STEP_SHARE = 10, 0.02
+STEP, STEP_SHARE, ROUNDING = 10, 0.02, 1e-9
 """So many labels, or this share of them, lie between two versions that are compared: from one
 label to the next nothing changes, and that says nothing."""
 FEWEST_OF_A_LABEL = 3
@@ -83,6 +84,17 @@ def earlier(past: Sequence[Past], n_labels: int) -> Past | None:
     """
     most = n_labels - max(STEP, STEP_SHARE * n_labels)
     return next((one for one in reversed(past) if one.n_labels <= most), None)
+
+
+def step(n_labels: int) -> int:
+    """Return how many more labels a version needs to be compared with one of so many.
+
+    Examples
+    --------
+    >>> step(20), step(2_000)
+    (10, 41)
+    """
+    return max(STEP, ceil(n_labels * STEP_SHARE / (1 - STEP_SHARE) - ROUNDING))
 
 
 def halfway(past: Sequence[Past], n_labels: int) -> Past | None:
@@ -202,13 +214,13 @@ def _judgement(
     if not signs.left:
         return "stop", NOTHING_LEFT
     if len(found) < WINDOW:
-        more = WINDOW - len(found)
-        if more * STEP > signs.left:
+        more, labels = WINDOW - len(found), step(signs.n_labels)
+        if more * labels > signs.left:
             last = "sample" if signs.left == 1 else f"{signs.left} samples"
             return "too_early", f"Too little is left to say when to stop: label the last {last}."
         count = f"{more} more versions, each" if more > 1 else "one more version,"
         return "too_early", (
-            f"Too early to say when to stop: that takes {count} with at least {STEP} more labels."
+            f"Too early to say when to stop: that takes {count} with at least {labels} more labels."
         )
     if mean is None:
         return "go_on", (

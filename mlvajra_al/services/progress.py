@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -184,7 +184,11 @@ def loop_state(
 def _idle(
     connection: Connection, project: Project, until: int, standing: Mapping[str, int]
 ) -> tuple[str, str]:
-    last = _last_retrain(connection, project)
+    last = _last(connection, project, ("retrain", "prepare"))
+    if last is not None and last.kind == "prepare":
+        if last.state == "failed":
+            return "unread", f"Reading the pool failed: {last.error}"
+        last = _last_retrain(connection, project)
     if last is not None and last.state == "failed":
         return "failed", f"The last retrain failed: {last.error}"
     if needs := labels_needed(last, standing):
@@ -193,7 +197,11 @@ def _idle(
 
 
 def _last_retrain(connection: Connection, project: Project) -> Job | None:
-    return next(iter(jobs.listed(connection, project.id, kinds=("retrain",), limit=1)), None)
+    return _last(connection, project, ("retrain",))
+
+
+def _last(connection: Connection, project: Project, kinds: Sequence[JobKind]) -> Job | None:
+    return next(iter(jobs.listed(connection, project.id, kinds=kinds, limit=1)), None)
 
 
 def labels_needed(job: Job | None, standing: Mapping[str, int] | None = None) -> str:

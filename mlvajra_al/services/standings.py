@@ -107,8 +107,12 @@ def ordered(plan: Plan, games: Iterable[Game]) -> list[Game]:
 
 def level(plan: Plan, games: Sequence[Game]) -> list[Game]:
     """Return the games of seeds that every strategy has played: only these compare fairly."""
+    return _of_seeds_played_by(len(plan.strategies), games)
+
+
+def _of_seeds_played_by(strategies: int, games: Sequence[Game]) -> list[Game]:
     played = Counter(game.seed for game in games)
-    return [game for game in games if played[game.seed] == len(plan.strategies)]
+    return [game for game in games if played[game.seed] == strategies]
 
 
 def needed(games: Sequence[Game], strategy: str, *, level: float) -> Needed:
@@ -184,8 +188,9 @@ def guess_of(run: Run) -> float:
 def advice(games: Sequence[Game], *, guess: float = 0.0) -> str:
     """Say which strategy to choose, and how sure that is.
 
-    One is called better where the 95% interval of its lead over the same seeds is above 0. Where
-    all labels hardly reach more than a `guess`, 95% of it says nothing.
+    One is called better where the 95% interval of its lead over the same seeds is above 0; of a
+    run that was cancelled, over those that all have played. Where all labels hardly reach more than
+    a `guess`, 95% of it says nothing.
 
     Examples
     --------
@@ -194,7 +199,6 @@ def advice(games: Sequence[Game], *, guess: float = 0.0) -> str:
     >>> advice(games)
     'Choose margin: 21 ± 1 labels to 95%, 42 ± 1 fewer than random (mean of 3 seeds).'
     """
-    seeds = sorted({game.seed for game in games})
     full = full_f1(games)
     if full is not None and full < BEATS * guess:
         return (
@@ -202,6 +206,15 @@ def advice(games: Sequence[Game], *, guess: float = 0.0) -> str:
             f"({guess:.3f}), so that nothing can be compared; let it see other columns, choose "
             "another estimator, or check the labels."
         )
+    played, games = games, _of_seeds_played_by(len({game.strategy for game in games}), games)
+    if played and not games:
+        return "No seed was played by every strategy, so that they cannot be compared; play again."
+    return _choice(games)
+
+
+def _choice(games: Sequence[Game]) -> str:
+    """Say which strategy to choose, of games of the same seeds each."""
+    seeds = {game.seed for game in games}
     cost = _at_least(games)
     reached = Counter(game.strategy for game in games if game.labels_to_95 is not None)
     whole = [name for name in cost if reached[name] == len(seeds)]

@@ -435,6 +435,10 @@ def test_a_job_that_fails_says_why_in_a_sentence(light: Store, tmp_path: Path) -
     job = loop.work_once()
     assert job is not None and job.state == "failed"
     assert job.error is not None and "no column 'boddy'" in job.error
+    worker.Worker(light, "rehearsal").report()
+    seen = progress(light, loop.admin, "texts", now=worker.utc_now())
+    assert seen.loop_state == "unread"
+    assert seen.loop_message == f"Reading the pool failed: {job.error}"
 
 
 def test_an_unexpected_error_ends_the_job_calmly_and_not_the_worker(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 
 from mlvajra_al import worker
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound, QueueFull
-from mlvajra_al.records import Column, Job, Recipe, SampleExplanation
+from mlvajra_al.records import Answer, Column, Job, Recipe, SampleExplanation
 from mlvajra_al.services import champions, labelling, predicting, progress, training, versions
 from mlvajra_al.services.jobs import explaining, machine, mending, preparing, revising, scoring
 from mlvajra_al.services.jobs.performing import handler_of
@@ -163,6 +164,25 @@ def test_the_same_evaluation_waits_once(loop: Rehearsal) -> None:
         for _ in range(3)
     }
     assert len(ids) == 1
+
+
+def test_the_champion_is_measured_anew_where_only_held_out_samples_were_answered(
+    loop: Rehearsal,
+) -> None:
+    held = [claim for claim in loop.claim(20) if claim.why.holdout]
+    gold = loop.gold([claim.position for claim in held])
+    loop.record(
+        [
+            Answer(str(uuid4()), claim.sample_key, "answer", said, claim.id)
+            for claim, said in zip(held, gold, strict=True)
+        ]
+    )
+    ask = training.request_retrain
+    ask(loop.store, loop.admin, "texts", mode="incremental", now=worker.utc_now())
+    assert any((job.result or {}).get("nothing_new") for job in loop.work())
+    of_champion, of_newest = (versions.report(loop.store, None, "texts", n) for n in (1, 2))
+    assert of_champion is not None and of_newest is not None
+    assert of_champion.answered == of_newest.answered >= len(held) > 0
 
 
 def test_the_first_champion_has_none_to_roll_back_to(loop: Rehearsal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -133,13 +134,15 @@ def _look_elsewhere(store: Store, seen: Snapshot, why: NotEnoughLabels, *, tell:
 def _again(
     store: Store, seen: Snapshot, prepared: Prepared, *, newest: Version, tell: Tell
 ) -> Result:
-    """Evaluate the newest version on today's holdout and let it rank as the project wants it now.
+    """Evaluate the newest version and the champion on today's holdout, and let the newest one rank.
 
     There is nothing new to learn, but the strategy may be another one than it ranked by.
     """
     with store.read() as connection:
         scorer = scoring.scorer(store.home, connection, seen.project, newest.number)
-    measured = _measured(store, seen, scorer)
+    measured = {newest.number: _measured(store, seen, scorer)}
+    if seen.project.champion not in (None, newest.number):
+        measured |= _of_champion(seen, measure_champion(store, seen, now=tell.clock()))
     tell(0.8, f"Nothing new to learn since version {newest.number}; choosing what to ask next")
     seed = fitting.seed_of(seen.project, seen.seq)
     candidates = preparing.askable(seen.project, seen.pool, seen.touched)
@@ -159,7 +162,7 @@ def _again(
     }
 
     def operation(connection: Connection) -> Result:
-        seen.holdout.write(connection, seen.project, newest.number, of=measured, now=tell.clock())
+        _report(connection, seen, measured, now=tell.clock())
         _serve(connection, seen.project, [_by(item, newest.number) for item in ranked], tell=tell)
         tell.settle(connection, result)
         return result
@@ -274,7 +277,8 @@ def write(
         number = versions.next_number(connection, project.id)
         facts = (number, revision.id, str(job.payload.get("trigger", "")), now)
         versions.add(connection, _version(seen, thought, fit, facts=facts))
-        _report(connection, seen, number, thought=thought, now=now)
+        measured = {number: thought.measured} | _of_champion(seen, thought.champion)
+        _report(connection, seen, measured, now=now)
         given = replace(thought.advice, version=number)
         advice.add(connection, project.id, given, now=now)
         _serve(connection, project, [_by(item, number) for item in ranked], tell=tell)
@@ -351,15 +355,18 @@ def _version(
     )
 
 
+def _of_champion(seen: Snapshot, measured: Measured | None) -> dict[int, Measured]:
+    """Return what was measured of the champion by its number; nothing where nothing was."""
+    number = seen.project.champion
+    return {} if number is None or measured is None else {number: measured}
+
+
 def _report(
-    connection: Connection, seen: Snapshot, number: int, *, thought: Thought, now: datetime
+    connection: Connection, seen: Snapshot, measured: Mapping[int, Measured], *, now: datetime
 ) -> None:
-    """Store what was measured of the new version, and of the champion beside it."""
-    measured = {number: thought.measured}
-    if seen.project.champion is not None and thought.champion is not None:
-        measured[seen.project.champion] = thought.champion
-    for version, of in measured.items():
-        seen.holdout.write(connection, seen.project, version, of=of, now=now)
+    """Store what was measured of versions: of the newest one, and of the champion beside it."""
+    for number, of in measured.items():
+        seen.holdout.write(connection, seen.project, number, of=of, now=now)
 
 
 def _by(item: Ranked, number: int) -> Ranked:

@@ -189,6 +189,16 @@ def test_a_better_version_is_promoted_an_equal_one_is_not() -> None:
     assert same.advice.startswith("too close to say")
 
 
+def test_that_two_agree_on_a_few_samples_does_not_prove_that_they_always_do() -> None:
+    answers, p = answered(n=30)
+    found = multilabel_evaluation.compare(
+        answers, p, p, LABELS, rng=np.random.default_rng(0), alpha=0.001, champion=1, challenger=2
+    )
+    assert found.difference.value == 0
+    assert found.difference.low is not None and found.difference.high is not None
+    assert found.difference.low < -0.002 and found.difference.high > 0.002
+
+
 def test_a_modal_learner_takes_it_as_its_estimator() -> None:
     truth = indicators(ANSWERS[:40], LABELS).astype(int)
     model = OneVsRest(LogisticRegression()).fit(X[:40], truth)

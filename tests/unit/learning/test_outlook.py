@@ -30,6 +30,18 @@ def test_a_label_that_is_there_twice_promises_what_it_does_alone() -> None:
     assert twice.middle == pytest.approx(one.middle)
 
 
+@pytest.mark.parametrize(("differing", "margin"), [(0.02, 0.028), (0.3, 0.055), (0.0, 0.0)])
+def test_versions_that_answer_a_small_holdout_alike_may_still_be_apart(
+    differing: float, margin: float
+) -> None:
+    truth = np.arange(25) % 2
+    alike = Judged((20, 30, 40, 50), np.tile(truth, (4, 1)), truth)
+    rng = np.random.default_rng(0)
+    found = forecast(alike, ["ham", "spam"], differing=differing, rng=rng)
+    assert found.gain == pytest.approx(0.0, abs=0.001)
+    assert found.margin == pytest.approx(margin, abs=0.005)
+
+
 def test_of_many_judges_whole_samples_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecasting, "MOST_JUDGES", 150)
     found = forecast(_judged(3), ["a", "b", "c"], rng=np.random.default_rng(0))

@@ -80,3 +80,20 @@ def test_a_disputed_sample_is_asked_again_before_a_clear_one_is_asked_first() ->
     assert again[30] < anew[0]
     assert anew[1] < again[:30].min()
     assert again[:5].min() > again[5:15].max()
+
+
+def test_nothing_is_printed_into_the_log_of_the_worker(capsys: pytest.CaptureFixture[str]) -> None:
+    answers, p = [[0, 0, -1], [0, 1, 0], [-1, -1, 0]], np.full((3, 2), 0.5)
+    quality.worth_asking_again(answers, p, p)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("answers", "p"),
+    [([[1, 2]], [[1.0, 0.0, 0.0]]), ([[0, 1], [1, 0]], [[0.5, 0.5], [0.5, 0.5]])],
+)
+def test_disputes_in_which_the_model_takes_no_side_are_asked_again_all_the_same(
+    answers: list[list[int]], p: list[list[float]]
+) -> None:
+    again, anew = quality.worth_asking_again(answers, p, p)
+    assert np.isfinite(again).all() and np.isfinite(anew).all()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from mlvajra_al.learning.stopping import Past, Signs, advise
+from mlvajra_al.learning.stopping import Past, Signs, advise, earlier
 from mlvajra_al.records import Forecast, Measure, Rest, Stability
 
 ESTIMATED = Measure("estimated F1 (spam)", 0.9, 0.8, 0.95, 100)
@@ -102,6 +103,14 @@ def test_too_early_says_how_many_more_versions_it_takes(known: int, more: str) -
     found = advise(signs, past(0.99)[: known - 1])
     assert found.action == "too_early"
     assert f"that takes {more} at least 10 more labels." in found.words
+
+
+@pytest.mark.parametrize("known", [40, 490, 491, 2_000])
+def test_too_early_says_how_many_more_labels_the_next_version_needs(known: int) -> None:
+    signs = replace(SIGNS, label_counts={"ham": known, "spam": 0}, left=9_000, stability=None)
+    (more,) = map(int, re.findall(r"at least (\d+) more labels", advise(signs, []).words))
+    assert earlier([Past(1, known)], known + more - 1) is None
+    assert earlier([Past(1, known)], known + more) is not None
 
 
 def test_a_label_hardly_seen_speaks_against_stopping() -> None:
