@@ -21,7 +21,7 @@ from sqlalchemy import event
 from mlvajra_al import worker
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.learning import frames
-from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
+from mlvajra_al.records import Column, ColumnKind, Job, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import claiming, importing, labelling, overview, progress, resolving
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services import projects as project_services
@@ -322,11 +322,39 @@ def test_numbers_written_with_a_comma_are_numbers_in_the_pool_and_in_rows_sent(
     _, pool = pool_of(store)
     assert pool.held == recipe.columns
     assert pool.take([0, 1, 2, 3], ["size"])["size"].to_pylist() == [1.5, 2000.0, 7.0, 0.25]
-    sent = predicting.typed(recipe, [{"size": "3,5", "day": "31.1.2024"}, {"size": 4, "day": None}])
+    rows = [{"size": "3,5", "day": "31.1.2024"}, {"size": 4, "day": None}]
+    sent = predicting.typed(recipe.columns, rows)
     assert sent["size"].to_pylist() == [3.5, 4.0]
     assert frames.to_frame(sent, recipe)["day"].dt.day.tolist()[0] == 31
     with pytest.raises(BadSource, match="'3.5' is not written as 1.234,50 is"):
-        predicting.typed(recipe, [{"size": "3.5", "day": None}])
+        predicting.typed(recipe.columns, [{"size": "3.5", "day": None}])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_sent_is_read_as_the_pool_holds_it_whatever_the_recipe_makes_of_it(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    kinds: dict[str, ColumnKind] = {"code": "numeric", "paid": "boolean", "day": "date"}
+    kinds |= {"note": "text", "colour": "ignored"}
+    held = tuple(Column(name, kind) for name, kind in kinds.items())
+    a_project(store, recipe=Recipe((*held, Column("size", "numeric"))))
+    path = tmp_path / "a.csv"
+    path.write_text("code,paid,day,size,note,colour\n1,yes,2026-01-02,4,, red\n")
+    run(store, admin, path)
+    _, pool = pool_of(store)
+    codes = Recipe(
+        (*(Column(name, "categorical") for name in kinds), Column("size", "numeric", "1.234,50"))
+    )
+    known = frames.to_frame(pool.take([0]), codes).to_dict("records")
+    for sent in (
+        {"code": "1", "paid": "y", "day": "2026-01-02", "size": "4,0"},
+        {"code": 1, "paid": True, "day": "2026-01-02 00:00", "size": 4},
+    ):
+        rows = [sent | {"note": "", "colour": " red"}]
+        read = predicting.typed(predicting.read_as(codes, pool), rows)
+        assert frames.to_frame(read, codes).to_dict("records") == known
+    pool.path(pool.shards[0]).unlink()
+    assert predicting.read_as(codes, Pool(pool.folder, pool.shards)) == codes.columns
 
 
 def test_a_column_left_as_it_was_written_may_become_numbers_later() -> None:
