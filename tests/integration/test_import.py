@@ -179,6 +179,21 @@ def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_new_data_may_lack_numbers_and_images_that_the_model_no_longer_sees(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    inputs = (Column("body", "text"), Column("size", "numeric"), Column("scan", "image"))
+    a_project(store, key_column="id", recipe=Recipe(inputs))
+    numbers = {"size": [1.5, 2.5], "scan": [[[0, 1], [2, 3]]] * 2}
+    run(store, admin, mails(tmp_path / "a.parquet", range(2), **numbers))
+    project_services.set_recipe(store, admin, "spam", recipe=Recipe(inputs[:1]), now=NOW)
+    assert run(store, admin, mails(tmp_path / "b.parquet", range(1, 4)))["added"] == 2
+    _, pool = pool_of(store)
+    assert pool.take(range(4), ["size"])["size"].to_pylist() == [1.5, 2.5, None, None]
+    assert pool.take(range(4), ["scan"])["scan"].null_count == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_keys_that_objects_begin_to_have_late_are_told_or_kept(
     store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -491,6 +506,22 @@ def test_labels_may_come_from_a_column_that_the_pool_holds_as_numbers(
     assert run(store, admin, path, "flag")["labels_added"] == 20
     with store.read() as connection:
         assert said(store, connection, project) == {("answer", "0"): 10, ("answer", "1"): 10}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_labels_may_come_from_what_was_an_input_when_content_was_to_name_samples(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    inputs = (Column("body", "text"), Column("label", "numeric"))
+    labels = tuple(Label(n, n, n, "#2563eb") for n in ("0", "1"))
+    project = a_project(store, recipe=Recipe(inputs), labels=labels)
+    path = mails(tmp_path / "a.parquet", range(6), label=[0, 1, 0, 1, 0, None])
+    run(store, admin, path)
+    project_services.set_recipe(store, admin, "spam", recipe=Recipe(inputs[:1]), now=NOW)
+    result = run(store, admin, path, labels_from="label")
+    assert result["message"] == "0 samples added, 6 were there already, 5 labels imported."
+    with store.read() as connection:
+        assert said(store, connection, project) == {("answer", "0"): 3, ("answer", "1"): 2}
 
 
 def test_what_the_model_does_not_look_at_may_hold_anything(
