@@ -372,6 +372,36 @@ def test_what_is_sent_is_read_as_the_pool_holds_it_whatever_the_recipe_makes_of_
     assert predicting.read_as(codes, Pool(pool.folder, pool.shards)) == codes.columns
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_column_becomes_later_only_what_something_in_it_can_be_read_as(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    held = [Column("body", "text"), Column("size", "numeric", "1.234,50"), Column("kind", "text")]
+    a_project(store, recipe=Recipe(tuple(held)))
+    path = tmp_path / "a.csv"
+    path.write_text('body;size;kind;note;empty;scan\nx;1,5;flat;n.a.;;"[[1]]"\ny;2,5;house;12;;x\n')
+    run(store, admin, path)
+
+    def become(*columns: Column) -> None:
+        recipe = Recipe((held[0], *columns))
+        project_services.set_recipe(store, admin, "spam", recipe=recipe, now=NOW)
+
+    for column, words in (
+        (Column("kind", "numeric"), "nothing in the column 'kind' .* numeric: 'flat' is not a num"),
+        (Column("kind", "date", "31.12.2026"), "'flat' is not written as 31.12.2026 is"),
+        (Column("size", "date"), "it holds numbers"),
+        (Column("scan", "image"), "it was imported as something else"),
+        (
+            Column("size", "numeric"),
+            "was read as numeric 1.234,50 .* to read it as numeric, import",
+        ),
+    ):
+        with pytest.raises(Invalid, match=words):
+            become(column)
+    become(Column("note", "numeric"), Column("empty", "date"), Column("size", "categorical"))
+    become(*held[1:], Column("nowhere", "numeric"))
+
+
 def test_a_column_left_as_it_was_written_may_become_numbers_later() -> None:
     recipe = Recipe((Column("size", "numeric", "1.234,50"),))
     left = pa.table({"size": ["1.234,5 €", "7", None, "n.a."]})
