@@ -115,6 +115,8 @@ class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 class Pixels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Flatten one column of images, lists of numbers or of rows, and scale them to 0..1.
 
+    Black is 0, or the darkest value seen when fitted where that is below 0.
+
     Examples
     --------
     >>> frame = pd.DataFrame({"image": [[[0, 8], [16, 4]], [[16, 16], [0, 0]]]})
@@ -123,14 +125,22 @@ class Pixels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     [[0.0, 0.5, 1.0, 0.25], [1.0, 1.0, 0.0, 0.0]]
     >>> pixels.get_feature_names_out().tolist()[1]
     'pixel 0,1'
+    >>> below = pd.DataFrame({"image": [[[-1.0, 0.0], [1.0, 0.5]]]})
+    >>> Pixels().fit(below).transform(below).tolist()
+    [[0.0, 0.5, 1.0, 0.75]]
     """
 
+    low_ = 0.0
+    """Of encoders that were stored when nothing below 0 was seen."""
+
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Remember the shape and the brightest value; a flat square counts as an image."""
+        """Remember the shape, and the ends of the scale; a flat square counts as an image."""
         images = [np.asarray(image, dtype=np.float32) for image in X.iloc[:, 0] if _is_image(image)]
         self.column_ = str(X.columns[0])
         self.shape_ = _shape(images[0]) if images else (1, 1)
-        self.top_ = max((float(np.nanmax(image)) for image in images), default=1.0) or 1.0
+        self.low_ = min([0.0, *(float(np.nanmin(image)) for image in images)])
+        self.top_ = max((float(np.nanmax(image)) for image in images), default=1.0)
+        self.top_ = self.top_ if self.top_ > self.low_ else self.low_ + 1.0
         self.n_features_in_ = 1
         return self
 
@@ -145,7 +155,8 @@ class Pixels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                         f"column {self.column_!r}: an image of {flat.size} pixels where the pool "
                         f"has {out.shape[1]}; give every image the same size"
                     )
-                out[row] = np.clip(np.nan_to_num(flat) / self.top_, 0, 1)
+                lifted = np.nan_to_num(flat) - self.low_
+                out[row] = np.clip(lifted / (self.top_ - self.low_), 0, 1)
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:

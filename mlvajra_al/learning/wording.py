@@ -167,7 +167,7 @@ def _units(
     if isinstance(encoder, Terms):
         return offset, scale, ["term"] * size
     if isinstance(encoder, Pixels):
-        return offset, scale * encoder.top_, ["number"] * size
+        return offset + encoder.low_, scale * (encoder.top_ - encoder.low_), ["number"] * size
     if isinstance(encoder, DateParts):
         scale[:2] = encoder.span_, 24
         return offset, scale, ["number", "number", *["flag"] * (size - 2)]

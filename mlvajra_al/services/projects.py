@@ -14,8 +14,10 @@ from mlvajra_al.errors import Invalid
 from mlvajra_al.records import JobKind, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import access
 from mlvajra_al.services.label_sets import check_labels
+from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.services.overview import ESTIMATORS, require_strategy, strategies_of
 from mlvajra_al.services.people import require
+from mlvajra_al.services.recipes import require_readable
 from mlvajra_al.store import audit, jobs, projects, ranking, versions
 from mlvajra_al.store.database import Connection, Store
 
@@ -303,6 +305,10 @@ def set_recipe(
 ) -> Project:
     """Change inputs or estimator: a new revision is prepared and the next fit is a full one."""
     require(person, "admin", "change the recipe")
+    with store.read() as connection:
+        project = access.project(connection, person, name)
+        pool = project_pool(store, connection, project)
+    require_readable(pool, project.recipe, recipe)
 
     def write(connection: Connection, project: Project) -> None:
         check_recipe(recipe, answers=project.gold_column)

@@ -39,15 +39,22 @@ def _add_field(values: pa.Array, fixed: list[NDArray[np.uint8]], texts: list[pa.
         fixed.append(_bytes_of(lengths.to_numpy(zero_copy_only=False)))
         texts.append(raw.fill_null(b""))
     elif pa.types.is_fixed_size_list(values.type):
-        flat = values
-        while pa.types.is_fixed_size_list(flat.type):
-            flat = flat.flatten()
-        fixed.append(_bytes_of(flat.to_numpy().reshape(len(values), -1)))
+        fixed.append(_bytes_of(_pixels(values)))
     else:
         number = values.cast(pa.int64()) if not pa.types.is_floating(values.type) else values
         there = values.is_valid().to_numpy(zero_copy_only=False)
         plain = number.fill_null(0).to_numpy(zero_copy_only=False) + 0  # -0.0 becomes 0.0
         fixed += [_bytes_of(there), _bytes_of(plain)]
+
+
+def _pixels(images: pa.Array) -> NDArray[np.float32]:
+    """Return a row of numbers per image; NaN, which no image has, where there is none."""
+    size, flat = 1, images
+    while pa.types.is_fixed_size_list(flat.type):
+        size, flat = size * flat.type.list_size, flat.flatten()
+    out = np.full((len(images), size), np.nan, dtype=np.float32)
+    out[images.is_valid().to_numpy(zero_copy_only=False)] = flat.to_numpy().reshape(-1, size)
+    return out
 
 
 def _bytes_of(values: NDArray[np.generic]) -> NDArray[np.uint8]:

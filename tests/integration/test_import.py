@@ -21,7 +21,7 @@ from sqlalchemy import event
 from mlvajra_al import worker
 from mlvajra_al.errors import BadSource, Conflict, Invalid, NotAllowed, TooLarge
 from mlvajra_al.learning import frames
-from mlvajra_al.records import Column, Job, Label, Person, Policy, Project, Recipe
+from mlvajra_al.records import Column, ColumnKind, Job, Label, Person, Policy, Project, Recipe
 from mlvajra_al.services import (
     claiming,
     importing,
@@ -187,6 +187,21 @@ def test_new_data_may_lack_labels_and_bring_columns_of_its_own(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_new_data_may_lack_numbers_and_images_that_the_model_no_longer_sees(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    inputs = (Column("body", "text"), Column("size", "numeric"), Column("scan", "image"))
+    a_project(store, key_column="id", recipe=Recipe(inputs))
+    numbers = {"size": [1.5, 2.5], "scan": [[[0, 1], [2, 3]]] * 2}
+    run(store, admin, mails(tmp_path / "a.parquet", range(2), **numbers))
+    project_services.set_recipe(store, admin, "spam", recipe=Recipe(inputs[:1]), now=NOW)
+    assert run(store, admin, mails(tmp_path / "b.parquet", range(1, 4)))["added"] == 2
+    _, pool = pool_of(store)
+    assert pool.take(range(4), ["size"])["size"].to_pylist() == [1.5, 2.5, None, None]
+    assert pool.take(range(4), ["scan"])["scan"].null_count == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_keys_that_objects_begin_to_have_late_are_told_or_kept(
     store: Store, admin: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,11 +345,69 @@ def test_numbers_written_with_a_comma_are_numbers_in_the_pool_and_in_rows_sent(
     _, pool = pool_of(store)
     assert pool.held == recipe.columns
     assert pool.take([0, 1, 2, 3], ["size"])["size"].to_pylist() == [1.5, 2000.0, 7.0, 0.25]
-    sent = predicting.typed(recipe, [{"size": "3,5", "day": "31.1.2024"}, {"size": 4, "day": None}])
+    rows = [{"size": "3,5", "day": "31.1.2024"}, {"size": 4, "day": None}]
+    sent = predicting.typed(recipe.columns, rows)
     assert sent["size"].to_pylist() == [3.5, 4.0]
     assert frames.to_frame(sent, recipe)["day"].dt.day.tolist()[0] == 31
     with pytest.raises(BadSource, match="'3.5' is not written as 1.234,50 is"):
-        predicting.typed(recipe, [{"size": "3.5", "day": None}])
+        predicting.typed(recipe.columns, [{"size": "3.5", "day": None}])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_sent_is_read_as_the_pool_holds_it_whatever_the_recipe_makes_of_it(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    kinds: dict[str, ColumnKind] = {"code": "numeric", "paid": "boolean", "day": "date"}
+    kinds |= {"note": "text", "colour": "ignored"}
+    held = tuple(Column(name, kind) for name, kind in kinds.items())
+    a_project(store, recipe=Recipe((*held, Column("size", "numeric"))))
+    path = tmp_path / "a.csv"
+    path.write_text("code,paid,day,size,note,colour\n1,yes,2026-01-02,4,, red\n")
+    run(store, admin, path)
+    _, pool = pool_of(store)
+    codes = Recipe(
+        (*(Column(name, "categorical") for name in kinds), Column("size", "numeric", "1.234,50"))
+    )
+    known = frames.to_frame(pool.take([0]), codes).to_dict("records")
+    for sent in (
+        {"code": "1", "paid": "y", "day": "2026-01-02", "size": "4,0"},
+        {"code": 1, "paid": True, "day": "2026-01-02 00:00", "size": 4},
+    ):
+        rows = [sent | {"note": "", "colour": " red"}]
+        read = predicting.typed(predicting.read_as(codes, pool), rows)
+        assert frames.to_frame(read, codes).to_dict("records") == known
+    pool.path(pool.shards[0]).unlink()
+    assert predicting.read_as(codes, Pool(pool.folder, pool.shards)) == codes.columns
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_column_becomes_later_only_what_something_in_it_can_be_read_as(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    held = [Column("body", "text"), Column("size", "numeric", "1.234,50"), Column("kind", "text")]
+    a_project(store, recipe=Recipe(tuple(held)))
+    path = tmp_path / "a.csv"
+    path.write_text('body;size;kind;note;empty;scan\nx;1,5;flat;n.a.;;"[[1]]"\ny;2,5;house;12;;x\n')
+    run(store, admin, path)
+
+    def become(*columns: Column) -> None:
+        recipe = Recipe((held[0], *columns))
+        project_services.set_recipe(store, admin, "spam", recipe=recipe, now=NOW)
+
+    for column, words in (
+        (Column("kind", "numeric"), "nothing in the column 'kind' .* numeric: 'flat' is not a num"),
+        (Column("kind", "date", "31.12.2026"), "'flat' is not written as 31.12.2026 is"),
+        (Column("size", "date"), "it holds numbers"),
+        (Column("scan", "image"), "it was imported as something else"),
+        (
+            Column("size", "numeric"),
+            "was read as numeric 1.234,50 .* to read it as numeric, import",
+        ),
+    ):
+        with pytest.raises(Invalid, match=words):
+            become(column)
+    become(Column("note", "numeric"), Column("empty", "date"), Column("size", "categorical"))
+    become(*held[1:], Column("nowhere", "numeric"))
 
 
 def test_a_column_left_as_it_was_written_may_become_numbers_later() -> None:
@@ -471,6 +544,22 @@ def test_labels_may_come_from_a_column_that_the_pool_holds_as_numbers(
     assert run(store, admin, path, "flag")["labels_added"] == 20
     with store.read() as connection:
         assert said(store, connection, project) == {("answer", "0"): 10, ("answer", "1"): 10}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_labels_may_come_from_what_was_an_input_when_content_was_to_name_samples(
+    store: Store, admin: Person, tmp_path: Path
+) -> None:
+    inputs = (Column("body", "text"), Column("label", "numeric"))
+    labels = tuple(Label(n, n, n, "#2563eb") for n in ("0", "1"))
+    project = a_project(store, recipe=Recipe(inputs), labels=labels)
+    path = mails(tmp_path / "a.parquet", range(6), label=[0, 1, 0, 1, 0, None])
+    run(store, admin, path)
+    project_services.set_recipe(store, admin, "spam", recipe=Recipe(inputs[:1]), now=NOW)
+    result = run(store, admin, path, labels_from="label")
+    assert result["message"] == "0 samples added, 6 were there already, 5 labels imported."
+    with store.read() as connection:
+        assert said(store, connection, project) == {("answer", "0"): 3, ("answer", "1"): 2}
 
 
 def test_what_the_model_does_not_look_at_may_hold_anything(

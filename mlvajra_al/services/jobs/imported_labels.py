@@ -54,7 +54,7 @@ class Pending:
 
 
 def collect(
-    batches: Iterable[pa.RecordBatch],
+    rows: Iterable[tuple[pa.RecordBatch, pa.Array]],
     column: str,
     *,
     plan: Plan,
@@ -62,7 +62,7 @@ def collect(
     place: Callable[[int], str],
     multilabel: bool = False,
 ) -> Imported:
-    """Read the labels of a source; rows that say nothing are left out.
+    """Read the labels of a source, each beside its row; rows that say nothing are left out.
 
     Where a sample may have several, a row holds a list, or labels with a separator between them.
 
@@ -74,8 +74,8 @@ def collect(
     cells = Cells.of(names, multilabel=multilabel)
     keys, labels, unknown = [], [], dict[str, None]()
     first = 0
-    for batch in batches:
-        said = cells.read_each(batch.column(column))
+    for batch, values in rows:
+        said = cells.read_each(values)
         told = said.is_valid()
         keys.append(keys_of(batch, plan, first=first, place=place).filter(told))
         labels.append(said.filter(told))

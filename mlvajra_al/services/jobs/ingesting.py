@@ -50,7 +50,7 @@ class Reading:
     uri: str
     schema: Schema
     plan: Plan
-    absent: tuple[Column, ...]
+    absent: tuple[pa.Field, ...]
     optional: frozenset[str]
     beside: set[str]
 
@@ -60,9 +60,8 @@ class Reading:
             self.uri, schema=self.schema, optional=self.optional, unread=self.beside
         )
         for batch in batches:
-            for column in self.absent:
-                values = pa.nulls(batch.num_rows, pa.large_string())
-                batch = batch.append_column(catalogue.field(column, values.type), values)
+            for field in self.absent:
+                batch = batch.append_column(field, pa.nulls(batch.num_rows, field.type))
             yield batch
 
     def with_column(self, name: str) -> Reading:
@@ -146,10 +145,17 @@ def plan_reading(project: Project, pool: Pool, job: Job) -> Reading:
         uri=uri,
         schema=replace(found, columns=read, key=project.key_column),
         plan=plan,
-        absent=tuple(column for column in held.values() if column not in read),
+        absent=tuple(_field(column, pool) for column in held.values() if column not in read),
         optional=frozenset(may_come.difference(needed)),
         beside=set(there).difference(held),
     )
+
+
+def _field(column: Column, pool: Pool) -> pa.Field:
+    """Return how a column that a source lacks is stored: as in the pool, if that is not empty."""
+    if len(pool):
+        return pool.schema.field(column.name)
+    return catalogue.field(column, pa.large_string())
 
 
 def _require_other_names(source: str, held: Iterable[str]) -> None:
@@ -193,7 +199,7 @@ def _labels(store: Store, project: Project, reading: Reading, job: Job) -> Pendi
     if column is None:
         return None
     found = imported_labels.collect(
-        reading.with_column(str(column)).batches(),
+        _with_labels(reading, str(column)),
         str(column),
         plan=reading.plan,
         names=[label.name for label in project.labels],
@@ -202,6 +208,19 @@ def _labels(store: Store, project: Project, reading: Reading, job: Job) -> Pendi
     )
     with store.read() as connection:
         return imported_labels.pending(connection, project, found, job)
+
+
+def _with_labels(reading: Reading, column: str) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    """Yield rows with what a column says of each, as it is written.
+
+    Where it was an input once, content that names samples has it as the pool holds it.
+    """
+    written = reading.with_column(column).batches()
+    if column not in reading.plan.content:
+        yield from ((batch, batch.column(column)) for batch in written)
+        return
+    for batch, beside in zip(reading.batches(), written, strict=True):
+        yield batch, beside.column(column)
 
 
 def _threshold(project: Project, pool: Pool, staged: Staged) -> float:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
-from mlvajra_al.errors import BadSource, Invalid
+from mlvajra_al.errors import BadSource, Damaged, Invalid
 from mlvajra_al.learning import frames
 from mlvajra_al.learning.multilabel import SURE
 from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
@@ -67,7 +67,8 @@ def _of_rows(store: Store, job: Job, tell: Tell) -> Result:
             if job.payload.get("explain", True)
             else scorer(store.home, connection, project, number)
         )
-    said = answers(ready, job.payload["rows"])
+        pool = project_pool(store, connection, project)
+    said = answers(ready, job.payload["rows"], pool)
     result = {"version": number, "predictions": said}
     words = f"{plural(len(said), 'prediction')} of version {number}."
 
@@ -93,7 +94,8 @@ def _of_file(store: Store, job: Job, tell: Tell) -> Result:
         pool.verify()
         batches = _of_pool(pool, ready, known, tell=tell)
     else:
-        batches = _of_upload(Path(str(uri)), project, ready, tell=tell)
+        columns = read_as(ready.recipe, pool)
+        batches = _of_upload(Path(str(uri)), project, columns, tell=tell)
     answered = (_answered(batch, ready, number, schema=schema) for batch in batches)
     return _written(store, job, answered, schema=schema, number=number, tell=tell)
 
@@ -124,8 +126,28 @@ def _written(
     return result
 
 
+def read_as(recipe: Recipe, pool: Pool) -> tuple[Column, ...]:
+    """Return what the model looks at as it is to be read: as samples of the pool were.
+
+    A recipe may take what the pool has as numbers, dates, yes and no or texts for something else,
+    as codes for categories. The model knows such a value as it stands in the pool.
+    """
+    try:
+        held = {column.name: column for column in pool.held}
+    except Damaged:  # all of the pool, which a model does without
+        held = {}
+    return tuple(_read_as(column, held.get(column.name)) for column in frames.inputs(recipe))
+
+
+def _read_as(asked: Column, held: Column | None) -> Column:
+    if held is None or held.kind == asked.kind:
+        return asked
+    kept = held.kind in ("numeric", "boolean", "date") or asked.kind == "categorical"
+    return held if kept else asked
+
+
 def answers(
-    ready: explaining.Explainer | Scorer, rows: Sequence[Mapping[str, Any]]
+    ready: explaining.Explainer | Scorer, rows: Sequence[Mapping[str, Any]], pool: Pool
 ) -> list[dict[str, Any]]:
     """Answer rows typed in, each with its reasons where an explainer does: that takes longer.
 
@@ -135,9 +157,9 @@ def answers(
         If a row lacks a column, or a value cannot be read as what the column holds.
     """
     if isinstance(ready, Scorer):
-        found = ready.probabilities(typed(ready.recipe, rows))
+        found = ready.probabilities(typed(read_as(ready.recipe, pool), rows))
         return [_said(ready, ready.said(row), explaining.named(ready.labels, row)) for row in found]
-    reasons = ready.samples(typed(ready.scorer.recipe, rows), [""] * len(rows))
+    reasons = ready.samples(typed(read_as(ready.scorer.recipe, pool), rows), [""] * len(rows))
     return [_said(ready.scorer, of.label, of.probabilities, reasons=of) for of in reasons]
 
 
@@ -159,7 +181,7 @@ def _said(
     }
 
 
-def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def typed(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return rows as the model reads a pool.
 
     Raises
@@ -167,7 +189,6 @@ def typed(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     Invalid
         If a row lacks a column, or a value cannot be read as what the column holds.
     """
-    columns = frames.inputs(recipe)
     for place, row in enumerate(rows, start=1):
         absent = [column.name for column in columns if column.name not in row]
         if absent:
@@ -230,10 +251,13 @@ def _of_pool(pool: Pool, ready: Scorer, known: Known, *, tell: Tell) -> Iterator
         done += batch.num_rows
 
 
-def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> Iterator[Batch]:
-    found = catalogue.inspect(str(path), preview=0, used={*ready.columns, project.key_column})
+def _of_upload(
+    path: Path, project: Project, columns: Sequence[Column], *, tell: Tell
+) -> Iterator[Batch]:
+    names = [column.name for column in columns]
+    found = catalogue.inspect(str(path), preview=0, used={*names, project.key_column})
     there = {column.name for column in found.columns}
-    absent = [name for name in ready.columns if name not in there]
+    absent = [name for name in names if name not in there]
     all_seen = found.rows is not None or not catalogue.SOURCES[found.format].sparse
     if absent and all_seen:
         it = "it" if len(absent) == 1 else "them"
@@ -243,8 +267,8 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
             f"add {it}, or choose a file of the same shape as the pool",
         )
     key = project.key_column if project.key_column in there else None
-    wanted = list(frames.inputs(ready.recipe))
-    if key is not None and key not in ready.columns:
+    wanted = list(columns)
+    if key is not None and key not in names:
         wanted.append(Column(key, "ignored"))
     done = 0
     schema = replace(found, columns=tuple(wanted), key=key)
@@ -252,11 +276,11 @@ def _of_upload(path: Path, project: Project, ready: Scorer, *, tell: Tell) -> It
     batches = catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS, blank=True)
     for batch in batches:
         tell(done / found.rows if found.rows else 0.0, f"Predicted {plural(done, 'row')}")
-        names = (
+        called = (
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
         )
         done += batch.num_rows
-        keys = ["" if name is None else str(name) for name in names]
+        keys = ["" if name is None else str(name) for name in called]
         yield Batch(keys, pa.Table.from_batches([batch]))
 
 

@@ -209,6 +209,16 @@ def test_terms_survive_a_round_through_a_tiny_pool() -> None:
     assert terms.fit(["same", "same", "other"]).get_feature_names_out().tolist() == ["same"]
 
 
+@pytest.mark.parametrize("values", [[-2.0, -1.0], [-0.5, -0.25], [-1.0, 1.0], [0.0, 0.0]])
+def test_what_is_below_0_in_an_image_or_an_embedding_is_seen(values: list[float]) -> None:
+    one = recipe("scan")
+    frame = to_frame([{"scan": [value]} for value in values], one)
+    preprocessing = build_preprocessing(one).fit(frame)
+    seen = transform(preprocessing, frame)[:, 0]
+    assert [units(preprocessing).say(0, value) for value in seen] == [f"{v:g}" for v in values]
+    assert 0 <= seen.min() and seen.max() <= 1
+
+
 def test_an_image_of_another_size_is_refused_with_numbers() -> None:
     frame = to_frame(ROWS, recipe("scan"))
     pixels = Pixels().fit(frame)
