@@ -130,7 +130,12 @@ def write_file(pieces: Iterator[bytes], path: Path) -> None:
     require_place(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
+        file = partial.open("wb")
+    except OSError as error:
+        error.filename = str(path)  # nobody has heard of the other
+        raise
+    try:
+        with file:
             for piece in pieces:
                 file.write(piece)
         partial.replace(path)

@@ -232,7 +232,7 @@ def select_batch(
         If `batch_size` exceeds the pool.
     Invalid
         If there is no such strategy, it needs a model or labels and there are none,
-        `batch_size` is below 0, or sparse rows hold NaN or infinity.
+        `batch_size` is below 0, `labelled` is a mask, or sparse rows hold NaN or infinity.
 
     Examples
     --------
@@ -356,6 +356,8 @@ def _unlabelled(candidates: ArrayLike, labelled: ArrayLike | None, n: int) -> Po
     positions = np.asarray(candidates, dtype=np.intp)
     if labelled is None:
         return positions
+    if np.asarray(labelled).dtype == bool:  # read as the positions 0 and 1 otherwise
+        raise Invalid("labelled is a mask, but must be positions: pass np.flatnonzero(labelled)")
     taken = np.zeros(n, dtype=bool)
     taken[np.asarray(labelled, dtype=np.intp)] = True
     return positions[~taken[positions]]

@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlvajra_al.config import settings, unknown
 from mlvajra_al.errors import MlvajraError, Setup
@@ -66,7 +66,37 @@ async def _home(request: Request) -> Response:
 
 def middleware() -> list[Middleware]:
     """Return what every request and websocket passes first."""
-    return [Middleware(Gate), Middleware(Limits), Middleware(Lane)]
+    return [Middleware(Start), Middleware(Gate), Middleware(Limits), Middleware(Lane)]
+
+
+class Start:
+    """Pure ASGI middleware: why the server cannot start is said in a sentence, if we know why."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let everything through, but for the traceback that Starlette ends a start with."""
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        failed: list[Message] = []
+
+        async def hold(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failed.append(message)
+            else:
+                await send(message)
+
+        try:
+            await self.app(scope, receive, hold)
+        except MlvajraError as error:
+            if not failed:
+                raise
+            failed = [{**failed[0], "message": f"mlvajra: {error}"}]
+        finally:
+            for message in failed:
+                await send(message)
 
 
 @asynccontextmanager

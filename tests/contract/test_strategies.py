@@ -73,6 +73,12 @@ def test_labelled_samples_are_never_picked(one: Asked) -> None:
 
 
 @every
+def test_a_mask_in_the_place_of_positions_is_refused(one: Asked) -> None:
+    with pytest.raises(Invalid, match=r"is a mask.*np\.flatnonzero"):
+        one.picked(labelled=np.arange(300) < 100)
+
+
+@every
 def test_a_pool_smaller_than_the_batch_is_refused_with_numbers(one: Asked) -> None:
     with pytest.raises(PoolExhausted, match="301 samples but 300") as caught:
         one.picked(batch_size=301)

@@ -181,3 +181,4 @@ def test_without_uvloop_the_server_says_how_to_start_it(tmp_path: Path) -> None:
 
     assert ended.returncode != 0
     assert "needs uvloop; start it with: python app.py" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -17,6 +17,13 @@ def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_cannot_be_made_is_told_by_the_name_it_was_given(tmp_path: Path) -> None:
+    file = tmp_path / ("a" * 254)  # what is written first has a longer name
+    with pytest.raises(OSError, match="too long") as caught:
+        write_file(iter([b"label"]), file)
+    assert caught.value.filename == str(file)
+
+
 def test_what_ends_early_leaves_what_was_there_before(tmp_path: Path) -> None:
     file = tmp_path / "labels.csv"
     file.write_bytes(b"before")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvloop
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.errors import Conflict, Setup
@@ -40,6 +45,35 @@ def test_without_the_packages_of_the_fast_loop_their_names_are_told(
 def test_heads_are_bounded_and_the_server_does_not_name_itself() -> None:
     assert edge.SERVER["http"] is BoundedHead
     assert edge.SERVER["server_header"] is False
+
+
+async def _told_at_the_start(error: Exception) -> str:
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        raise error
+        yield
+
+    app = Starlette(middleware=[Middleware(edge.Start)], lifespan=lifespan)
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    try:
+        await app({"type": "lifespan", "state": {}}, receive, send)
+    except ZeroDivisionError:
+        sent.append(None)
+    assert [message and message["type"] for message in sent[:1]] == ["lifespan.startup.failed"]
+    return f"{sent[0]['message']}{' and raised' if len(sent) > 1 else ''}"
+
+
+def test_why_the_server_cannot_start_is_one_sentence_where_it_is_known() -> None:
+    assert asyncio.run(_told_at_the_start(Setup("there is no disk"))) == "mlvajra: there is no disk"
+    told = asyncio.run(_told_at_the_start(ZeroDivisionError("a mistake of ours")))
+    assert "Traceback" in told and told.endswith("a mistake of ours\n and raised")
 
 
 def _fails(error: object) -> None:
