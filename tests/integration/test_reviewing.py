@@ -203,6 +203,20 @@ def test_asking_again_twice_wants_one_answer_until_it_is_given(
         assert connection.scalars(wanted).all() == [2]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_asking_somebody_else_in_ones_own_place_wants_one_answer(
+    store: Store, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    say(store, rita, "p0", "spam")
+    decide(store, rita, Decision("p0", "ask_again"))
+    with store.read() as connection:
+        wanted = select(slot.c.annotator_id).where(
+            slot.c.sample_key == "p0", slot.c.done == false()
+        )
+        assert connection.scalars(wanted).all() == [None], "not two, one of them for nothing"
+
+
 def test_samples_that_only_a_file_has_labelled_can_be_asked_about(
     store: Store, project: Project, ada: Person, bob: Person, rita: Person
 ) -> None:
