@@ -269,8 +269,26 @@ def _looked_up_anew(draw: Callable[Concatenate[Person, P], None], role: Role) ->
     return drawn
 
 
-def _signed_in() -> Person | None:
+def who_asks() -> Callable[[], Person]:
+    """Return what tells who is signed in on this page when it is called, which no run may precede.
+
+    A file that is made when it is asked for is asked for without a run of the page.
+    """
     session = st.user.get("session")
+
+    def told() -> Person:
+        if (person := _of(session)) is None:
+            raise NotSignedIn
+        return person
+
+    return told
+
+
+def _signed_in() -> Person | None:
+    return _of(st.user.get("session"))
+
+
+def _of(session: object) -> Person | None:
     if not isinstance(session, str):
         return None
     signed = sessions.by_session(store(), session, kind="browser", now=now())
