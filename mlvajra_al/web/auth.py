@@ -135,7 +135,7 @@ def _with_headers(send: Send, path: str) -> Send:
         if message["type"] == "http.response.start":
             answered[message["status"]] += 1
             if message["status"] >= FAILED and path not in PROBES:
-                log.warning("answered %d to %s", message["status"], path)
+                log.warning("answered %d to %s", message["status"], quote(path))
             present = {name.lower() for name, _ in message["headers"]}
             own = (POLICY, content_policy()), *HEADERS
             added = [pair for pair in own if pair[0] not in present]
