@@ -86,6 +86,12 @@ def needs_setup(store: Store) -> bool:
         return not people.has_admin(connection)
 
 
+def has_account(store: Store) -> bool:
+    """Say whether anybody can sign in; commands make accounts before there is an admin."""
+    with store.read() as connection:
+        return people.has_account(connection)
+
+
 def ensure_admin(store: Store, password: str, *, now: datetime) -> None:
     """Make the person `admin` with this password unless somebody can sign in as admin."""
     if not needs_setup(store):
