@@ -153,7 +153,7 @@ def drop_if_empty(store: Store, person: Person, name: str, *, now: datetime) -> 
 
 
 def check_recipe(project: Project) -> None:
-    """Refuse a recipe without input, of an unknown estimator, or one that would see the answer.
+    """Refuse a recipe without input, of an unknown estimator, or with the answers in sight.
 
     Raises
     ------
@@ -165,6 +165,11 @@ def check_recipe(project: Project) -> None:
     if project.gold_column in inputs:
         raise Invalid(
             f"{project.gold_column!r} holds the answers, so it cannot be an input; leave it out"
+        )
+    if project.gold_column is not None and project.gold_column == project.title_column:
+        raise Invalid(
+            f"{project.gold_column!r} holds the answers, so it cannot be the title of cards; "
+            "choose another title or none"
         )
     if project.recipe.estimator not in ESTIMATORS:
         raise Invalid(
