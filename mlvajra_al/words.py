@@ -1,8 +1,9 @@
-"""Numbers in sentences: what every room says of them."""
+"""Numbers in sentences: what every room says of them; and somebody's data in a terminal."""
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,6 +19,19 @@ NAMED = 5
 """So many names are read in a sentence."""
 PLAIN = (1e-15, 1e15)
 """Numbers between these are written without an exponent."""
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""What a terminal does not show but obeys: it would clear the screen, or fill the clipboard."""
+
+
+def harmless(text: str) -> str:
+    r"""Return text for a terminal, with what it would obey written out.
+
+    Examples
+    --------
+    >>> harmless("ham"), harmless("\x1b[2Jham\n")
+    ('ham', '\\x1b[2Jham\\x0a')
+    """
+    return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def plural(count: int, word: str, words: str = "") -> str:

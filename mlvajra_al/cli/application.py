@@ -29,6 +29,7 @@ from mlvajra_al.cli import (
     upkeep,
 )
 from mlvajra_al.errors import MlvajraError
+from mlvajra_al.words import harmless
 
 DEBUG = "--debug"
 FAILED, MISUSED, BUG = 1, 2, 70
@@ -142,5 +143,5 @@ def _help_of(error: TyperException) -> str:
 
 
 def _fail(text: str, code: int) -> int:
-    sys.stderr.write(f"mlvajra: {text}\n")
+    sys.stderr.write("mlvajra: " + "\n".join(map(harmless, text.split("\n"))) + "\n")
     return code

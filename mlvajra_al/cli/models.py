@@ -15,7 +15,7 @@ from mlvajra_al.cli.data import require_place
 from mlvajra_al.cli.waiting import finished
 from mlvajra_al.cli.workspace import AsJson, now, opened, operator, put
 from mlvajra_al.errors import Invalid, NotEnoughLabels, NotFound
-from mlvajra_al.words import plural
+from mlvajra_al.words import harmless, plural
 
 if TYPE_CHECKING:
     from mlvajra_al.records import Project
@@ -142,11 +142,10 @@ def _show_explanation(found: Any, project: Project) -> None:
     if hasattr(found, "attributions"):
         shares = ", ".join(f"{name} {value:.3f}" for name, value in found.probabilities.items())
         said = ", ".join(project.names_in(found.label)) or "no label"
-        sys.stdout.write(f"{found.sample_key}: {said} ({shares})\n")
+        sys.stdout.write(harmless(f"{found.sample_key}: {said} ({shares})") + "\n")
         for item in found.attributions:
-            sys.stdout.write(
-                f"\n{item.label}, {item.scale}: {item.base:.3f} to {item.output:.3f}\n"
-            )
+            from_to = f"{item.base:.3f} to {item.output:.3f}"
+            sys.stdout.write(f"\n{harmless(item.label)}, {item.scale}: {from_to}\n")
             tables.show(
                 [
                     {"feature": name, "of": data, "adds": value}
@@ -155,7 +154,8 @@ def _show_explanation(found: Any, project: Project) -> None:
             )
         return
     for label in found.labels:
-        sys.stdout.write(f"\n{label}, {found.scale}\n" if found.scale else f"\n{label}\n")
+        name = harmless(label)
+        sys.stdout.write(f"\n{name}, {found.scale}\n" if found.scale else f"\n{name}\n")
         rows = found.importances.get(label, ())
         tables.show([{"feature": row.feature, "importance": row.importance} for row in rows])
 

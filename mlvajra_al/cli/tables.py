@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from mlvajra_al.words import harmless
+
 
 def show(rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of the same columns to standard output, numbers to the right."""
@@ -18,21 +20,24 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a header and one line per row, in columns.
+    r"""Return a header and one line per row, in columns; a terminal obeys nothing in them.
 
+    >>> lines([{"sample": "\x1b[2Jham"}])
+    ['sample    ', '\\x1b[2Jham']
     >>> lines([{"name": "spam", "labels": 7}, {"name": "digits", "labels": 1200}])
     ['name    labels', 'spam         7', 'digits   1,200']
     """
     names = list(rows[0])
-    cells = [[_text(row[name]) for name in names] for row in rows]
-    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    titles = [harmless(name) for name in names]
+    cells = [[harmless(_text(row[name])) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     right = [all(_is_number(row[name]) for row in rows) for name in names]
     return [
         "  ".join(
             cell.rjust(width) if to_right else cell.ljust(width)
             for cell, width, to_right in zip(line, widths, right, strict=True)
         )
-        for line in [names, *cells]
+        for line in [titles, *cells]
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,11 @@ from unicodedata import normalize
 
 KNOWN = 8_192
 """So many sets are read only once."""
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0]"
+)
+"""Characters nobody sees, but those that join and part letters: of these one sees the letters."""
 
 
 def to_text(names: Iterable[str]) -> str:
@@ -98,16 +104,18 @@ def _said(parts: Iterable[str]) -> tuple[str, ...] | None:
 
 
 def alike(name: str) -> str:
-    r"""Return what labels have in common that differ in capitals, blanks and forms of accents only.
+    r"""Return what labels have in common that differ in what nobody sees or means.
+
+    That is capitals, blanks, forms of accents, and characters that are not shown.
 
     Examples
     --------
     >>> alike(" Feature  REQUEST")
     'feature request'
-    >>> alike("\u00c9") == alike("e\u0301")
-    True
+    >>> alike("\u00c9") == alike("e\u0301"), alike("\u200bspam\ufeff")
+    (True, 'spam')
     """
-    return " ".join(normalize("NFC", name.lower()).split())
+    return " ".join(INVISIBLE.sub("", normalize("NFC", name.lower())).split())
 
 
 def containing(name: str) -> tuple[str, str]:

@@ -105,7 +105,7 @@ def sign_in(store: Store, identity: Identity, *, rules: Rules, opened: Opened) -
 
 
 def _new(connection: Connection, identity: Identity, role: Role | None, *, now: datetime) -> Person:
-    name = clean_name(identity.name or identity.email or identity.subject)
+    name = clean_name(" ".join((identity.name or identity.email or identity.subject).split()))
     if role is None:
         raise NotLinked(name)
     try:

@@ -136,7 +136,7 @@ def require_labels(uri: str | Path, column: str, *, names: Sequence[str], multil
 
 
 def require_no_input(project: Project, labels_from: str | None) -> None:
-    """Refuse labels from a column that the model would see.
+    """Refuse labels from a column that the model would see, or those who are asked.
 
     Raises
     ------
@@ -147,6 +147,11 @@ def require_no_input(project: Project, labels_from: str | None) -> None:
         raise Invalid(
             f"{labels_from!r} is an input of the model, so it cannot hold the labels; choose "
             "another column"
+        )
+    if labels_from is not None and labels_from == project.title_column:
+        raise Invalid(
+            f"{labels_from!r} is the title of cards, so it cannot hold the labels; choose another "
+            "column"
         )
 
 
@@ -276,7 +281,7 @@ def start_import(
     BadSource
         If the file cannot be opened, or is not what its ending says.
     Invalid
-        If the model would see the labels.
+        If the model would see the labels, or the cards show them.
     Conflict
         If the project is archived.
     """

@@ -100,4 +100,4 @@ def _check_apart(labels: Sequence[Label], field: str, words: str) -> None:
 
 
 def _showable(text: str) -> bool:
-    return bool(text.strip()) and len(text) <= 200 and "\x00" not in text
+    return bool(alike(text)) and len(text) <= 200 and "\x00" not in text

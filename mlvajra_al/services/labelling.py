@@ -19,6 +19,7 @@ from mlvajra_al.records import (
     Recorded,
 )
 from mlvajra_al.services import access, placing
+from mlvajra_al.services.people import require
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store import claims, jobs, projects, ranking
 from mlvajra_al.store.database import Connection, Operation, Store
@@ -66,6 +67,8 @@ def record(
         If an event of that id is stored which says something else.
     Superseded
         If an answer corrects what is not the last its person said about the sample.
+    NotAllowed
+        If it corrects a decision of who is no reviewer any more.
     """
     operation = recording(store, person, project_name, answers=answers, at=(now, lease))
     return store.write(operation)
@@ -245,6 +248,8 @@ def _record_one(
     if known is not None:
         return _repeated(known, project, answer=answer, person=person), None
     check(project, answer)
+    if before is not None and before.adjudicates:
+        require(person, "reviewer", "change or take back a decision")
     _check_superseded(project, answer, before)
     if answer.action == "retract" and (before is None or before.action == "retract"):
         raise Invalid("there is no answer of yours to take back for this sample")

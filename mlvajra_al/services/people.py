@@ -11,6 +11,7 @@ from datetime import datetime
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed, NotFound, ReadOnly
 from mlvajra_al.records import Person, Role
+from mlvajra_al.records.label_sets import INVISIBLE
 from mlvajra_al.services.credentials import hash_of
 from mlvajra_al.store import audit, people, sessions
 from mlvajra_al.store.database import Connection, Store
@@ -45,13 +46,17 @@ def clean_name(name: str) -> str:
     Raises
     ------
     Invalid
-        If nothing is left, it is too long, it cannot be printed or the app itself acts under it.
+        If nothing is left, it is too long, it cannot be printed, the app itself acts under it, or
+        pages would show it as they show another.
     """
     cleaned = people.written(name)
-    if not 1 <= len(cleaned) <= NAME_MAX or not cleaned.isprintable():
+    shown = cleaned.isprintable() and not INVISIBLE.search(cleaned)
+    if not 1 <= len(cleaned) <= NAME_MAX or not shown:
         raise Invalid(f"a name has 1 to {NAME_MAX} printable characters; choose another")
     if _is_ours(cleaned):
         raise Invalid(f"the app itself acts as {cleaned!r}; choose another name")
+    if "  " in cleaned:
+        raise Invalid(f"the name {cleaned!r} has several spaces in a row; leave one")
     return cleaned
 
 
@@ -71,13 +76,20 @@ def _is_machines(name: str) -> bool:
 
 def _is_ours(name: str) -> bool:
     """Say whether a name is a machine's, or what the audit trail calls nobody, however spaced."""
-    return _is_machines(name) or " ".join(name.lower().split()) == audit.SERVER
+    seen = " ".join(name.lower().split())
+    return _is_machines(seen) or seen == audit.SERVER
 
 
 def needs_setup(store: Store) -> bool:
     """Say whether nobody can sign in as an admin yet."""
     with store.read() as connection:
         return not people.has_admin(connection)
+
+
+def has_account(store: Store) -> bool:
+    """Say whether anybody can sign in; commands make accounts before there is an admin."""
+    with store.read() as connection:
+        return people.has_account(connection)
 
 
 def ensure_admin(store: Store, password: str, *, now: datetime) -> None:

@@ -183,12 +183,17 @@ def require_hidden(answers: str | None, inputs: Sequence[str]) -> None:
 
 
 def check_columns(project: Project) -> None:
-    """Refuse a project whose columns have names that cannot be kept.
+    """Refuse columns whose names cannot be kept, and cards that would show the answers.
 
     Raises
     ------
     Invalid
     """
+    if project.gold_column is not None and project.gold_column == project.title_column:
+        raise Invalid(
+            f"{project.gold_column!r} holds the answers, so it cannot be the title of cards; "
+            "choose another title or none"
+        )
     named = (project.key_column, project.group_column, project.gold_column, project.title_column)
     check_column_names((*named, *(column.name for column in project.recipe.columns)))
 

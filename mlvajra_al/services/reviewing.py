@@ -171,7 +171,7 @@ def decide(
     def operation(connection: Connection) -> Recorded:
         project = access.project(connection, person, project_name, alone=True)
         if decision.outcome == "ask_again":
-            _reopen(store, connection, project, decision.sample_key)
+            _reopen(store, connection, project, decision.sample_key, by=person)
         leaves = decision.outcome == "leave"
         event = _leaving(connection, project, person, answer) if leaves else answer
         manner = Manner(person, now, lease, adjudicates=True)
@@ -276,11 +276,16 @@ def _call_off(
         raise Conflict("somebody else has it on the screen; decide once they have answered")
 
 
-def _reopen(store: Store, connection: Connection, project: Project, sample_key: str) -> None:
-    """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides."""
+def _reopen(
+    store: Store, connection: Connection, project: Project, sample_key: str, *, by: Person
+) -> None:
+    """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides.
+
+    What the reviewer has answered is withdrawn by that, and makes room for somebody else too.
+    """
     said = _standing(events.of_sample(connection, project.id, sample_key))
     for event in said:
-        if event.action == "flag":
+        if event.action == "flag" or event.person_id == by.id:
             claims.reopen(
                 connection,
                 project.id,

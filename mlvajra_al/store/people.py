@@ -75,20 +75,28 @@ def listed(connection: Connection) -> tuple[Person, ...]:
     return tuple(as_person(row) for row in connection.execute(select(person).order_by(person.c.id)))
 
 
+def _can_sign_in() -> ColumnElement[bool]:
+    return _has_a_way_in() & person.c.disabled_at.is_(None)
+
+
+def _has_a_way_in() -> ColumnElement[bool]:
+    linked = exists().where(identity.c.person_id == person.c.id)
+    return person.c.password_hash.is_not(None) | linked
+
+
 def without_a_way_in(connection: Connection) -> frozenset[int]:
     """Return whom nobody can sign in as: no password, and no provider that vouches for them."""
-    linked = exists().where(identity.c.person_id == person.c.id)
-    query = select(person.c.id).where(person.c.password_hash.is_(None), ~linked)
-    return frozenset(connection.scalars(query))
+    return frozenset(connection.scalars(select(person.c.id).where(~_has_a_way_in())))
+
+
+def has_account(connection: Connection) -> bool:
+    """Say whether anybody can sign in."""
+    return connection.scalar(select(person.c.id).where(_can_sign_in()).limit(1)) is not None
 
 
 def has_admin(connection: Connection) -> bool:
     """Say whether somebody can sign in as an admin."""
-    query = select(person.c.id).where(
-        person.c.role == "admin",
-        person.c.password_hash.is_not(None) | exists().where(identity.c.person_id == person.c.id),
-        person.c.disabled_at.is_(None),
-    )
+    query = select(person.c.id).where(person.c.role == "admin", _can_sign_in())
     return connection.scalar(query.limit(1)) is not None
 
 

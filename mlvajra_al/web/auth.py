@@ -27,7 +27,7 @@ from mlvajra_al.web.api.answers import error_response
 from mlvajra_al.web.context import looked_up, now, store
 from mlvajra_al.web.options import SESSION_HEADER
 from mlvajra_al.web.probes import answered
-from mlvajra_al.web.scopes import SAFE, needed
+from mlvajra_al.web.scopes import FOR_PROGRAMS, SAFE, by_bearer, needed
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.widgets import plain
 
@@ -81,7 +81,6 @@ PUBLIC = frozenset(
     }
 )
 PROBES = frozenset({"/healthz", "/readyz"})
-FOR_PROGRAMS = ("/api/", "/metrics")
 MACHINERY = ("/_stcore/", "/static/", "/media/", "/component/")
 POLICY = b"content-security-policy"
 HEADERS = (
@@ -136,7 +135,7 @@ def _with_headers(send: Send, path: str) -> Send:
         if message["type"] == "http.response.start":
             answered[message["status"]] += 1
             if message["status"] >= FAILED and path not in PROBES:
-                log.warning("answered %d to %s", message["status"], path)
+                log.warning("answered %d to %s", message["status"], quote(path))
             present = {name.lower() for name, _ in message["headers"]}
             own = (POLICY, content_policy()), *HEADERS
             added = [pair for pair in own if pair[0] not in present]
@@ -149,15 +148,10 @@ def _with_headers(send: Send, path: str) -> Send:
 async def _caller(path: str, headers: Headers) -> tuple[SignedIn | None, str | None]:
     if path in PROBES:  # they must answer without a database
         return None, None
-    if _by_bearer(path, headers):
+    if by_bearer(path, headers):
         return await _known(headers["authorization"][7:].strip(), "token")
     cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
     return await _known(cookie, "browser") if cookie else (None, None)
-
-
-def _by_bearer(path: str, headers: Headers) -> bool:
-    bearer = headers.get("authorization", "")[:7].lower() == "bearer "
-    return bearer and path.startswith(FOR_PROGRAMS)
 
 
 async def _known(token: str, kind: str) -> tuple[SignedIn | None, str | None]:
@@ -172,14 +166,14 @@ async def _known(token: str, kind: str) -> tuple[SignedIn | None, str | None]:
 
 def _refusal(scope: Scope, headers: Headers, signed: SignedIn | None) -> Response | None:
     path, method = scope["path"], scope.get("method", "WEBSOCKET")
-    if method not in SAFE and not _by_bearer(path, headers) and not same_origin(headers):
+    if method not in SAFE and not by_bearer(path, headers) and not same_origin(headers):
         return _refused(path, _foreign(headers))
     if signed is not None:
         return _beyond_scope(path, method, signed)
     if path in PUBLIC:
         return None
     if method not in ("GET", "HEAD") or path.startswith((*FOR_PROGRAMS, *MACHINERY)):
-        by_token = _by_bearer(path, headers)
+        by_token = by_bearer(path, headers)
         nothing = COOKIE not in headers.get("cookie", "") and path.startswith(FOR_PROGRAMS)
         return _refused(path, NotSignedIn(by_token=by_token, nothing=nothing))
     query = scope.get("query_string", b"").decode("latin-1")
@@ -269,8 +263,26 @@ def _looked_up_anew(draw: Callable[Concatenate[Person, P], None], role: Role) ->
     return drawn
 
 
-def _signed_in() -> Person | None:
+def who_asks() -> Callable[[], Person]:
+    """Return what tells who is signed in on this page when it is called, which no run may precede.
+
+    A file that is made when it is asked for is asked for without a run of the page.
+    """
     session = st.user.get("session")
+
+    def told() -> Person:
+        if (person := _of(session)) is None:
+            raise NotSignedIn
+        return person
+
+    return told
+
+
+def _signed_in() -> Person | None:
+    return _of(st.user.get("session"))
+
+
+def _of(session: object) -> Person | None:
     if not isinstance(session, str):
         return None
     signed = sessions.by_session(store(), session, kind="browser", now=now())

@@ -1,10 +1,14 @@
-"""Which scope of an API token a request needs: one table for every route."""
+"""Whether a request comes with an API token, and which scope of one it needs, for every route."""
 
 from __future__ import annotations
 
 import re
 
+from starlette.datastructures import Headers
+
 from mlvajra_al.records import Scope
+
+FOR_PROGRAMS = ("/api/", "/metrics")
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LABELLING = re.compile(r"/api/v1/projects/[^/]+/(claims|claims/heartbeat|annotations)")
@@ -26,3 +30,9 @@ def needed(method: str, path: str) -> Scope:
     if method in SAFE or ASKING.fullmatch(path):
         return "read"
     return "manage"
+
+
+def by_bearer(path: str, headers: Headers) -> bool:
+    """Say whether a request is a program's, by the token it sends; a cookie does not count then."""
+    bearer = headers.get("authorization", "")[:7].lower() == "bearer "
+    return bearer and path.startswith(FOR_PROGRAMS)

@@ -695,6 +695,14 @@ def test_labels_cannot_be_an_input(store: Store, admin: Person, tmp_path: Path) 
         importing.start_import(store, admin, "spam", uri=path, labels_from="body", now=NOW)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_labels_cannot_be_the_title_of_cards(store: Store, admin: Person, tmp_path: Path) -> None:
+    a_project(store, title_column="label")
+    path = mails(tmp_path / "a.parquet", range(3))
+    with pytest.raises(Invalid, match="'label' is the title of cards"):
+        importing.start_import(store, admin, "spam", uri=path, labels_from="label", now=NOW)
+
+
 def test_groups_too_few_to_hold_any_out_are_refused(
     store: Store, admin: Person, tmp_path: Path
 ) -> None:

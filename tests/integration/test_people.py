@@ -83,9 +83,13 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a\nb", "1 to 80 printable characters"),
         ("a\x00b", "1 to 80 printable characters"),
         ("a\u202eb", "1 to 80 printable characters"),
+        ("Ada\ufe0f", "1 to 80 printable characters"),
+        ("Ada  Smith", "several spaces in a row"),
     ],
 )
-def test_a_name_that_cannot_be_printed_is_refused(store: Store, name: str, words: str) -> None:
+def test_a_name_that_cannot_be_printed_or_told_apart_is_refused(
+    store: Store, name: str, words: str
+) -> None:
     with pytest.raises(Invalid, match=words):
         people.add(store, None, name=name, role="annotator", password=None, now=NOW)
 
@@ -534,6 +538,7 @@ def test_no_token_is_made_for_a_closed_account_or_nobody(store: Store) -> None:
         (IDENTITY, "Ada"),
         (external.Identity("i", "7", "", "ada@id.test", email_verified=False), "ada@id.test"),
         (external.Identity("i", "7", "", "", email_verified=False), "7"),
+        (external.Identity("i", "7", "Ada  Smith", "", email_verified=False), "Ada Smith"),
     ],
 )
 def test_a_new_person_is_called_what_the_provider_knows_best(
@@ -718,7 +723,8 @@ def test_no_more_passwords_are_looked_at_however_many_ask_at_once(
 
 
 @pytest.mark.parametrize(
-    "name", ["command line", "Command Line", " import: gold ", "IMPORT: x", "The  Server"]
+    "name",
+    ["command line", "Command Line", "command  line", " import: gold ", "IMPORT: x", "The  Server"],
 )
 def test_nobody_is_called_what_the_app_itself_acts_as(store: Store, name: str) -> None:
     with pytest.raises(Invalid, match="the app itself acts as"):

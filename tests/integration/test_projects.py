@@ -138,12 +138,15 @@ def test_a_name_that_is_too_long_is_refused_with_its_length(store: Store) -> Non
         services.create(store, a_person(store, role="admin"), replace(a_draft(), name="x" * 65))
 
 
-def test_the_answers_are_never_an_input(store: Store) -> None:
-    leaking = replace(
-        a_draft(), gold_column="label", recipe=Recipe((Column("label", "categorical"),))
-    )
-    with pytest.raises(Invalid, match="holds the answers"):
-        services.create(store, a_person(store, role="admin"), leaking)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_answers_are_never_an_input_nor_on_cards(store: Store) -> None:
+    admin, hidden = a_person(store, role="admin"), replace(a_draft(), gold_column="label")
+    with pytest.raises(Invalid, match="holds the answers, so it cannot be an input"):
+        services.create(
+            store, admin, replace(hidden, recipe=Recipe((Column("label", "categorical"),)))
+        )
+    with pytest.raises(Invalid, match="holds the answers, so it cannot be the title of cards"):
+        services.create(store, admin, replace(hidden, title_column="label"))
 
 
 def test_a_label_can_be_added_and_another_renamed_for_display(store: Store) -> None:

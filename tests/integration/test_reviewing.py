@@ -10,7 +10,7 @@ from sqlalchemy import delete, false, select, update
 
 from mlvajra_al.errors import Conflict, Invalid, NotAllowed
 from mlvajra_al.records import Doubt, Person, Policy, Project
-from mlvajra_al.services import answers, claiming, labelling, resolving, reviewing
+from mlvajra_al.services import answers, claiming, labelling, people, resolving, reviewing
 from mlvajra_al.services.answers import Wanted
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import annotations as events
@@ -154,6 +154,18 @@ def test_a_reviewer_who_corrects_a_decision_still_decides(
     assert gold(store, project)["p2"] == "ham", "the others' answers count again"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_is_no_reviewer_any_more_leaves_own_decisions_as_they_are(
+    store: Store, project: Project, rita: Person
+) -> None:
+    decide(store, rita, Decision("p0", "label", "ham"))
+    rita = people.set_role(store, None, name="Rita", role="annotator", now=NOW)
+    for action, label in {"answer": "spam", "skip": None, "flag": None, "retract": None}.items():
+        with pytest.raises(NotAllowed, match="only a reviewer may change or take back a decision"):
+            say(store, rita, "p0", label, action=action)
+    assert gold(store, project) == {"p0": "ham"}
+
+
 def test_a_decision_that_is_left_closes_the_case_until_somebody_speaks_again(
     store: Store, project: Project, ada: Person, bob: Person, rita: Person
 ) -> None:
@@ -209,6 +221,20 @@ def test_asking_again_twice_wants_one_answer_until_it_is_given(
     with store.read() as connection:
         wanted = select(slot.c.slot_no).where(slot.c.sample_key == "p0", slot.c.done == false())
         assert connection.scalars(wanted).all() == [2]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_asking_somebody_else_in_ones_own_place_wants_one_answer(
+    store: Store, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    say(store, rita, "p0", "spam")
+    decide(store, rita, Decision("p0", "ask_again"))
+    with store.read() as connection:
+        wanted = select(slot.c.annotator_id).where(
+            slot.c.sample_key == "p0", slot.c.done == false()
+        )
+        assert connection.scalars(wanted).all() == [None], "not two, one of them for nothing"
 
 
 def test_samples_that_only_a_file_has_labelled_can_be_asked_about(

@@ -7,8 +7,9 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import httpx
 import psutil
@@ -18,8 +19,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from mlvajra_al.config import settings
-from mlvajra_al.services import credentials
-from mlvajra_al.web import limits
+from mlvajra_al.records import Person
+from mlvajra_al.services import credentials, people
+from mlvajra_al.web import context, limits
 from mlvajra_al.web.auth import same_origin
 from tests.integration.conftest import PASSWORD, Web, serving_in
 
@@ -353,6 +355,30 @@ def test_an_upload_is_refused_before_it_is_sent_to_who_may_not_import(web: Web) 
     for path in ("/api/v1/uploads?name=a.csv", f"{P}/import", f"{P}/predict/file"):
         sent = head(web, f"POST {path} HTTP/1.1", bearer(program), form, "Content-Length: 99999999")
         assert status(raw(web, sent)) in (403, 404), path
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "answered"),
+    [
+        ("Ulla", partial(people.set_role, role="reviewer"), 403),
+        ("Una", people.disable, 401),
+    ],
+)
+def test_who_may_import_no_more_once_all_is_sent_leaves_nothing(
+    web: Web, program: httpx.Client, name: str, end: Callable[..., Person], answered: int
+) -> None:
+    somebody, folder = web.program(name, "admin"), web.store.home / "uploads"
+    before = set(folder.glob("*"))
+
+    def body() -> Iterator[bytes]:
+        yield b"body\n"
+        end(web.store, None, name=name, now=context.now())
+        yield b"hi\n"
+
+    answer = somebody.post("/api/v1/uploads", params={"name": "a.csv"}, content=body())
+
+    assert answer.status_code == answered, answer.text
+    assert set(folder.glob("*")) == before
 
 
 def test_the_upload_that_keeps_files_in_memory_is_closed(web: Web, browser: httpx.Client) -> None:

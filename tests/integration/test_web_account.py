@@ -82,6 +82,12 @@ def test_without_an_account_the_login_page_says_what_to_do(web: Web) -> None:
     assert "setup link" in web.browser().get("/account/login").text
 
 
+def test_who_has_an_account_signs_in_though_there_is_no_admin_yet(web: Web) -> None:
+    web.person("Ada")
+    page = web.browser().get("/account/login").text
+    assert "Nobody has an account yet" not in page and 'name="password"' in page
+
+
 @pytest.mark.parametrize(
     ("form", "words"),
     [

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from mlvajra_al.cli import data, refuse
 from mlvajra_al.cli.application import app, guarded, run
-from mlvajra_al.errors import NotFound
+from mlvajra_al.errors import BadSource, NotFound
 from mlvajra_al.services.export_formats import FORMATS
 
 SOURCES = Path(__file__).parents[2] / "mlvajra_al" / "cli"
@@ -53,6 +53,16 @@ def test_the_example_of_a_command_is_understood_by_it(path: tuple[str, ...]) -> 
     start = next(place for place, word in enumerate(words) if word.endswith("mlvajra"))
     rest = words[start + 1 + len(path) :]
     assert EVERY[path].make_context(path[-1], rest).params is not None
+
+
+def test_a_terminal_obeys_nothing_that_stands_in_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> None:
+        raise BadSource("a\x1b[2J.csv", "it holds \x9b2J", "look\nagain")
+
+    assert guarded(fail) == 1
+    assert capsys.readouterr().err == ("mlvajra: a\\x1b[2J.csv: it holds \\x9b2J; look\nagain\n")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ async def login(request: Request) -> Response:
     """Ask for name and password; a right answer starts a session."""
     target = local_path(request.query_params.get("next", "/"))
     if request.method != "POST":
-        if await run_in_threadpool(people.needs_setup, store()):
+        if not await run_in_threadpool(people.has_account, store()):
             return html.page("Nobody has an account yet", html.paragraph(SETUP_FIRST))
         return _login_page(target)
     form: Form = {}

@@ -18,7 +18,7 @@ from mlvajra_al.records import Person
 from mlvajra_al.services import importing
 from mlvajra_al.store import uploads
 from mlvajra_al.web.api.answers import Json
-from mlvajra_al.web.api.caller import Caller
+from mlvajra_al.web.api.caller import Caller, asked_by
 from mlvajra_al.web.api.shapes import FILE, Uploaded
 from mlvajra_al.web.context import store
 
@@ -34,7 +34,10 @@ async def saved(request: Request, caller: Person, *, name: str) -> Path:
     Raises
     ------
     NotAllowed
-        Before anything is read, if the caller may not bring files in.
+        Before anything is read, if the caller may not bring files in; after all of it, if they may
+        not any more.
+    NotSignedIn
+        If the session has ended meanwhile.
     TooLarge
         Before anything is read if the request says so itself, else as soon as it is.
     Invalid
@@ -44,7 +47,17 @@ async def saved(request: Request, caller: Person, *, name: str) -> Path:
     limit = settings().max_upload_mb
     async with _received(request, name=name, limit_mb=limit) as (file_name, chunks):
         importing.require_readable(file_name)
-        return await importing.save_upload(store(), caller, chunks, name=file_name, limit_mb=limit)
+        checked = _to_the_end(request, chunks)
+        return await importing.save_upload(store(), caller, checked, name=file_name, limit_mb=limit)
+
+
+async def _to_the_end(
+    request: Request, chunks: AsyncIterator[bytes]
+) -> AsyncGenerator[bytes, None]:
+    """Pass the pieces on, and look once more who has sent them when all are here."""
+    async for chunk in chunks:
+        yield chunk
+    importing.require_importer(await asked_by(request))
 
 
 @asynccontextmanager

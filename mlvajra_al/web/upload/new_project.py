@@ -194,6 +194,7 @@ def made(
         policy=replace(drafted.policy, holdout_share=asked.share),
         multilabel=asked.several,
     )
+    importing.require_no_input(wanted, special.source)
     return projects.create(store(), person, wanted).name
 
 

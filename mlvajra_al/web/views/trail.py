@@ -12,6 +12,7 @@ import streamlit as st
 
 from mlvajra_al.records import AuditEntry, Person
 from mlvajra_al.services import auditing
+from mlvajra_al.web.auth import who_asks
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.widgets import clock, empty, plain, plural, side_by_side
 
@@ -30,9 +31,10 @@ def draw(person: Person) -> None:
         return
     entries = _page(person, wanted, found)
     _whole(_table(entries))
+    asking = who_asks()
     st.download_button(
         f"Download {plural(found, 'act')} as CSV",
-        lambda: b"".join(auditing.csv(store(), person, wanted, now=now())),
+        lambda: b"".join(auditing.csv(store(), asking(), wanted, now=now())),
         file_name=f"audit-{now():%Y-%m-%d}.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from mlvajra_al.errors import NotAllowed, NotSignedIn
 from mlvajra_al.records import Project
 from mlvajra_al.services import demo, links, people
 from mlvajra_al.store.database import Store
@@ -102,3 +106,19 @@ def test_few_acts_are_counted_and_many_are_turned_over(
     page = admin.opens("admin")
     assert "1 to 100 of 102 acts" in words(page)
     assert {"Newer", "Older"} <= {button.label for button in page.button}
+
+
+def test_the_trail_is_not_handed_to_who_is_no_admin_any_more(
+    store: Store, admin: Visitor, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Callable[[], bytes]] = []
+    people.add(store, None, name="Ada", role="annotator", password=None, now=now())
+    monkeypatch.setattr(st, "download_button", lambda _label, data, **_: made.append(data))
+    admin.opens("admin")
+    assert made[-1]().startswith(b'"at","person"')
+    people.set_role(store, None, name=admin.person.name, role="reviewer", now=now())
+    with pytest.raises(NotAllowed):
+        made[-1]()
+    people.disable(store, None, name=admin.person.name, now=now())
+    with pytest.raises(NotSignedIn):
+        made[-1]()

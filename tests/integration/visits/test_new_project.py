@@ -66,6 +66,15 @@ def test_a_file_becomes_a_project_with_the_columns_that_were_chosen(
     assert (job.kind, job.state, job.payload["labels_from"]) == ("ingest", "queued", "verdict")
 
 
+def test_labels_that_cards_would_show_are_refused_before_a_project_is_made(
+    store: Store, admin: Visitor
+) -> None:
+    page = new_project(admin, uploaded(store))
+    choose(page, "Column shown as the title", "verdict")
+    assert "'verdict' is the title of cards" in words(press(page, "Create and import"))
+    assert projects.listed(store, None) == ()
+
+
 def test_ids_of_which_one_stands_twice_are_said_not_to_name_samples(
     store: Store, admin: Visitor
 ) -> None:

@@ -22,7 +22,9 @@ from mlvajra_al.services.label_sets import check_labels, make_labels
         ({"color": "red"}, "cannot be read; write # and six of 0 to 9 and a to f"),
         ({"display": "HAM"}, "two labels are shown as 'ham': 'ham' and 'spam'; give each its own"),
         ({"display": " Ham"}, "two labels are shown as 'ham'"),
+        ({"display": "h\u200bam"}, "two labels are shown as 'ham'"),
         ({"display": " "}, "something to show"),
+        ({"display": "\u200b"}, "something to show"),
     ],
 )
 def test_labels_must_be_told_apart(change: dict[str, str], words: str) -> None:

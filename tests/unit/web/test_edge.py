@@ -13,10 +13,11 @@ import pytest
 import uvloop
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.types import Receive, Scope, Send
 from streamlit.testing.v1 import AppTest
 
 from mlvajra_al.errors import Conflict, Setup
-from mlvajra_al.web import edge
+from mlvajra_al.web import auth, edge
 from mlvajra_al.web.limits import BoundedHead
 
 
@@ -103,3 +104,20 @@ def test_any_other_error_is_a_number_for_the_admin_and_a_line_in_the_log(
     assert number
     assert "secret inside" not in shown
     assert f"error {number[1]} in a page: ValueError('secret inside')" in caplog.text
+
+
+def test_an_address_makes_one_line_of_the_log_whatever_it_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    path = "/healthz/\nworker | all is well\x1b[2J"
+    scope = {"type": "http", "path": path, "method": "GET", "headers": []}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "_refusal", lambda *_: None)
+        asyncio.run(auth.Gate(app)(scope, nothing, nothing))  # type: ignore[arg-type]
+    assert caplog.messages == ["answered 503 to /healthz/%0Aworker%20%7C%20all%20is%20well%1B%5B2J"]
