@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import streamlit as st
 
@@ -23,6 +24,7 @@ from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_
 from mlvajra_al.web.views.names import answer_words
 
 LOADED = 50
+"""So many cases are read at once; whoever steps to the last of them gets as many more."""
 GONE = "The sample before this one was settled meanwhile, by somebody else; you decided nothing."
 CHANGED = "What was said has changed meanwhile, so nothing was decided: look again."
 OWN_KEYS = {
@@ -42,7 +44,8 @@ def main() -> None:
     """Draw the page."""
     person = require_role("reviewer")
     project = widgets.current_project(person)
-    found = reviewing.cases(store(), person, project.name, limit=LOADED)
+    reach = _reach(project)
+    found = reviewing.cases(store(), person, project.name, limit=reach)
     total = reviewing.waiting(store(), person, project.name)
     decisions = last_decisions(person, project)
     keys.style(OWN_KEYS | SAVE)
@@ -64,7 +67,7 @@ def main() -> None:
         decisions_box(person, project, decisions)
         _agreement(person, project)
         return
-    case = _chosen(project, found)
+    case = _chosen(project, found, of=len(found) if len(found) < reach else sum(astuple(total)))
     left, right = st.columns([3, 2], gap="large")
     with left:
         if case.doubt is not None:  # first: on a phone the buttons stand over what is below
@@ -84,8 +87,11 @@ def _agreement(person: Person, project: Project) -> None:
     agreement_box(advice.examination(store(), person, project.name), newest)
 
 
-def _chosen(project: Project, found: tuple[Case, ...]) -> Case:
-    """Return the case on the screen; one that is settled makes room for the one behind it."""
+def _chosen(project: Project, found: tuple[Case, ...], *, of: int) -> Case:
+    """Return the case on the screen; one that is settled makes room for the one behind it.
+
+    `of` is how many there are, of which `found` may be the first.
+    """
     waiting = [case.sample_key for case in found]
     known, place = st.session_state.get("case"), _place(project, len(waiting))
     at = waiting.index(known) if known in waiting else place
@@ -101,6 +107,7 @@ def _chosen(project: Project, found: tuple[Case, ...]) -> Case:
                 on_click=_go_to,
                 args=(waiting[to] if there else waiting[at],),
             )
+        st.caption(f"{at + 1:,} of {of:,}", width="content")
     st.session_state["case"] = waiting[at]
     st.session_state["place"] = (project.id, at)
     return found[at]
@@ -110,6 +117,12 @@ def _is_gone(project: Project, waiting: Sequence[str]) -> bool:
     """Say whether the case that was on the screen is settled, and not by who looks at it."""
     known, of = st.session_state.get("case"), st.session_state.get("place", (None, 0))[0]
     return of == project.id and known not in (st.session_state.get("settled"), *waiting)
+
+
+def _reach(project: Project) -> int:
+    """Return how many cases to read: those before the one on the screen, and some behind it."""
+    of, at = st.session_state.get("place", (project.id, 0))
+    return LOADED * (1 + (int(at) + 2) // LOADED) if of == project.id else LOADED
 
 
 def _place(project: Project, waiting: int) -> int:

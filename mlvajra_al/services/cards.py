@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlvajra_al.records import Claim, Column, Project, Why
 from mlvajra_al.services.claiming import Handed
 from mlvajra_al.services.labelling import project_pool
@@ -157,29 +160,36 @@ def _text_block(name: str, value: Any) -> Json:
 def _image_block(name: str, value: Any, statistics: Mapping[str, Any]) -> Json:
     """Return an image as numbers from 0 to 1, by the pool's range, so that all can be compared."""
     pixels = _square(value)
-    found = [pixel for line in pixels for pixel in line]
-    known = [_number(end) for end in _range(statistics, name)]
-    low = min(0.0, min(found, default=0.0) if known[0] is None else known[0])
-    high = max(found, default=1.0) if known[1] is None else known[1]
-    room = high - low or 1.0
-    scaled = [[round(min(1.0, max(0.0, (v - low) / room)), 4) for v in line] for line in pixels]
-    return {"kind": "image", "name": name, "pixels": scaled}
+    low, high = (_number(end) for end in _range(statistics, name))
+    if low is None:
+        low = min((line.min(initial=0.0) for line in pixels), default=0.0)
+    if high is None:
+        high = max((line.max() for line in pixels if len(line)), default=1.0)
+    low = min(0.0, low)
+    shares = (np.clip((line - low) / (high - low or 1.0), 0.0, 1.0) for line in pixels)
+    return {"kind": "image", "name": name, "pixels": [line.round(4).tolist() for line in shares]}
 
 
-def _square(value: Any) -> Pixels:
+def _square(value: Any) -> list[NDArray[np.float64]]:
     """Return pixels as rows: nested lists as they are, a flat list as a square."""
     if not value:
         return []
     if isinstance(value[0], list | tuple):
-        return [[_pixel(v) for v in line] for line in value]
+        return [_line(line) for line in value]
     side = math.isqrt(len(value)) if math.isqrt(len(value)) ** 2 == len(value) else len(value)
-    flat = [_pixel(v) for v in value]
+    flat = _line(value)
     return [flat[start : start + side] for start in range(0, len(flat), side)]
 
 
-def _pixel(value: Any) -> float:
-    number = _number(value)
-    return 0.0 if number is None else number
+def _line(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Return grey values; what is no number is black.
+
+    All at once: a large image has a million, and nobody is answered while they are read.
+    """
+    found = np.asarray(values)
+    if found.dtype.kind not in "fiu":
+        found = np.array([_number(value) or 0.0 for value in values])
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def _table_row(column: Column, value: Any, statistics: Mapping[str, Any]) -> Json:

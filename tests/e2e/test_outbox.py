@@ -312,6 +312,26 @@ def test_where_nothing_is_left_for_a_person_the_card_says_why(sit: Sit, server: 
     assert desk.stored() == []
 
 
+def test_while_the_first_samples_are_on_their_way_nobody_is_told_that_all_is_done(
+    sit: Sit,
+) -> None:
+    desk = sit()
+    page, slow, beats = desk.page, [], []
+    page.route(
+        "**/claims", lambda r: slow.append(r) if r.request.method == "POST" else r.continue_()
+    )
+    page.route("**/claims/heartbeat", lambda route: beats.append(route))
+    page.reload()
+    fetching = desk.card.get_by_role("status", name="Fetching the next sample")
+    expect(fetching).to_be_visible()
+    page.unroute("**/claims/heartbeat")
+    beats[-1].continue_()
+    expect(desk.card.locator(".rail.unknown")).to_have_count(0)
+    expect(fetching).to_be_visible()
+    slow[-1].continue_()
+    desk.wait_for_card()
+
+
 def test_a_project_archived_meanwhile_takes_the_answers_and_asks_no_more(
     sit: Sit, server: Any
 ) -> None:

@@ -151,7 +151,7 @@ Object.assign(LabellingCard.prototype, {
     }
     this.dropLost(new Set(state.held ?? asked), new Set(asked), returned);
     if (newer) this.exchange(state.version);
-    if (!this.buffer.length) {
+    if (!this.buffer.length && !this.fetching) { // what is on its way says itself whether anything is left
       const before = JSON.stringify(this.end);
       this.end = this.ending();
       if (JSON.stringify(this.end) !== before) this.show();

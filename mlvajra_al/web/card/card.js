@@ -46,7 +46,10 @@ class LabellingCard {
     this.listen();
     this.outbox.onChange = () => this.changed();
     this.outbox.onSaved = (item, recorded) => this.saved(item, recorded);
-    this.slow = setTimeout(() => this.show(), SLOW_MS);
+    this.slow = setTimeout(() => {
+      this.slow = null;
+      this.show();
+    }, SLOW_MS);
     this.outbox.adopt();
     this.fetchClaims();
     this.beat();

@@ -15,7 +15,7 @@ from mlvajra_al.services.label_sets import MAX_LABELS, make_labels
 from mlvajra_al.store import annotations as events
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
-from tests.factories import LEASE, a_draft, a_person, an_answer, rank
+from tests.factories import LEASE, a_draft, a_person, a_project, an_answer, rank
 from tests.integration.visits.visiting import (
     Visitor,
     current,
@@ -343,6 +343,21 @@ def test_after_a_decision_comes_the_case_behind_and_not_what_was_put_off(
     page = press(visitor("reviewer").opens("review"), "Next")
     assert "easier" in words(press(page, "spam"))
     assert "hard" in words(press(page, "spam")), "once nothing is behind"
+
+
+def test_who_steps_past_the_cases_that_were_read_first_gets_more(
+    store: Store, visitor: Callable[..., Visitor]
+) -> None:
+    project = a_project(store)
+    rank(store, project, 53)
+    flagged(store, a_person(store, "Ada"), *map("why {}".format, range(53)))
+    reviewer = visitor("reviewer")
+    assert "1 of 53" in words(reviewer.opens("review"))
+    page = reviewer.opens("review", case="p48", place=(project.id, 48))
+    for place in range(49, 53):
+        assert f"{place} of 53" in words(page)
+        page = press(page, "Next")
+    assert "53 of 53" in words(page) and "why 52" in words(page)
 
 
 def test_what_was_said_meanwhile_is_read_before_a_decision_counts(

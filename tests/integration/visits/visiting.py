@@ -36,7 +36,7 @@ class Visitor:
     store: Store
     person: Person
 
-    def opens(self, name: str, project: str | None = None, **remembered: str) -> AppTest:
+    def opens(self, name: str, project: str | None = None, **remembered: object) -> AppTest:
         """Return a page in the app's frame; `remembered` is what the tab has chosen before.
 
         `project` is the one that the address names.

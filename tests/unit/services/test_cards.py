@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mlvajra_al.records import Claim, Column, Policy, Project, Recipe, Why
@@ -210,6 +213,19 @@ def test_broken_pixels_are_black_and_dark_images_are_not_divided_by_zero() -> No
     assert broken["blocks"][1]["pixels"] == [[0.0, 0.0], [1.0, 0.0]]
     dark = cards.card(a_mixed_project(), a_row(logo=[0, 0, 0, 0]), {})
     assert dark["blocks"][1]["pixels"] == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_large_image_is_read_at_once() -> None:
+    logo = np.linspace(0, 1, 512 * 512, dtype=np.float32).reshape(512, 512).tolist()
+    steps = count()
+    before = sys.getprofile()
+    sys.setprofile(lambda *_: next(steps))
+    try:
+        card = cards.card(a_mixed_project(), a_row(logo=logo), {})
+    finally:
+        sys.setprofile(before)
+    assert card["blocks"][1]["pixels"][511][511] == 1.0
+    assert next(steps) < 512 * 512
 
 
 def test_a_text_too_long_for_the_wire_says_how_much_is_missing() -> None:
