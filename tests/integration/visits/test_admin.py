@@ -11,7 +11,7 @@ from mlvajra_al.services import links, people
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.widgets import clock
-from tests.factories import a_person
+from tests.factories import a_person, a_project
 from tests.integration.visits.visiting import Visitor, press, words
 
 
@@ -90,3 +90,13 @@ def test_few_acts_are_counted_and_many_are_turned_over(
     page = admin.opens("admin")
     assert "1 to 100 of 102 acts" in words(page)
     assert {"Newer", "Older"} <= {button.label for button in page.button}
+
+
+def test_who_may_see_is_asked_about_the_project_that_is_open(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    other = a_project(store, "tickets")
+    for name in (other.name, project.name):
+        page = admin.opens("admin", name)
+        [box] = [box for box in page.main.selectbox if str(box.key).startswith("members:")]
+        assert box.value == name
