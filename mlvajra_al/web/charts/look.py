@@ -62,7 +62,14 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
         showlegend=False,
         dragmode=False,
         hoverlabel={"namelength": -1},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "title": None,
+            "itemsizing": "constant",
+        },
         bargap=0.35,
     )
     made.update_xaxes(automargin=True, gridcolor=GRID, zeroline=False, fixedrange=True)
