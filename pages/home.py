@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from mlvajra_al.records import Person, Progress, Project
@@ -92,7 +94,7 @@ def start_here(projects: tuple[Project, ...], person: Person) -> None:
         elif not projects:
             st.caption("An admin brings data and adds people to a project.")
     if (more := len(projects) - MOST_CARDS) > 0:
-        st.caption(f"{plural(more, 'more project')} can be chosen at the top of the sidebar.")
+        st.caption(f"{plural(more, 'more project')} can be chosen in the sidebar.")
 
 
 def own_data_card() -> None:
@@ -252,26 +254,14 @@ def warnings(person: Person, project: Project, state: Progress) -> None:
         )
 
 
-def figures(
-    person: Person,
-    project: Project,
-    state: Progress,
-    rows: tuple[versions.VersionRow, ...],
-    never: OutOfReach | None,
-) -> None:
-    """Draw the answers per label and per hour, and the learning curve."""
-    left, middle, right = side_by_side(3, at_least=230)
-    with left, st.container(border=True, height="stretch"):
-        st.markdown(f"**Answers per label** :gray[{state.answered:,} in all]")
-        look.show(
-            counts.label_counts(project.labels, state.counts),
-            key="counts",
-            alt="Answers per label",
-        )
-    with middle, st.container(border=True, height="stretch"):
-        labelling_rate(person, project)
-    with right, st.container(border=True, height="stretch"):
-        small_curve(rows, state.champion, never)
+def label_chart(project: Project, state: Progress) -> None:
+    """Draw the answers per label."""
+    st.markdown(f"**Answers per label** :gray[{state.answered:,} in all]")
+    look.show(
+        counts.label_counts(project.labels, state.counts),
+        key="counts",
+        alt="Answers per label",
+    )
 
 
 def labelling_rate(person: Person, project: Project) -> None:
@@ -315,16 +305,22 @@ def draw(person: Person, project: Project) -> None:
     damaged(person, project)
     champion_behind(person, project)
     warnings(person, project, state)
-    left, middle, right = side_by_side(3, at_least=230)
+    figures = (
+        partial(label_chart, project, state),
+        partial(labelling_rate, person, project),
+        partial(small_curve, rows, state.champion, never),
+    )
+    left, middle, right, *below = side_by_side(3, at_least=230, cells=6 if state.answered else 3)
     with left:
         next_steps(person, project, state, rows)
     with middle, st.container(border=True, height="stretch"):
         loop_card(project)
     with right:
         champion_card(rows, never)
-    if state.answered:
-        figures(person, project, state, rows, never)
-    else:
+    for place, figure in zip(below, figures, strict=False):
+        with place, st.container(border=True, height="stretch"):
+            figure()
+    if not state.answered:
         start_here(listed(store(), person), person)
 
 

@@ -46,6 +46,7 @@ CURVE_WAITS = (
     "The curve starts with the first version that has at least 20 holdout answers, and 5 of each "
     "label. They come by themselves while you label."
 )
+MOST_JOBS = 100
 WIDE, LETTERS = 485, 80
 """How wide the column is that says what became of a job, and what it holds; errors stay whole."""
 MODES: dict[training.Mode, str] = {"incremental": "Incremental", "full": "Full fit"}
@@ -190,7 +191,7 @@ def outcome(job: Job, doing: Sequence[AtWork]) -> str:
 def jobs_table(person: Person, project: Project) -> None:
     """Draw what has been done, with durations and errors in words."""
     st.subheader("Jobs")
-    jobs = training.jobs_of(store(), person, project.name, limit=100)
+    jobs = training.jobs_of(store(), person, project.name, limit=MOST_JOBS)
     if not jobs:
         empty(
             "No jobs yet", "Imports, retrains and explanations appear here.", icon=":material/list:"
@@ -216,6 +217,8 @@ def jobs_table(person: Person, project: Project) -> None:
         column_config={"What became of it": st.column_config.TextColumn(width=WIDE)},
         alt="Jobs of this project, newest first",
     )
+    if len(jobs) == MOST_JOBS:
+        st.caption(f"The newest {MOST_JOBS}; `mlvajra jobs` on the server lists up to 1,000.")
 
 
 def draw(person: Person, project: Project) -> None:

@@ -268,10 +268,13 @@ def measure_words(measure: Measure) -> str:
     return f"{value_of(measure)} ({interval})" if interval else value_of(measure)
 
 
-def side_by_side(count: int, *, at_least: int) -> list[Any]:
-    """Return containers of one height, side by side while each is `at_least` pixels wide."""
+def side_by_side(count: int, *, at_least: int, cells: int | None = None) -> list[Any]:
+    """Return containers of one height, side by side while each is `at_least` pixels wide.
+
+    With more `cells` than `count` there are several rows, and no hole between two of them.
+    """
     with st.grid(count, min_column_width=at_least):
-        return [st.container(height="stretch") for _ in range(count)]
+        return [st.container(height="stretch") for _ in range(cells or count)]
 
 
 def empty(title: str, words: str, *, icon: str) -> None:

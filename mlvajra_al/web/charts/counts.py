@@ -66,7 +66,7 @@ def learning_curve(
     onwards = _onwards(ahead) if ahead is not None and ahead.metric == name else []
     return figure(
         _band(points), line, *onwards, height=height, xaxis_title="Labels learnt from",
-        yaxis_title=safe(name),
+        xaxis_tickformat=",", yaxis_title=safe(name),
     )  # fmt: skip
 
 

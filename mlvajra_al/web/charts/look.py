@@ -62,7 +62,14 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
         showlegend=False,
         dragmode=False,
         hoverlabel={"namelength": -1},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "title": None,
+            "itemsizing": "constant",
+        },
         bargap=0.35,
     )
     made.update_xaxes(automargin=True, gridcolor=GRID, zeroline=False, fixedrange=True)
@@ -76,9 +83,21 @@ def figure(*traces: Any, height: int, **layout: Any) -> go.Figure:
 
 
 def wrapped(text: object) -> str:
-    """Break long text from data over two lines, cut what is longer still, and escape it."""
-    names = _Names(NAME_LENGTH, max_lines=2, placeholder=" …", break_on_hyphens=False)
-    return "<br>".join(escape(line) for line in names.wrap(str(text)))
+    """Break long text from data over two lines, and escape it.
+
+    What is longer still is cut before its end, where a feature says its value or that it is
+    missing.
+    """
+    lines = _Names(NAME_LENGTH, break_on_hyphens=False).wrap(str(text))
+    if len(lines) > 2:
+        lines = [lines[0], f"… {_end(' '.join(str(text).split()), NAME_LENGTH - 2)}"]
+    return "<br>".join(map(escape, lines))
+
+
+def _end(text: str, limit: int) -> str:
+    """Return the last words of a text that have room, or of one word its last letters."""
+    breaks = [found.end() for found in _Names.wordsep_simple_re.finditer(text)]
+    return text[next((at for at in breaks if len(text) - at <= limit), len(text) - limit) :]
 
 
 def long(names: Sequence[object]) -> bool:

@@ -22,7 +22,13 @@ def draw(person: Person) -> None:
             "No project yet", "Projects appear here once there are any.", icon=":material/folder:"
         )
         return
-    name = st.selectbox("Project", list(found), key="members:project")
+    here = st.session_state.get("project")  # that of the sidebar
+    name = st.selectbox(
+        "Project",
+        list(found),
+        index=list(found).index(here) if here in found else 0,
+        key=f"members:project:{here}",
+    )
     project = found[str(name)]
     _access(person, project)
     left, right = side_by_side(2, at_least=300)

@@ -103,9 +103,11 @@ def _columns(measure: str) -> dict[str, Any]:
         "★": config.TextColumn(width=30, help="The champion"),
         "95% interval": config.TextColumn(width=165),
         "Held out": config.NumberColumn(
-            width=65, help="How many holdout labels it was measured with"
+            width=65, format="localized", help="How many holdout labels it was measured with"
         ),
-        "Labels": config.NumberColumn(width=55, help="How many labels it has learnt from"),
+        "Labels": config.NumberColumn(
+            width=55, format="localized", help="How many labels it has learnt from"
+        ),
         "Mode": config.TextColumn(width=85),
         "Parent": config.NumberColumn(width=55),
         "Took": config.NumberColumn(width=60, format="%.1f s"),

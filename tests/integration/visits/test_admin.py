@@ -15,7 +15,7 @@ from mlvajra_al.services import demo, links, people
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
 from mlvajra_al.web.widgets import clock
-from tests.factories import a_person
+from tests.factories import a_person, a_project
 from tests.integration.visits.visiting import Visitor, press, words
 
 
@@ -122,3 +122,13 @@ def test_the_trail_is_not_handed_to_who_is_no_admin_any_more(
     people.disable(store, None, name=admin.person.name, now=now())
     with pytest.raises(NotSignedIn):
         made[-1]()
+
+
+def test_who_may_see_is_asked_about_the_project_that_is_open(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    other = a_project(store, "tickets")
+    for name in (other.name, project.name):
+        page = admin.opens("admin", name)
+        [box] = [box for box in page.main.selectbox if str(box.key).startswith("members:")]
+        assert box.value == name

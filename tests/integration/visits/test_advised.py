@@ -92,6 +92,16 @@ def test_train_shows_what_the_advice_rests_on(
         assert sign in said
 
 
+def test_of_many_jobs_the_newest_are_said_to_be_so(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    assert "The newest" not in words(admin.opens("train"))
+    with store.begin() as connection:
+        for _ in range(100):
+            jobs.enqueue(connection, project.id, "explain", payload={}, now=now())
+    assert "The newest 100; " in words(admin.opens("train"))
+
+
 def test_before_the_first_version_train_says_how_the_first_samples_were_chosen(
     store: Store, admin: Visitor
 ) -> None:

@@ -52,7 +52,7 @@ def test_more_projects_than_fit_are_said_to_be_there(store: Store, admin: Visito
     for number in range(9):
         a_project(store, f"project {number}")
     page = admin.opens("home")
-    said = "2 more projects can be chosen at the top of the sidebar."
+    said = "2 more projects can be chosen in the sidebar."
     assert said in [caption.value for caption in page.caption]
 
 
@@ -62,6 +62,15 @@ def test_a_pool_that_is_answered_says_so(store: Store, admin: Visitor) -> None:
     say(store, admin.person, "p1", "spam")
     page = admin.opens("home")
     assert "Every sample has an answer." in words(page) and "Import more" in links(page)
+
+
+def test_the_cards_of_home_stand_in_one_grid_without_holes(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    assert len(admin.opens("home").get("grid_container")) == 2, "the projects have their own"
+    say(store, admin.person, "p0", "ham")
+    [grid] = admin.opens("home").get("grid_container")
+    assert len(grid.children) == 6
 
 
 def test_of_a_flagged_sample_nobody_says_that_it_has_an_answer(

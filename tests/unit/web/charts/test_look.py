@@ -24,6 +24,15 @@ def test_text_from_data_is_escaped_and_cut() -> None:
         ),
         ("temperature in the room = -5", "temperature in the room = -5"),
         ("temperature in the first room = -5", "temperature in the first room<br>= -5"),
+        (
+            "measurement_number_33_of_the_second_visit_to_the_third_room is missing",
+            "measurement_number_33_of_the_<br>… to_the_third_room is missing",
+        ),
+        (
+            "temperature in the first room of the second floor of the house = -0.0125",
+            "temperature in the first room<br>… floor of the house = -0.0125",
+        ),
+        (f"id = {'x' * 80}", f"id = {'x' * 25}<br>… {'x' * 28}"),
     ],
 )
 def test_a_long_name_breaks_where_it_is_read_as_words(name: str, shown: str) -> None:

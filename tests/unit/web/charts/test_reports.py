@@ -111,6 +111,8 @@ def test_dots_are_as_large_as_there_are_samples_behind_them() -> None:
     curve = Curve("spam", (0.1, 0.9), (0.0, 1.0), (4, 64))
     small, large = reports.calibration([curve], BY_NAME).data[-1].marker.size
     assert small < large / 1.5
+    drawn = reports.calibration([curve, curve], BY_NAME)
+    assert drawn.layout.legend.itemsizing == "constant", "one of them says nothing of the others"
 
 
 def test_dots_on_the_edge_of_a_chart_are_whole() -> None:
