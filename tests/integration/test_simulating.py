@@ -85,6 +85,11 @@ def test_every_strategy_plays_every_seed_and_its_numbers_make_sense(flowers: Pat
         assert all(0 <= f1 <= 1 for f1 in one.f1)
 
 
+def test_a_game_takes_no_more_labels_than_it_may(flowers: Path) -> None:
+    plan = Plan(("random",), batch_size=5, seeds=1, most=7)
+    assert [game.labels for game in played(flowers, plan)] == [(5, 7)]
+
+
 def test_other_processes_play_the_same_games(flowers: Path) -> None:
     games: list[Game] = []
     playing.play(oracle(flowers), SHORT, took=games.append, processes=2)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from mlvajra_al.config import settings
 from mlvajra_al.errors import Invalid, MlvajraError, NotEnoughLabels
 from mlvajra_al.learning import frames, pipeline, simulation
+from mlvajra_al.learning.strategies import Ranking
 from mlvajra_al.records import Game, Plan
 from mlvajra_al.services.jobs import engine
 from mlvajra_al.services.jobs.engine import Pulse
@@ -225,7 +226,7 @@ def one_game(
         parts, full = dealt(oracle, seed)
         curve = list(_until(
             simulation.rounds(
-                parts, simulation.by_strategy(strategy),
+                parts, _at_most(plan.most, simulation.by_strategy(strategy)),
                 fit=_fit(oracle, seed), score=_score(oracle),
                 batch_size=plan.batch_size, rng=np.random.default_rng(seed),
             ),
@@ -234,6 +235,16 @@ def one_game(
     reached = [simulation.labels_to(curve, level * full) for level in LEVELS]
     labels = tuple(one.labels for one in curve)
     return Game(strategy, seed, full, labels, tuple(one.score for one in curve), *reached)
+
+
+def _at_most(most: int, ask: simulation.Ask) -> simulation.Ask:
+    """Let a strategy ask for no more labels in all, in a last batch that is smaller."""
+
+    def asked(turn: simulation.Turn) -> Ranking:
+        size = min(turn.batch_size, most - len(turn.labelled))
+        return ask(replace(turn, batch_size=size))
+
+    return asked
 
 
 def _until(
