@@ -9,6 +9,7 @@ import streamlit as st
 from mlvajra_al.records import Forecast, Measure
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.views.newest import headline
+from mlvajra_al.web.widgets import plain
 
 Points = list[tuple[int, int, Measure]]
 ESTIMATED = " Dots go on where the curve probably goes, which is an estimate."
@@ -43,8 +44,9 @@ def chosen_curve(found: dict[str, Points], *, key: str) -> Points:
     if len(names) < 2:
         return found[names[0]]
     name = st.segmented_control(
-        "Measure", names, default=names[0], required=True, key=key, label_visibility="collapsed"
-    )
+        "Measure", names, format_func=plain, default=names[0], required=True,
+        label_visibility="collapsed", key=key,
+    )  # fmt: skip
     return found[name]
 
 

@@ -54,12 +54,11 @@ def verdict_view(verdict: Verdict) -> None:
     left, right = side_by_side(2, at_least=300)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**On the same {verdict.n} holdout samples**")
+        metric = plain(verdict.metric)
         st.table(
             {
-                f"Version {verdict.champion}: {verdict.metric}": figure_of(verdict.champion_value),
-                f"Version {verdict.challenger}: {verdict.metric}": figure_of(
-                    verdict.challenger_value
-                ),
+                f"Version {verdict.champion}: {metric}": figure_of(verdict.champion_value),
+                f"Version {verdict.challenger}: {metric}": figure_of(verdict.challenger_value),
                 closer.format(verdict.champion): str(verdict.only_champion_right),
                 closer.format(verdict.challenger): str(verdict.only_challenger_right),
                 "Chance of such a lead by luck alone": luck(verdict),

@@ -28,7 +28,7 @@ from mlvajra_al.records import (
     Verdict,
 )
 from mlvajra_al.services.versions import HoldOut
-from mlvajra_al.web.views import importance, names, reasons, report, verdict
+from mlvajra_al.web.views import curve, importance, names, reasons, report, verdict
 from mlvajra_al.web.views.reach import (
     FEWEST,
     FEWEST_OF_A_LABEL,
@@ -37,7 +37,7 @@ from mlvajra_al.web.views.reach import (
     still_missing,
 )
 from mlvajra_al.web.views.whole_sample import whole_sample
-from mlvajra_al.web.widgets import height_of
+from mlvajra_al.web.widgets import height_of, plain
 from tests.factories import NOW, a_draft
 from tests.integration.visits.visiting import words
 
@@ -254,6 +254,19 @@ def test_luck_is_never_told_as_none_at_all() -> None:
     strict = replace(VERDICT, p_value=0.00004, alpha=0.001)
     assert verdict.luck(strict) == "< 0.001; 0.001 or less needed"
     assert verdict.luck(replace(VERDICT, p_value=0.001)) == "0.001"
+
+
+MARKED = "F1 (![x](http://evil.test/x.png) **spam**)"
+"""A measure of a label whose name would be more than a name."""
+
+
+def test_a_label_in_the_name_of_a_measure_is_no_markdown() -> None:
+    app = draw(verdict.verdict_view, replace(VERDICT, metric=MARKED))
+    rows = [row for row in app.table[0].value.index if row.startswith("Version")]
+    assert rows == [f"Version {number}: {plain(MARKED)}" for number in (1, 2)]
+    points = {name: [(1, 20, replace(KNOWN, name=name))] for name in (MARKED, "accuracy")}
+    app = draw(curve.chosen_curve, points, key="measure")
+    assert app.segmented_control[0].options == [plain(MARKED), "accuracy"]
 
 
 def test_versions_that_are_no_champions_are_judged_by_no_rule() -> None:
