@@ -18,7 +18,7 @@ WITHOUT_BROWSER := tests/contract tests/integration tests/unit mlvajra_al README
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-		printf '%-14s %s\n' "$$name" "$$what"; done
+		printf '%-18s %s\n' "$$name" "$$what"; done
 
 run: runtime ## set up what is missing and open the app with its demo projects
 	@exec $(BIN)/mlvajra run
