@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS := python3.13 python3.12 python3.11 python3
-VERSION := import pip, sys; print("%d.%d" % sys.version_info[:2])
+VERSION := import os, pip, sys; here = {p + "/bin/" for p in (sys.prefix, os.path.realpath(sys.prefix))}; \
+	print("%d.%d" % sys.version_info[:2] if any(map(open(sys.prefix + "/bin/pip").read().count, here)) else "elsewhere")
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV := uv==0.13.9
 LOCK := --universal --python-version 3.11 --no-header --no-annotate --quiet
@@ -17,7 +18,7 @@ WITHOUT_BROWSER := tests/contract tests/integration tests/unit mlvajra_al README
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-		printf '%-14s %s\n' "$$name" "$$what"; done
+		printf '%-18s %s\n' "$$name" "$$what"; done
 
 run: runtime ## set up what is missing and open the app with its demo projects
 	@exec $(BIN)/mlvajra run
@@ -65,6 +66,7 @@ lock: venv ## resolve requirements.txt and requirements-dev.txt anew (UPGRADE=--
 
 # The first Python that runs and fits makes the virtual environment; one that is there and fits stays.
 # A name on the PATH proves nothing (pyenv's shims exist for versions that are not chosen): it has to run.
+# Nor does an environment that came here with its folder: its commands name the place where it was made.
 venv:
 	@have=$$($(BIN)/python -c '$(VERSION)' 2>/dev/null) || have=; \
 	case $$have in 3.11|3.12|3.13) test -n '$(PYTHON)' || exit 0 ;; *) have= ;; esac; \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,18 @@ def test_an_environment_that_fits_is_kept(checkout: Path) -> None:
     _python(checkout, "../.venv/bin/python", "3.12")
     kept = _make(checkout)
     assert (kept.returncode, kept.stdout) == (0, "")
+
+
+def test_an_environment_that_moved_with_its_folder_is_made_anew(checkout: Path) -> None:
+    there = checkout / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", there], check=True)
+    [packages] = there.glob("lib/python*/site-packages")
+    (packages / "pip.py").touch()
+    (there / "bin" / "pip").write_text(f"#!{there}/bin/python\n")
+    _python(checkout, "python3", "3.12")
+    beside = checkout.parent / "beside"
+    shutil.copytree(checkout, beside, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    (beside / ".venv").symlink_to(there)
+    assert [_make(folder).stdout for folder in (checkout, beside)] == ["", ""]
+    moved = checkout.rename(checkout.parent / "moved")
+    assert _make(moved).stdout.splitlines()[-1] == "made by python3"
