@@ -54,20 +54,22 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/api/docs", page, methods=["GET"]),
         Route("/api/openapi.json", description, methods=["GET"]),
-        Mount("/api/v1", _with_heads(api)),
+        Mount("/api/v1", api),
         Mount("/api", _nowhere),
     ]
 
 
-def _with_heads(api: ASGIApp) -> ASGIApp:
+class Heads:
     """Answer HEAD as GET is answered; the server itself leaves the body away."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, as one to GET where it asks for the head only."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", HEAD_ONLY: True}
-        await api(scope, receive, send)
-
-    return answer
+        await self.app(scope, receive, send)
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,6 +102,7 @@ def build() -> FastAPI:
         simulations.router,
     ):
         api.include_router(router, dependencies=[Depends(_visible)])
+    api.add_middleware(Heads)
     api.add_exception_handler(MlvajraError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
