@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
 from mlvajra_al.learning.intervals import (
+    DRAWS,
     FEWEST,
     Floats,
     bounded,
@@ -33,6 +34,13 @@ from mlvajra_al.records import Measure, Verdict
 from mlvajra_al.words import plural
 
 COMPARISONS, ERROR = 50, 0.05
+MASS = 2.0
+"""So many samples' worth is known before, shared out among all cells."""
+MOST_LAID_OUT, STICKS = 5, 12
+"""Up to so many answers every cell is drawn; of more those with samples, and so many others."""
+OLD, NEW = 0, 1
+Cells = tuple[NDArray[Any], NDArray[np.intp]]
+"""Shares of cells, shape (n_draws, n_cells), and which cells these are, of all draws or of each."""
 SPENT = (
     f"; you decide: after {COMPARISONS} comparisons of this project nothing is left of the "
     f"{ERROR:.0%} chance of a false promotion that they share"
@@ -275,25 +283,43 @@ def _paired(
     """
     said = k + int(max(answers.max() for answers in guesses) == k)
     flat = (truth * said + guesses[0]) * said + guesses[1]
-    cells = np.arange(k * said**2) if said <= 5 else np.unique(flat)
-    counts = np.bincount(flat, minlength=k * said**2)[cells]
-    shares = posterior(counts, 2 / (k * said**2), rng=rng)
+    every = k * said**2
+    cells = np.arange(every) if said <= MOST_LAID_OUT else np.unique(flat)
+    counts = np.bincount(flat, minlength=every)[cells]
+    known = (posterior(counts, MASS / every, rng=rng), cells)
+    parts = [known, *_unseen(every, len(cells), n=len(truth), rng=rng)]
     place = None if metric == "macro F1" else rarer(np.bincount(truth, minlength=k))
-    true, old, new = cells // said**2, cells // said % said, cells % said
-    drawn = [_score(shares, true * said + guess, (k, said), place) for guess in (old, new)]
-    exact = [
-        _score(counts[None, :], true * said + guess, (k, said), place)[0] for guess in (old, new)
-    ]
+    drawn = [_score(parts, guess, (k, said), place) for guess in (OLD, NEW)]
+    exact = [_score([(counts[None, :], cells)], guess, (k, said), place)[0] for guess in (OLD, NEW)]
     values = (float(exact[0]), float(exact[1]))
     return values, bounded(metric, values[1] - values[0], drawn[1] - drawn[0], len(truth))
 
 
-def _score(
-    shares: NDArray[Any], into: NDArray[Any], shape: tuple[int, int], place: int | None
-) -> Floats:
-    confusion = np.zeros((shape[0] * shape[1], len(shares)))
-    np.add.at(confusion, into, shares.T)
-    tables = confusion.T.reshape(-1, *shape)
+def _unseen(every: int, seen: int, *, n: int, rng: np.random.Generator) -> list[Cells]:
+    """Draw what the cells that are not laid out, as no sample is in them, may hold after all.
+
+    Of so many cells with so little each a draw has a few that hold nearly all: a Dirichlet process,
+    whose sticks are broken here. The shares are of what the cells with samples hold together.
+    """
+    mass = MASS * (1 - seen / every)
+    if not mass:
+        return []
+    broken = rng.beta(1, mass, size=(DRAWS, STICKS))
+    broken[:, -1] = 1
+    sticks = broken * np.cumprod(np.column_stack([np.ones(DRAWS), 1 - broken[:, :-1]]), axis=1)
+    held = rng.standard_gamma(mass, DRAWS) / rng.standard_gamma(n + MASS - mass, DRAWS)
+    return [(sticks * held[:, None], rng.integers(every, size=(DRAWS, STICKS)))]
+
+
+def _score(parts: Sequence[Cells], guess: int, shape: tuple[int, int], place: int | None) -> Floats:
+    """Return draws of a measure of one of two models, from shares of cells of them both."""
+    k, said = shape
+    draws = np.arange(len(parts[0][0]))[:, None]
+    counted = np.zeros((len(draws), k * said))
+    for shares, cells in parts:
+        answers = cells // said % said if guess == OLD else cells % said
+        np.add.at(counted, (draws, cells // said**2 * said + answers), shares)
+    tables = counted.reshape(-1, k, said)
     return macro_f1(tables) if place is None else f1(tables)[:, place]
 
 

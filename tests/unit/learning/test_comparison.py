@@ -106,6 +106,19 @@ def test_many_labels_are_compared_too() -> None:
     assert verdict.difference.low > 0.1
 
 
+@pytest.mark.parametrize("k", [5, 6, 12])
+def test_that_two_agree_on_a_few_samples_of_many_labels_does_not_prove_that_they_always_do(
+    k: int,
+) -> None:
+    labels = [f"{place:02}" for place in range(k)]
+    truth = np.arange(10 * k) % k
+    answers = np.eye(k)[np.where(np.arange(10 * k) % 7, truth, 0)]
+    found = compare(np.array(labels)[truth], answers, answers, labels, rng=rng(), alpha=0.001,
+                    champion=1, challenger=2)  # fmt: skip
+    low, high = found.difference.low, found.difference.high
+    assert low is not None and high is not None and low < -0.2 / k**1.5 and high > 0.2 / k**1.5
+
+
 def promotes(compared_each_time: int, *, projects: int = 300, retrains: int = 60) -> float:
     """Return the share of projects in which one of two equal models is promoted by chance.
 
