@@ -315,11 +315,11 @@ def _score(parts: Sequence[Cells], guess: int, shape: tuple[int, int], place: in
     """Return draws of a measure of one of two models, from shares of cells of them both."""
     k, said = shape
     draws = np.arange(len(parts[0][0]))[:, None]
-    tables = np.zeros((len(draws), k * said))
+    counted = np.zeros((len(draws), k * said))
     for shares, cells in parts:
         answers = cells // said % said if guess == OLD else cells % said
-        np.add.at(tables, (draws, cells // said**2 * said + answers), shares)
-    tables = tables.reshape(-1, k, said)
+        np.add.at(counted, (draws, cells // said**2 * said + answers), shares)
+    tables = counted.reshape(-1, k, said)
     return macro_f1(tables) if place is None else f1(tables)[:, place]
 
 
