@@ -26,7 +26,7 @@ from mlvajra_al.sources.inference import (
 )
 from mlvajra_al.sources.locations import Location, detect
 from mlvajra_al.sources.rows import Request, Rows, Source, vanished
-from mlvajra_al.sources.values import Misfit, convert
+from mlvajra_al.sources.values import Misfit, convert, decoded
 
 SOURCES: dict[str, Source] = {
     "csv": Source("csv", delimited.read, delimited.count),
@@ -62,7 +62,7 @@ def inspect(
     names = sample.batch.schema.names
     for name in names if used is None else set(names).intersection(used):
         _require_flat(opened.name, sample, name)
-    values = {name: sample.batch.column(name) for name in names if name not in sample.odd}
+    values = {name: decoded(sample.batch.column(name)) for name in names if name not in sample.odd}
     key = suggest_key(values)
     columns = {name: _infer(opened.name, sample, name) for name in names}
     if key is not None:

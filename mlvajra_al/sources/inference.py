@@ -18,6 +18,7 @@ from mlvajra_al.sources.values import (
     MOST_EXACT,
     NUMBER,
     TRUE,
+    decoded,
     is_bytes,
     is_list,
     is_list_of_strings,
@@ -63,8 +64,7 @@ LONGEST_CATEGORY = 60
 
 def infer(name: str, values: pa.Array) -> Column:
     """Return what a column most likely holds, and how it is written."""
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = decoded(values)
     if is_bytes(values.type) and not is_text(values):
         return Column(name, "ignored")
     if is_string(values.type) or is_bytes(values.type) or is_list_of_strings(values.type):
@@ -160,8 +160,6 @@ def _without_accents(name: str) -> str:
 def _repeats(values: pa.Array) -> bool:
     """Tell whether a column holds few different values, most of them more than once."""
     kind = values.type
-    if pa.types.is_dictionary(kind):
-        return _repeats(values.dictionary_decode())
     if not (is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         return False
     there = (stripped(values) if is_string(kind) else values).drop_null()

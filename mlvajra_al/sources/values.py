@@ -68,13 +68,17 @@ def convert(values: pa.Array, column: Column, *, exact: bool = False) -> pa.Arra
     Misfit
         At the first value that does not fit.
     """
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = decoded(values)
     if column.written != "plain" and column.kind in NOTED and is_string(values.type):
         values = _rewritten(values, column)
     if exact and column.kind == "ignored":
         return _blank_to_null(strings(values))
     return CONVERTERS[column.kind](values)
+
+
+def decoded(values: pa.Array) -> pa.Array:
+    """Return what a column says where its file tells each different value once only."""
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def _rewritten(values: pa.Array, column: Column) -> pa.Array:

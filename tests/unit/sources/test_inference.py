@@ -194,6 +194,7 @@ def test_integers_that_a_float_would_alter_are_kept_to_the_digit(
         ({"id": [1, 2, 3], "n": [4, 5, 6]}, "id"),
         ({"n": [4, 5, 6], "ticket_id": ["x", "y", "z"]}, "ticket_id"),
         ({"text": ["one thing", "other thing"], "ref": ["AB-1", "AB-2"]}, "ref"),
+        ({"id": pa.array(["x", "y"]).dictionary_encode(), "text": ["one", "other"]}, "id"),
         ({"n": [1, 2, 3]}, None),
         ({"id": [1, 1, 2]}, None),
         ({"id": [1, 2, None]}, None),
