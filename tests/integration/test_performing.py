@@ -96,6 +96,16 @@ def test_an_import_that_cannot_be_done_ends_with_a_sentence(
 
 
 @on_sqlite
+def test_what_a_file_says_makes_one_line_of_the_log_which_a_terminal_obeys_nothing_of(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Handler(monkeypatch, fail(Invalid("no label: \x1b[2J\nworker | all is well")))
+    job_id = queued(store, "ingest")
+    run_once(store, "w")
+    assert f"ingest {job_id}: no label: \\x1b[2J\\x0aworker | all is well" in caplog.messages
+
+
+@on_sqlite
 def test_a_job_that_was_cancelled_meanwhile_stays_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

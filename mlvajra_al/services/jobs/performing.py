@@ -26,6 +26,7 @@ from mlvajra_al.services.jobs.telling import Cancelled, Clock, Later, Result, Te
 from mlvajra_al.store import job_leases, jobs
 from mlvajra_al.store.database import Connection, Store
 from mlvajra_al.store.trouble import room
+from mlvajra_al.words import harmless
 
 MODULES: dict[JobKind, str] = {
     "ingest": "ingesting",
@@ -140,7 +141,7 @@ def _ending(store: Store, job: Job, tell: Tell) -> Ending:
             connection, job.id, worker=tell.worker, now=tell.clock()
         )
     except MlvajraError as error:
-        log.warning("%s %d: %s", job.kind, job.id, error)
+        log.warning("%s %d: %s", job.kind, job.id, harmless(str(error)))
         return _failure(job, tell, str(error), kind=Failure(type(error).__name__, error.status))
     except Exception as error:  # the edge: whatever it was, the loop goes on
         log.exception("%s %d failed", job.kind, job.id)
