@@ -165,6 +165,10 @@ def test_an_image_of_eight_by_eight_pixels_is_large_and_crisp(sit: Sit) -> None:
     bright = canvas.evaluate("c => Math.max(...c.getContext('2d').getImageData(0, 0, 8, 8).data)")
     assert bright == 255
     expect(desk.card.locator(".label")).to_have_count(10)
+    desk.page.set_viewport_size({"width": 390, "height": 640})
+    body = desk.card.locator(".body")
+    until(lambda: body.evaluate("e => e.clientHeight") < 250, "little room")
+    assert body.evaluate("e => e.scrollHeight <= e.clientHeight") and min(size(canvas)) >= 96
 
 
 def test_the_rail_counts_and_a_new_version_exchanges_what_nobody_has_seen(

@@ -165,4 +165,6 @@ def test_on_a_phone_the_decision_is_at_hand_without_scrolling(
         button = page.locator(".st-key-pad").get_by_role("button", name=name, exact=True)
         expect(button).to_be_in_viewport(ratio=1)
     expect(page.locator(".mlvajra-card .sheet")).to_be_in_viewport()
+    page.set_viewport_size({"width": 720, "height": 450})  # a laptop's at twice the size
+    expect(page.locator(".st-key-pad")).not_to_have_css("position", "fixed")
     context.close()

@@ -1,6 +1,7 @@
 // A sample's card as DOM. Samples are data: text nodes only, never markup.
 const LONGEST_FIGURE = 16; // numbers and dates up to this are not broken
 const LONG_VALUE = 12;
+const FINE = 352; // px across: of an image of more, several share a point of the screen
 
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -62,7 +63,7 @@ function paintImage(block, alone) {
   const height = rows.length;
   const width = height ? Math.max(...rows.map((line) => line.length)) : 0;
   if (!width) return el("section", { class: "block nothing" }, el("p", { class: "text" }, `(${block.name}: no image)`));
-  const canvas = el("canvas", { width, height, role: "img", "aria-label": `${block.name}, ${width} by ${height} pixels`, "--ratio": `${width} / ${height}` });
+  const canvas = el("canvas", { width, height, role: "img", "aria-label": `${block.name}, ${width} by ${height} pixels`, "--ratio": `${width} / ${height}`, "--across": `${width}px`, class: width > FINE ? "fine" : null });
   const pixels = new ImageData(width, height);
   rows.forEach((line, y) => line.forEach((value, x) => {
     const shade = Math.round(value * 255);
