@@ -231,6 +231,7 @@ def sign_in() -> Callable[..., None]:
             form={"name": name, "password": password},
             headers={"Origin": server.url},
             max_redirects=0,
+            max_retries=2,  # as a browser does where the server ends an idle connection just then
         )
         assert answer.status == 303, answer.text()
 
