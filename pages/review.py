@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from mlvajra_al.records import Annotation, Doubt, Person, Project
+from mlvajra_al.records import Person, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import advice, reviewing, versions
 from mlvajra_al.services.reviewing import Case, Decision
@@ -15,15 +13,15 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
-from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
-from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions, outcome
+from mlvajra_al.web.views.agreement import agreement_box, doubt_line, waiting_words
+from mlvajra_al.web.views.cases import case_on_screen, is_as_drawn, note_settled
+from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
 from mlvajra_al.web.views.guidelines import guidelines
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
-from mlvajra_al.web.views.names import answer_words
+from mlvajra_al.web.views.said import label_words, rather, what_was_said
 
 LOADED = 50
-GONE = "The sample before this one was settled meanwhile, by somebody else; you decided nothing."
 CHANGED = "What was said has changed meanwhile, so nothing was decided: look again."
 OWN_KEYS = {
     "s": ".st-key-act > :nth-child(1) button",
@@ -64,15 +62,15 @@ def main() -> None:
         decisions_box(person, project, decisions)
         _agreement(person, project)
         return
-    case = _chosen(project, found)
+    case = case_on_screen(project, found)
     left, right = st.columns([3, 2], gap="large")
     with left:
         if case.doubt is not None:  # first: on a phone the buttons stand over what is below
-            doubt_line(case.doubt, _rather(project, case.doubt))
+            doubt_line(case.doubt, rather(project, case.doubt))
         sample_card(case.card, key=f"case_{case.sample_key}")
     with right:
         _decide(project, person, case)
-        _said(project, case)
+        what_was_said(project, case)
     decisions_box(person, project, decisions)
     _agreement(person, project)
 
@@ -84,85 +82,9 @@ def _agreement(person: Person, project: Project) -> None:
     agreement_box(advice.examination(store(), person, project.name), newest)
 
 
-def _chosen(project: Project, found: tuple[Case, ...]) -> Case:
-    """Return the case on the screen; one that is settled makes room for the one behind it."""
-    waiting = [case.sample_key for case in found]
-    known, place = st.session_state.get("case"), _place(project, len(waiting))
-    at = waiting.index(known) if known in waiting else place
-    if _is_gone(project, waiting):
-        st.warning(GONE, icon=":material/update:")
-    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        for words, icon, to in (("Previous", "left", at - 1), ("Next", "right", at + 1)):
-            there = 0 <= to < len(waiting)
-            st.button(
-                words,
-                icon=f":material/chevron_{icon}:",
-                disabled=not there,
-                on_click=_go_to,
-                args=(waiting[to] if there else waiting[at],),
-            )
-    st.session_state["case"] = waiting[at]
-    st.session_state["place"] = (project.id, at)
-    return found[at]
-
-
-def _is_gone(project: Project, waiting: Sequence[str]) -> bool:
-    """Say whether the case that was on the screen is settled, and not by who looks at it."""
-    known, of = st.session_state.get("case"), st.session_state.get("place", (None, 0))[0]
-    return of == project.id and known not in (st.session_state.get("settled"), *waiting)
-
-
-def _place(project: Project, waiting: int) -> int:
-    """Return where the case stood that was on the screen last; the first once none is behind it."""
-    of, at = st.session_state.get("place", (project.id, 0))
-    return int(at) if of == project.id and at < waiting else 0
-
-
-def _go_to(key: str) -> None:
-    st.session_state["case"] = key
-
-
-def _said(project: Project, case: Case) -> None:
-    st.markdown("**What was said**")
-    for event in case.said:
-        with st.container(border=True, gap=None):
-            st.markdown(f"**{widgets.plain(event.person)}** {_words(project, event)}")
-            if event.comment:
-                st.markdown(widgets.plain(event.comment))
-            late = ", late: it had gone to somebody else" if event.late else ""
-            st.caption(widgets.ago(event.created_at) + late)
-
-
-def _words(project: Project, event: Annotation) -> str:
-    if event.adjudicates:
-        return "decided: " + widgets.plain(widgets.shorten(outcome(project, event), 60))
-    if event.action == "answer":
-        return "answered " + _display(project, event.label)
-    return {"flag": "flagged it", "skip": "skipped it"}[event.action]
-
-
-def _display(project: Project, label: str | None) -> str:
-    return widgets.plain(widgets.shorten(answer_words(project, label), 60))
-
-
-def _rather(project: Project, doubt: Doubt) -> str:
-    """Say what the model would do with the label, or with which of several."""
-    sure = f"({min(doubt.probability, SUREST):.0%} sure)"
-    if not project.multilabel:
-        likely, stands = _display(project, doubt.likely), _display(project, doubt.label)
-        return f"would say **{likely}** {sure} and not {stands}"
-    has, should = (set(project.names_in(label)) for label in (doubt.label, doubt.likely))
-    changes = [
-        f"{verb} **{_display(project, to_text(names))}**"
-        for verb, names in (("add", should - has), ("leave out", has - should))
-        if names
-    ]
-    return f"would {' and '.join(changes)} {sure}"
-
-
 def _decide(project: Project, person: Person, case: Case) -> None:
     # Buttons belong to their case: a second click, still on the old page, decides nothing else.
-    as_shown = _as_shown(project, case)
+    as_drawn = is_as_drawn(project, case)
     with st.container(key="pad"):
         st.markdown("**Your decision**")
         chosen = (_several if project.multilabel else _one)(project, case)
@@ -172,7 +94,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
                 key=f"ask_{case.sample_key}",
                 help="Whoever has not said anything about it yet",
             )
-            stays = _display(project, case.label)
+            stays = label_words(project, case.label)
             leave = f"Leave it as {stays}" if stays else "Leave it without a label"
             left = st.button(leave, key=f"leave_{case.sample_key}")
         told = st.container()
@@ -183,7 +105,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
             key=f"why_{case.sample_key}",
             max_chars=2_000,
         )
-    if not as_shown and (chosen is not None or asked or left):
+    if not as_drawn and (chosen is not None or asked or left):
         told.warning(CHANGED, icon=":material/update:")
         keys.refused()
     elif chosen is not None:
@@ -194,15 +116,6 @@ def _decide(project: Project, person: Person, case: Case) -> None:
         _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
     with told:
         _keys(project, case)
-
-
-def _as_shown(project: Project, case: Case) -> bool:
-    """Say whether a case is what was on the screen when something was pressed there."""
-    here = (project.id, case.sample_key)
-    drawn = (case.label, [event.event_id for event in case.said])
-    where, what = st.session_state.get("drawn", (here, drawn))
-    st.session_state["drawn"] = (here, drawn)
-    return bool(where != here or what == drawn)
 
 
 def _one(project: Project, case: Case) -> str | None:
@@ -249,7 +162,7 @@ def _settle(project: Project, person: Person, decision: Decision) -> None:
             store(), person, project.name, decision=decision, now=now(), lease=lease()
         )
         st.session_state["decided"] = recorded.event_id
-        st.session_state["settled"] = decision.sample_key
+        note_settled(decision.sample_key)
 
     if widgets.act("", decide):
         st.rerun()

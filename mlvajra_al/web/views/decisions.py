@@ -10,6 +10,7 @@ from mlvajra_al.services.answers import Said, Wanted
 from mlvajra_al.web import widgets
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
+from mlvajra_al.web.views.cases import go_to_case
 from mlvajra_al.web.views.names import answer_words
 from mlvajra_al.web.views.own_word import carry_out, last_change, own_word
 
@@ -66,6 +67,7 @@ def _undo(person: Person, project: Project, said: Said) -> None:
         ),
     )
     if done:
-        st.session_state["case"], st.session_state[UNDONE] = said.annotation.sample_key, True
+        go_to_case(said.annotation.sample_key)
+        st.session_state[UNDONE] = True
         st.rerun()
     keys.refused()
