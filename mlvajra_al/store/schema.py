@@ -281,6 +281,15 @@ annotation = Table(
     Index("ix_annotation_person", "project_id", "person_id", "seq"),
 )
 
+reservation = Table(
+    "reservation",
+    metadata,
+    _project(primary_key=True),
+    Column("sample_key", String(200), primary_key=True),
+    Column("person_id", Id, ForeignKey("person.id"), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
 revision = Table(
     "revision",
     metadata,

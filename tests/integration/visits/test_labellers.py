@@ -378,3 +378,19 @@ def test_what_was_said_meanwhile_is_read_before_a_decision_counts(
     assert "settled meanwhile" in words(page) and "another" in words(page)
     assert ("p1", "answer", "ham") not in current(store, project)
     assert "meanwhile" not in words(press(page, "ham"))
+
+
+def test_two_reviewers_have_different_cases_open_as_long_as_there_are_two(
+    store: Store, visitor: Callable[..., Visitor], admin: Visitor, project: Project
+) -> None:
+    flagged(store, a_person(store, "Ada"), "hard", "easy")
+    first = visitor("reviewer").opens("review")
+    second = admin.opens("review")
+    assert "hard" in words(first) and "easy" in words(second)
+    assert "has this open too" not in words(first) + words(second)
+    first = press(first, "ham")
+    assert "easy" in words(first) and "**some admin** has this open too" in words(first)
+    second = press(second, "spam")
+    assert "Nothing to review" in words(second)
+    assert "settled meanwhile" not in words(second)
+    assert ("p1", "answer", "spam") in current(store, project)
