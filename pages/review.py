@@ -1,4 +1,4 @@
-"""Review: what people flagged or see differently, and labels that look wrong, to decide."""
+"""Review: what people flagged, skipped or see differently, and doubtful labels, to decide."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_dec
 from mlvajra_al.web.views.guidelines import guidelines
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
-from mlvajra_al.web.views.said import label_words, rather, what_was_said
+from mlvajra_al.web.views.said import label_words, rather, skipped_line, what_was_said
 
 LOADED = 50
 CHANGED = "What was said has changed meanwhile, so nothing was decided: look again."
@@ -52,8 +52,8 @@ def main() -> None:
     if not found:
         widgets.empty(
             "Nothing to review",
-            "Samples appear here when somebody flags them, when two people answer differently, or "
-            "when a label looks wrong beside all the others.",
+            "Samples appear here when somebody flags them, when two people skip them or answer "
+            "differently, or when a label looks wrong beside all the others.",
             icon=":material/task_alt:",
         )
         keys.keys(
@@ -67,6 +67,8 @@ def main() -> None:
     with left:
         if case.doubt is not None:  # first: on a phone the buttons stand over what is below
             doubt_line(case.doubt, rather(project, case.doubt))
+        if case.skipped_by:
+            skipped_line(case.skipped_by)
         sample_card(case.card, key=f"case_{case.sample_key}")
     with right:
         _decide(project, person, case)

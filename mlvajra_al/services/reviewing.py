@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,10 +12,10 @@ from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation, Answer, Doubt, Person, Project, Recorded, Why
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append, project_pool
-from mlvajra_al.services.people import require
+from mlvajra_al.services.people import is_machine, require
 from mlvajra_al.services.resolving import winner
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import claims, doubts, ranking, reviews
+from mlvajra_al.store import claims, doubts, members, people, ranking, reviews
 from mlvajra_al.store.database import Connection, Store
 
 Outcome = Literal["label", "ask_again", "leave"]
@@ -23,6 +23,8 @@ ACTIONS: dict[Outcome, Action] = {"label": "answer", "ask_again": "skip", "leave
 """A decision is an event like any other, so that the log tells all of it."""
 ASKED_AGAIN = Why("review", None, 0, None, None, holdout=False)
 """Why a sample is asked about that only imported labels have spoken of."""
+SKIPS = 2
+"""So many people who could not tell are enough; where fewer label, it is all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Case:
     """The label it has as long as nothing else is decided; None where the answers give it none."""
     doubt: Doubt | None = None
     """Why its label looks wrong, where that is why it waits."""
+
+    @property
+    def skipped_by(self) -> tuple[str, ...]:
+        """Who could not tell, where that is all that was said."""
+        return _skipped_by(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Waiting:
     """How many samples wait for a reviewer."""
 
     needed: int
-    """Flagged, answered differently, or with a label that looks wrong."""
+    """Flagged, answered differently, only skipped, or with a label that looks wrong."""
     possible: int
     """With a label that may be a mistake of a person, or of the model."""
 
@@ -72,21 +79,23 @@ def waiting(store: Store, person: Person, project_name: str) -> Waiting:
     """Return how many samples wait for a reviewer."""
     require(person, "reviewer", "review")
     with store.read() as connection:
-        project_id = access.project(connection, person, project_name).id
-        sure, possible = doubts.count(connection, project_id)
-        return Waiting(reviews.count(connection, project_id) + sure, possible)
+        project = access.project(connection, person, project_name)
+        sure, possible = doubts.count(connection, project.id)
+        needed = reviews.count(connection, project.id, skips=_enough_skips(connection, project))
+        return Waiting(needed + sure, possible)
 
 
 def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Case, ...]:
     """Return the samples that wait for a reviewer, longest waiting first.
 
-    Behind those that people have flagged or answered differently come labels that look wrong, the
-    worst first.
+    Behind those that people have flagged, answered differently or could not answer come labels
+    that look wrong, the worst first.
     """
     require(person, "reviewer", "review")
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        found = reviews.waiting(connection, project.id, limit=limit)
+        skips = _enough_skips(connection, project)
+        found = reviews.waiting(connection, project.id, skips=skips, limit=limit)
         doubted = doubts.listed(connection, project.id, limit=limit - len(found))
         places = {item.sample_key: item.position for item in found}
         places |= {item.sample_key: item.position for item in doubted}
@@ -102,6 +111,17 @@ def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tup
 def _case(project: Project, card: dict[str, Any], everything: Sequence[Annotation]) -> Case:
     label = _label(project, everything)
     return Case(everything[0].sample_key, card, _standing(everything), label)
+
+
+def _enough_skips(connection: Connection, project: Project) -> int:
+    """Return by how many people a sample has to be skipped to wait for a reviewer."""
+    return max(1, members.who_label(connection, project, at_most=SKIPS))
+
+
+def _skipped_by(standing: Sequence[Annotation]) -> tuple[str, ...]:
+    if any(event.action != "skip" for event in standing):
+        return ()
+    return tuple(event.person for event in standing if not event.adjudicates)
 
 
 def _label(
@@ -157,7 +177,8 @@ def decide(
     Invalid
         If the label is not one of the project's.
     Conflict
-        If a sample that is to be left without a label would get one by that.
+        If a sample that is to be left without a label would get one by that, or everybody who
+        could be asked about a sample has skipped it.
     """
     require(person, "reviewer", "decide")
     answer = Answer(
@@ -171,7 +192,7 @@ def decide(
     def operation(connection: Connection) -> Recorded:
         project = access.project(connection, person, project_name, alone=True)
         if decision.outcome == "ask_again":
-            _reopen(store, connection, project, decision.sample_key)
+            _reopen(store, connection, project, decision.sample_key, asks=person)
         leaves = decision.outcome == "leave"
         event = _leaving(connection, project, person, answer) if leaves else answer
         manner = Manner(person, now, lease, adjudicates=True)
@@ -276,9 +297,13 @@ def _call_off(
         raise Conflict("somebody else has it on the screen; decide once they have answered")
 
 
-def _reopen(store: Store, connection: Connection, project: Project, sample_key: str) -> None:
+def _reopen(
+    store: Store, connection: Connection, project: Project, sample_key: str, *, asks: Person
+) -> None:
     """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides."""
     said = _standing(events.of_sample(connection, project.id, sample_key))
+    if _skipped_by(said):
+        _require_others(connection, project, {asks.id, *(event.person_id for event in said)})
     for event in said:
         if event.action == "flag":
             claims.reopen(
@@ -294,3 +319,20 @@ def _reopen(store: Store, connection: Connection, project: Project, sample_key: 
         (held,) = pool.held_out([position], project.holdout_threshold)
         why = replace(said[0].why or ASKED_AGAIN, holdout=bool(held))
         ranking.want_another(connection, project.id, sample_key, position=position, why=why)
+
+
+def _require_others(connection: Connection, project: Project, spoken: Collection[int]) -> None:
+    """Refuse to ask somebody else where nobody is left.
+
+    Raises
+    ------
+    Conflict
+    """
+    for one in people.listed(connection):
+        may_answer = one.disabled_at is None and not is_machine(one)
+        if may_answer and one.id not in spoken and access.sees(connection, one, project):
+            return
+    raise Conflict(
+        "everybody who could be asked about this has skipped it; decide for a label, or leave it "
+        "without one"
+    )

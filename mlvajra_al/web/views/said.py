@@ -1,6 +1,8 @@
-"""What was said about a case, and what the model would say of its label."""
+"""Why a case waits: what was said about it, who skipped it, what the model would say."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -23,6 +25,12 @@ def what_was_said(project: Project, case: Case) -> None:
                 st.markdown(widgets.plain(event.comment))
             late = ", late: it had gone to somebody else" if event.late else ""
             st.caption(widgets.ago(event.created_at) + late)
+
+
+def skipped_line(people: Sequence[str]) -> None:
+    """Say who could not tell what a sample is."""
+    names = ", ".join(f"**{widgets.plain(name)}**" for name in people)
+    st.info(f"Skipped by {names}. Nobody has answered it.", icon=":material/skip_next:")
 
 
 def _words(project: Project, event: Annotation) -> str:

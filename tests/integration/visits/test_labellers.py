@@ -394,3 +394,16 @@ def test_two_reviewers_have_different_cases_open_as_long_as_there_are_two(
     assert "Nothing to review" in words(second)
     assert "settled meanwhile" not in words(second)
     assert ("p1", "answer", "spam") in current(store, project)
+
+
+def test_a_reviewer_reads_who_has_skipped_a_sample_and_decides(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    for name in ("A*da", "Bob"):
+        say(store, a_person(store, name), "p0", None, action="skip")
+    page = visitor("reviewer").opens("review")
+    assert "Skipped by **A*da**, **Bob**. Nobody has answered it." in words(page)
+    assert "1 sample to review" in words(page) and "**Bob** skipped it" in words(page)
+    page = press(page, "Ask somebody else")
+    assert "has skipped it; decide for a label, or leave it without one" in words(page)
+    assert "Decided: ham" in words(press(page, "ham"))
