@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -170,6 +170,8 @@ def decide(
 ) -> Recorded:
     """Settle a sample: give it a label, ask somebody else, or leave it as it is.
 
+    Who asks somebody else about what they have answered themselves keeps that answer.
+
     Raises
     ------
     NotAllowed
@@ -191,23 +193,45 @@ def decide(
 
     def operation(connection: Connection) -> Recorded:
         project = access.project(connection, person, project_name, alone=True)
+        manner = Manner(person, now, lease, adjudicates=True)
         if decision.outcome == "ask_again":
-            _reopen(store, connection, project, decision.sample_key, asks=person)
+            return _asking(store, connection, project, answer=answer, manner=manner)
         leaves = decision.outcome == "leave"
         event = _leaving(connection, project, person, answer) if leaves else answer
-        manner = Manner(person, now, lease, adjudicates=True)
         (recorded,) = append(store, connection, project, answers=[event], manner=manner)
         return recorded
 
     return store.write(operation)
 
 
+def _asking(
+    store: Store, connection: Connection, project: Project, *, answer: Answer, manner: Manner
+) -> Recorded:
+    """Ask somebody else; an own answer is given once more, to stand beside what they will say."""
+    own = _own_answer(connection, project, manner.person, answer.sample_key)
+    if own is None:
+        _reopen(store, connection, project, answer.sample_key, asks=manner.person)
+    else:
+        answer = replace(answer, action="answer", label=own.label)
+        manner = replace(manner, adjudicates=False, asks_again=True)
+    (recorded,) = append(store, connection, project, answers=[answer], manner=manner)
+    if own is not None:  # or the place would be filled by the own answer
+        _reopen(store, connection, project, answer.sample_key, asks=manner.person)
+    return recorded
+
+
+def _own_answer(
+    connection: Connection, project: Project, person: Person, sample_key: str
+) -> Annotation | None:
+    head = events.head(connection, project.id, sample_key=sample_key, person_id=person.id)
+    return head if head is not None and head.action == "answer" else None
+
+
 def _leaving(connection: Connection, project: Project, person: Person, answer: Answer) -> Answer:
     """Return what leaves a sample as it is: an own answer makes room, so its label is decided."""
-    said = events.of_sample(connection, project.id, answer.sample_key)
-    own = [event for event in _standing(said) if event.person_id == person.id]
-    if not own or own[0].action != "answer":
+    if _own_answer(connection, project, person, answer.sample_key) is None:
         return answer
+    said = events.of_sample(connection, project.id, answer.sample_key)
     label = _label(project, said)
     if label is not None:
         return replace(answer, action="answer", label=label)
@@ -246,21 +270,42 @@ def undo(
         said = events.of_sample(connection, project.id, key)
         mine = {event.event_id: event for event in said if event.person_id == person.id}
         head = events.head(connection, project.id, sample_key=key, person_id=person.id)
-        if head is None or head.event_id != decision.event_id or not head.adjudicates:
+        if head is None or head.event_id != decision.event_id or not _decides(head):
             raise Conflict("this decision was changed or taken back meanwhile; look again")
-        if head.action == ACTIONS["ask_again"]:
+        if head.action == ACTIONS["ask_again"] or head.asks_again:
             _call_off(connection, project, said, decision=head, now=at[0])
         retract = Answer(event_id=str(uuid4()), sample_key=key, action="retract")
-        answers, before = [retract], mine.get(head.event_id)
-        while before is not None and before.adjudicates:
-            before = mine.get(before.supersedes or "")
+        answers, before = [retract], _before(mine, head)
         if before is not None and before.action != "retract":
             answers.append(_anew(before))
         stored = append(store, connection, project, answers=answers, manner=Manner(person, *at))
         if before is not None:
             doubts.follow(connection, project.id, key, before=before.seq, after=stored[-1].seq)
+        if head.asks_again:
+            _ask_no_more(connection, project, key, now=at[0])
 
     store.write(operation)
+
+
+def _decides(event: Annotation) -> bool:
+    return event.adjudicates or event.asks_again
+
+
+def _before(mine: Mapping[str, Annotation], decision: Annotation) -> Annotation | None:
+    """Return what stands again without a decision: what one had said before one decided."""
+    before: Annotation | None = decision
+    while before is not None and _decides(before):
+        before = mine.get(before.supersedes or "")
+    return before
+
+
+def _ask_no_more(
+    connection: Connection, project: Project, sample_key: str, *, now: datetime
+) -> None:
+    """Take away the place that was made for somebody else, where enough have spoken."""
+    said = _standing(events.of_sample(connection, project.id, sample_key))
+    if sum(event.action in events.SPEAKING for event in said) >= project.policy.overlap:
+        ranking.want_no_more(connection, project.id, sample_key, now=now)
 
 
 def _anew(said: Annotation) -> Answer:

@@ -11,12 +11,10 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, or_, selec
 from mlvajra_al.records import SURE_ODDS, Doubt, Examination, Ranked
 from mlvajra_al.store.annotations import standing_answers, stands
 from mlvajra_al.store.codec import dump, load
+from mlvajra_al.store.ranking import SECOND_OPINION as SECOND_OPINION
 from mlvajra_al.store.ranking import WAITING, row_of
 from mlvajra_al.store.schema import annotation, doubt, examination, person, slot
 from mlvajra_al.store.statements import insert_once
-
-SECOND_OPINION = "second_opinion"
-"""Why a sample is asked about that somebody has answered already."""
 
 
 def replace(connection: Connection, project_id: int, found: Sequence[Doubt]) -> None:

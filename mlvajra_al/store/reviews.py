@@ -7,8 +7,9 @@ than the label that was decided.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, union_all
 
 from mlvajra_al.store.annotations import SPEAKING, said_in, stands
 from mlvajra_al.store.schema import annotation
@@ -90,11 +91,16 @@ def _undecided(project_id: int, *, skips: int) -> Select[tuple[str, int, int]]:
     decided = select(decision.c.seq).where(
         decision.c.project_id == project_id,
         decision.c.sample_key == sample_key,
-        decision.c.adjudicates.is_(True),
-        (decision.c.seq >= seq) | (decision.c.action == "answer") & ~against.exists(),
+        decision.c.adjudicates | decision.c.asks_again,
+        (decision.c.seq >= seq) | _labels(decision) & ~against.exists(),
         ~undone.exists(),
     )
     return select(sample_key, position, seq.label("seq")).where(~decided.exists())
+
+
+def _labels(decision: Any) -> ColumnElement[bool]:
+    """Say whether a decision is for a label."""
+    return and_(decision.c.adjudicates, decision.c.action == "answer")
 
 
 def waiting(

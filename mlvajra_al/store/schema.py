@@ -267,6 +267,7 @@ annotation = Table(
     Column("version", Integer),
     Column("inclusion_probability", Float),
     Column("labels", Text),
+    Column("asks_again", Boolean, nullable=False, server_default=text("false")),
     ForeignKeyConstraint(["project_id", "label"], ["label.project_id", "label.name"]),
     Index(
         "uq_annotation_first",

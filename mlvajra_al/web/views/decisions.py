@@ -55,6 +55,8 @@ def decisions_box(person: Person, project: Project, decisions: tuple[Said, ...])
 
 def outcome(project: Project, event: Annotation) -> str:
     """Say what a decision was."""
+    if event.asks_again:
+        return f"{OUTCOMES['skip']}, {answer_words(project, event.label)} stays"
     return OUTCOMES.get(event.action) or answer_words(project, event.label)
 
 

@@ -34,6 +34,8 @@ def skipped_line(people: Sequence[str]) -> None:
 
 
 def _words(project: Project, event: Annotation) -> str:
+    if event.asks_again:
+        return f"answered {label_words(project, event.label)}, and asks somebody else"
     if event.adjudicates:
         return "decided: " + widgets.plain(widgets.shorten(outcome(project, event), 60))
     if event.action == "answer":

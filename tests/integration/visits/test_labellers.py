@@ -407,3 +407,18 @@ def test_a_reviewer_reads_who_has_skipped_a_sample_and_decides(
     page = press(page, "Ask somebody else")
     assert "has skipped it; decide for a label, or leave it without one" in words(page)
     assert "Decided: ham" in words(press(page, "ham"))
+
+
+def test_who_has_answered_asks_somebody_else_and_reads_that_the_answer_stays(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    reviewer = visitor("reviewer")
+    say(store, a_person(store, "Ada"), "p0", "ham")
+    say(store, reviewer.person, "p0", "spam")
+    page = press(reviewer.opens("review"), "Ask somebody else")
+    assert "Decided: somebody else is asked, spam stays" in words(page)
+    assert ("p0", "answer", "spam") in current(store, project)
+    say(store, a_person(store, "Cleo"), "p0", "ham")
+    page = reviewer.opens("review")
+    assert "**some reviewer** answered spam, and asks somebody else" in words(page)
+    assert "somebody else is asked, spam stays" in words(page), "among the last decisions"

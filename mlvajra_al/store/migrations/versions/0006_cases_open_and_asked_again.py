@@ -1,4 +1,4 @@
-"""Let reviewers have cases open that others then are not given."""
+"""Let reviewers have cases open, and ask for more opinions beside their own answer."""
 
 from __future__ import annotations
 
@@ -29,4 +29,8 @@ def upgrade() -> None:
             ["person_id"], ["person.id"], name=op.f("fk_reservation_person_id")
         ),
         sa.PrimaryKeyConstraint("project_id", "sample_key", name=op.f("pk_reservation")),
+    )
+    op.add_column(
+        "annotation",
+        sa.Column("asks_again", sa.Boolean(), nullable=False, server_default=sa.text("false")),
     )
