@@ -1,13 +1,12 @@
-"""Review: what people flagged or see differently, and labels that look wrong, to decide."""
+"""Review: what people flagged, skipped or see differently, and doubtful labels, to decide."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple
 
 import streamlit as st
 
-from mlvajra_al.records import Annotation, Doubt, Person, Project
+from mlvajra_al.records import Person, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import advice, reviewing, versions
 from mlvajra_al.services.reviewing import Case, Decision
@@ -16,16 +15,14 @@ from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.card.card import sample_card
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
-from mlvajra_al.web.views.agreement import SUREST, agreement_box, doubt_line, waiting_words
-from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions, outcome
+from mlvajra_al.web.views.agreement import agreement_box, doubt_line, waiting_words
+from mlvajra_al.web.views.cases import case_on_screen, is_as_drawn, note_settled, reach_of
+from mlvajra_al.web.views.decisions import decisions_box, just_decided, last_decisions
 from mlvajra_al.web.views.guidelines import guidelines
 from mlvajra_al.web.views.heading import slim_heading
 from mlvajra_al.web.views.label_choice import label_boxes, label_buttons, label_keys
-from mlvajra_al.web.views.names import answer_words
+from mlvajra_al.web.views.said import label_words, rather, skipped_line, what_was_said
 
-LOADED = 50
-"""So many cases are read at once; whoever steps to the last of them gets as many more."""
-GONE = "The sample before this one was settled meanwhile, by somebody else; you decided nothing."
 CHANGED = "What was said has changed meanwhile, so nothing was decided: look again."
 OWN_KEYS = {
     "s": ".st-key-act > :nth-child(1) button",
@@ -44,21 +41,21 @@ def main() -> None:
     """Draw the page."""
     person = require_role("reviewer")
     project = widgets.current_project(person)
-    reach = _reach(project)
+    reach = reach_of(project)
     found = reviewing.cases(store(), person, project.name, limit=reach)
-    total = reviewing.waiting(store(), person, project.name)
+    waits = reviewing.waiting(store(), person, project.name)
     decisions = last_decisions(person, project)
     keys.style(OWN_KEYS | SAVE)
     with slim_heading("Review", project):
-        st.caption(waiting_words(total), width="content")
+        st.caption(waiting_words(waits), width="content")
         st.space("stretch")
         guidelines(project)
         just_decided(person, project, decisions)
     if not found:
         widgets.empty(
             "Nothing to review",
-            "Samples appear here when somebody flags them, when two people answer differently, or "
-            "when a label looks wrong beside all the others.",
+            "Samples appear here when somebody flags them, when two people skip them or answer "
+            "differently, or when a label looks wrong beside all the others.",
             icon=":material/task_alt:",
         )
         keys.keys(
@@ -67,15 +64,18 @@ def main() -> None:
         decisions_box(person, project, decisions)
         _agreement(person, project)
         return
-    case = _chosen(project, found, of=len(found) if len(found) < reach else sum(astuple(total)))
+    total = sum(astuple(waits)) if len(found) == reach else len(found)
+    case = case_on_screen(project, person, found, total=total)
     left, right = st.columns([3, 2], gap="large")
     with left:
         if case.doubt is not None:  # first: on a phone the buttons stand over what is below
-            doubt_line(case.doubt, _rather(project, case.doubt))
+            doubt_line(case.doubt, rather(project, case.doubt))
+        if case.skipped_by:
+            skipped_line(case.skipped_by)
         sample_card(case.card, key=f"case_{case.sample_key}")
     with right:
         _decide(project, person, case)
-        _said(project, case)
+        what_was_said(project, case)
     decisions_box(person, project, decisions)
     _agreement(person, project)
 
@@ -87,95 +87,9 @@ def _agreement(person: Person, project: Project) -> None:
     agreement_box(advice.examination(store(), person, project.name), newest)
 
 
-def _chosen(project: Project, found: tuple[Case, ...], *, of: int) -> Case:
-    """Return the case on the screen; one that is settled makes room for the one behind it.
-
-    `of` is how many there are, of which `found` may be the first.
-    """
-    waiting = [case.sample_key for case in found]
-    known, place = st.session_state.get("case"), _place(project, len(waiting))
-    at = waiting.index(known) if known in waiting else place
-    if _is_gone(project, waiting):
-        st.warning(GONE, icon=":material/update:")
-    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
-        for words, icon, to in (("Previous", "left", at - 1), ("Next", "right", at + 1)):
-            there = 0 <= to < len(waiting)
-            st.button(
-                words,
-                icon=f":material/chevron_{icon}:",
-                disabled=not there,
-                on_click=_go_to,
-                args=(waiting[to] if there else waiting[at],),
-            )
-        st.caption(f"{at + 1:,} of {of:,}", width="content")
-    st.session_state["case"] = waiting[at]
-    st.session_state["place"] = (project.id, at)
-    return found[at]
-
-
-def _is_gone(project: Project, waiting: Sequence[str]) -> bool:
-    """Say whether the case that was on the screen is settled, and not by who looks at it."""
-    known, of = st.session_state.get("case"), st.session_state.get("place", (None, 0))[0]
-    return of == project.id and known not in (st.session_state.get("settled"), *waiting)
-
-
-def _reach(project: Project) -> int:
-    """Return how many cases to read: those before the one on the screen, and some behind it."""
-    of, at = st.session_state.get("place", (project.id, 0))
-    return LOADED * (1 + (int(at) + 2) // LOADED) if of == project.id else LOADED
-
-
-def _place(project: Project, waiting: int) -> int:
-    """Return where the case stood that was on the screen last; the first once none is behind it."""
-    of, at = st.session_state.get("place", (project.id, 0))
-    return int(at) if of == project.id and at < waiting else 0
-
-
-def _go_to(key: str) -> None:
-    st.session_state["case"] = key
-
-
-def _said(project: Project, case: Case) -> None:
-    st.markdown("**What was said**")
-    for event in case.said:
-        with st.container(border=True, gap=None):
-            st.markdown(f"**{widgets.plain(event.person)}** {_words(project, event)}")
-            if event.comment:
-                st.markdown(widgets.plain(event.comment))
-            late = ", late: it had gone to somebody else" if event.late else ""
-            st.caption(widgets.ago(event.created_at) + late)
-
-
-def _words(project: Project, event: Annotation) -> str:
-    if event.adjudicates:
-        return "decided: " + widgets.plain(widgets.shorten(outcome(project, event), 60))
-    if event.action == "answer":
-        return "answered " + _display(project, event.label)
-    return {"flag": "flagged it", "skip": "skipped it"}[event.action]
-
-
-def _display(project: Project, label: str | None) -> str:
-    return widgets.plain(widgets.shorten(answer_words(project, label), 60))
-
-
-def _rather(project: Project, doubt: Doubt) -> str:
-    """Say what the model would do with the label, or with which of several."""
-    sure = f"({min(doubt.probability, SUREST):.0%} sure)"
-    if not project.multilabel:
-        likely, stands = _display(project, doubt.likely), _display(project, doubt.label)
-        return f"would say **{likely}** {sure} and not {stands}"
-    has, should = (set(project.names_in(label)) for label in (doubt.label, doubt.likely))
-    changes = [
-        f"{verb} **{_display(project, to_text(names))}**"
-        for verb, names in (("add", should - has), ("leave out", has - should))
-        if names
-    ]
-    return f"would {' and '.join(changes)} {sure}"
-
-
 def _decide(project: Project, person: Person, case: Case) -> None:
     # Buttons belong to their case: a second click, still on the old page, decides nothing else.
-    as_shown = _as_shown(project, case)
+    as_drawn = is_as_drawn(project, case)
     with st.container(key="pad"):
         st.markdown("**Your decision**")
         chosen = (_several if project.multilabel else _one)(project, case)
@@ -185,7 +99,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
                 key=f"ask_{case.sample_key}",
                 help="Whoever has not said anything about it yet",
             )
-            stays = _display(project, case.label)
+            stays = label_words(project, case.label)
             leave = f"Leave it as {stays}" if stays else "Leave it without a label"
             left = st.button(leave, key=f"leave_{case.sample_key}")
         told = st.container()
@@ -196,7 +110,7 @@ def _decide(project: Project, person: Person, case: Case) -> None:
             key=f"why_{case.sample_key}",
             max_chars=2_000,
         )
-    if not as_shown and (chosen is not None or asked or left):
+    if not as_drawn and (chosen is not None or asked or left):
         told.warning(CHANGED, icon=":material/update:")
         keys.refused()
     elif chosen is not None:
@@ -207,15 +121,6 @@ def _decide(project: Project, person: Person, case: Case) -> None:
         _settle(project, person, Decision(case.sample_key, "leave", comment=comment))
     with told:
         _keys(project, case)
-
-
-def _as_shown(project: Project, case: Case) -> bool:
-    """Say whether a case is what was on the screen when something was pressed there."""
-    here = (project.id, case.sample_key)
-    drawn = (case.label, [event.event_id for event in case.said])
-    where, what = st.session_state.get("drawn", (here, drawn))
-    st.session_state["drawn"] = (here, drawn)
-    return bool(where != here or what == drawn)
 
 
 def _one(project: Project, case: Case) -> str | None:
@@ -262,7 +167,7 @@ def _settle(project: Project, person: Person, decision: Decision) -> None:
             store(), person, project.name, decision=decision, now=now(), lease=lease()
         )
         st.session_state["decided"] = recorded.event_id
-        st.session_state["settled"] = decision.sample_key
+        note_settled(decision.sample_key)
 
     if widgets.act("", decide):
         st.rerun()

@@ -75,6 +75,8 @@ class Annotation:
     adjudicates: bool
     source: str
     why: Why | None
+    asks_again: bool = False
+    """Whether a reviewer asks somebody else, and this answer stands beside what they will say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def newest(
     """
     if not 1 <= limit <= NEWEST_MAX:
         raise Invalid(f"asked for {limit} answers at once; ask for 1 to {NEWEST_MAX}")
-    query = events.Filter(person_id=person.id, current=True, said_here=True, adjudicates=False)
+    query = events.Filter(person_id=person.id, current=True, said_here=True, decides=False)
     with store.read() as connection:
         project = access.project(connection, person, project_name)
         page = events.listed(connection, project.id, query, limit=PAGE, newest_first=True)
@@ -191,7 +191,7 @@ def _pages(
         action=wanted.action,
         label=wanted.label,
         current=True,
-        adjudicates=True if wanted.decisions else None,
+        decides=True if wanted.decisions else None,
         after_seq=wanted.before,
     )
     while page := events.listed(connection, project.id, query, limit=PAGE, newest_first=True):

@@ -33,12 +33,16 @@ IMPORT_EVENT = "import-"
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """Who answers, when, how long a sample taken back is theirs, and whether it decides."""
+    """Who answers, when, how long a sample taken back is theirs, and whether it decides.
+
+    Or whether it asks somebody else, beside an answer that stands.
+    """
 
     person: Person
     now: datetime
     lease: timedelta
     adjudicates: bool = False
+    asks_again: bool = False
 
 
 def project_pool(store: Store, connection: Connection, project: Project) -> Pool:
@@ -316,6 +320,7 @@ def _event(
         adjudicates=manner.adjudicates or _still_adjudicates(answer, before),
         source="",
         why=placed.why,
+        asks_again=manner.asks_again,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,10 +12,10 @@ from mlvajra_al.errors import Conflict
 from mlvajra_al.records import Action, Annotation, Answer, Doubt, Person, Project, Recorded, Why
 from mlvajra_al.services import access, cards
 from mlvajra_al.services.labelling import Manner, append, project_pool
-from mlvajra_al.services.people import require
+from mlvajra_al.services.people import is_machine, require
 from mlvajra_al.services.resolving import winner
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import claims, doubts, ranking, reviews
+from mlvajra_al.store import claims, doubts, members, people, ranking, reviews
 from mlvajra_al.store.database import Connection, Store
 
 Outcome = Literal["label", "ask_again", "leave"]
@@ -23,6 +23,8 @@ ACTIONS: dict[Outcome, Action] = {"label": "answer", "ask_again": "skip", "leave
 """A decision is an event like any other, so that the log tells all of it."""
 ASKED_AGAIN = Why("review", None, 0, None, None, holdout=False)
 """Why a sample is asked about that only imported labels have spoken of."""
+SKIPS = 2
+"""So many people who could not tell are enough; where fewer label, it is all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Case:
     """The label it has as long as nothing else is decided; None where the answers give it none."""
     doubt: Doubt | None = None
     """Why its label looks wrong, where that is why it waits."""
+
+    @property
+    def skipped_by(self) -> tuple[str, ...]:
+        """Who could not tell, where that is all that was said."""
+        return _skipped_by(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Waiting:
     """How many samples wait for a reviewer."""
 
     needed: int
-    """Flagged, answered differently, or with a label that looks wrong."""
+    """Flagged, answered differently, only skipped, or with a label that looks wrong."""
     possible: int
     """With a label that may be a mistake of a person, or of the model."""
 
@@ -72,21 +79,23 @@ def waiting(store: Store, person: Person, project_name: str) -> Waiting:
     """Return how many samples wait for a reviewer."""
     require(person, "reviewer", "review")
     with store.read() as connection:
-        project_id = access.project(connection, person, project_name).id
-        sure, possible = doubts.count(connection, project_id)
-        return Waiting(reviews.count(connection, project_id) + sure, possible)
+        project = access.project(connection, person, project_name)
+        sure, possible = doubts.count(connection, project.id)
+        needed = reviews.count(connection, project.id, skips=_enough_skips(connection, project))
+        return Waiting(needed + sure, possible)
 
 
 def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tuple[Case, ...]:
     """Return the samples that wait for a reviewer, longest waiting first.
 
-    Behind those that people have flagged or answered differently come labels that look wrong, the
-    worst first.
+    Behind those that people have flagged, answered differently or could not answer come labels
+    that look wrong, the worst first.
     """
     require(person, "reviewer", "review")
     with store.read() as connection:
         project = access.project(connection, person, project_name)
-        found = reviews.waiting(connection, project.id, limit=limit)
+        skips = _enough_skips(connection, project)
+        found = reviews.waiting(connection, project.id, skips=skips, limit=limit)
         doubted = doubts.listed(connection, project.id, limit=limit - len(found))
         places = {item.sample_key: item.position for item in found}
         places |= {item.sample_key: item.position for item in doubted}
@@ -102,6 +111,17 @@ def cases(store: Store, person: Person, project_name: str, *, limit: int) -> tup
 def _case(project: Project, card: dict[str, Any], everything: Sequence[Annotation]) -> Case:
     label = _label(project, everything)
     return Case(everything[0].sample_key, card, _standing(everything), label)
+
+
+def _enough_skips(connection: Connection, project: Project) -> int:
+    """Return by how many people a sample has to be skipped to wait for a reviewer."""
+    return max(1, members.who_label(connection, project, at_most=SKIPS))
+
+
+def _skipped_by(standing: Sequence[Annotation]) -> tuple[str, ...]:
+    if any(event.action != "skip" for event in standing):
+        return ()
+    return tuple(event.person for event in standing if not event.adjudicates)
 
 
 def _label(
@@ -150,6 +170,8 @@ def decide(
 ) -> Recorded:
     """Settle a sample: give it a label, ask somebody else, or leave it as it is.
 
+    Who asks somebody else about what they have answered themselves keeps that answer.
+
     Raises
     ------
     NotAllowed
@@ -157,7 +179,8 @@ def decide(
     Invalid
         If the label is not one of the project's.
     Conflict
-        If a sample that is to be left without a label would get one by that.
+        If a sample that is to be left without a label would get one by that, or everybody who
+        could be asked about a sample has skipped it.
     """
     require(person, "reviewer", "decide")
     answer = Answer(
@@ -170,23 +193,45 @@ def decide(
 
     def operation(connection: Connection) -> Recorded:
         project = access.project(connection, person, project_name, alone=True)
+        manner = Manner(person, now, lease, adjudicates=True)
         if decision.outcome == "ask_again":
-            _reopen(store, connection, project, decision.sample_key, by=person)
+            return _asking(store, connection, project, answer=answer, manner=manner)
         leaves = decision.outcome == "leave"
         event = _leaving(connection, project, person, answer) if leaves else answer
-        manner = Manner(person, now, lease, adjudicates=True)
         (recorded,) = append(store, connection, project, answers=[event], manner=manner)
         return recorded
 
     return store.write(operation)
 
 
+def _asking(
+    store: Store, connection: Connection, project: Project, *, answer: Answer, manner: Manner
+) -> Recorded:
+    """Ask somebody else; an own answer is given once more, to stand beside what they will say."""
+    own = _own_answer(connection, project, manner.person, answer.sample_key)
+    if own is None:
+        _reopen(store, connection, project, answer.sample_key, asks=manner.person)
+    else:
+        answer = replace(answer, action="answer", label=own.label)
+        manner = replace(manner, adjudicates=False, asks_again=True)
+    (recorded,) = append(store, connection, project, answers=[answer], manner=manner)
+    if own is not None:  # or the place would be filled by the own answer
+        _reopen(store, connection, project, answer.sample_key, asks=manner.person)
+    return recorded
+
+
+def _own_answer(
+    connection: Connection, project: Project, person: Person, sample_key: str
+) -> Annotation | None:
+    head = events.head(connection, project.id, sample_key=sample_key, person_id=person.id)
+    return head if head is not None and head.action == "answer" else None
+
+
 def _leaving(connection: Connection, project: Project, person: Person, answer: Answer) -> Answer:
     """Return what leaves a sample as it is: an own answer makes room, so its label is decided."""
-    said = events.of_sample(connection, project.id, answer.sample_key)
-    own = [event for event in _standing(said) if event.person_id == person.id]
-    if not own or own[0].action != "answer":
+    if _own_answer(connection, project, person, answer.sample_key) is None:
         return answer
+    said = events.of_sample(connection, project.id, answer.sample_key)
     label = _label(project, said)
     if label is not None:
         return replace(answer, action="answer", label=label)
@@ -225,21 +270,42 @@ def undo(
         said = events.of_sample(connection, project.id, key)
         mine = {event.event_id: event for event in said if event.person_id == person.id}
         head = events.head(connection, project.id, sample_key=key, person_id=person.id)
-        if head is None or head.event_id != decision.event_id or not head.adjudicates:
+        if head is None or head.event_id != decision.event_id or not _decides(head):
             raise Conflict("this decision was changed or taken back meanwhile; look again")
-        if head.action == ACTIONS["ask_again"]:
+        if head.action == ACTIONS["ask_again"] or head.asks_again:
             _call_off(connection, project, said, decision=head, now=at[0])
         retract = Answer(event_id=str(uuid4()), sample_key=key, action="retract")
-        answers, before = [retract], mine.get(head.event_id)
-        while before is not None and before.adjudicates:
-            before = mine.get(before.supersedes or "")
+        answers, before = [retract], _before(mine, head)
         if before is not None and before.action != "retract":
             answers.append(_anew(before))
         stored = append(store, connection, project, answers=answers, manner=Manner(person, *at))
         if before is not None:
             doubts.follow(connection, project.id, key, before=before.seq, after=stored[-1].seq)
+        if head.asks_again:
+            _ask_no_more(connection, project, key, now=at[0])
 
     store.write(operation)
+
+
+def _decides(event: Annotation) -> bool:
+    return event.adjudicates or event.asks_again
+
+
+def _before(mine: Mapping[str, Annotation], decision: Annotation) -> Annotation | None:
+    """Return what stands again without a decision: what one had said before one decided."""
+    before: Annotation | None = decision
+    while before is not None and _decides(before):
+        before = mine.get(before.supersedes or "")
+    return before
+
+
+def _ask_no_more(
+    connection: Connection, project: Project, sample_key: str, *, now: datetime
+) -> None:
+    """Take away the place that was made for somebody else, where enough have spoken."""
+    said = _standing(events.of_sample(connection, project.id, sample_key))
+    if sum(event.action in events.SPEAKING for event in said) >= project.policy.overlap:
+        ranking.want_no_more(connection, project.id, sample_key, now=now)
 
 
 def _anew(said: Annotation) -> Answer:
@@ -277,15 +343,14 @@ def _call_off(
 
 
 def _reopen(
-    store: Store, connection: Connection, project: Project, sample_key: str, *, by: Person
+    store: Store, connection: Connection, project: Project, sample_key: str, *, asks: Person
 ) -> None:
-    """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides.
-
-    What the reviewer has answered is withdrawn by that, and makes room for somebody else too.
-    """
+    """Ask whoever has not spoken about the sample: in the place of who flagged it, or besides."""
     said = _standing(events.of_sample(connection, project.id, sample_key))
+    if _skipped_by(said):
+        _require_others(connection, project, {asks.id, *(event.person_id for event in said)})
     for event in said:
-        if event.action == "flag" or event.person_id == by.id:
+        if event.action == "flag":
             claims.reopen(
                 connection,
                 project.id,
@@ -299,3 +364,20 @@ def _reopen(
         (held,) = pool.held_out([position], project.holdout_threshold)
         why = replace(said[0].why or ASKED_AGAIN, holdout=bool(held))
         ranking.want_another(connection, project.id, sample_key, position=position, why=why)
+
+
+def _require_others(connection: Connection, project: Project, spoken: Collection[int]) -> None:
+    """Refuse to ask somebody else where nobody is left.
+
+    Raises
+    ------
+    Conflict
+    """
+    for one in people.listed(connection):
+        may_answer = one.disabled_at is None and not is_machine(one)
+        if may_answer and one.id not in spoken and access.sees(connection, one, project):
+            return
+    raise Conflict(
+        "everybody who could be asked about this has skipped it; decide for a label, or leave it "
+        "without one"
+    )

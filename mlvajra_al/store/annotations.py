@@ -50,7 +50,8 @@ class Filter:
     holdout: bool | None = None
     said_here: bool = False
     """Leave out labels that came with a file."""
-    adjudicates: bool | None = None
+    decides: bool | None = None
+    """What a reviewer has decided, or an own answer beside which they ask somebody else."""
     after_seq: int = 0
     until_seq: int | None = None
 
@@ -75,6 +76,7 @@ def _annotation(row: Any) -> Annotation:
         adjudicates=row.adjudicates,
         source=row.source,
         why=None if row.strategy is None else why(row),
+        asks_again=row.asks_again,
     )
 
 
@@ -214,6 +216,7 @@ def _row(event: Annotation, *, holdout: bool, multilabel: bool) -> dict[str, Any
         "created_at": event.created_at,
         "late": event.late,
         "adjudicates": event.adjudicates,
+        "asks_again": event.asks_again,
         "source": event.source,
         "holdout": holdout,
         "strategy": event.why.strategy if event.why else None,
@@ -263,7 +266,7 @@ def _filtered(project_id: int, wanted: Filter) -> Select[Any]:
         (annotation.c.person_id, wanted.person_id),
         (annotation.c.action, wanted.action),
         (annotation.c.holdout, wanted.holdout),
-        (annotation.c.adjudicates, wanted.adjudicates),
+        (case((annotation.c.asks_again, True), else_=annotation.c.adjudicates), wanted.decides),
     ):
         if value is not None:
             query = query.where(column == value)

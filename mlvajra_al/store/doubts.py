@@ -12,12 +12,10 @@ from mlvajra_al.records import SURE_ODDS, Doubt, Examination, Ranked
 from mlvajra_al.store import reviews
 from mlvajra_al.store.annotations import standing_answers, stands
 from mlvajra_al.store.codec import dump, load
+from mlvajra_al.store.ranking import SECOND_OPINION as SECOND_OPINION
 from mlvajra_al.store.ranking import WAITING, row_of
 from mlvajra_al.store.schema import annotation, doubt, examination, person, slot
 from mlvajra_al.store.statements import insert_once
-
-SECOND_OPINION = "second_opinion"
-"""Why a sample is asked about that somebody has answered already."""
 
 
 def replace(connection: Connection, project_id: int, found: Sequence[Doubt]) -> None:
@@ -70,9 +68,10 @@ def listed(connection: Connection, project_id: int, *, limit: int) -> tuple[Doub
 def count(connection: Connection, project_id: int) -> tuple[int, int]:
     """Return how many doubts nobody has answered: those that are sure, and the others.
 
-    What waits for a decision already is not counted once more.
+    What waits for a decision already is not counted once more; of what was only skipped there is
+    no doubt.
     """
-    elsewhere = select(reviews.undecided(project_id).subquery().c.sample_key)
+    elsewhere = select(reviews.undecided(project_id, skips=1).subquery().c.sample_key)
     found = _open(project_id).where(doubt.c.sample_key.not_in(elsewhere)).subquery()
     sure = func.count().filter(found.c.probability >= SURE_ODDS * found.c.quality)
     of_all, surely = connection.execute(select(func.count(), sure).select_from(found)).one()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
-from mlvajra_al.records import Member
-from mlvajra_al.store.schema import membership, person, project, slot
+from mlvajra_al.records import Member, Project
+from mlvajra_al.store.schema import annotation, membership, person, project, slot
 from mlvajra_al.store.statements import insert_once, prepared
 
 IS_MEMBER = prepared(
@@ -75,13 +75,32 @@ def set_restricted(connection: Connection, project_id: int, *, restricted: bool)
     )
 
 
+def who_label(connection: Connection, of: Project, *, at_most: int) -> int:
+    """Return how many people label in a project, counted up to `at_most`.
+
+    Its annotators, and of the others who see it those who have said something beside decisions.
+    """
+    said = select(annotation.c.seq).where(
+        annotation.c.project_id == of.id,
+        annotation.c.person_id == person.c.id,
+        annotation.c.adjudicates.is_(False),
+        annotation.c.action != "retract",
+    )
+    query = select(person.c.id).where(
+        person.c.disabled_at.is_(None), or_(person.c.role == "annotator", said.exists())
+    )
+    if of.restricted:
+        query = query.where(or_(person.c.role == "admin", person.c.id.in_(_inside(of.id))))
+    return len(connection.scalars(query.limit(at_most)).all())
+
+
+def _inside(project_id: int) -> Select[tuple[int]]:
+    return select(membership.c.person_id).where(membership.c.project_id == project_id)
+
+
 def holders_outside(connection: Connection, project_id: int) -> tuple[int, ...]:
     """Return who holds samples of a project without being a member or an admin."""
-    inside = (
-        select(membership.c.person_id)
-        .where(membership.c.project_id == project_id)
-        .union(select(person.c.id).where(person.c.role == "admin"))
-    )
+    inside = _inside(project_id).union(select(person.c.id).where(person.c.role == "admin"))
     query = (
         select(slot.c.annotator_id)
         .where(

@@ -31,6 +31,8 @@ from mlvajra_al.store.codec import why
 from mlvajra_al.store.schema import annotation, slot
 from mlvajra_al.store.statements import given, insert_once, prepared
 
+SECOND_OPINION = "second_opinion"
+"""Why a sample is asked about that somebody has answered already."""
 FILLING = 0x6D6C7603
 """Kind of PostgreSQL's advisory lock under which a ranking is filled."""
 project: BindParameter[int] = bindparam("project")
@@ -87,6 +89,26 @@ def want_another(
     row = row_of(project_id, Ranked(sample_key, position, why), following)
     # Another reviewer may want the same at this moment.
     connection.execute(insert_once(connection, slot), row)
+
+
+def want_no_more(
+    connection: Connection, project_id: int, sample_key: str, *, now: datetime
+) -> None:
+    """Want no more answers about a sample than were given or are in somebody's hands.
+
+    The first slot stays, because it says why the sample was asked; second opinions are wanted by
+    whoever examines the labels.
+    """
+    free = (
+        slot.c.project_id == project_id,
+        slot.c.sample_key == sample_key,
+        WAITING,
+        or_(slot.c.annotator_id.is_(None), slot.c.lease_until < now),
+        slot.c.strategy != SECOND_OPINION,
+    )
+    connection.execute(delete(slot).where(*free, slot.c.slot_no > 0))
+    closed = {"done": True, "annotator_id": None, "lease_until": None, "lease_token": None}
+    connection.execute(update(slot).where(*free).values(closed))
 
 
 def row_of(project_id: int, item: Ranked, slot_no: int) -> dict[str, Any]:
@@ -264,9 +286,8 @@ def set_overlap(connection: Connection, project_id: int, *, overlap: int, now: d
         ~select(later.c.seq).where(later.c.supersedes == annotation.c.event_id).exists(),
     )
     answered = select(func.count()).where(*about, annotation.c.action.in_(("answer", "flag")))
-    asked_again = select(annotation.c.seq).where(
-        *about, annotation.c.adjudicates.is_(True), annotation.c.action == "skip"
-    )
+    put_off = annotation.c.adjudicates & (annotation.c.action == "skip")
+    asked_again = select(annotation.c.seq).where(*about, annotation.c.asks_again | put_off)
     same = beside.c.project_id == slot.c.project_id, beside.c.sample_key == slot.c.sample_key
     others = select(func.count()).where(*same, beside.c.done.is_(False), beside.c.id != slot.c.id)
     held = beside.c.annotator_id.is_not(None) & (beside.c.lease_until >= now)

@@ -1,4 +1,4 @@
-"""Which samples wait for a reviewer: flagged ones, and those with answers that differ.
+"""Which samples wait for a reviewer: flagged, with answers that differ, or skipped and no more.
 
 A sample waits as long as something was said about it after the last decision that stands, other
 than the label that was decided.
@@ -7,10 +7,11 @@ than the label that was decided.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, union_all
 
-from mlvajra_al.store.annotations import said_in, stands
+from mlvajra_al.store.annotations import SPEAKING, said_in, stands
 from mlvajra_al.store.schema import annotation
 
 
@@ -23,8 +24,11 @@ class Waiting:
     seq: int
 
 
-def _concerned(project_id: int) -> Select[tuple[str, int, int]]:
-    """Select flagged samples and samples with different answers, with the newest event."""
+def _concerned(project_id: int, *, skips: int) -> Select[tuple[str, int, int]]:
+    """Select samples that are flagged, answered differently, or skipped by so many and no more.
+
+    Each with its newest event of that kind.
+    """
     said = (annotation.c.project_id == project_id, stands())
     columns = (
         annotation.c.sample_key,
@@ -42,15 +46,41 @@ def _concerned(project_id: int) -> Select[tuple[str, int, int]]:
         .group_by(annotation.c.sample_key)
         .having(func.count(said_in(annotation).distinct()) > 1)
     )
-    both = union_all(flagged, differing).subquery("concerned")
+    skipped = (
+        select(*columns)
+        .where(
+            *said,
+            annotation.c.action == "skip",
+            annotation.c.adjudicates.is_(False),
+            ~_spoken(project_id).exists(),
+        )
+        .group_by(annotation.c.sample_key)
+        .having(func.count() >= skips)
+    )
+    every = union_all(flagged, differing, skipped).subquery("concerned")
     return select(
-        both.c.sample_key, func.min(both.c.position).label("position"), func.max(both.c.seq)
-    ).group_by(both.c.sample_key)
+        every.c.sample_key, func.min(every.c.position).label("position"), func.max(every.c.seq)
+    ).group_by(every.c.sample_key)
 
 
-def undecided(project_id: int) -> Select[tuple[str, int, int]]:
-    """Select the samples that wait for a decision, with the event since which they do."""
-    concerned = _concerned(project_id).subquery("samples")
+def _spoken(project_id: int) -> Select[tuple[int]]:
+    """Select the answers and flags that stand about the sample of an event."""
+    other, undoing = annotation.alias("other"), annotation.alias("undone_by")
+    undone = select(undoing.c.seq).where(undoing.c.supersedes == other.c.event_id)
+    return select(other.c.seq).where(
+        other.c.project_id == project_id,
+        other.c.sample_key == annotation.c.sample_key,
+        other.c.action.in_(SPEAKING),
+        ~undone.exists(),
+    )
+
+
+def undecided(project_id: int, *, skips: int) -> Select[tuple[str, int, int]]:
+    """Select the samples that wait for a decision, with the event since which they do.
+
+    One that nobody has answered does once it was skipped by so many.
+    """
+    concerned = _concerned(project_id, skips=skips).subquery("samples")
     sample_key, position, seq = concerned.c
     decision, undoing = annotation.alias("decision"), annotation.alias("undoing")
     undone = select(undoing.c.seq).where(undoing.c.supersedes == decision.c.event_id)
@@ -65,22 +95,29 @@ def undecided(project_id: int) -> Select[tuple[str, int, int]]:
     decided = select(decision.c.seq).where(
         decision.c.project_id == project_id,
         decision.c.sample_key == sample_key,
-        decision.c.adjudicates.is_(True),
-        (decision.c.seq >= seq) | (decision.c.action == "answer") & ~against.exists(),
+        decision.c.adjudicates | decision.c.asks_again,
+        (decision.c.seq >= seq) | _labels(decision) & ~against.exists(),
         ~undone.exists(),
     )
     return select(sample_key, position, seq.label("seq")).where(~decided.exists())
 
 
-def waiting(connection: Connection, project_id: int, *, limit: int) -> tuple[Waiting, ...]:
+def _labels(decision: Any) -> ColumnElement[bool]:
+    """Say whether a decision is for a label."""
+    return and_(decision.c.adjudicates, decision.c.action == "answer")
+
+
+def waiting(
+    connection: Connection, project_id: int, *, skips: int, limit: int
+) -> tuple[Waiting, ...]:
     """Return the samples that wait for a decision, longest waiting first."""
-    query = undecided(project_id).order_by("seq").limit(limit)
+    query = undecided(project_id, skips=skips).order_by("seq").limit(limit)
     return tuple(
         Waiting(row.sample_key, row.position, row.seq) for row in connection.execute(query)
     )
 
 
-def count(connection: Connection, project_id: int) -> int:
+def count(connection: Connection, project_id: int, *, skips: int) -> int:
     """Return how many samples wait for a decision."""
-    query = select(func.count()).select_from(undecided(project_id).subquery())
+    query = select(func.count()).select_from(undecided(project_id, skips=skips).subquery())
     return int(connection.scalar(query) or 0)

@@ -267,6 +267,7 @@ annotation = Table(
     Column("version", Integer),
     Column("inclusion_probability", Float),
     Column("labels", Text),
+    Column("asks_again", Boolean, nullable=False, server_default=text("false")),
     ForeignKeyConstraint(["project_id", "label"], ["label.project_id", "label.name"]),
     Index(
         "uq_annotation_first",
@@ -279,6 +280,15 @@ annotation = Table(
     ),
     Index("ix_annotation_sample", "project_id", "sample_key", "person_id"),
     Index("ix_annotation_person", "project_id", "person_id", "seq"),
+)
+
+reservation = Table(
+    "reservation",
+    metadata,
+    _project(primary_key=True),
+    Column("sample_key", String(200), primary_key=True),
+    Column("person_id", Id, ForeignKey("person.id"), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
 )
 
 revision = Table(

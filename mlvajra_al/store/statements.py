@@ -197,8 +197,16 @@ def insert_once(connection: Connection, table: Table) -> Any:
 
 def once(dialect: str, table: Table) -> Any:
     """Return that insert for a kind of database."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+def insert_or(connection: Connection, table: Table) -> Any:
+    """Return an insert that is yet to be told what to do with what stands in its way."""
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
 
 
 def given(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> FromClause:

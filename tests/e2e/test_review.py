@@ -14,7 +14,7 @@ from mlvajra_al.records import Policy, Project
 from mlvajra_al.records.label_sets import to_text
 from mlvajra_al.services import labelling, people
 from mlvajra_al.services.label_sets import make_labels
-from tests.e2e.beside import a_person, a_project, rows, until
+from tests.e2e.beside import a_person, a_project, change, rows, until
 from tests.e2e.controls import settled
 from tests.factories import LEASE, an_answer
 
@@ -43,6 +43,7 @@ def decisions(server: Any, person: str) -> list[tuple[str, str | None, str]]:
 
 def at_review(server: Any, page: Page, sign_in: SignIn, project: Project) -> str:
     rita = a_person(server, "reviewer")
+    change(server, "DELETE FROM reservation")  # as if the reviewer before had left long ago
     sign_in(page, server, rita)
     page.goto(f"{server.url}/review?project={project.name}")
     expect(page.get_by_text("to review")).to_be_visible()

@@ -14,7 +14,7 @@ from mlvajra_al.services import answers, claiming, labelling, people, resolving,
 from mlvajra_al.services.answers import Wanted
 from mlvajra_al.services.reviewing import Decision
 from mlvajra_al.store import annotations as events
-from mlvajra_al.store import doubts
+from mlvajra_al.store import doubts, ranking
 from mlvajra_al.store.database import Store
 from mlvajra_al.store.schema import annotation, slot
 from tests.factories import LEASE, NOW, a_person, a_project, an_answer, rank
@@ -209,6 +209,66 @@ def test_asking_somebody_else_about_differing_answers_wants_one_more_answer(
     say(store, cleo, "p0", "spam")
     assert gold(store, project)["p0"] == "spam"
     assert waiting(store, rita) == ["p0"], "with one more opinion to decide by"
+
+
+def test_asking_somebody_else_keeps_what_one_has_answered_oneself(
+    store: Store, project: Project, ada: Person, rita: Person
+) -> None:
+    say(store, ada, "p0", "ham")
+    say(store, rita, "p0", "spam")
+    decide(store, rita, Decision("p0", "ask_again", comment="who knows?"))
+    assert waiting(store, rita) == []
+    assert standing(store, project, rita) == ("spam", False, True)
+    with store.begin() as connection:
+        ranking.set_overlap(connection, project.id, overlap=2, now=NOW)
+    cleo, rng = a_person(store, "Cleo"), np.random.default_rng(0)
+    first, *_ = claiming.claim(store, cleo, "spam", n=6, now=NOW, lease=LEASE, rng=rng)
+    assert first.sample_key == "p0"
+    assert "p0" not in claimed_by(store, rita)
+    say(store, cleo, "p0", "spam")
+    assert gold(store, project)["p0"] == "spam"
+    assert waiting(store, rita) == ["p0"], "with one more opinion to decide by"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("third", ["ham", "spam"])
+def test_asking_somebody_else_keeps_what_one_has_decided(
+    store: Store, project: Project, ada: Person, rita: Person, third: str
+) -> None:
+    say(store, ada, "p0", None, action="flag")
+    decide(store, rita, Decision("p0", "label", "ham"))
+    say(store, ada, "p0", "spam")
+    decide(store, rita, Decision("p0", "ask_again"))
+    assert (waiting(store, rita), gold(store, project)["p0"]) == ([], "ham")
+    say(store, a_person(store, "Cleo"), "p0", third)
+    assert gold(store, project)["p0"] == "ham"
+    assert waiting(store, rita) == ([] if third == "ham" else ["p0"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("decided", [True, False])
+@pytest.mark.parametrize("flags", [True, False])
+def test_asking_somebody_else_beside_ones_own_answer_is_taken_back(
+    store: Store, project: Project, ada: Person, rita: Person, decided: bool, flags: bool
+) -> None:
+    say(store, rita, "p0", "ham")
+    if decided:
+        decide(store, rita, Decision("p0", "label", "ham"))
+    say(store, ada, "p0", None if flags else "spam", action="flag" if flags else "answer")
+    decide(store, rita, Decision("p0", "ask_again"))
+    assert [said.annotation.asks_again for said in decisions(store, rita)] == [True]
+    undo(store, rita)
+    assert waiting(store, rita) == ["p0"]
+    assert standing(store, project, rita) == ("ham", False, False), "as after every undo"
+    assert "p0" not in claimed_by(store, a_person(store, "Cleo")), "nobody is asked any more"
+
+
+def standing(store: Store, project: Project, person: Person) -> tuple[str | None, bool, bool]:
+    """Return what a person said last of p0, whether that decides, and whether it asks again."""
+    with store.read() as connection:
+        head = events.head(connection, project.id, sample_key="p0", person_id=person.id)
+    assert head is not None
+    return head.label, head.adjudicates, head.asks_again
 
 
 def test_asking_again_twice_wants_one_answer_until_it_is_given(

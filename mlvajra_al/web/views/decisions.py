@@ -10,6 +10,7 @@ from mlvajra_al.services.answers import Said, Wanted
 from mlvajra_al.web import widgets
 from mlvajra_al.web.context import lease, now, store
 from mlvajra_al.web.keys import keys
+from mlvajra_al.web.views.cases import go_to_case
 from mlvajra_al.web.views.names import answer_words
 from mlvajra_al.web.views.own_word import carry_out, last_change, own_word
 
@@ -54,6 +55,8 @@ def decisions_box(person: Person, project: Project, decisions: tuple[Said, ...])
 
 def outcome(project: Project, event: Annotation) -> str:
     """Say what a decision was."""
+    if event.asks_again:
+        return f"{OUTCOMES['skip']}, {answer_words(project, event.label)} stays"
     return OUTCOMES.get(event.action) or answer_words(project, event.label)
 
 
@@ -66,6 +69,7 @@ def _undo(person: Person, project: Project, said: Said) -> None:
         ),
     )
     if done:
-        st.session_state["case"], st.session_state[UNDONE] = said.annotation.sample_key, True
+        go_to_case(said.annotation.sample_key)
+        st.session_state[UNDONE] = True
         st.rerun()
     keys.refused()

@@ -377,3 +377,47 @@ def test_what_was_said_meanwhile_is_read_before_a_decision_counts(
     assert "settled meanwhile" in words(page) and "another" in words(page)
     assert ("p1", "answer", "ham") not in current(store, project)
     assert "meanwhile" not in words(press(page, "ham"))
+
+
+def test_two_reviewers_have_different_cases_open_as_long_as_there_are_two(
+    store: Store, visitor: Callable[..., Visitor], admin: Visitor, project: Project
+) -> None:
+    flagged(store, a_person(store, "Ada"), "hard", "easy")
+    first = visitor("reviewer").opens("review")
+    second = admin.opens("review")
+    assert "hard" in words(first) and "easy" in words(second)
+    assert "has this open too" not in words(first) + words(second)
+    first = press(first, "ham")
+    assert "easy" in words(first) and "**some admin** has this open too" in words(first)
+    second = press(second, "spam")
+    assert "Nothing to review" in words(second)
+    assert "settled meanwhile" not in words(second)
+    assert ("p1", "answer", "spam") in current(store, project)
+
+
+def test_a_reviewer_reads_who_has_skipped_a_sample_and_decides(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    for name in ("A*da", "Bob"):
+        say(store, a_person(store, name), "p0", None, action="skip")
+    page = visitor("reviewer").opens("review")
+    assert "Skipped by **A*da**, **Bob**. Nobody has answered it." in words(page)
+    assert "1 sample to review" in words(page) and "**Bob** skipped it" in words(page)
+    page = press(page, "Ask somebody else")
+    assert "has skipped it; decide for a label, or leave it without one" in words(page)
+    assert "Decided: ham" in words(press(page, "ham"))
+
+
+def test_who_has_answered_asks_somebody_else_and_reads_that_the_answer_stays(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    reviewer = visitor("reviewer")
+    say(store, a_person(store, "Ada"), "p0", "ham")
+    say(store, reviewer.person, "p0", "spam")
+    page = press(reviewer.opens("review"), "Ask somebody else")
+    assert "Decided: somebody else is asked, spam stays" in words(page)
+    assert ("p0", "answer", "spam") in current(store, project)
+    say(store, a_person(store, "Cleo"), "p0", "ham")
+    page = reviewer.opens("review")
+    assert "**some reviewer** answered spam, and asks somebody else" in words(page)
+    assert "somebody else is asked, spam stays" in words(page), "among the last decisions"
