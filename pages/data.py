@@ -14,6 +14,7 @@ from mlvajra_al.services.progress import progress
 from mlvajra_al.web.auth import require_role
 from mlvajra_al.web.charts import counts, look
 from mlvajra_al.web.context import now, store
+from mlvajra_al.web.held import held_words
 from mlvajra_al.web.upload.new_project import (
     inspected,
     left_by,
@@ -143,7 +144,7 @@ def schema_view(person: Person, project: Project) -> None:
             pd.DataFrame(
                 {
                     "Column": [column.name for column in project.recipe.columns],
-                    "Holds": [column.kind for column in project.recipe.columns],
+                    "Holds": [held_words(column) for column in project.recipe.columns],
                 }
             ),
             hide_index=True,

@@ -174,6 +174,7 @@ def predict(
 ) -> None:
     """Write label, probability and version for every row of the pool or of a file."""
     from mlvajra_al.services import importing, predicting
+    from mlvajra_al.services.job_words import numbered
 
     if out.suffix not in (".csv", ".parquet"):
         raise Invalid(f"{out} cannot be written; name a file that ends in .csv or .parquet")
@@ -192,4 +193,5 @@ def predict(
         done = finished(store, job)
         shutil.copyfile(predicting.result_path(store, done), out)
     left = done.result or {}
-    sys.stderr.write(f"{out}: {plural(left['rows'], 'answer')} of version {left['version']}\n")
+    answered = f"{plural(left['rows'], 'answer')} of version {left['version']}"
+    sys.stderr.write(f"{out}: {answered}{numbered(left)}\n")

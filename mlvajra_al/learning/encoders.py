@@ -149,15 +149,26 @@ class Pixels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         out = np.zeros((len(X), int(np.prod(self.shape_))), dtype=np.float32)
         for row, image in enumerate(X.iloc[:, 0]):
             if _is_image(image):
-                flat = np.asarray(image, dtype=np.float32).reshape(-1)
-                if flat.size != out.shape[1]:
-                    raise Invalid(
-                        f"column {self.column_!r}: an image of {flat.size} pixels where the pool "
-                        f"has {out.shape[1]}; give every image the same size"
-                    )
+                pixels = np.asarray(image, dtype=np.float32)
+                self._require_size(pixels)
+                flat = pixels.reshape(-1)
                 lifted = np.nan_to_num(flat) - self.low_
                 out[row] = np.clip(lifted / (self.top_ - self.low_), 0, 1)
         return out
+
+    def _require_size(self, image: NDArray[np.float32]) -> None:
+        """Refuse an image of another size; one without rows may be one of as many pixels."""
+        flat = image.ndim == 1 or image.shape[0] == 1
+        if image.shape == tuple(self.shape_) or (flat and image.size == np.prod(self.shape_)):
+            return
+        found, wanted = (
+            str(np.prod(shape)) if flat else " x ".join(map(str, shape))
+            for shape in (image.shape, self.shape_)
+        )
+        raise Invalid(
+            f"column {self.column_!r}: an image of {found} pixels where the pool "
+            f"has {wanted}; give every image the same size"
+        )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name pixels by row and column."""

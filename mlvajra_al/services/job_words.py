@@ -91,7 +91,17 @@ def _explained(_job: Job, result: dict[str, Any]) -> str:
 
 def _predicted(_job: Job, result: dict[str, Any]) -> str:
     count = result["rows"] if "rows" in result else len(result["predictions"])
-    return f"{plural(count, 'prediction')} of version {result['version']}."
+    return f"{plural(count, 'prediction')} of version {result['version']}{numbered(result)}."
+
+
+def numbered(result: dict[str, Any]) -> str:
+    """Say what the keys of predictions are, where they are not those of the project's samples.
+
+    >>> numbered({"lacks_key": "id"}), numbered({})
+    ("; the file has no column 'id', so each key is the number of a row", '')
+    """
+    lacks = result.get("lacks_key")
+    return f"; the file has no column {lacks!r}, so each key is the number of a row" * bool(lacks)
 
 
 def _simulated(_job: Job, result: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ class Location:
 
     def _opened(self) -> BinaryIO:
         try:
-            system, path = fsspec.core.url_to_fs(self.uri)
+            system, path = self._place()
             if system.isdir(path):
                 raise BadSource(self.name, "is a folder", "name one file in it")
             return cast(BinaryIO, system.open(path, "rb"))
@@ -108,6 +108,13 @@ class Location:
             raise BadSource(
                 self.name, f"cannot be opened ({error})", "check the location, or copy it here"
             ) from error
+
+    def _place(self) -> tuple[fsspec.AbstractFileSystem, str]:
+        """Return where the file lies; of a path `::` chains nothing."""
+        if "://" in self.uri:
+            system, path = fsspec.core.url_to_fs(self.uri)
+            return system, str(path)
+        return fsspec.filesystem("file"), self.uri
 
 
 def detect(location: Location) -> str:

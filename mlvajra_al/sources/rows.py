@@ -96,7 +96,7 @@ def vanished(name: str, missing: Sequence[str], columns: Sequence[str]) -> BadSo
     return BadSource(
         name,
         f"{lacking} not there (found: {_listed(columns)})",
-        f"{_meant(missing, columns)}restore {them} or choose another file",
+        f"{meant(missing, columns)}restore {them} or choose another file",
     )
 
 
@@ -104,7 +104,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_LISTED]) + (", …" if len(names) > MOST_LISTED else "")
 
 
-def _meant(missing: Sequence[str], columns: Sequence[str]) -> str:
+def meant(missing: Sequence[str], columns: Sequence[str]) -> str:
     """Ask for columns of the same name but for case and outer space."""
     lacking = {column.strip().casefold() for column in missing}
     like = [column for column in columns if column.strip().casefold() in lacking]

@@ -170,7 +170,7 @@ def number_text(number: float) -> str | None:
 def _spelt(numbers: pa.Array) -> pa.Array:
     """Return floats as strings, as `number_text` does; few are not as Arrow writes them."""
     out = numbers.cast(pa.large_string())
-    odd = pc.match_substring_regex(out, "e|^-0$").fill_null(False)
+    odd = pc.match_substring_regex(out, "e|^-0$|^nan$").fill_null(False)
     if not pc.any(odd).as_py():
         return out
     exact = numbers.cast(pa.float64()).filter(odd).to_pylist()

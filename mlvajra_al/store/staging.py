@@ -260,13 +260,20 @@ def _fitting(batch: pa.RecordBatch, existing: Pool, plan: Plan) -> pa.RecordBatc
     for item in existing.schema:
         at = batch.schema.get_field_index(item.name)
         if at < 0 or batch.schema.field(at).type != item.type:
-            found = "is not there" if at < 0 else f"holds {batch.schema.field(at).type}"
+            found = "is not there" if at < 0 else f"holds {_words(batch.schema.field(at).type)}"
             raise BadSource(
                 plan.source,
-                f"column {item.name!r} {found} where the pool has {item.type}",
+                f"column {item.name!r} {found} where the pool has {_words(item.type)}",
                 "import data of the same shape, or start another project",
             )
     return batch
+
+
+def _words(kind: pa.DataType) -> str:
+    """Return a type as a person knows it: of images their size."""
+    if not pa.types.is_fixed_size_list(kind):
+        return str(kind)
+    return f"images of {kind.list_size} rows of {kind.value_type.list_size} pixels"
 
 
 def commit(staged: Staged, folder: Path) -> tuple[Shard, ...]:

@@ -195,6 +195,20 @@ def test_a_file_is_predicted(loop: Rehearsal, tmp_path: Path) -> None:
     assert (job.state, job.message) == ("done", "Predicted 2 rows")
 
 
+def test_a_file_with_other_names_is_predicted_by_row_or_told_what_it_means(
+    loop: Rehearsal, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "new.csv", tmp_path / "out.csv"
+    source.write_text("ID,body\n7,win free pills\n9,meeting at lunch\n")
+    done = run("predict", "texts", "--source", str(source), "--out", str(out))
+    words = "version 1; the file has no column 'id', so each key is the number of a row"
+    assert words in done.stderr
+    assert [line.split(",")[0] for line in out.read_text().splitlines()[1:]] == ['"1"', '"2"']
+    source.write_text("id,Body\n7,win free pills\n")
+    done = run("predict", "texts", "--source", str(source), "--out", str(out))
+    assert "did you mean 'Body'? If not, add it, or choose" in str(done.exception)
+
+
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [

@@ -18,7 +18,7 @@ from pyarrow import csv, parquet
 from mlvajra_al.errors import BadSource, Damaged, Invalid
 from mlvajra_al.learning import frames
 from mlvajra_al.learning.multilabel import SURE
-from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation
+from mlvajra_al.records import Column, Job, Project, Recipe, SampleExplanation, Schema
 from mlvajra_al.records.label_sets import from_text
 from mlvajra_al.services import predicting as asking
 from mlvajra_al.services import resolving
@@ -28,6 +28,7 @@ from mlvajra_al.services.jobs.telling import Result, Tell
 from mlvajra_al.services.labelling import project_pool
 from mlvajra_al.sources import catalogue
 from mlvajra_al.sources.formulas import escaped_column
+from mlvajra_al.sources.rows import meant
 from mlvajra_al.store import files, predictions, projects
 from mlvajra_al.store.artefacts import sync_folder
 from mlvajra_al.store.checksums import sha256_of
@@ -90,14 +91,16 @@ def _of_file(store: Store, job: Job, tell: Tell) -> Result:
         uri = job.payload.get("uri")
         known = _known(connection, project, pool) if uri is None else None
     schema = _schema(ready, known, every=bool(job.payload.get("probabilities")))
+    about: Result = {"version": number}
     if known is not None:
         pool.verify()
         batches = _of_pool(pool, ready, known, tell=tell)
     else:
-        columns = read_as(ready.recipe, pool)
-        batches = _of_upload(Path(str(uri)), project, columns, tell=tell)
+        upload = _upload(Path(str(uri)), project, read_as(ready.recipe, pool))
+        about |= {"lacks_key": upload.lacks_key} if upload.lacks_key else {}
+        batches = _of_upload(upload, tell=tell)
     answered = (_answered(batch, ready, number, schema=schema) for batch in batches)
-    return _written(store, job, answered, schema=schema, number=number, tell=tell)
+    return _written(store, job, answered, schema=schema, about=about, tell=tell)
 
 
 def _written(
@@ -106,16 +109,16 @@ def _written(
     answered: Iterable[pa.Table],
     *,
     schema: pa.Schema,
-    number: int,
+    about: Result,
     tell: Tell,
 ) -> Result:
     """Write a file of answers, and remove those that are kept no longer."""
     kind = str(job.payload.get("format", "csv"))
-    name = f"predictions-{job.id}-version-{number}.{kind}"
+    name = f"predictions-{job.id}-version-{about['version']}.{kind}"
     path = asking.result_folder(store) / name
     written = write_file(path, answered, schema)
     tell(1.0, f"Predicted {written:,} {'row' if written == 1 else 'rows'}")
-    result = {"file": name, "rows": written, "version": number, "sha256": sha256_of(path)}
+    result = {"file": name, "rows": written, "sha256": sha256_of(path)} | about
 
     def operation(connection: Connection) -> list[str]:
         tell.settle(connection, result)
@@ -251,12 +254,19 @@ def _of_pool(pool: Pool, ready: Scorer, known: Known, *, tell: Tell) -> Iterator
         done += batch.num_rows
 
 
-def _of_upload(
-    path: Path, project: Project, columns: Sequence[Column], *, tell: Tell
-) -> Iterator[Batch]:
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to answer; where the project has a column that names samples, this may lack it."""
+
+    path: Path
+    schema: Schema
+    lacks_key: str | None
+
+
+def _upload(path: Path, project: Project, columns: Sequence[Column]) -> Upload:
     names = [column.name for column in columns]
     found = catalogue.inspect(str(path), preview=0, used={*names, project.key_column})
-    there = {column.name for column in found.columns}
+    there = [column.name for column in found.columns]
     absent = [name for name in names if name not in there]
     all_seen = found.rows is not None or not catalogue.SOURCES[found.format].sparse
     if absent and all_seen:
@@ -264,23 +274,29 @@ def _of_upload(
         raise BadSource(
             path.name,
             f"has {no_column(absent)} that the model looks at",
-            f"add {it}, or choose a file of the same shape as the pool",
+            f"{meant(absent, there)}add {it}, or choose a file of the same shape as the pool",
         )
     key = project.key_column if project.key_column in there else None
-    wanted = list(columns)
+    wanted = tuple(columns)
     if key is not None and key not in names:
-        wanted.append(Column(key, "ignored"))
-    done = 0
-    schema = replace(found, columns=tuple(wanted), key=key)
+        wanted += (Column(key, "ignored"),)
+    lacks_key = project.key_column if key is None else None
+    return Upload(path, replace(found, columns=wanted, key=key), lacks_key)
+
+
+def _of_upload(upload: Upload, *, tell: Tell) -> Iterator[Batch]:
+    done, key, rows = 0, upload.schema.key, upload.schema.rows
     # A row that is left out would give each after it the number, and the answer, of another.
-    batches = catalogue.read_batches(str(path), schema=schema, batch_rows=BATCH_ROWS, blank=True)
+    batches = catalogue.read_batches(
+        str(upload.path), schema=upload.schema, batch_rows=BATCH_ROWS, blank=True
+    )
     for batch in batches:
-        tell(done / found.rows if found.rows else 0.0, f"Predicted {plural(done, 'row')}")
-        called = (
+        tell(done / rows if rows else 0.0, f"Predicted {plural(done, 'row')}")
+        names = (
             range(done + 1, done + batch.num_rows + 1) if key is None else batch[key].to_pylist()
         )
         done += batch.num_rows
-        keys = ["" if name is None else str(name) for name in called]
+        keys = ["" if name is None else str(name) for name in names]
         yield Batch(keys, pa.Table.from_batches([batch]))
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from mlvajra_al.records import Job, Person, Project
 from mlvajra_al.services import predicting, versions
+from mlvajra_al.services.job_words import numbered
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.context import now, store
 from mlvajra_al.web.upload.upload import clear_upload, upload_field
@@ -98,4 +99,5 @@ def file_words(job: Job) -> tuple[str, str]:
     every = " with all probabilities" if job.payload.get("probabilities") else ""
     written = FORMATS[job.payload.get("format", "csv")]
     rows = plural(result["rows"], "prediction")
-    return f"{of}, {written}", f"{rows} of version {result['version']}{every}"
+    what = f"{rows} of version {result['version']}{every}{numbered(result)}"
+    return f"{of}, {written}", what

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mlvajra_al.records import Role
+from mlvajra_al.records import Column, Recipe, Role
 from mlvajra_al.services import members, projects
 from mlvajra_al.store.database import Store
 from mlvajra_al.web.context import now
@@ -121,8 +121,11 @@ def test_a_card_without_samples_leads_an_admin_to_the_import(
 def test_columns_say_what_will_be_held_out_and_lead_to_where_they_are_changed(
     store: Store, admin: Visitor
 ) -> None:
-    a_project(store, "bare")
+    project = a_project(store, "bare")
+    recipe = Recipe((Column("price", "numeric", "1.234,50"), *project.recipe.columns))
+    projects.set_recipe(store, admin.person, "bare", recipe=recipe, now=now())
     page = admin.opens("data", project="bare", **{"data-tab": ":material/table: Columns"})
+    assert page.dataframe[0].value["Holds"].tolist() == ["numeric 1.234,50", "text"]
     assert "Change them on Train, under Settings" in links(page)
     [table] = page.table
     assert "20% of the first import" in table.value.to_string()

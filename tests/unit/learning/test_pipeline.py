@@ -224,6 +224,10 @@ def test_an_image_of_another_size_is_refused_with_numbers() -> None:
     pixels = Pixels().fit(frame)
     with pytest.raises(Invalid, match="an image of 3 pixels where the pool has 4"):
         pixels.transform(to_frame([{"scan": [1, 2, 3]}], recipe("scan")))
+    with pytest.raises(Invalid, match="an image of 4 x 1 pixels where the pool has 2 x 2"):
+        pixels.transform(to_frame([{"scan": [[1], [2], [3], [4]]}], recipe("scan")))
+    alike = to_frame([{"scan": [[1, 2, 3, 4]]}, {"scan": [[1, 2], [3, 4]]}], recipe("scan"))
+    assert np.ptp(pixels.transform(alike), axis=0).tolist() == [0.0] * 4
 
 
 def test_a_flat_image_is_taken_for_a_square_and_colour_keeps_its_channels() -> None:

@@ -378,6 +378,14 @@ def test_a_missing_file_a_folder_and_an_unknown_place_are_told_apart(tmp_path: P
         inspect("nowhere://bucket/x.csv")
 
 
+def test_a_path_may_hold_what_chains_addresses(tmp_path: Path) -> None:
+    path = tmp_path / "crash::2026.csv"
+    path.write_text("id,body\n1,x\n")
+    assert inspect(str(path)).key is None
+    with pytest.raises(BadSource, match="zip::none.csv: there is no such file"):
+        inspect(str(tmp_path / "zip::none.csv"))
+
+
 def test_images_may_not_change_size_between_batches(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"a": [[1, 2]]}\n' * 3 + '{"a": [[1], [2]]}\n')

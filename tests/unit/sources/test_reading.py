@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mlvajra_al.records import Column, Schema
+from mlvajra_al.records import Column, ColumnKind, Schema
 from mlvajra_al.sources import delimited, json_lines
 from mlvajra_al.sources.catalogue import KIND, inspect, name_of, place, read_batches
 from mlvajra_al.sources.delimited import sniff_separator
@@ -225,6 +225,13 @@ def test_a_fraction_is_the_same_text_in_every_file(tmp_path: Path, beside: str) 
     path = tmp_path / "x.jsonl"
     path.write_text(f'{{"id": 12345678901.5}}\n{{"id": 1e-7}}\n{{"id": {beside}}}\n')
     assert [row["id"] for row in rows_of(path, id="ignored")][:2] == ["12345678901.5", "1e-07"]
+
+
+@pytest.mark.parametrize("kind", ["ignored", "categorical"])
+def test_no_number_is_no_name_and_no_category(kind: ColumnKind) -> None:
+    schema = Schema((Column("n", kind),), None, None, (), "table")
+    (batch,) = read_batches(pa.table({"n": [1.0, float("nan")]}), schema=schema)
+    assert batch["n"].to_pylist() == ["1", None]
 
 
 def test_ids_of_json_are_the_same_whatever_stands_beside_them(tmp_path: Path) -> None:

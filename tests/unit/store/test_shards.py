@@ -329,6 +329,17 @@ def test_rows_of_another_shape_do_not_join_a_pool(tmp_path: Path) -> None:
         append(tmp_path, a_table(range(3)).drop_columns("id"), pool=pool)
 
 
+def test_images_of_another_size_are_told_by_their_sizes(tmp_path: Path) -> None:
+    def scans(kind: pa.DataType) -> pa.Table:
+        return a_table(range(1), scan=pa.array([[[0.0, 1.0]]], pa.list_(kind, 1)))
+
+    pool, _ = append(tmp_path, scans(pa.list_(pa.float32(), 2)))
+    other = a_table(range(1), scan=pa.array([[[0.0]] * 3], pa.list_(pa.list_(pa.float32(), 1), 3)))
+    words = "'scan' holds images of 3 rows of 1 pixels where the pool has images of 1 rows of 2 pix"
+    with pytest.raises(BadSource, match=words):
+        append(tmp_path, other, pool=pool)
+
+
 def test_a_damaged_shard_is_found_and_a_lost_one_too(tmp_path: Path) -> None:
     pool, _ = append(tmp_path, a_table(range(100)))
     pool.verify()

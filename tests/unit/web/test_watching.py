@@ -54,6 +54,10 @@ def test_files_of_predictions_are_told_apart_by_what_they_are_of() -> None:
         "new tickets.csv, Parquet",
         "3,000 predictions of version 2 with all probabilities",
     )
+    lacking = replace(pool, result=result | {"lacks_key": "id"})
+    assert file_words(lacking)[1].endswith(
+        "version 2; the file has no column 'id', so each key is the number of a row"
+    )
 
 
 @pytest.mark.parametrize(
