@@ -311,9 +311,15 @@ def test_a_finished_pool_offers_what_to_do_next(sit: Sit, server: Any) -> None:
 def test_the_last_sample_is_said_in_good_grammar_to_be_with_somebody_else(
     sit: Sit, server: Any
 ) -> None:
-    a_project(server, "one", [{"text": "alone"}, {"text": "with another"}], policy=NO_RETRAIN)
+    samples = [{"text": "alone"}, {"text": "with another"}]
+    labels = make_labels(["constructor", "toString"])  # every object of a script has these
+    a_project(server, "one", samples, policy=NO_RETRAIN, labels=labels)
     desk = sit("one")
-    desk.press("1", "s")
+    desk.page.route("**/annotations", lambda route: route.abort())
+    desk.press("1")
+    expect(desk.card.locator(".counts li b")).to_have_text(["1", "0"])
+    desk.page.unroute("**/annotations")
+    desk.press("s")
     expect(desk.card.locator(".end")).to_contain_text(
         "1 sample is with somebody else, or wants another person's answer."
     )

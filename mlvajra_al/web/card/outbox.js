@@ -165,7 +165,7 @@ class Outbox {
 
   // How many answers of other people wait in this browser, by person.
   others() {
-    const waiting = {};
+    const waiting = Object.create(null); // somebody may be called "constructor"
     for (const key of this.keys()) {
       if (key.startsWith(this.prefix)) continue;
       try {

@@ -137,7 +137,7 @@ function namesIn(label) {
 }
 
 function changeOf(action, label, before) {
-  const counts = {};
+  const counts = Object.create(null); // a label may be called "constructor"
   for (const name of namesIn(before?.label)) counts[name] = -1;
   for (const name of namesIn(label)) counts[name] = (counts[name] ?? 0) + 1;
   const closes = (what) => Number(what === "answer" || what === "flag");
