@@ -110,7 +110,8 @@ def _simulated(_job: Job, result: dict[str, Any]) -> str:
 
 def _examined(_job: Job, result: dict[str, Any]) -> str:
     if not result.get("checked"):
-        return "Too few labels to check yet."
+        because = result.get("note")
+        return f"Not checked yet: {because}." if because else "Too few labels to check yet."
     sure = result.get("sure", 0)
     wrong = plural(sure, "looks wrong", "look wrong")
     words = f"Checked {plural(result['checked'], 'label')}: {wrong}"

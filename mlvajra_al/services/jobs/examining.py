@@ -316,6 +316,7 @@ def _written(
             "doubted": examined.doubted,
             "sure": examined.sure,
             "asked": asked,
+            "note": examined.note,
         }
         tell.settle(connection, result)
         return result

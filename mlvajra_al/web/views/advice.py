@@ -21,8 +21,8 @@ ESTIMATE = (
     "not a measure."
 )
 NOT_YET = (
-    "Comes with the versions: it takes four of them, each from at least ten more labels than the "
-    "one before."
+    "Comes with the versions: it takes four of them, each from at least ten more labels, and 2% "
+    "more, than the one before."
 )
 
 
@@ -98,7 +98,7 @@ def stability(advice: Advice) -> None:
         st.caption(f"against version {advice.stability.earlier}; it takes three such steps")
     else:
         st.markdown("**Not known yet**")
-        st.caption("it takes three steps of at least ten labels")
+        st.caption("it takes three steps, each of at least ten labels and 2% of all")
 
 
 def estimated(advice: Advice) -> None:

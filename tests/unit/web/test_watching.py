@@ -162,6 +162,18 @@ def test_files_of_predictions_are_told_apart_by_what_they_are_of() -> None:
             {"kind": "predict", "state": "done", "message": "2 predictions of version 3."},
             "2 predictions of version 3.",
         ),
+        (
+            {
+                "kind": "examine",
+                "state": "done",
+                "result": {"checked": 0, "note": "the recipe was changed"},
+            },
+            "Not checked yet: the recipe was changed.",
+        ),
+        (
+            {"kind": "examine", "state": "done", "result": {"checked": 0}},
+            "Too few labels to check yet.",
+        ),
         ({"state": "cancelled", "message": "by Ada"}, "by Ada"),
     ],
 )
