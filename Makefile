@@ -89,18 +89,20 @@ install = { $(PIP) install --quiet $(UV) && $(BIN)/python -m uv pip install --qu
 	|| $(PIP) install --quiet $(1)
 
 # What was installed is remembered by content, so that nothing is asked of a registry until it changes.
-PACKAGE = cmp -s pyproject.toml $(VENV)/.package || { \
+# Compared without cmp: small images of Fedora and others do not have it.
+same = test "$$(cat $(1))" = "$$(cat $(2) 2>/dev/null)"
+PACKAGE = $(call same,pyproject.toml,$(VENV)/.package) || { \
 	{ $(call install,--no-deps -e .); } && cp pyproject.toml $(VENV)/.package; }
 
 runtime: venv
-	@cmp -s requirements.txt $(VENV)/.runtime || { set -e; \
+	@$(call same,requirements.txt,$(VENV)/.runtime) || { set -e; \
 		echo "Installing the locked dependencies into $(VENV), once: this takes a minute."; \
 		$(call install,-r requirements.txt); \
 		cp requirements.txt $(VENV)/.runtime; }
 	@$(PACKAGE)
 
 dev: venv
-	@cmp -s requirements-dev.txt $(VENV)/.dev || { set -e; \
+	@$(call same,requirements-dev.txt,$(VENV)/.dev) || { set -e; \
 		echo "Installing the locked dependencies and the tools of development into $(VENV), once."; \
 		$(call install,--no-deps -r requirements-dev.txt); \
 		cp requirements.txt $(VENV)/.runtime; \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -69,6 +70,8 @@ def _root(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one sentence on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal cannot show stops no command
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = [word for word in arguments if word != DEBUG]
     return guarded(lambda: _invoke(words), debug=len(words) < len(arguments))
 

@@ -68,7 +68,8 @@ def warn_unrecorded(why: str) -> None:
 
 def put(document: object) -> None:
     """Write one JSON document to standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    escaped = not sys.stdout.encoding.lower().startswith("utf")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=escaped, default=_plain) + "\n")
 
 
 def _plain(value: object) -> str:

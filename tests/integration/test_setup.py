@@ -29,7 +29,7 @@ exit 127
 def checkout(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "bin").mkdir()
-    for tool in ("make", "sh", "cmp", "cat"):
+    for tool in ("make", "sh", "cat"):
         found = shutil.which(tool)
         assert found
         (tmp_path / "bin" / tool).symlink_to(found)
@@ -50,9 +50,9 @@ def _script(checkout: Path, name: str, text: str) -> None:
     script.chmod(0o755)
 
 
-def _make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _make(checkout: Path, *words: str, target: str = "venv") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "--silent", "--no-print-directory", "venv", *words],
+        ["make", "--silent", "--no-print-directory", target, *words],
         cwd=checkout,
         env={"PATH": str(checkout / "bin")},
         capture_output=True,
@@ -108,6 +108,18 @@ def test_an_environment_that_fits_is_kept(checkout: Path) -> None:
     _python(checkout, "../.venv/bin/python", "3.12")
     kept = _make(checkout)
     assert (kept.returncode, kept.stdout) == (0, "")
+
+
+def test_what_is_installed_is_not_installed_again(checkout: Path) -> None:
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    _python(checkout, "../.venv/bin/python", "3.12")
+    for lock, kept in (("requirements.txt", ".runtime"), ("pyproject.toml", ".package")):
+        shutil.copy(ROOT / lock, checkout)
+        shutil.copy(ROOT / lock, checkout / ".venv" / kept)
+    made = _make(checkout, target="runtime")
+    assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
+    (checkout / ".venv" / ".runtime").unlink()
+    assert "Installing the locked" in _make(checkout, target="runtime").stdout
 
 
 def test_an_environment_that_moved_with_its_folder_is_made_anew(checkout: Path) -> None:

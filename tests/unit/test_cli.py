@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import json
 import shlex
 import subprocess
 import sys
@@ -125,6 +127,20 @@ def test_whatever_is_raised_becomes_one_sentence(
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_what_a_terminal_cannot_show_is_written_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlvajra_al.cli import workspace
+
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run(["--version"]) == 0
+    sys.stdout.write("★ Zoë\n")
+    workspace.put({"name": "★ Zoë"})
+    terminal.flush()
+    said = terminal.buffer.getvalue().decode("latin-1").split("\n", 2)  # type: ignore[attr-defined]
+    assert said[1] == r"\u2605 Zoë"
+    assert json.loads(said[2]) == {"name": "★ Zoë"}
 
 
 def test_debug_shows_where_an_error_came_from(capsys: pytest.CaptureFixture[str]) -> None:
