@@ -98,6 +98,21 @@ def test_long_names_of_labels_are_whole_and_within_the_window(
     expect(first).to_have_attribute("title", TOPICS[0].display)
 
 
+def test_one_long_name_leaves_the_others_their_columns_and_the_sample_its_room(
+    phone: BrowserContext, server: Any, sign_in: Callable[..., None]
+) -> None:
+    names = [*(f"topic {number}" for number in range(11)), "Datenschutzgrundverordnungsauskunft"]
+    made = a_project(server, "data", labels=make_labels(names), policy=NO_RETRAIN)
+    page, person = phone.new_page(), a_person(server)
+    sign_in(page, server, person)
+    card = Desk(page, server, person, made.name).open().card
+    assert card.locator(".label span").evaluate_all(IS_CUT) == []
+    first, second, *_, last = (edges(label) for label in card.locator(".label").all())
+    assert first[1] == second[1] and last[2] - last[0] > 2 * (first[2] - first[0])
+    sheet = edges(card.locator(".sheet"))
+    assert sheet[3] - sheet[1] > 300
+
+
 def test_a_label_of_one_word_is_on_one_line_on_a_phone(
     phone: BrowserContext, server: Any, properties: str, sign_in: Callable[..., None]
 ) -> None:
