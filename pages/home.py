@@ -29,11 +29,11 @@ from mlvajra_al.web.views.newest import (
 from mlvajra_al.web.views.reach import OutOfReach, out_of_reach
 from mlvajra_al.web.views.warnings import damaged
 from mlvajra_al.web.widgets import (
-    PAGES,
     ago,
     chosen_project,
     duration,
     flashed,
+    go_to_page,
     go_to_project,
     local,
     page_link,
@@ -154,7 +154,7 @@ def label_button(person: Person, project: Project, state: Progress) -> None:
         return
     words = "Continue labelling" if state.mine else "Start labelling"
     if st.button(words, type="primary", icon=":material/edit:", width="stretch"):
-        st.switch_page(PAGES / "annotate.py")
+        go_to_page("annotate")
     st.caption(f"{plural(state.mine, 'answer')} of yours so far, {state.left:,} samples left")
 
 

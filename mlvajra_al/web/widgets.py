@@ -125,6 +125,12 @@ def go_to_project(name: str) -> None:
     st.rerun(scope="app")
 
 
+def go_to_page(page: str) -> None:
+    """Open another of our pages, keeping the chosen project."""
+    # Without `query_params` it would clear the address, which refuses where the project is in it.
+    st.switch_page(PAGES / f"{page}.py", query_params={})
+
+
 def page_link(page: str, label: str, *, icon: str | None = None, **query: str) -> None:
     """Link to one of our pages, keeping the chosen project."""
     st.page_link(PAGES / f"{page}.py", label=label, icon=icon, query_params=query or None)

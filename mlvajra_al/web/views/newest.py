@@ -10,7 +10,7 @@ from mlvajra_al.records import Measure, Progress
 from mlvajra_al.services.versions import VersionRow
 from mlvajra_al.web.sentences import sentence
 from mlvajra_al.web.views.reach import OutOfReach, lacking
-from mlvajra_al.web.widgets import PAGES, interval_of, plain, plural, value_of
+from mlvajra_al.web.widgets import go_to_page, interval_of, plain, plural, value_of
 
 COMPARE_TAB = ":material/compare_arrows: Compare"
 
@@ -40,7 +40,7 @@ def compare_button(words: str, *, key: str) -> None:
     """Draw the way to the comparison of the champion with the newest version."""
     if st.button(words, icon=":material/compare_arrows:", key=key):
         st.session_state["versions-tab"] = COMPARE_TAB
-        st.switch_page(PAGES / "versions.py")
+        go_to_page("versions")
 
 
 def looking_at(rows: Sequence[VersionRow], number: int) -> str:

@@ -64,6 +64,15 @@ def test_a_pool_that_is_answered_says_so(store: Store, admin: Visitor) -> None:
     assert "Every sample has an answer." in words(page) and "Import more" in links(page)
 
 
+def test_the_way_to_the_card_is_open_where_the_address_names_the_project(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    rank(store, a_project(store, "tickets"), 3)
+    page = press(admin.opens("home", "tickets"), "Start labelling")
+    assert not page.error and not page.exception, words(page)
+    assert words(page) == "Annotate\n:gray[tickets]"
+
+
 def test_the_cards_of_home_stand_in_one_grid_without_holes(
     store: Store, admin: Visitor, project: Project
 ) -> None:
