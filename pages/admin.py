@@ -181,7 +181,8 @@ def draw(person: Person) -> None:
     heading("Admin")
     with st.container():  # keeps its place when empty: the tabs would begin at the first again
         flashed()
-    for tab, view in zip(st.tabs(list(VIEWS)), VIEWS.values(), strict=True):
+    tabs = st.tabs(list(VIEWS), on_change="rerun", key="admin-tab", bind="query-params")
+    for tab, view in zip(tabs, VIEWS.values(), strict=True):
         with tab:
             view(person)
 

@@ -37,6 +37,7 @@ def main() -> None:
             required=True,
             label_visibility="collapsed",
             key="annotate_view",
+            bind="query-params",
         )
         if view == "Label":
             guidelines(project)

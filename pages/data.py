@@ -250,7 +250,9 @@ def draw(person: Person) -> None:
         ":material/archive: Archive": archive_view,
     }
     for tab, view in zip(
-        st.tabs(list(views), on_change="rerun", key="data-tab"), views.values(), strict=True
+        st.tabs(list(views), on_change="rerun", key="data-tab", bind="query-params"),
+        views.values(),
+        strict=True,
     ):
         if tab.open:
             with tab:

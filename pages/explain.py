@@ -256,7 +256,9 @@ def draw(person: Person, project: Project) -> None:
         ":material/psychology: Try it": try_it,
     }
     for tab, view in zip(
-        st.tabs(list(views), on_change="rerun", key="explain-tab"), views.values(), strict=True
+        st.tabs(list(views), on_change="rerun", key="explain-tab", bind="query-params"),
+        views.values(),
+        strict=True,
     ):
         if tab.open:
             with tab:

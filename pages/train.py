@@ -232,6 +232,7 @@ def draw(person: Person, project: Project) -> None:
         [":material/model_training: Training", ":material/tune: Settings"],
         on_change="rerun",
         key="train-tab",
+        bind="query-params",
     )
     with work:
         left, right = side_by_side(2, at_least=300)

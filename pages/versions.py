@@ -153,6 +153,7 @@ def draw(person: Person, project: Project) -> None:
         ],
         on_change="rerun",
         key="versions-tab",
+        bind="query-params",
     )
     with report:
         report_view(person, project, row, held)

@@ -39,7 +39,7 @@ def case_on_screen(
     `total` those `found` are the first.
     """
     waiting = [case.sample_key for case in found]
-    known, place = st.session_state.get("case"), _place(project, len(waiting))
+    known, place = _known(), _place(project, len(waiting))
     if _is_gone(project, waiting):
         st.warning(GONE, icon=":material/update:")
     wanted = [known] if known in waiting else waiting[place:] + waiting[:place]
@@ -48,7 +48,7 @@ def case_on_screen(
         _steps(waiting, at)
         st.caption(f"{at + 1:,} of {total:,}", width="content")
         _beside(project, waiting[at])  # here: no button moves when it comes or goes
-    st.session_state["case"] = waiting[at]
+    st.session_state["case"] = st.query_params["case"] = waiting[at]
     st.session_state["place"] = (project.id, at)
     return found[at]
 
@@ -123,6 +123,12 @@ def _is_gone(project: Project, waiting: Sequence[str]) -> bool:
     """Say whether the case that was on the screen is settled, and not by who looks at it."""
     known, of = st.session_state.get("case"), st.session_state.get("place", (None, 0))[0]
     return of == project.id and known not in (st.session_state.get("settled"), *waiting)
+
+
+def _known() -> str | None:
+    """Return the case that was on the screen; after a reload the one that the address names."""
+    known: str | None = st.session_state.get("case", st.query_params.get("case"))
+    return known
 
 
 def _place(project: Project, waiting: int) -> int:

@@ -360,6 +360,17 @@ def test_who_steps_past_the_cases_that_were_read_first_gets_more(
     assert "53 of 53" in words(page) and "why 52" in words(page)
 
 
+def test_a_reload_keeps_the_case_that_was_shown(
+    store: Store, visitor: Callable[..., Visitor], project: Project
+) -> None:
+    flagged(store, a_person(store, "Ada"), "hard", "easy", "easier")
+    reviewer = visitor("reviewer")
+    case = str(press(reviewer.opens("review"), "Next").query_params["case"])
+    again = words(reviewer.opens("review", at=("case", case)))
+    assert "2 of 3" in again and "easy" in again.split("\n")
+    assert "1 of 3" in words(reviewer.opens("review", at=("case", "no such case")))
+
+
 def test_what_was_said_meanwhile_is_read_before_a_decision_counts(
     store: Store, visitor: Callable[..., Visitor], project: Project
 ) -> None:

@@ -19,6 +19,15 @@ from tests.integration.visits.visiting import Visitor, of_now, press, say, words
 SETTINGS = {"train-tab": ":material/tune: Settings"}
 
 
+def test_the_address_names_the_tab_so_that_a_reload_keeps_it(
+    store: Store, admin: Visitor, project: Project
+) -> None:
+    page = admin.opens("data", at=("data-tab", ":material/label: Labels"))
+    assert [picker.label for picker in page.color_picker] == ["ham", "spam"]
+    page = admin.opens("annotate", at=("annotate_view", "My answers"))
+    assert "Nothing here" in words(page)
+
+
 @pytest.mark.parametrize(
     ("name", "columns"), [("spam", 0), ("Delivery address changed after shipping out", 1)]
 )

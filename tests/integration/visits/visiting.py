@@ -36,14 +36,23 @@ class Visitor:
     store: Store
     person: Person
 
-    def opens(self, name: str, project: str | None = None, **remembered: object) -> AppTest:
+    def opens(
+        self,
+        name: str,
+        project: str | None = None,
+        *,
+        at: tuple[str, str] | None = None,
+        **remembered: object,
+    ) -> AppTest:
         """Return a page in the app's frame; `remembered` is what the tab has chosen before.
 
-        `project` is the one that the address names.
+        `project` is the one that the address names, `at` what else it says.
         """
         app = self._app(SHELL)
         if project is not None:
             app.query_params["project"] = project
+        if at is not None:
+            app.query_params[at[0]] = at[1]
         for key, value in remembered.items():
             app.session_state[key] = value
         app.run()
