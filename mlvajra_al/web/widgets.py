@@ -192,7 +192,9 @@ def stored_before(key: str, stored: Any) -> Any:
 def follow(key: str, stored: Any) -> bool:
     """Let a widget show what is stored unless something else was entered there.
 
-    True if somebody else has changed it since, so that saving would undo that.
+    True if somebody else has changed it since, so that saving would undo that. The widget is to
+    have it as its value, too: of two runs close together a browser may hear of the second only,
+    which no longer says what the first has set.
     """
     was = stored_before(key, stored)
     if key not in st.session_state or st.session_state[key] == was != stored:

@@ -35,6 +35,7 @@ def guidelines_editor(person: Person, project: Project) -> None:
         st.caption("In markdown")
         text = st.text_area(
             "Guidelines",
+            project.guidelines,
             height=420,
             label_visibility="collapsed",
             key=key,

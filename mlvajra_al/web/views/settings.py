@@ -51,9 +51,15 @@ def policy_form(person: Person, project: Project) -> None:
 
 def counts_of(policy: Policy, place: int) -> Policy:
     """Draw how often the project retrains and how many people it asks."""
-    every = st.number_input("Answers until a retrain", 1, 100_000, key=f"every:{place}")
-    full = st.number_input("A full fit every so many retrains", 1, 1_000, key=f"full:{place}")
-    overlap = st.number_input("People asked about each sample", 1, 20, key=f"overlap:{place}")
+    every = st.number_input(
+        "Answers until a retrain", 1, 100_000, policy.retrain_every, key=f"every:{place}"
+    )
+    full = st.number_input(
+        "A full fit every so many retrains", 1, 1_000, policy.full_every, key=f"full:{place}"
+    )
+    overlap = st.number_input(
+        "People asked about each sample", 1, 20, policy.overlap, key=f"overlap:{place}"
+    )
     return replace(policy, retrain_every=int(every), full_every=int(full), overlap=int(overlap))
 
 
@@ -63,6 +69,7 @@ def shares_of(policy: Policy, place: int) -> Policy:
         "Share of questions that measure instead of teach",
         0.0,
         0.9,
+        policy.holdout_rate,
         step=0.05,
         key=f"rate:{place}",
         help="Holdout samples are drawn at random and never trained on. "
@@ -71,6 +78,7 @@ def shares_of(policy: Policy, place: int) -> Policy:
     st.caption(f"Share of the pool held out: {policy.holdout_share:.0%}, fixed at the first import")
     explain = st.toggle(
         "Show the model's reasons on the card",
+        policy.explain_on_card,
         key=f"explain:{place}",
         help="Seeing the model's opinion biases people; off is the safer choice.",
     )
@@ -84,7 +92,11 @@ def strategy_of(policy: Policy, project: Project) -> Policy:
     if st.session_state[key] not in words:
         st.session_state[key] = next(iter(words))
     strategy = st.selectbox(
-        "Which samples are asked about next", list(words), format_func=strategy_name, key=key
+        "Which samples are asked about next",
+        list(words),
+        list(words).index(policy.strategy) if policy.strategy in words else 0,
+        format_func=strategy_name,
+        key=key,
     )
     st.caption(words[strategy])
     return replace(policy, strategy=str(strategy))

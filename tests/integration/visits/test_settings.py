@@ -45,7 +45,10 @@ def test_the_policy_is_saved_as_it_stands_in_the_form(
     store: Store, admin: Visitor, project: Project
 ) -> None:
     page = admin.opens("train", **SETTINGS)
-    place = project.id
+    place, held = project.id, project.policy
+    shown = [page.number_input(f"{name}:{place}").proto.default for name in ("every", "full")]
+    assert shown == [held.retrain_every, held.full_every], "also where no run before it is heard of"
+    assert page.slider(f"rate:{place}").proto.default == [held.holdout_rate]
     page.number_input(f"every:{place}").set_value(11)
     page.number_input(f"full:{place}").set_value(3)
     page.number_input(f"overlap:{place}").set_value(2)
