@@ -1,4 +1,4 @@
-"""Encoders scikit-learn lacks: texts that may be empty, dates, and images kept as lists."""
+"""Encoders scikit-learn lacks: texts that may be empty, dates, and images."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlvajra_al.errors import Invalid
 from mlvajra_al.records import Column, Recipe
@@ -46,7 +48,8 @@ def to_frame(table: pa.Table | Sequence[Mapping[str, Any]], recipe: Recipe) -> p
     -------
     DataFrame of shape (n_samples, n_inputs)
         Text without gaps; numbers and booleans as float64 with NaN for what is missing,
-        unreadable or infinite; categories as words; dates as datetime64; images as lists.
+        unreadable or infinite; categories as words; dates as datetime64; images as lists
+        or arrays.
 
     Raises
     ------
@@ -93,7 +96,22 @@ def _of_table(found: pa.ChunkedArray | None, column: Column) -> Any:
         return []
     if column.kind == "numeric" and _is_number(found.type):
         return found.cast(pa.float64(), safe=False).to_numpy()  # 1,000,000 rows need no list
+    if column.kind == "image" and pa.types.is_fixed_size_list(found.type):
+        return _pixels(found)
     return _plain(found.to_pylist(), column)
+
+
+def _pixels(found: pa.ChunkedArray) -> list[Any]:
+    """Return images as arrays; as lists a million pixels each would hold up every other thread."""
+    there, sizes = found.drop_null(), []
+    pixels: Any = there
+    while pa.types.is_fixed_size_list(pixels.type):
+        sizes.append(pixels.type.list_size)
+        pixels = pc.list_flatten(pixels)
+    if len(pixels) != len(there) * math.prod(sizes):  # a line of an image is missing
+        return list(found.to_pylist())
+    images = iter(pixels.to_numpy().reshape(-1, *sizes))
+    return [next(images) if seen else None for seen in found.is_valid().to_pylist()]
 
 
 def _plain(values: list[Any], column: Column) -> list[Any]:

@@ -192,3 +192,22 @@ def test_thousands_of_columns_take_no_more_time_each_than_a_few() -> None:
     assert time.process_time() - begun < 4
     for name in ("f0", "f2999"):
         np.testing.assert_equal(frame[name].to_numpy(), [1.0, np.nan, LARGEST, np.nan])
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64(), pa.uint8()], ids=str)
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("missing", [None, [[1, 2], None]], ids=["whole", "a line is missing"])
+def test_images_of_a_pool_are_read_as_arrays_and_mean_what_lists_mean(
+    kind: pa.DataType, start: int, missing: Any
+) -> None:
+    rows = [[[1, 2], [3, 4]], None, [[5, None], [7, 8]], [[0, 0], [0, 9]]]
+    images = pa.array(rows, pa.list_(pa.list_(kind, 2), 2))
+    last = pa.array([missing], images.type)
+    table = pa.table({"x": pa.chunked_array([images[:2], images[2:], last])}).slice(start)
+    recipe = Recipe((Column("x", "image"),))
+    frame = to_frame(table, recipe)
+    assert isinstance(frame["x"][3 - start], np.ndarray if missing is None else list)
+    if missing is None:
+        pixels = build_preprocessing(recipe).fit(frame)
+        as_lists = to_frame([{"x": image} for image in [*rows, None][start:]], recipe)
+        assert np.array_equal(transform(pixels, frame), transform(pixels, as_lists))
