@@ -188,6 +188,7 @@ def serve(app: ASGIApp) -> None:
             port=port,
             log_level="warning",
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=150,  # proxies end theirs sooner: none sends to one that is closing
             **SERVER,
         )
     except MlvajraError as error:
