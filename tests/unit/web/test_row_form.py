@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mlvajra_al.records import Column, Recipe
+from mlvajra_al.records import Column
 from mlvajra_al.records.notations import DATES, NUMBERS, Notation
 from mlvajra_al.services.jobs.predicting import typed
 from mlvajra_al.web.row_form import as_written
@@ -81,4 +81,4 @@ def test_a_yes_or_no_is_read_back_as_it_is_offered(value: bool | None) -> None:
 
 def read_back(value: Any, column: Column) -> Any:
     """Return what a version is asked about when the form is sent as it was filled in."""
-    return typed(Recipe((column,)), [{"c": as_written(value, column)}])["c"][0].as_py()
+    return typed([column], [{"c": as_written(value, column)}])["c"][0].as_py()

@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlvajra_al.errors import Invalid
+from mlvajra_al.learning import frames
 from mlvajra_al.records import Column, ColumnKind, Recipe
 from mlvajra_al.services.jobs.predicting import SCHEMA, typed, write_file
 
 RECIPE = Recipe((Column("body", "text"), Column("size", "numeric"), Column("id", "ignored")))
+COLUMNS = frames.inputs(RECIPE)
 
 
 def answered(*keys: str) -> pa.Table:
@@ -22,19 +24,19 @@ def answered(*keys: str) -> pa.Table:
 
 
 def one(kind: ColumnKind, value: object) -> object:
-    found = typed(Recipe((Column("it", kind),)), [{"it": value}])
+    found = typed([Column("it", kind)], [{"it": value}])
     return found["it"][0].as_py()
 
 
 def test_a_row_with_all_columns_is_fine_even_where_some_are_empty() -> None:
-    found = typed(RECIPE, [{"body": "hello", "size": "12.5"}, {"body": None, "size": ""}])
+    found = typed(COLUMNS, [{"body": "hello", "size": "12.5"}, {"body": None, "size": ""}])
     assert found["size"].to_pylist() == [12.5, None]
     assert found.column_names == ["body", "size"]
 
 
 def test_a_missing_column_is_named_with_its_row() -> None:
     with pytest.raises(Invalid, match="row 2 has no 'size'; give every column .* body, size"):
-        typed(RECIPE, [{"body": "a", "size": 1}, {"body": "b"}])
+        typed(COLUMNS, [{"body": "a", "size": 1}, {"body": "b"}])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_what_cannot_be_read_is_refused_with_its_row_and_column(
 
 def test_what_the_model_does_not_look_at_is_not_looked_at() -> None:
     rows = [{"body": "a", "size": 1, "meta": {"a": 1}}, {"body": "b", "size": 2, "meta": "\ud800"}]
-    assert typed(RECIPE, rows).num_rows == 2
+    assert typed(COLUMNS, rows).num_rows == 2
 
 
 def test_what_no_table_holds_is_refused_and_no_fault_of_ours() -> None:
@@ -92,7 +94,7 @@ def test_what_no_table_holds_is_refused_and_no_fault_of_ours() -> None:
         one("text", "\ud800")
     sizes = [{"body": "a", "size": size} for size in (0.5, 10**400)]
     with pytest.raises(Invalid, match="a value cannot be read"):
-        typed(RECIPE, sizes)
+        typed(COLUMNS, sizes)
 
 
 @pytest.mark.parametrize("key", ["=1+1", "+x", "-x", "@SUM(A1)", "\tx"])
