@@ -145,7 +145,8 @@ class LabellingCard {
     this.onLeave = () => this.leave(true);
     this.onResize = () => this.fit();
     this.sizes = new ResizeObserver(this.onResize);
-    for (const part of [this.top, this.notices, this.bar, this.actions]) this.sizes.observe(part);
+    const heading = document.querySelector(".st-key-slim"); // it may break its line after a resize
+    for (const part of [heading, this.top, this.notices, this.bar, this.actions]) if (part) this.sizes.observe(part);
     this.onReturn = (event) => event.persisted && this.fetchClaims();
     this.onLook = (event) => this.lookUp(event);
     for (const kind of PRESSES) window.addEventListener(kind, this.onLook, true);
